@@ -1,0 +1,42 @@
+"""What every command line of medhash shares: the two common options and how errors reach the user."""
+
+import argparse
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from components.errors import MedhashError
+
+Main = Callable[[list[str] | None], int]
+
+
+def stage_parser(name: str, description: str | None) -> argparse.ArgumentParser:
+    """A parser with --root and --params; the first line of `description` is the summary."""
+    parser = argparse.ArgumentParser(prog=f"medhash {name}", description=description,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, default=Path("."), help="the checkout to work in (default: this folder)")
+    parser.add_argument("--params", type=Path, default=None, help="settings (default: ROOT/params.yaml)")
+    return parser
+
+
+def reports_errors(main: Main) -> Main:
+    """Turn errors the user can mend into one message and exit code 1, and Ctrl-C into exit code 130."""
+
+    @functools.wraps(main)
+    def wrapped(argv: list[str] | None = None) -> int:
+        try:
+            return main(argv)
+        except MedhashError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        except OSError as error:
+            print(f"error: {error.strerror or error}: {error.filename or 'while writing'}\n"
+                  "  fix: free space or mend permissions, then run the same command again; nothing was lost",
+                  file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("interrupted: nothing was lost, run the same command again to go on", file=sys.stderr)
+            return 130
+
+    return wrapped

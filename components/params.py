@@ -1,0 +1,130 @@
+"""params.yaml as typed, strict models: an unknown or ill-typed key is an error that names it."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from components.errors import MedhashError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+NIH_FINDINGS = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Effusion", "Emphysema", "Fibrosis",
+                "Hernia", "Infiltration", "Mass", "Nodule", "Pleural_Thickening", "Pneumonia", "Pneumothorax")
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class IngestParams(Section):
+    source: Literal["nih"] = "nih"
+    archive: str = "data/sample/nih"
+    """Folder with the archive in its published layout, relative to the root or absolute."""
+    metadata_only: bool = False
+    """Index the archive's tables before its pixels are there."""
+    max_rejected_share: Share = 0.01
+    """More rejected rows and files than this share of the table's rows stop the run."""
+    max_image_pixels: Count = 64_000_000
+    """An image that declares more pixels than this is refused before it is decoded."""
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Decoding processes; 0 = one per core."""
+
+
+class SplitParams(Section):
+    strategy: Literal["hash", "official", "stratified"] = "hash"
+    test_share: Share = 0.2
+    """Share of patients in test; the official strategy takes the publisher's list instead."""
+    val_share: Share = 0.15
+    """Share of the other patients in val."""
+
+
+class LabelParams(Section):
+    attribute: str = "finding"
+    classes: list[str] = list(NIH_FINDINGS)
+    no_finding: Literal["label", "empty", "exclude"] = "label"
+    """`No Finding` is a label of its own, an empty label set, or leaves its images out."""
+
+
+class TrainParams(Section):
+    epochs: Count = 60
+    patience: Count = 60
+    """Early stopping: epochs without a better validation MAP."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: Count = 2
+    """CPU threads of torch; fixed so that the same bytes come out whatever the machine's core count."""
+    augment: bool = True
+    overrides: dict[str, dict[str, str | int | float | bool]] = {}
+    """Method → setting of its recipe → value, for a method's recipe in the catalogue."""
+
+
+class EvaluateParams(Section):
+    bootstrap_samples: Count = 1000
+
+
+class QualityParams(Section):
+    """The limits of the gates."""
+
+    fold_share_tolerance: Share = 0.08
+    """How far a fold's share of patients may lie from what params ask for."""
+    min_images_per_class_and_fold: Annotated[int, Field(ge=0)] = 1
+    """Fewer than this in train or test is listed as an offending class."""
+    max_unlabelled_share: Share = 0.6
+    max_bit_imbalance: Share = 0.49
+    """A bit whose share of ones lies further than this from one half is dead."""
+    max_dead_bit_share: Share = 0.25
+    min_distinct_code_share: Share = 0.01
+    """Distinct codes over images, capped by what the bits allow."""
+
+
+class PromoteParams(Section):
+    name: str = "medhash-nih"
+    """Name of the registered model."""
+    min_gain: Share = 0.0
+    """The challenger's MAP must exceed the champion's by more than this on the same queries."""
+
+
+class ScheduleParams(Section):
+    cron: str = "@weekly"
+    retries: Annotated[int, Field(ge=0)] = 1
+    gpu_slots: Count = 1
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    seed: int = 7
+    bits: Annotated[int, Field(ge=8, le=256, multiple_of=8)] = 32
+    size_px: Annotated[int, Field(ge=16, le=1024)] = 64
+    methods: Annotated[list[str], Field(min_length=1)]
+    ingest: IngestParams = IngestParams()
+    split: SplitParams = SplitParams()
+    labels: LabelParams = LabelParams()
+    train: TrainParams = TrainParams()
+    evaluate: EvaluateParams = EvaluateParams()
+    quality: QualityParams = QualityParams()
+    promote: PromoteParams = PromoteParams()
+    schedule: ScheduleParams = ScheduleParams()
+
+
+def load_params(path: Path) -> Params:
+    """Read and check params.yaml.
+
+    Raises MedhashError naming the key (dotted) and what is wrong with its value.
+    """
+    if not path.exists():
+        raise MedhashError(f"{path} does not exist", "run in the root of the repository, or give --root or --params")
+    try:
+        document = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise MedhashError(f"{path} is not valid YAML: {error}", "mend the line it names") from error
+    try:
+        return Params.model_validate(document)
+    except ValidationError as error:
+        lines = [f"{'.'.join(str(part) for part in item['loc']) or 'the file'}: {item['msg']}"
+                 for item in error.errors()]
+        raise MedhashError(f"{path}: " + "; ".join(lines), "mend or remove those keys; components/params.py lists "
+                           "every key with its type and meaning") from error

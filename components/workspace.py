@@ -1,0 +1,113 @@
+"""Where everything lies, relative to the root of the repository: the one list of paths.
+
+`data/derived/` is tracked by DVC and holds nothing identifying. `var/` is this machine's state (the decode
+cache, the private source names, checkpoints, MLflow, Airflow) and is tracked by nothing.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folders of one checkout. Every stage is given one; tests make theirs in a temporary folder."""
+
+    root: Path = Path(".")
+
+    @property
+    def derived(self) -> Path:
+        return self.root / "data" / "derived"
+
+    @property
+    def images(self) -> Path:
+        """A row per image (contract IMAGES)."""
+        return self.derived / "images" / "images.parquet"
+
+    @property
+    def rejected(self) -> Path:
+        """A row per image or row that ingest could not take (contract REJECTED)."""
+        return self.derived / "images" / "rejected.parquet"
+
+    @property
+    def pixels(self) -> Path:
+        """uint8 array (images, channels, size, size), row number = IMAGES.pixel_row."""
+        return self.derived / "images" / "pixels.npy"
+
+    @property
+    def split(self) -> Path:
+        return self.derived / "split" / "split.parquet"
+
+    @property
+    def labels(self) -> Path:
+        return self.derived / "labels" / "labels.parquet"
+
+    @property
+    def label_sets(self) -> Path:
+        return self.derived / "labels" / "label_sets.parquet"
+
+    @property
+    def vocabulary(self) -> Path:
+        """Document Vocabulary: the label names in index order."""
+        return self.derived / "labels" / "vocabulary.json"
+
+    @property
+    def similarity(self) -> Path:
+        return self.derived / "similarity" / "similarity.parquet"
+
+    @property
+    def gist(self) -> Path:
+        """float32 array (images, 512), row number = IMAGES.pixel_row."""
+        return self.derived / "features" / "gist.npy"
+
+    def model(self, method: str) -> Path:
+        """A model's folder: model.json, weights.safetensors, history.json."""
+        return self.derived / "models" / method
+
+    def codes(self, method: str) -> Path:
+        return self.derived / "codes" / f"{method}.parquet"
+
+    def index(self, method: str) -> Path:
+        """An index's folder: codes.faiss and entries.parquet (contract ENTRIES)."""
+        return self.derived / "index" / method
+
+    def metrics(self, method: str) -> Path:
+        """A method's figures: metrics.json (document Metrics) and queries.parquet (contract QUERIES)."""
+        return self.derived / "metrics" / method
+
+    def gate(self, stage: str) -> Path:
+        """What a gate found (document GateReport)."""
+        return self.derived / "gates" / f"{stage}.json"
+
+    @property
+    def report(self) -> Path:
+        return self.root / "reports" / "index.html"
+
+    @property
+    def data_docs(self) -> Path:
+        """Great Expectations' own pages."""
+        return self.root / "reports" / "data_docs"
+
+    @property
+    def state(self) -> Path:
+        """This machine's state, outside version control and outside DVC."""
+        return self.root / "var"
+
+    @property
+    def private(self) -> Path:
+        """What identifies: source file names and the reasons they were refused. Never leaves this machine."""
+        return self.state / "private"
+
+    @property
+    def decode_cache(self) -> Path:
+        return self.state / "cache" / "decoded.sqlite"
+
+    def checkpoint(self, method: str) -> Path:
+        return self.state / "checkpoints" / method
+
+    def latency(self, method: str) -> Path:
+        """Query times of this machine, JSON; beside the metrics because they differ between runs."""
+        return self.state / "latency" / f"{method}.json"
+
+    @property
+    def mlflow_database(self) -> Path:
+        return self.state / "mlflow" / "mlflow.db"
