@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from components.contracts import (IMAGES, LABEL_SETS, LABELS, REJECTED, SIMILARITY, SPLIT, codes_schema, write_table)
+from components.contracts import IMAGES, LABEL_SETS, LABELS, REJECTED, SIMILARITY, SPLIT, codes_schema, write_table
 from components.documents import Vocabulary
 from components.workspace import Workspace
 

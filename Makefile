@@ -1,0 +1,47 @@
+# Needs python3 (3.11 to 3.13), make and git; everything else is installed into .venv from requirements.lock.
+PYTHON ?= python3
+UV_VERSION := 0.13.8
+READY := .venv/.ready
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHONUNBUFFERED := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo ui test lint lock clean
+
+help:            ## list these commands
+	@grep -hE '^[a-z]+: *.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1|/' | column -t -s '|'
+
+setup: $(READY)  ## install everything into .venv
+
+demo: setup      ## retrain on the bundled chest X-rays through Airflow, and print what came out
+	medhash demo
+
+ui: setup        ## open Airflow and MLflow on 127.0.0.1 (Ctrl-C stops both)
+	medhash ui
+
+test: setup      ## run the tests, real services included
+	pytest -n 2 --dist loadgroup $(ARGS)
+
+lint: setup      ## ruff and mypy
+	ruff check .
+	mypy
+
+lock: var/uv     ## compile requirements.lock anew from pyproject.toml
+	var/uv/bin/uv pip compile --universal --python-version 3.11 --extra dev pyproject.toml -o requirements.lock --no-header --no-annotate
+
+clean:           ## remove .venv, derived tables and reports; the registry and DVC's cache stay (var/, .dvc/cache)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache data/derived reports *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# uv stands in an environment of its own: `uv pip sync` removes from .venv whatever the lock does not name.
+var/uv:
+	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] < (3, 14) else "medhash needs Python 3.11 to 3.13, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv var/uv.part
+	var/uv.part/bin/python -m pip install --quiet uv==$(UV_VERSION)
+	rm -rf var/uv && mv var/uv.part var/uv
+
+$(READY): requirements.lock pyproject.toml | var/uv
+	@test -x .venv/bin/python || var/uv/bin/uv venv --quiet --python $(PYTHON) .venv
+	var/uv/bin/uv pip sync --quiet --python .venv requirements.lock
+	var/uv/bin/uv pip install --quiet --python .venv --no-deps --editable .
+	@touch $@
