@@ -9,7 +9,7 @@ import numpy as np
 from components.retrieval.hamming import hamming_distances
 
 _CHUNK_PAIRS = 1 << 18
-"""Pairs of query and gallery item handled at once: the work arrays stay within a few MB."""
+"""Same-patient pairs handled at once: the work arrays stay within a few MB."""
 
 
 def relevance_histogram(query_codes: np.ndarray, gallery_codes: np.ndarray, query_sets: np.ndarray,
@@ -22,18 +22,16 @@ def relevance_histogram(query_codes: np.ndarray, gallery_codes: np.ndarray, quer
     query_patients, gallery_patients: (Q,) and (N,), any sortable ids: pairs of one patient are left out.
     Returns int64, (Q, K + 1, L + 1), L the highest level. Needs O(Q K L + N) memory, never Q × N.
     """
-    n_queries, n_gallery = len(query_codes), len(gallery_codes)
     n_distances, n_levels = 8 * query_codes.shape[1] + 1, int(levels.max(initial=0)) + 1
-    histogram = np.zeros((n_queries, n_distances, n_levels), np.int64)
-    rows = max(1, _CHUNK_PAIRS // max(1, n_gallery))
-    for start in range(0, n_queries, rows):
-        chunk = slice(start, start + rows)
-        distances = hamming_distances(query_codes[chunk], gallery_codes)                        # (q, N)
-        cells = levels[query_sets[chunk]].astype(np.int64)[:, gallery_sets]                     # (q, N)
-        cells += distances * np.int64(n_levels)
-        cells += np.arange(len(cells))[:, None] * (n_distances * n_levels)
-        counts = np.bincount(cells.ravel(), minlength=len(cells) * n_distances * n_levels)
-        histogram[chunk] = counts.reshape(len(cells), n_distances, n_levels)
+    histogram = np.zeros((len(query_codes), n_distances, n_levels), np.int64)
+    cells = np.empty(len(gallery_codes), np.int64)
+    for set_id in np.unique(query_sets):
+        # One look-up of the gallery's levels serves all queries that carry the same label set.
+        first_cell = (levels[set_id].astype(np.int64) * n_distances)[gallery_sets]
+        for query in np.flatnonzero(query_sets == set_id):
+            np.add(first_cell, hamming_distances(query_codes[query, None], gallery_codes)[0], out=cells)
+            counts = np.bincount(cells, minlength=n_levels * n_distances)
+            histogram[query] = counts.reshape(n_levels, n_distances).T
 
     queries, items = same_patient_pairs(query_patients, gallery_patients)
     for start in range(0, len(queries), _CHUNK_PAIRS):
