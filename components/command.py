@@ -3,12 +3,16 @@
 import argparse
 import functools
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from components.errors import MedhashError
 
-Main = Callable[[list[str] | None], int]
+
+class Main(Protocol):
+    """A command line: arguments (default: those of the process) → exit code."""
+
+    def __call__(self, argv: list[str] | None = None) -> int: ...
 
 
 def stage_parser(name: str, description: str | None) -> argparse.ArgumentParser:

@@ -1,0 +1,30 @@
+"""Command line of the stage labels: images.parquet, split.parquet → labels/, label sets and vocabulary."""
+
+from components.command import reports_errors, stage_parser
+
+
+@reports_errors
+def main(argv: list[str] | None = None) -> int:
+    """Give every image its canonical label set."""
+    args = stage_parser("labels", main.__doc__).parse_args(argv)
+
+    from components.contracts import IMAGES, LABEL_SETS, LABELS, SPLIT, read_table, write_table
+    from components.files import replacing_folder
+    from components.labels.sets import label_images
+    from components.params import load_params
+    from components.workspace import Workspace
+
+    workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
+    labels, label_sets, vocabulary = label_images(read_table(workspace.images, IMAGES),
+                                                  read_table(workspace.split, SPLIT), params.labels)
+    with replacing_folder(workspace.labels.parent) as folder:
+        write_table(folder / workspace.labels.name, labels, LABELS)
+        write_table(folder / workspace.label_sets.name, label_sets, LABEL_SETS)
+        vocabulary.write(folder / workspace.vocabulary.name)
+    print(f"{labels.num_rows:,} images, {label_sets.num_rows:,} label sets, {len(vocabulary.labels)} labels, "
+          f"{sum(vocabulary.n_unlabelled.values()):,} images without a label")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,72 @@
+"""Canonical label sets: what an image is labelled with, whatever the order its labels were written in."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.contracts import FOLDS, LABEL_SETS, LABELS
+from components.documents import Vocabulary
+from components.errors import MedhashError
+from components.labels.vocabulary import NO_FINDING, choose_labels
+from components.params import LabelParams
+
+
+def label_images(images: pa.Table, split: pa.Table, settings: LabelParams) -> tuple[pa.Table, pa.Table, Vocabulary]:
+    """Give every image of the split its label set.
+
+    images, split: contracts IMAGES and SPLIT. Returns (LABELS sorted by image_id, LABEL_SETS, vocabulary).
+    set_id numbers the sets that occur by size, then by their sorted indices. An image whose labels are all
+    outside the vocabulary has the empty set; `no_finding: exclude` leaves out images that carry `No Finding`.
+    Raises MedhashError if the two tables do not hold the same images, or the vocabulary does not fit the archive.
+    """
+    split = split.sort_by("image_id")
+    rows = pc.index_in(split["image_id"].combine_chunks(), value_set=images["image_id"].combine_chunks())
+    if rows.null_count or images.num_rows != split.num_rows:
+        raise MedhashError(f"split.parquet places {split.num_rows} images, images.parquet holds {images.num_rows}; "
+                           f"{rows.null_count} of the split are unknown", "run the stage split again")
+    image, attribute, label = _flatten(images["labels"].take(rows).combine_chunks())
+    names = choose_labels({kind: set(label[np.equal(attribute, kind)]) for kind in sorted(set(attribute))}, settings)
+
+    ours = np.equal(attribute, settings.attribute)
+    image, label = image[ours], label[ours]
+    place = pc.index_in(pa.array(label, pa.string()), value_set=pa.array(names))
+    index: np.ndarray = place.fill_null(-1).to_numpy()
+    membership = np.zeros((split.num_rows, len(names)), dtype=bool)       # (images, labels)
+    membership[image[index >= 0], index[index >= 0]] = True
+    kept = np.ones(split.num_rows, dtype=bool)
+    if settings.no_finding == "exclude":
+        kept[image[np.equal(label, NO_FINDING)]] = False
+    if not kept.any():
+        raise MedhashError("labels.no_finding: exclude leaves no image", "choose label or empty in params.yaml")
+    membership, fold = membership[kept], split["fold"].to_numpy()[kept]
+
+    sets, set_ids = _canonical(membership)
+    labels = pa.table({"image_id": split["image_id"].filter(pa.array(kept)), "fold": pa.array(fold, pa.string()),
+                       "set_id": pa.array(set_ids, pa.int32())}).cast(LABELS)
+    label_sets = pa.table({"set_id": pa.array(range(len(sets)), pa.int32()),
+                           "labels": pa.array(sets, pa.list_(pa.int16())),
+                           "n_images": pa.array(np.bincount(set_ids, minlength=len(sets)))}).cast(LABEL_SETS)
+    counts = {name: {part: int(membership[fold == part, number].sum()) for part in FOLDS}
+              for number, name in enumerate(names)}
+    empty = ~membership.any(axis=1)
+    return labels, label_sets, Vocabulary(attribute=settings.attribute, labels=names, n_images=counts,
+                                          n_unlabelled={part: int(empty[fold == part].sum()) for part in FOLDS})
+
+
+def _flatten(labels: pa.ListArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Image number, attribute and label of every label of every image."""
+    flat = pc.list_flatten(labels)
+    return (np.asarray(pc.list_parent_indices(labels)),
+            pc.struct_field(flat, "attribute").to_numpy(zero_copy_only=False),
+            pc.struct_field(flat, "label").to_numpy(zero_copy_only=False))
+
+
+def _canonical(membership: np.ndarray) -> tuple[list[list[int]], np.ndarray]:
+    """The distinct rows of a bool matrix (images, labels) as index lists in canonical order, and each row's place."""
+    distinct, inverse = np.unique(np.packbits(membership, axis=1), axis=0, return_inverse=True)
+    bits = np.unpackbits(distinct, axis=1, count=membership.shape[1])
+    sets = [np.flatnonzero(row).tolist() for row in bits]
+    order = sorted(range(len(sets)), key=lambda number: (len(sets[number]), sets[number]))
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return [sets[number] for number in order], place[inverse.reshape(-1)]

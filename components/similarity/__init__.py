@@ -1,0 +1,1 @@
+"""Stage similarity: how many labels any two label sets share."""

@@ -1,0 +1,24 @@
+"""Command line of the stage split: images.parquet → split.parquet."""
+
+from components.command import reports_errors, stage_parser
+
+
+@reports_errors
+def main(argv: list[str] | None = None) -> int:
+    """Place every image in train, val or test by its patient."""
+    args = stage_parser("split", main.__doc__).parse_args(argv)
+
+    from components.contracts import IMAGES, SPLIT, read_table, write_table
+    from components.params import load_params
+    from components.split.patients import describe_folds, split_patients
+    from components.workspace import Workspace
+
+    workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
+    split = split_patients(read_table(workspace.images, IMAGES), params.split, params.seed)
+    write_table(workspace.split, split, SPLIT)
+    print(describe_folds(split))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
