@@ -19,9 +19,9 @@ def patient_bootstrap(values: np.ndarray, patients: np.ndarray, n_samples: int, 
     random = np.random.default_rng(seed)
     means = np.full((n_samples, values.shape[1]), np.nan)
     for sample in range(n_samples):
-        drawn = np.bincount(random.integers(0, n_patients, n_patients), minlength=n_patients)
-        total = drawn @ counts
-        np.divide(drawn @ sums, total, out=means[sample], where=total > 0)
+        drawn = random.integers(0, n_patients, n_patients)
+        total = counts[drawn].sum(axis=0)
+        np.divide(sums[drawn].sum(axis=0), total, out=means[sample], where=total > 0)
     intervals = np.full((values.shape[1], 2), np.nan)
     for column, column_means in enumerate(means.T):
         drawn_means = column_means[~np.isnan(column_means)]

@@ -28,10 +28,10 @@ def relevance_histogram(query_codes: np.ndarray, gallery_codes: np.ndarray, quer
     for set_id in np.unique(query_sets):
         # One look-up of the gallery's levels serves all queries that carry the same label set.
         first_cell = (levels[set_id].astype(np.int64) * n_distances)[gallery_sets]
-        for query in np.flatnonzero(query_sets == set_id):
-            np.add(first_cell, hamming_distances(query_codes[query, None], gallery_codes)[0], out=cells)
+        for row in np.flatnonzero(query_sets == set_id):
+            np.add(first_cell, hamming_distances(query_codes[row, None], gallery_codes)[0], out=cells)
             counts = np.bincount(cells, minlength=n_levels * n_distances)
-            histogram[query] = counts.reshape(n_levels, n_distances).T
+            histogram[row] = counts.reshape(n_levels, n_distances).T
 
     queries, items = same_patient_pairs(query_patients, gallery_patients)
     for start in range(0, len(queries), _CHUNK_PAIRS):
