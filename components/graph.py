@@ -55,7 +55,8 @@ def read_graph(root: Path) -> tuple[Stage, ...]:
         deps = _paths(body.get("deps", []), scopes)
         stages.append(Stage(
             name=name, items=items, is_matrix=bool(matrix),
-            upstream=_nearest([other.name for other in stages if _touch(deps, other.outs)], stages), deps=deps, outs=_paths(body.get("outs", []) + body.get("metrics", []), scopes),
+            upstream=_nearest([other.name for other in stages if _touch(deps, other.outs)], stages), deps=deps,
+            outs=_paths(body.get("outs", []) + body.get("metrics", []), scopes),
             params=tuple(body.get("params", []))))
     return tuple(stages)
 

@@ -1,0 +1,67 @@
+"""A child process whose lines are passed on as they come, and which dies with its parent's task."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_TAIL_LINES = 60
+OnLine = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a child process ended: its exit code, and its last lines."""
+
+    code: int
+    tail: tuple[str, ...]
+
+    def message(self) -> str | None:
+        """The last `error: …` with its `  fix: …` among the lines: what a command of medhash tells its user."""
+        starts = [number for number, line in enumerate(self.tail) if line.startswith("error: ")]
+        if not starts:
+            return None
+        lines = [self.tail[starts[-1]].removeprefix("error: ")]
+        for line in self.tail[starts[-1] + 1:]:
+            lines.append(line)
+            if line.startswith("  fix: "):
+                break
+        return "\n".join(lines)
+
+
+class Child:
+    """Runs one command at a time in its own process group, so that stopping it stops what it started."""
+
+    def __init__(self, root: Path, on_line: OnLine) -> None:
+        self._root = root
+        self._on_line = on_line
+        self._process: subprocess.Popen[str] | None = None
+
+    def run(self, argv: list[str]) -> Finished:
+        """Run `argv` in the root of the checkout; `python` there is the interpreter that runs this."""
+        tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        with subprocess.Popen(argv, cwd=self._root, env=_environment(self._root), text=True, errors="replace",
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as process:
+            self._process = process
+            assert process.stdout is not None
+            for line in process.stdout:
+                line = line.rstrip()
+                tail.append(line)
+                self._on_line(line)
+        return Finished(process.returncode, tuple(tail))
+
+    def stop(self) -> None:
+        """Ask the running command and all it started to end."""
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGTERM)
+
+
+def _environment(root: Path) -> Mapping[str, str]:
+    """This process's environment; `python` in dvc.yaml means this interpreter, `components` this checkout."""
+    return {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+            "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+            "PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,48 @@
+"""Weekly retraining: the stages of dvc.yaml as tasks, then a seal, then promotion.
+
+Every stage is one task that runs exactly that stage by name; a matrix stage is one mapped task per method of
+params.yaml. Gates are stages: when one fails, the run ends there, and what people search with stays as it was.
+Settings: section `schedule` of params.yaml. The checkout is MEDHASH_ROOT, by default the folder above this one.
+"""
+
+import os
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from airflow.sdk import DAG
+
+from components.graph import read_graph
+from components.orchestration.operators import CommandOperator, SealOperator, StageOperator
+from components.params import load_params
+
+ROOT = Path(os.environ.get("MEDHASH_ROOT") or Path(__file__).resolve().parents[1])
+GPU_STAGES = ("train", "encode")
+SCHEDULE = load_params(ROOT / "params.yaml").schedule
+
+with DAG(
+    dag_id="hashing_retrain",
+    description="Retrain, measure and promote the hashing models",
+    doc_md=__doc__,
+    schedule=SCHEDULE.cron,
+    start_date=datetime(2026, 1, 1),
+    catchup=False,
+    max_active_runs=1,
+    tags=["medhash", "retraining"],
+    default_args={"retries": SCHEDULE.retries, "retry_delay": timedelta(minutes=1)},
+) as dag:
+    tasks = {}
+    for stage in read_graph(ROOT):
+        pool = "gpu" if stage.name in GPU_STAGES else "default_pool"
+        if stage.is_matrix:
+            task = StageOperator.partial(task_id=stage.name, root=str(ROOT), pool=pool,
+                                         map_index_template="{{ task.item }}").expand(item=list(stage.items))
+        else:
+            task = StageOperator(task_id=stage.name, root=str(ROOT), pool=pool, item=stage.name)
+        for name in stage.upstream:
+            tasks[name] >> task
+        tasks[stage.name] = task
+
+    seal = SealOperator(task_id="seal", root=str(ROOT))
+    promote = CommandOperator(task_id="promote", root=str(ROOT), command=[sys.executable, "-m", "components.promote"])
+    [task for task in tasks.values() if not task.downstream_list] >> seal >> promote
