@@ -1,0 +1,1 @@
+"""The hashing library: networks, losses, shallow methods and the catalogue; free of stages and services."""

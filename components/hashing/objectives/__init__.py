@@ -1,0 +1,1 @@
+"""Training objectives: the losses of one paper, weighted and summed, one file per paper."""

@@ -1,0 +1,56 @@
+"""The settings of each objective, free of torch so that the catalogue stays quick to read."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+
+if TYPE_CHECKING:
+    from components.hashing.objectives.drh import DrhObjective
+    from components.hashing.objectives.osdh import OsdhObjective
+
+Weight = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+_STRICT = ConfigDict(strict=True, extra="forbid")
+
+
+@dataclass(frozen=True, config=_STRICT)
+class DrhSettings:
+    """Deep Residual Hashing; the defaults are the paper's. λ_w is the recipe's weight decay."""
+
+    nca: Literal["expected", "log"] = "expected"
+    temperature: Positive = 1.0
+    temperature_per_bit: bool = False
+    """The temperature counts in units of K, so that it keeps its meaning at any code length."""
+    quantization: Weight = 0.05
+    """λ_q"""
+    balance: Weight = 0.025
+    """λ_b"""
+    bit_balance: Literal["centred", "literal"] = "centred"
+    orthogonality: Weight = 0.01
+    """λ_o"""
+
+    def build(self, bits: int, n_labels: int) -> "DrhObjective":
+        from components.hashing.objectives.drh import DrhObjective
+        return DrhObjective(self, bits)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class OsdhSettings:
+    """Order-Sensitive Deep Hashing; the defaults are the paper's. λ_p is the recipe's weight decay."""
+
+    ranking: Weight = 0.1
+    """λ_R"""
+    classification: Weight = 1.0
+    """λ_C"""
+    margin: Weight = 5.0
+    """ρ, in bits."""
+    lists: Literal["sampled", "expected"] = "sampled"
+    """One random list of three per query, or the expectation over all of them."""
+
+    def build(self, bits: int, n_labels: int) -> "OsdhObjective":
+        from components.hashing.objectives.osdh import OsdhObjective
+        return OsdhObjective(self, bits, n_labels)
+
+
+ObjectiveSettings = DrhSettings | OsdhSettings

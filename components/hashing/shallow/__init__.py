@@ -1,0 +1,1 @@
+"""Hashing methods that learn a projection of given features, one per file."""
