@@ -1,0 +1,67 @@
+"""What a source hands to ingest: the rows of an archive's table, and what was refused so far."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+REASONS = {
+    "malformed_row": "the row has not as many fields as the header",
+    "empty_image_name": "the row names no image",
+    "duplicate_row": "an earlier row describes the same image",
+    "empty_patient": "the row names no patient",
+    "unknown_finding": "the row holds a finding that the source does not know",
+    "missing_image": "no file belongs to the row",
+    "no_row": "no row describes the file",
+    "ambiguous_file": "two different files have the row's image name",
+    "unreadable": "the file system would not hand out the file",
+    "empty": "the file has no bytes",
+    "not_an_image": "the file is neither PNG nor JPEG",
+    "truncated": "the file ends before the image does",
+    "damaged": "the file's bytes are not those that were written",
+    "too_large": "the file declares more pixels or bytes than ingest.max_image_pixels allows",
+    "exact_duplicate": "an earlier row has the same file, byte by byte",
+}
+"""Reason → what it means; the values of REJECTED.reason."""
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """One row or file that cannot be taken. `source_name` and `value` are private, `detail` is public."""
+
+    reason: str
+    detail: str
+    source_row: int | None = None
+    source_name: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class Entries:
+    """An archive's table.
+
+    rows: accepted rows, index = line of the table (header = 1), ascending, with the columns source_name, patient,
+    study, labels (findings joined by |), view, sex, age, width, height, pixel_spacing and official_fold.
+    names: image names of every row, refused ones too. n_rows: rows of the table, refused ones too.
+    """
+
+    table: str
+    attribute: str
+    modality: str
+    organ: str
+    rows: pd.DataFrame
+    names: frozenset[str]
+    n_rows: int
+    rejections: list[Rejection]
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file of an archive: its name as the table uses it, and its bytes, or the reason why there are none."""
+
+    name: str
+    data: bytes
+    reason: str = ""
+
+
+SourceFiles = Iterator[SourceFile]

@@ -1,0 +1,81 @@
+"""Whole or not: what an image file declares and whether all of it is there, before anything is decoded.
+
+Decoders return the rows they got from a file that was cut off, so completeness is checked on the container.
+"""
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_JPEG_SIGNATURE = b"\xff\xd8\xff"
+_JPEG_END = b"\xff\xd9"
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_SCAN = 0xDA
+
+
+@dataclass(frozen=True)
+class Unreadable(Exception):
+    """An image that cannot be taken: one of entries.REASONS, and a detail without identifying value."""
+
+    reason: str
+    detail: str
+
+
+def image_size(data: bytes) -> tuple[int, int]:
+    """(width, height) in px as the header declares them, of a PNG or JPEG that is complete.
+
+    Raises Unreadable: empty, not_an_image, truncated or damaged.
+    """
+    if not data:
+        raise Unreadable("empty", "the file has no bytes")
+    if data.startswith(_PNG_SIGNATURE):
+        return _png_size(data)
+    if data.startswith(_JPEG_SIGNATURE):
+        return _jpeg_size(data)
+    if any(signature.startswith(data) for signature in (_PNG_SIGNATURE, _JPEG_SIGNATURE)):
+        raise Unreadable("truncated", "the file ends within its signature")
+    raise Unreadable("not_an_image", "the file is neither PNG nor JPEG")
+
+
+def _png_size(data: bytes) -> tuple[int, int]:
+    """Walk the chunks (length, type, body, CRC-32) from IHDR to IEND. Source: PNG specification, section 5."""
+    view, position, size = memoryview(data), len(_PNG_SIGNATURE), None
+    while position + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + 12 + length
+        if end > len(data):
+            break
+        if zlib.crc32(view[position + 4:end - 4]) != struct.unpack_from(">I", data, end - 4)[0]:
+            raise Unreadable("damaged", f"the checksum at byte {end - 4} does not match")
+        if size is None:
+            if kind != b"IHDR" or length != 13:
+                raise Unreadable("damaged", "the PNG does not start with its header")
+            size = struct.unpack_from(">II", data, position + 8)
+        if kind == b"IEND":
+            return size[0], size[1]
+        position = end
+    raise Unreadable("truncated", f"the PNG ends after {len(data)} bytes, before its end mark")
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int]:
+    """Walk the segments to the first scan; an end mark must follow it. Source: ITU-T T.81, annex B."""
+    position, size = 2, None
+    while position + 4 <= len(data):
+        mark, kind, length = struct.unpack_from(">BBH", data, position)
+        if mark != 0xFF:
+            raise Unreadable("damaged", f"byte {position} should begin a JPEG segment")
+        if kind == 0xFF:                                        # fill byte
+            position += 1
+            continue
+        if kind in _JPEG_FRAMES and position + 9 <= len(data):
+            height, width = struct.unpack_from(">HH", data, position + 5)
+            size = (width, height)
+        if kind == _JPEG_SCAN:
+            if size is None:
+                raise Unreadable("damaged", "the JPEG has a scan before its frame header")
+            if data.rfind(_JPEG_END, position) < 0:
+                break
+            return size
+        position += 2 + length
+    raise Unreadable("truncated", f"the JPEG ends after {len(data)} bytes, before its end mark")

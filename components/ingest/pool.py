@@ -1,0 +1,78 @@
+"""Decoding on several cores with a bounded number of images under way."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
+
+import cv2
+
+from components.errors import MedhashError
+from components.ingest.decode import Decoded, decode_bytes
+from components.ingest.integrity import Unreadable
+
+_PER_WORKER = 4
+"""Images under way per process: enough to keep it busy, few enough to keep memory flat."""
+
+Result = Decoded | Unreadable
+
+
+def decode_all(images: Iterable[tuple[str, bytes]], size_px: int, max_pixels: int,
+               workers: int) -> Iterator[tuple[str, Result]]:
+    """Decode (key, bytes) pairs to (key, result) pairs in the same order, pulling a few ahead of the slowest.
+
+    workers: processes; 1 decodes in this one. Raises MedhashError if a process is killed, for want of memory say.
+    """
+    if workers == 1:
+        cv2.setNumThreads(1)
+        for key, data in images:
+            yield key, _decode(data, size_px, max_pixels)
+        return
+    # spawn: a fork of a process with threads may deadlock
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _prepare_worker)
+    under_way: deque[tuple[str, Future[Result]]] = deque()
+    try:
+        for key, data in images:
+            under_way.append((key, pool.submit(_decode, data, size_px, max_pixels)))
+            if len(under_way) >= _PER_WORKER * workers:
+                done, future = under_way.popleft()
+                yield done, future.result()
+        while under_way:
+            done, future = under_way.popleft()
+            yield done, future.result()
+    except BrokenProcessPool as error:
+        raise MedhashError("a decoding process was killed, perhaps for want of memory",
+                           "run again with fewer ingest.workers; what was decoded is kept") from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def n_workers(setting: int) -> int:
+    """Processes for the setting ingest.workers: 0 means one per core that this process may use."""
+    return setting or len(os.sched_getaffinity(0))
+
+
+def _decode(data: bytes, size_px: int, max_pixels: int) -> Result:
+    try:
+        return decode_bytes(data, size_px, max_pixels)
+    except Unreadable as error:
+        return error
+
+
+def _prepare_worker() -> None:
+    """One thread per process; Ctrl-C is the parent's to answer; a killed parent takes its workers along."""
+    cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,101 @@
+"""The scan: every file of an archive is read once, told by its digest, and decoded unless it was before."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tqdm import tqdm
+
+from components.ingest.cache import DecodeCache
+from components.ingest.entries import REASONS, Entries, Rejection, SourceFiles
+from components.ingest.integrity import Unreadable
+from components.ingest.pool import decode_all
+
+
+@dataclass
+class Scan:
+    """What was found: image name → digest of its file, digest → (width, height) or why it cannot be decoded."""
+
+    digests: dict[str, str] = field(default_factory=dict)
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
+    failures: dict[str, Unreadable] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    """Image name → reason, of files whose bytes were not taken."""
+    ambiguous: set[str] = field(default_factory=set)
+    strays: set[str] = field(default_factory=set)
+    """Names of files that no row describes."""
+    n_decoded: int = 0
+    n_reused: int = 0
+
+
+def scan_files(files: SourceFiles, entries: Entries, cache: DecodeCache, size_px: int, max_pixels: int,
+               workers: int) -> Scan:
+    """Read all files, decode what the cache does not hold, and put it there. The files' order does not matter."""
+    scan = Scan()
+    wanted = set(entries.rows["source_name"])
+    with tqdm(files, total=len(wanted), desc="ingest", unit="image", disable=None) as progress:
+        new = _not_decoded_yet(progress, scan, entries.names, wanted, cache)
+        for digest, image in decode_all(new, size_px, max_pixels, workers):
+            if isinstance(image, Unreadable):
+                scan.failures[digest] = image
+            else:
+                cache.put(digest, image)
+                scan.sizes[digest] = (image.width, image.height)
+                scan.n_decoded += 1
+    return scan
+
+
+def _not_decoded_yet(files: SourceFiles, scan: Scan, names: frozenset[str], wanted: set[str],
+                     cache: DecodeCache) -> Iterator[tuple[str, bytes]]:
+    seen: set[str] = set()
+    for file in files:
+        if file.name not in names:
+            scan.strays.add(file.name)
+        if file.name not in wanted:
+            continue
+        if file.reason:
+            scan.refused[file.name] = file.reason
+            continue
+        digest = hashlib.sha256(file.data).hexdigest()
+        if scan.digests.setdefault(file.name, digest) != digest:
+            scan.ambiguous.add(file.name)
+        if digest in seen:
+            continue
+        seen.add(digest)
+        if size := cache.size(digest):
+            scan.sizes[digest] = size
+            scan.n_reused += 1
+        else:
+            yield digest, file.data
+
+
+def judge(entries: Entries, scan: Scan) -> list[Rejection]:
+    """Rows without a usable file, files without a row, and later rows of files that are equal byte by byte."""
+    rejections = [Rejection("no_row", REASONS["no_row"], source_name=name) for name in sorted(scan.strays)]
+    first_with: dict[str, int] = {}
+    for row in entries.rows.itertuples():
+        line, name = row.Index, row.source_name
+        digest = scan.digests.get(name)
+        if name in scan.ambiguous:
+            rejections.append(Rejection("ambiguous_file", REASONS["ambiguous_file"], line, name))
+        elif name in scan.refused:
+            reason = scan.refused[name]
+            rejections.append(Rejection(reason, REASONS[reason], line, name))
+        elif digest is None:
+            rejections.append(Rejection("missing_image", REASONS["missing_image"], line, name))
+        elif digest in scan.failures:
+            failure = scan.failures[digest]
+            rejections.append(Rejection(failure.reason, failure.detail, line, name))
+        elif digest in first_with:
+            rejections.append(Rejection("exact_duplicate", _comparison(entries, first_with[digest], line), line, name))
+        else:
+            first_with[digest] = line
+    return rejections
+
+
+def _comparison(entries: Entries, first: int, line: int) -> str:
+    """How two rows of one file differ: other labels or another patient mean that one of the rows is wrong."""
+    differing = [what for what, column in (("labels", "labels"), ("patient", "patient"))
+                 if entries.rows.at[first, column] != entries.rows.at[line, column]]
+    return f"row {first} has the same file; " + (f"they disagree in {' and '.join(differing)}" if differing
+                                                 else "labels and patient agree")

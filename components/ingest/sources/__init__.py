@@ -1,0 +1,1 @@
+"""Archive layouts, one module each: a table of entries, and the files that belong to it."""

@@ -1,0 +1,75 @@
+"""The image files of an archive, from tars that are never unpacked and from folders."""
+
+import tarfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from components.errors import MedhashError
+from components.ingest.entries import SourceFile
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+def tar_files(path: Path, max_bytes: int) -> Iterator[SourceFile]:
+    """Image files of a tar, compressed or not, read in one pass and one file at a time.
+
+    Raises MedhashError where a member's path is absolute or climbs out with `..`, where a member is a link or a
+    device, and where the tar itself is damaged; the member is named by its number.
+    """
+    number = 0
+    try:
+        with tarfile.open(path, "r|*") as tar:
+            for number, member in enumerate(tar, start=1):
+                _refuse_unsafe(path, number, member)
+                if not member.isfile() or not _is_image(member.name):
+                    continue
+                name = PurePosixPath(member.name).name
+                if member.size > max_bytes:
+                    yield SourceFile(name, b"", "too_large")
+                    continue
+                content = tar.extractfile(member)
+                assert content is not None                      # true of every regular file
+                data = content.read()
+                if len(data) < member.size:
+                    raise tarfile.ReadError("unexpected end of data")
+                yield SourceFile(name, data)
+                tar.members = []                                # tarfile keeps every header it has seen
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise MedhashError(f"{path} cannot be read: {error.strerror}", "mend its permissions or its disk") from error
+        raise MedhashError(f"{path} is damaged after member {number} ({error})",
+                           "fetch it again and compare its checksum with the publisher's; what was decoded is kept"
+                           ) from error
+
+
+def folder_files(folder: Path, max_bytes: int) -> Iterator[SourceFile]:
+    """Image files that lie in a folder itself, sorted by name."""
+    for path in sorted(folder.iterdir()):
+        if not _is_image(path.name):
+            continue
+        try:
+            if path.stat().st_size > max_bytes:
+                yield SourceFile(path.name, b"", "too_large")
+            else:
+                yield SourceFile(path.name, path.read_bytes())
+        except OSError:
+            # its text would name the file, and with it the patient
+            yield SourceFile(path.name, b"", "unreadable")
+
+
+def _is_image(name: str) -> bool:
+    base = PurePosixPath(name).name
+    return base.lower().endswith(IMAGE_SUFFIXES) and not base.startswith(".")
+
+
+def _refuse_unsafe(path: Path, number: int, member: tarfile.TarInfo) -> None:
+    parts = PurePosixPath(member.name.replace("\\", "/"))
+    problem = ""
+    if parts.is_absolute() or ".." in parts.parts:
+        problem = "has a path that leaves the archive"
+    elif not (member.isfile() or member.isdir()):
+        problem = "is a link or a device"
+    if problem:
+        raise MedhashError(f"{path}: member {number} {problem}", "this is not an archive as published: fetch it again "
+                           "from its publisher, or pack it again from a folder of plain files")

@@ -1,0 +1,60 @@
+"""NIH ChestX-ray14 as published: Data_Entry_2017*.csv, two official lists, images in tars or folders.
+
+Source: X. Wang et al., "ChestX-ray8: Hospital-scale Chest X-ray Database and Benchmarks on Weakly-Supervised
+Classification and Localization of Common Thorax Diseases", CVPR 2017, and the archive's own file list.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from components.errors import MedhashError
+from components.ingest.entries import Entries, SourceFile
+from components.ingest.sources.files import IMAGE_SUFFIXES, folder_files, tar_files
+from components.ingest.sources.nih_lists import official_folds
+from components.ingest.sources.nih_table import read_table
+
+TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
+"""The corrected table of 2020 goes before the first release."""
+_TARS = ("images_*.tar.gz", "images_*.tgz", "images_*.tar")
+_FOLDERS = ("images", "images_*", "images_*/images")
+_MAX_BYTES_PER_PIXEL = 8
+"""Four channels of 16 bits, uncompressed: no honest file needs more."""
+
+
+def read_entries(archive: Path) -> Entries:
+    """The archive's table with the official folds.
+
+    Raises MedhashError where the table is absent or lacks a column, or where a list contradicts the other.
+    """
+    table = next((path for name in TABLES for path in (archive / name, archive / f"{name}.gz") if path.is_file()), None)
+    if table is None:
+        raise MedhashError(f"{archive} holds no {' or '.join(TABLES)} (plain or .gz)",
+                           "set ingest.archive to the folder that holds NIH ChestX-ray14 as published")
+    entries = read_table(table)
+    entries.rows["official_fold"] = official_folds(archive, entries)
+    return entries
+
+
+def image_files(archive: Path, max_image_pixels: int) -> Iterator[SourceFile]:
+    """Every image file of the archive, tars first.
+
+    Raises MedhashError where there is neither tar nor folder of images, and where a tar is unsafe or damaged.
+    """
+    tars = sorted({path for pattern in _TARS for path in archive.glob(pattern) if path.is_file()})
+    folders = sorted({path for pattern in _FOLDERS for path in archive.glob(pattern) if _holds_images(path)})
+    if not tars and not folders:
+        raise MedhashError(f"{archive} holds no images_*.tar.gz, no images_*.tar and no folder of images",
+                           "fetch the images, or index the table alone with --metadata-only "
+                           "(ingest.metadata_only: true)")
+    return _files(tars, folders, max_image_pixels * _MAX_BYTES_PER_PIXEL)
+
+
+def _files(tars: list[Path], folders: list[Path], max_bytes: int) -> Iterator[SourceFile]:
+    for tar in tars:
+        yield from tar_files(tar, max_bytes)
+    for folder in folders:
+        yield from folder_files(folder, max_bytes)
+
+
+def _holds_images(path: Path) -> bool:
+    return path.is_dir() and any(file.name.lower().endswith(IMAGE_SUFFIXES) for file in path.iterdir())
