@@ -78,7 +78,7 @@ def save_model(folder: Path, spec: ModelSpec, tensors: Mapping[str, Any]) -> str
     tensors: numpy arrays or torch tensors. spec.weights_sha256 is filled in here, so any value may stand there.
     Raises MedhashError if a tensor's name or shape does not fit the spec.
     """
-    arrays = {name: np.ascontiguousarray(_as_array(tensor)) for name, tensor in tensors.items()}
+    arrays = {name: np.asarray(_as_array(tensor), order="C") for name, tensor in tensors.items()}
     _check_tensors(folder / WEIGHTS_FILE, spec, arrays)
     with replacing_file(folder / WEIGHTS_FILE) as temporary:
         temporary.write_bytes(save(arrays))

@@ -1,0 +1,1 @@
+"""The encode stage: every image of the data set as a binary code."""

@@ -1,0 +1,45 @@
+"""Turn every image into a binary code with a trained model.
+
+Reads data/derived/models/METHOD and writes data/derived/codes/METHOD.parquet.
+"""
+
+from pathlib import Path
+
+from components.command import reports_errors, stage_parser
+from components.workspace import Workspace
+
+
+@reports_errors
+def main(argv: list[str] | None = None) -> int:
+    parser = stage_parser("encode", __doc__)
+    parser.add_argument("--method", required=True, help="a method whose model is trained, e.g. drh-18")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default=None,
+                        help="where the network runs (default: train.device of the settings)")
+    args = parser.parse_args(argv)
+
+    import torch
+
+    from components.encode.encode import encode_images, write_codes
+    from components.errors import MedhashError
+    from components.hashing.model import load_model
+    from components.params import load_params
+    params = load_params(args.params or Path(args.root) / "params.yaml")
+    torch.set_num_threads(params.train.threads)
+    device = args.device or params.train.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise MedhashError("torch sees no CUDA device on this machine", "give --device cpu, or train.device: auto")
+    workspace = Workspace(args.root)
+    folder = workspace.model(args.method)
+    model = load_model(folder, device)
+    if model.spec.method != args.method:
+        raise MedhashError(f"{folder} holds a model of {model.spec.method}", f"train {args.method} again")
+    image_ids, folds, packed = encode_images(workspace, model)
+    write_codes(workspace.codes(args.method), model, image_ids, folds, packed)
+    print(f"encode: {len(image_ids)} images as {model.spec.bits}-bit codes by {args.method}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
