@@ -1,6 +1,5 @@
 """What a source hands to ingest: the rows of an archive's table, and what was refused so far."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
@@ -62,6 +61,3 @@ class SourceFile:
     name: str
     data: bytes
     reason: str = ""
-
-
-SourceFiles = Iterator[SourceFile]

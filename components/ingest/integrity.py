@@ -14,7 +14,7 @@ _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_SCAN = 0xDA
 
 
-@dataclass(frozen=True)
+@dataclass
 class Unreadable(Exception):
     """An image that cannot be taken: one of entries.REASONS, and a detail without identifying value."""
 

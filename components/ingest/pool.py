@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
@@ -23,7 +23,7 @@ Result = Decoded | Unreadable
 
 
 def decode_all(images: Iterable[tuple[str, bytes]], size_px: int, max_pixels: int,
-               workers: int) -> Iterator[tuple[str, Result]]:
+               workers: int) -> Generator[tuple[str, Result]]:
     """Decode (key, bytes) pairs to (key, result) pairs in the same order, pulling a few ahead of the slowest.
 
     workers: processes; 1 decodes in this one. Raises MedhashError if a process is killed, for want of memory say.

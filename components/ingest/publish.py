@@ -70,7 +70,8 @@ def sources_table(entries: Entries, rejections: list[Rejection], key: bytes) -> 
     """The private table SOURCES: every row and every refused file under its own name."""
     refused = {rejection.source_row for rejection in rejections}
     taken = entries.rows.loc[~entries.rows.index.isin(refused), "source_name"]
-    rows = [(line, name, None, None, None) for line, name in taken.items()]
+    rows: list[tuple[int | None, str, str | None, str | None, str | None]] = [
+        (line, name, None, None, None) for line, name in zip(taken.index.tolist(), taken.tolist(), strict=True)]
     rows += [(rejection.source_row, rejection.source_name, rejection.reason, rejection.detail, rejection.value)
              for rejection in rejections]
     rows.sort(key=lambda row: (row[0] is None, row[0] or 0, row[1]))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from components.errors import MedhashError
 from components.ingest.cache import DecodeCache
-from components.ingest.entries import Entries, Rejection
+from components.ingest.entries import REASONS, Entries, Rejection
+from components.ingest.lock import only_ingest
 from components.ingest.pool import n_workers
 from components.ingest.publish import images_table, publish, rejected_table, sources_table, write_private
 from components.ingest.scan import Scan, judge, scan_files
@@ -24,6 +25,11 @@ def ingest(workspace: Workspace, settings: IngestParams, size_px: int, key: byte
     settings.max_rejected_share of the table's rows (rows and files without a row) are refused.
     """
     archive = workspace.root / settings.archive
+    with only_ingest(workspace):
+        return _ingest(workspace, archive, settings, size_px, key)
+
+
+def _ingest(workspace: Workspace, archive: Path, settings: IngestParams, size_px: int, key: bytes) -> str:
     entries = nih.read_entries(archive)
     if settings.metadata_only:
         return _take(workspace, settings, entries, None, None, size_px, key)
@@ -55,14 +61,16 @@ def _take(workspace: Workspace, settings: IngestParams, entries: Entries, scan: 
 def _too_many(entries: Entries, rejections: list[Rejection], settings: IngestParams, private: Path) -> MedhashError:
     rows = sorted((rejection.source_row, rejection.reason, rejection.detail) for rejection in rejections
                   if rejection.source_row is not None)
-    first = "; ".join(f"row {row} ({reason}: {detail})" for row, reason, detail in rows[:_SHOWN])
+    first = "; ".join(f"row {row}: {reason}" + (f" ({detail})" if detail != REASONS[reason] else "")
+                      for row, reason, detail in rows[:_SHOWN])
     share = len(rejections) / max(entries.n_rows, 1)
     return MedhashError(
         f"{entries.table}: {len(rejections)} refused against {entries.n_rows} rows ({share:.1%}, "
         f"ingest.max_rejected_share allows {settings.max_rejected_share:.1%}): {_counted(rejections)}"
-        + (f"; first {first}" if first else ""),
+        + (f"; first rows: {first}" if first else ""),
         f"names and reasons are in {private}; mend the archive, or raise ingest.max_rejected_share if this loss is "
-        "acceptable; the last good tables are untouched")
+        "acceptable" + ("; where images are still to come, index the table alone with --metadata-only" if any(
+            reason == "missing_image" for _, reason, _ in rows) else "") + "; the last good tables are untouched")
 
 
 def _counted(rejections: list[Rejection]) -> str:

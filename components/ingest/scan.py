@@ -1,13 +1,14 @@
 """The scan: every file of an archive is read once, told by its digest, and decoded unless it was before."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from tqdm import tqdm
 
 from components.ingest.cache import DecodeCache
-from components.ingest.entries import REASONS, Entries, Rejection, SourceFiles
+from components.ingest.entries import REASONS, Entries, Rejection, SourceFile
 from components.ingest.integrity import Unreadable
 from components.ingest.pool import decode_all
 
@@ -28,24 +29,25 @@ class Scan:
     n_reused: int = 0
 
 
-def scan_files(files: SourceFiles, entries: Entries, cache: DecodeCache, size_px: int, max_pixels: int,
+def scan_files(files: Iterable[SourceFile], entries: Entries, cache: DecodeCache, size_px: int, max_pixels: int,
                workers: int) -> Scan:
     """Read all files, decode what the cache does not hold, and put it there. The files' order does not matter."""
     scan = Scan()
     wanted = set(entries.rows["source_name"])
     with tqdm(files, total=len(wanted), desc="ingest", unit="image", disable=None) as progress:
         new = _not_decoded_yet(progress, scan, entries.names, wanted, cache)
-        for digest, image in decode_all(new, size_px, max_pixels, workers):
-            if isinstance(image, Unreadable):
-                scan.failures[digest] = image
-            else:
-                cache.put(digest, image)
-                scan.sizes[digest] = (image.width, image.height)
-                scan.n_decoded += 1
+        with closing(decode_all(new, size_px, max_pixels, workers)) as decoded:
+            for digest, image in decoded:
+                if isinstance(image, Unreadable):
+                    scan.failures[digest] = image
+                else:
+                    cache.put(digest, image)
+                    scan.sizes[digest] = (image.width, image.height)
+                    scan.n_decoded += 1
     return scan
 
 
-def _not_decoded_yet(files: SourceFiles, scan: Scan, names: frozenset[str], wanted: set[str],
+def _not_decoded_yet(files: Iterable[SourceFile], scan: Scan, names: frozenset[str], wanted: set[str],
                      cache: DecodeCache) -> Iterator[tuple[str, bytes]]:
     seen: set[str] = set()
     for file in files:
@@ -73,8 +75,7 @@ def judge(entries: Entries, scan: Scan) -> list[Rejection]:
     """Rows without a usable file, files without a row, and later rows of files that are equal byte by byte."""
     rejections = [Rejection("no_row", REASONS["no_row"], source_name=name) for name in sorted(scan.strays)]
     first_with: dict[str, int] = {}
-    for row in entries.rows.itertuples():
-        line, name = row.Index, row.source_name
+    for line, name in zip(entries.rows.index.tolist(), entries.rows["source_name"].tolist(), strict=True):
         digest = scan.digests.get(name)
         if name in scan.ambiguous:
             rejections.append(Rejection("ambiguous_file", REASONS["ambiguous_file"], line, name))
@@ -95,7 +96,7 @@ def judge(entries: Entries, scan: Scan) -> list[Rejection]:
 
 def _comparison(entries: Entries, first: int, line: int) -> str:
     """How two rows of one file differ: other labels or another patient mean that one of the rows is wrong."""
-    differing = [what for what, column in (("labels", "labels"), ("patient", "patient"))
-                 if entries.rows.at[first, column] != entries.rows.at[line, column]]
+    differing = [column for column in ("labels", "patient")
+                 if entries.rows[column].loc[first] != entries.rows[column].loc[line]]
     return f"row {first} has the same file; " + (f"they disagree in {' and '.join(differing)}" if differing
                                                  else "labels and patient agree")

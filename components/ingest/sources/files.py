@@ -21,10 +21,11 @@ def tar_files(path: Path, max_bytes: int) -> Iterator[SourceFile]:
     try:
         with tarfile.open(path, "r|*") as tar:
             for number, member in enumerate(tar, start=1):
+                tar.members = []  # type: ignore[attr-defined]  # tarfile keeps every header it has seen
                 _refuse_unsafe(path, number, member)
                 if not member.isfile() or not _is_image(member.name):
                     continue
-                name = PurePosixPath(member.name).name
+                name = _base_name(member.name)
                 if member.size > max_bytes:
                     yield SourceFile(name, b"", "too_large")
                     continue
@@ -34,10 +35,10 @@ def tar_files(path: Path, max_bytes: int) -> Iterator[SourceFile]:
                 if len(data) < member.size:
                     raise tarfile.ReadError("unexpected end of data")
                 yield SourceFile(name, data)
-                tar.members = []                                # tarfile keeps every header it has seen
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise MedhashError(f"{path} cannot be read: {error.strerror}", "mend its permissions or its disk") from error
+            raise MedhashError(f"{path} cannot be read: {error.strerror}",
+                               "mend its permissions or its disk") from error
         raise MedhashError(f"{path} is damaged after member {number} ({error})",
                            "fetch it again and compare its checksum with the publisher's; what was decoded is kept"
                            ) from error
@@ -48,14 +49,18 @@ def folder_files(folder: Path, max_bytes: int) -> Iterator[SourceFile]:
     for path in sorted(folder.iterdir()):
         if not _is_image(path.name):
             continue
+        name = _base_name(path.name)
         try:
-            if path.stat().st_size > max_bytes:
-                yield SourceFile(path.name, b"", "too_large")
-            else:
-                yield SourceFile(path.name, path.read_bytes())
-        except OSError:
-            # its text would name the file, and with it the patient
-            yield SourceFile(path.name, b"", "unreadable")
+            data = None if path.stat().st_size > max_bytes else path.read_bytes()
+        except OSError:                                         # its text would name the file, and with it the patient
+            yield SourceFile(name, b"", "unreadable")
+        else:
+            yield SourceFile(name, b"", "too_large") if data is None else SourceFile(name, data)
+
+
+def _base_name(name: str) -> str:
+    """The last part of a path; bytes that are no UTF-8 are written out, as no table could hold them."""
+    return PurePosixPath(name).name.encode("utf-8", "backslashreplace").decode()
 
 
 def _is_image(name: str) -> bool:

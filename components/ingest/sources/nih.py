@@ -4,7 +4,7 @@ Source: X. Wang et al., "ChestX-ray8: Hospital-scale Chest X-ray Database and Be
 Classification and Localization of Common Thorax Diseases", CVPR 2017, and the archive's own file list.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from components.errors import MedhashError
@@ -35,7 +35,7 @@ def read_entries(archive: Path) -> Entries:
     return entries
 
 
-def image_files(archive: Path, max_image_pixels: int) -> Iterator[SourceFile]:
+def image_files(archive: Path, max_image_pixels: int) -> Generator[SourceFile]:
     """Every image file of the archive, tars first.
 
     Raises MedhashError where there is neither tar nor folder of images, and where a tar is unsafe or damaged.
@@ -49,7 +49,7 @@ def image_files(archive: Path, max_image_pixels: int) -> Iterator[SourceFile]:
     return _files(tars, folders, max_image_pixels * _MAX_BYTES_PER_PIXEL)
 
 
-def _files(tars: list[Path], folders: list[Path], max_bytes: int) -> Iterator[SourceFile]:
+def _files(tars: list[Path], folders: list[Path], max_bytes: int) -> Generator[SourceFile]:
     for tar in tars:
         yield from tar_files(tar, max_bytes)
     for folder in folders:

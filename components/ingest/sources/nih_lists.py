@@ -1,6 +1,7 @@
 """NIH's official lists: which images are for training and validation, and which for the test."""
 
 import gzip
+import zlib
 from pathlib import Path
 
 import pandas as pd
@@ -38,13 +39,14 @@ def official_folds(archive: Path, entries: Entries) -> pd.Series:
 
 
 def _read_list(archive: Path, name: str) -> frozenset[str]:
-    plain, packed = archive / name, archive / f"{name}.gz"
-    if plain.is_file():
-        text = plain.read_text(encoding="utf-8-sig")
-    elif packed.is_file():
-        text = gzip.decompress(packed.read_bytes()).decode("utf-8-sig")
-    else:
+    path = next((path for path in (archive / name, archive / f"{name}.gz") if path.is_file()), None)
+    if path is None:
         return frozenset()
+    data = path.read_bytes()
+    try:
+        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
+    except (EOFError, zlib.error, gzip.BadGzipFile, UnicodeDecodeError) as error:
+        raise MedhashError(f"{path} is damaged ({type(error).__name__})", "restore the list as published") from error
     return frozenset(line.strip() for line in text.splitlines() if line.strip())
 
 

@@ -3,6 +3,7 @@
 import csv
 import difflib
 import gzip
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -36,6 +37,8 @@ def read_table(path: Path) -> Entries:
     """Read and judge every row. Raises MedhashError where the file or its header cannot be read."""
     header, lines, values = _read_csv(path)
     positions = _positions(path, header)
+    if not values:
+        raise MedhashError(f"{path} has a header and no rows", "restore the table as published")
     rejections: list[Rejection] = []
     good, index = [], []
     for line, row in zip(lines, values, strict=True):
@@ -56,11 +59,9 @@ def read_table(path: Path) -> Entries:
 
 def _read_csv(path: Path) -> tuple[list[str], list[int], list[list[str]]]:
     """Header, and line number and fields of each row; empty fields after the last column are cut off."""
-    opened = gzip.open(path, "rt", encoding="utf-8-sig", newline="") if path.suffix == ".gz" else \
-        path.open(encoding="utf-8-sig", newline="")
     line = 1
     try:
-        with opened as handle:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as handle:
             reader = csv.reader(handle)
             header = _trimmed([name.strip() for name in next(reader, [])], 0)
             lines, values = [], []
@@ -109,25 +110,33 @@ def _repeated(rows: pd.DataFrame) -> list[Rejection]:
     first = first[~first.index.duplicated()]
     repeated = rows[rows["source_name"].duplicated()]
     return [Rejection("duplicate_row", f"row {first[name]} describes the same image", line, name)
-            for line, name in repeated["source_name"].items()]
+            for line, name in _lines_and_names(repeated)]
 
 
 def _without_patient(rows: pd.DataFrame) -> list[Rejection]:
     empty = rows[rows["patient"] == ""]
-    return [Rejection("empty_patient", "Patient ID is empty", line, name)
-            for line, name in empty["source_name"].items()]
+    return [Rejection("empty_patient", "Patient ID is empty", line, name) for line, name in _lines_and_names(empty)]
 
 
 def _with_unknown_finding(rows: pd.DataFrame) -> list[Rejection]:
     rejections = []
-    known = {text: all(part.strip() in FINDINGS for part in text.split("|")) for text in rows["labels"].unique()}
-    for line, row in rows[~rows["labels"].map(known).astype(bool)].iterrows():
-        unknown = next(part.strip() for part in row["labels"].split("|") if part.strip() not in FINDINGS)
+    known = {text for text in rows["labels"].unique() if _unknown_finding(text) is None}
+    strange = rows[~rows["labels"].isin(known)]
+    for (line, name), text in zip(_lines_and_names(strange), strange["labels"], strict=True):
+        unknown = _unknown_finding(text) or ""
         near = difflib.get_close_matches(unknown, sorted(FINDINGS), n=1)
         hint = f"; the nearest known one is {near[0]}" if near else ""
         rejections.append(Rejection("unknown_finding", f"Finding Labels holds a finding that NIH does not list{hint}",
-                                    line, row["source_name"], unknown))
+                                    line, name, unknown))
     return rejections
+
+
+def _unknown_finding(text: str) -> str | None:
+    return next((part.strip() for part in text.split("|") if part.strip() not in FINDINGS), None)
+
+
+def _lines_and_names(rows: pd.DataFrame) -> Iterator[tuple[int, str]]:
+    return zip(rows.index.tolist(), rows["source_name"].tolist(), strict=True)
 
 
 def _typed(rows: pd.DataFrame) -> pd.DataFrame:
