@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from components.contracts import ENTRIES, read_table
 from components.errors import MedhashError
+from components.files import sha256_file
 from components.index.build import IndexInfo
 
 _REBUILD = "restore it with `dvc checkout`, or run the stage index again for this method"
@@ -59,6 +60,20 @@ def load_index(folder: Path) -> Index:
     patients = entries["patient_id"].combine_chunks().dictionary_encode()
     return Index(info, index, entries["image_id"], entries["set_id"].to_numpy(), patients.indices.to_numpy(),
                  {patient: number for number, patient in enumerate(patients.dictionary.to_pylist())})
+
+
+def require_built_from(index: Index, folder: Path, code_path: Path, codes: pa.Table) -> None:
+    """Raise MedhashError naming both files if the index was built from another code table.
+
+    codes: the table read from code_path.
+    """
+    bits = 8 * codes.schema.field("code").type.byte_width
+    if index.info.bits != bits:
+        raise MedhashError(f"{folder / 'codes.faiss'} holds codes of {index.info.bits} bits, {code_path} of {bits}",
+                           "run the stage index again for this method")
+    if index.info.codes_sha256 != sha256_file(code_path):
+        raise MedhashError(f"{folder / 'codes.faiss'} was built from another version of {code_path}",
+                           "run the stage index again for this method")
 
 
 def search(index: Index, code: np.ndarray, k: int, exclude_patient: str | None = None) -> list[Neighbour]:

@@ -1,0 +1,45 @@
+"""Command line of the stage evaluate: codes, labels and split → metrics/METHOD/ and this machine's query latency."""
+
+from components.command import reports_errors, stage_parser
+
+
+@reports_errors
+def main(argv: list[str] | None = None) -> int:
+    """Measure the retrieval of the test patients."""
+    parser = stage_parser("evaluate", main.__doc__)
+    parser.add_argument("--method", required=True, help="a method of params.yaml, such as lsh")
+    args = parser.parse_args(argv)
+
+    from components.contracts import LABELS, QUERIES, SIMILARITY, SPLIT, read_table, write_table
+    from components.evaluate.latency import measure_latency
+    from components.evaluate.log import log_figures
+    from components.evaluate.measure import measure
+    from components.index.code_table import place_codes, read_codes
+    from components.index.search import load_index, require_built_from
+    from components.params import load_params
+    from components.workspace import Workspace
+
+    workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
+    path = workspace.codes(args.method)
+    codes = read_codes(path)
+    index = load_index(workspace.index(args.method))
+    require_built_from(index, workspace.index(args.method), path, codes)
+    split, labels = read_table(workspace.split, SPLIT), read_table(workspace.labels, LABELS)
+    metrics, queries = measure(codes, split, labels, read_table(workspace.similarity, SIMILARITY), params.evaluate,
+                               params.seed)
+    folder = workspace.metrics(args.method)
+    write_table(folder / "queries.parquet", queries, QUERIES)
+    metrics.write(folder / "metrics.json")
+
+    latency = measure_latency(index, place_codes(codes, split, labels).of_folds("test"))
+    latency.write(workspace.latency(args.method))
+    log_figures(workspace, metrics, latency)
+    interval = metrics.intervals["map"]
+    print(f"{args.method}: MAP {interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}], chance "
+          f"{metrics.chance.map:.3f}; {metrics.n_queries} queries, {metrics.n_gallery} gallery images; a query takes "
+          f"{latency.p50_ms:.2f} ms")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
