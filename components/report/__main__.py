@@ -1,0 +1,24 @@
+"""Write the report: one self-contained HTML page about the run, at reports/index.html."""
+
+from components.command import reports_errors, stage_parser
+
+
+@reports_errors
+def main(argv: list[str] | None = None) -> int:
+    args = stage_parser("report", __doc__).parse_args(argv)
+    from components.files import replacing_file
+    from components.params import load_params
+    from components.report.page import render_page
+    from components.report.run import read_run
+    from components.workspace import Workspace
+    workspace = Workspace(args.root)
+    run = read_run(workspace, load_params(args.params or args.root / "params.yaml"))
+    page = render_page(run)
+    with replacing_file(workspace.report) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    print(f"report: {workspace.report} ({len(page) / 1e6:.1f} MB), best method by validation MAP: {run.best}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,45 @@
+"""The page: all sections put into one template, nothing in it loaded from anywhere else."""
+
+from pathlib import Path
+from typing import Any
+
+from components.report.codes_view import codes_view
+from components.report.data_cards import data_cards
+from components.report.glossary import GLOSSARY
+from components.report.metric_table import literal_pairs, metric_table
+from components.report.plots.bit_balance import bit_balance
+from components.report.plots.learning import learning_curves
+from components.report.plots.map_bars import map_bars
+from components.report.plots.precision_recall import precision_recall
+from components.report.retrievals import retrievals
+from components.report.run import Run
+from components.report.summary import summary
+
+_FOLDER = Path(__file__).parent
+
+
+def render_page(run: Run) -> str:
+    """The report as one HTML document; every text from the run is escaped."""
+    metrics = list(run.metrics.values())
+    return _template().render(
+        summary=summary(run), data=data_cards(run), gates=run.gates, rows=metric_table(run), chance=metrics[0].chance,
+        comparable=len({result.evaluation_digest for result in metrics}) == 1,
+        has_latency=any(run.latencies.values()), pairs=literal_pairs(run),
+        curves=[{"method": method, "n_rows": len(history),
+                 "uri": learning_curves(history, run.metrics[method].validation_chance)}
+                for method, history in run.histories.items() if history],
+        without_curves=[method for method, history in run.histories.items() if not history],
+        map_bars=map_bars(metrics), precision_recall=precision_recall(metrics), bit_balance=bit_balance(metrics),
+        codes=codes_view(run), examples=retrievals(run), glossary=GLOSSARY,
+        style=(_FOLDER / "style.css").read_text(),
+    )
+
+
+def _template() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    environment = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined,
+                              trim_blocks=True, lstrip_blocks=True)
+    environment.filters["figure"] = lambda value: f"{value:.3f}"
+    environment.filters["count"] = lambda value: f"{value:,}"
+    environment.filters["percent"] = lambda value: f"{value:.1%}"
+    return environment.get_template("template.html")

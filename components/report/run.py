@@ -1,0 +1,87 @@
+"""Everything the report tells about, read once and checked."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from components.contracts import IMAGES, LABEL_SETS, LABELS, QUERIES, REJECTED, read_table
+from components.documents import GateReport, Metrics, ModelSpec, Vocabulary
+from components.errors import MedhashError
+from components.params import Params
+from components.workspace import Workspace
+
+History = list[dict[str, float | None]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """The tables and documents of one run; the dictionaries are in the order of params.methods."""
+
+    workspace: Workspace
+    params: Params
+    metrics: dict[str, Metrics]
+    specs: dict[str, ModelSpec]
+    histories: dict[str, History]
+    latencies: dict[str, dict[str, float]]
+    gates: list[GateReport]
+    vocabulary: Vocabulary
+    images: pa.Table
+    rejected: pa.Table
+    labels: pa.Table
+    label_sets: pa.Table
+    queries: pa.Table
+    """Per-query table of the best method."""
+
+    @property
+    def best(self) -> str:
+        return best_method(self.metrics)
+
+    def names_of_sets(self) -> list[list[str]]:
+        """Label names per set_id."""
+        rows = sorted(zip(self.label_sets["set_id"].to_pylist(), self.label_sets["labels"].to_pylist(), strict=True))
+        return [[self.vocabulary.labels[index] for index in indices] for _, indices in rows]
+
+
+def best_method(metrics: dict[str, Metrics]) -> str:
+    """The method with the highest validation MAP; of equals, the first by name."""
+    return min(metrics, key=lambda method: (-metrics[method].validation_map, method))
+
+
+def read_run(workspace: Workspace, params: Params) -> Run:
+    """Read what the stages left. Raises MedhashError naming the file that is missing or broken."""
+    methods = params.methods
+    metrics = {method: Metrics.read(workspace.metrics(method) / "metrics.json") for method in methods}
+    specs = {method: ModelSpec.read(path) for method in methods
+             if (path := workspace.model(method) / "model.json").exists()}
+    gate_files = sorted(workspace.gate("any").parent.glob("*.json"))
+    return Run(
+        workspace=workspace, params=params, metrics=metrics, specs=specs,
+        histories={method: _json(workspace.model(method) / "history.json", []) for method in methods},
+        latencies={method: _json(workspace.latency(method), {}) for method in methods},
+        gates=sorted((GateReport.read(path) for path in gate_files), key=lambda gate: _stage_order(gate.stage)),
+        vocabulary=Vocabulary.read(workspace.vocabulary),
+        images=read_table(workspace.images, IMAGES), rejected=read_table(workspace.rejected, REJECTED),
+        labels=read_table(workspace.labels, LABELS), label_sets=read_table(workspace.label_sets, LABEL_SETS),
+        queries=read_table(workspace.metrics(best_method(metrics)) / "queries.parquet", QUERIES),
+    )
+
+
+_STAGES = ("ingest", "split", "labels", "similarity", "features", "train", "encode", "index", "evaluate")
+
+
+def _stage_order(stage: str) -> tuple[int, str]:
+    return (_STAGES.index(stage) if stage in _STAGES else len(_STAGES), stage)
+
+
+def _json(path: Path, absent: Any) -> Any:
+    """A JSON document that not every method or machine has."""
+    if not path.exists():
+        return absent
+    try:
+        document = json.loads(path.read_text())
+    except ValueError as error:
+        raise MedhashError(f"{path} is not valid JSON: {error}", "run the stage that writes it again") from error
+    return document

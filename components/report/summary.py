@@ -1,0 +1,50 @@
+"""The run in a few lines: what was asked for, on which data, with which code, and which method came out best."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from components.files import sha256_files
+from components.report.run import Run
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """Figures of the page's head and rows (name, value) of its summary table."""
+    params, workspace = run.params, run.workspace
+    best = run.metrics[run.best]
+    digest = sha256_files([workspace.images, workspace.split, workspace.labels])
+    return {
+        "best": best,
+        "gain": best.figures.map / best.chance.map if best.chance.map else None,
+        "n_images": len(run.images),
+        "n_patients": len(run.images["patient_id"].unique()),
+        "rows": [
+            ("Archive", f"{params.ingest.source}, stored at {params.size_px} × {params.size_px} px"),
+            ("Methods", ", ".join(params.methods)),
+            ("Code length", f"{params.bits} bits"),
+            ("Split", f"{params.split.strategy}: no patient stands in two folds"),
+            ("Labels", f"attribute {params.labels.attribute!r}, {len(run.vocabulary.labels)} labels; "
+                       f"No Finding is treated as: {params.labels.no_finding}"),
+            ("Training", f"up to {params.train.epochs} epochs, {params.train.precision}, "
+                         f"{'with' if params.train.augment else 'without'} augmentation, seed {params.seed}"),
+            ("Queries and gallery", f"{best.n_queries:,} test images search {best.n_gallery:,} images of the "
+                                    "train and val folds, never their own patient's"),
+            ("Data digest", digest[:16]),
+            ("Evaluation digest", best.evaluation_digest[:16]),
+            ("Git commit", git_commit(workspace.root)),
+        ],
+    }
+
+
+def git_commit(root: Path) -> str:
+    """The commit of the checkout, marked where files differ from it; words where there is no commit."""
+    def git(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
+    try:
+        commit = git("rev-parse", "HEAD")
+    except FileNotFoundError:
+        return "unknown: git is not installed"
+    if commit.returncode:
+        return "none: this folder is not a git checkout"
+    changed = git("status", "--porcelain", "--untracked-files=no").stdout.strip()
+    return commit.stdout.strip()[:12] + (" with changes not committed" if changed else "")

@@ -1,0 +1,84 @@
+"""A small workspace as it is after evaluate, with codes that know the label set of most images."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from builders import LABELS_OF_SETS, small_workspace, write_codes
+
+from components.contracts import LABELS, QUERIES, SPLIT, read_table, write_table
+from components.documents import Check, CurvePoint, Figures, GateReport, Interval, Metrics
+from components.files import write_json
+from components.workspace import Workspace
+
+STAGES = ("ingest", "split", "labels", "similarity", "features", "train", "encode", "index", "evaluate")
+
+
+def measured_workspace(root: Path, methods: dict[str, float], bits: int = 32, params: str = "",
+                       **small: int) -> Workspace:
+    """methods: name → share of its bits that are noise. Metrics are real where the report shows an order by them."""
+    workspace = small_workspace(root, **small)
+    sets = read_table(workspace.labels, LABELS)["set_id"].to_numpy()
+    for position, (method, noise) in enumerate(methods.items()):
+        random = np.random.default_rng(position)
+        centres = random.random((len(LABELS_OF_SETS), bits)) < 0.5
+        flipped = random.random((len(sets), bits)) < noise / 2
+        write_codes(workspace, method, np.packbits(centres[sets] ^ flipped, axis=1), model_digest=f"{position:064x}")
+        write_index(workspace, method)
+        write_metrics(workspace, method, bits, f"{position:064x}")
+        if position % 2:
+            epochs = np.arange(12)
+            write_json(workspace.model(method) / "history.json", [
+                {"epoch": int(e), "loss": float(2 / (e + 1)), "quantization": float(1 / (e + 1)),
+                 "learning_rate": 0.01, "val_map": float(0.5 + 0.02 * e)} for e in epochs])
+    for stage in STAGES:
+        GateReport(stage=stage, success=True, checks=[Check(
+            expectation="every row has its pixels", about=stage, success=True, observed="0 rows", offending=[])],
+        ).write(workspace.gate(stage))
+    (root / "params.yaml").write_text(f"bits: {bits}\nmethods: [{', '.join(methods)}]\n{params}")
+    return workspace
+
+
+def write_index(workspace: Workspace, method: str) -> None:
+    """Build the index of a method's codes with the stage's own command."""
+    from components.index.__main__ import main
+    assert main(["--method", method, "--root", str(workspace.root)]) == 0
+
+
+def write_metrics(workspace: Workspace, method: str, bits: int, model_digest: str, **changed: object) -> Metrics:
+    """Measure a method's codes by a plain sort; ties are broken by image id."""
+    import pyarrow.parquet as pq
+    table = pq.read_table(workspace.codes(method))
+    codes = np.frombuffer(b"".join(table["code"].to_pylist()), np.uint8).reshape(len(table), -1)
+    folds = np.array(table["fold"].to_pylist())
+    ids, patients = (read_table(workspace.split, SPLIT)[name].to_pylist() for name in ("image_id", "patient_id"))
+    labels = [set(LABELS_OF_SETS[s]) for s in read_table(workspace.labels, LABELS)["set_id"].to_pylist()]
+    gallery = np.flatnonzero(folds != "test")
+    rows = []
+    for query in np.flatnonzero(folds == "test"):
+        distances = np.bitwise_count(codes[gallery] ^ codes[query]).sum(axis=1)
+        ranked = gallery[np.argsort(distances, kind="stable")]
+        hits = np.array([bool(labels[other] & labels[query]) for other in ranked])
+        ap = float((np.cumsum(hits) / np.arange(1, len(hits) + 1))[hits].mean())
+        rows.append({"image_id": ids[query], "patient_id": patients[query], "n_relevant": int(hits.sum()),
+                     "ap_expected": ap, "ap_worst": ap, "ap_best": ap, "ndcg_at_100": ap, "acg_at_100": ap,
+                     "weighted_ap": ap, "precision_h2": ap, "n_within_h2": 1})
+    value = float(np.mean([row["ap_expected"] for row in rows]))
+    chance = float(np.mean([row["n_relevant"] / len(gallery) for row in rows]))
+    metrics = Metrics.model_validate({
+        "method": method, "bits": bits, "n_queries": len(rows), "n_gallery": len(gallery), "no_relevant_rate": 0.0,
+        "figures": _figures(value), "chance": _figures(chance),
+        "intervals": {"map": Interval(value=value, low=value - 0.04, high=value + 0.04)},
+        "curve": [CurvePoint(radius=radius, recall=(radius / bits) ** 2,
+                             precision=chance + (value - chance) * (1 - radius / bits)) for radius in range(bits + 1)],
+        "validation_map": value, "validation_chance": chance, "n_distinct_codes": len(np.unique(codes, axis=0)),
+        "bit_balance": np.unpackbits(codes, axis=1).mean(axis=0).tolist(), "evaluation_digest": "e" * 64,
+        "model_digest": model_digest} | changed)
+    metrics.write(workspace.metrics(method) / "metrics.json")
+    write_table(workspace.metrics(method) / "queries.parquet", pa.Table.from_pylist(rows, QUERIES), QUERIES)
+    return metrics
+
+
+def _figures(value: float) -> Figures:
+    return Figures(map=value, map_worst_ties=value - 0.01, map_best_ties=value + 0.01, ndcg_at_100=value,
+                   acg_at_100=value, weighted_map=value, precision_h2=value, empty_ball_rate=0.1)

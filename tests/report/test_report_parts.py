@@ -1,0 +1,92 @@
+"""The parts of the report that choose or judge: examples, colours, flags, the best method."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from report.measured import measured_workspace, write_metrics
+
+from components.contracts import IMAGES, LABELS, read_table
+from components.documents import Interval, Metrics
+from components.params import load_params
+from components.report.metric_table import standing
+from components.report.plots.code_map import OTHER, coloured_labels
+from components.report.plots.pictures import picture
+from components.report.retrievals import retrievals
+from components.report.run import best_method, read_run
+
+
+@pytest.fixture(scope="module")
+def metrics(tmp_path_factory: pytest.TempPathFactory) -> Metrics:
+    workspace = measured_workspace(tmp_path_factory.mktemp("one"), {"lsh": 0.9}, n_patients=10)
+    return Metrics.read(workspace.metrics("lsh") / "metrics.json")
+
+
+@pytest.mark.parametrize(("value", "low", "expected"), [
+    (0.6, 0.55, "above"), (0.6, 0.5, "within"), (0.6, 0.4, "within"), (0.5, 0.45, "below"), (0.4, 0.3, "below")])
+def test_standing_beside_a_chance_of_one_half(metrics: Metrics, value: float, low: float, expected: str) -> None:
+    measured = metrics.model_copy(update={
+        "figures": metrics.figures.model_copy(update={"map": value}),
+        "chance": metrics.chance.model_copy(update={"map": 0.5}),
+        "intervals": {"map": Interval(value=value, low=low, high=0.9)}})
+    assert standing(measured) == expected
+
+
+def test_the_best_method_is_best_on_validation_and_first_by_name_among_equals(metrics: Metrics) -> None:
+    def validated(value: float) -> Metrics:
+        return metrics.model_copy(update={"validation_map": value})
+    assert best_method({"b": validated(.4), "c": validated(.5), "a": validated(.5)}) == "a"
+
+
+def test_examples_are_the_extremes_of_average_precision_and_never_the_query_s_own_patient(tmp_path: Path) -> None:
+    workspace = measured_workspace(tmp_path, {"drh-18": 0.6})
+    run = read_run(workspace, load_params(tmp_path / "params.yaml"))
+    shown = retrievals(run)
+    ap = run.queries["ap_expected"].to_numpy()
+    assert shown["good"][0]["ap"] == ap.max()
+    assert shown["bad"][0]["ap"] == ap.min()
+    images = read_table(workspace.images, IMAGES)
+    patient = dict(zip(images["image_id"].to_pylist(), images["patient_id"].to_pylist(), strict=True))
+    labels = read_table(workspace.labels, LABELS)
+    fold = dict(zip(labels["image_id"].to_pylist(), labels["fold"].to_pylist(), strict=True))
+    for example in shown["good"] + shown["bad"]:
+        assert len(example["neighbours"]) == 5
+        assert fold[example["query"]["image_id"]] == "test"
+        for tile in example["neighbours"]:
+            assert fold[tile["image_id"]] != "test"
+            assert patient[tile["image_id"]] != patient[example["query"]["image_id"]]
+            assert bool(tile["shared"]) == bool(set(tile["labels"]) & set(example["query"]["labels"]))
+        distances = [tile["distance"] for tile in example["neighbours"]]
+        assert distances == sorted(distances)
+    assert len({patient[example["query"]["image_id"]] for example in shown["good"]}) == len(shown["good"])
+
+
+def test_an_image_takes_the_colour_of_its_rarest_frequent_label() -> None:
+    labels = [["a"]] * 9 + [["a", "b"], ["b"], [], *[[letter] * 1 for letter in "ccddeeff"], ["g"]]
+    coloured = coloured_labels(labels)
+    assert coloured[0] == "a"
+    assert coloured[9] == "b"          # b is on 2 images, a on 10
+    assert coloured[11] == OTHER       # nothing labelled
+    assert coloured[-1] == OTHER       # g is the seventh label by frequency
+
+
+@pytest.mark.parametrize("shape", [(1, 64, 64), (3, 64, 64), (1, 400, 300)])
+def test_a_picture_keeps_its_look_and_stays_small(shape: tuple[int, int, int]) -> None:
+    import base64
+
+    import cv2
+    pixels = np.zeros(shape, np.uint8)
+    pixels[0] = 200                                   # grey, or red of an RGB image
+    uri = picture(pixels)
+    decoded = cv2.imdecode(np.frombuffer(base64.b64decode(uri.split(",")[1]), np.uint8), cv2.IMREAD_COLOR)
+    assert max(decoded.shape[:2]) <= 160
+    assert decoded[5, 5].tolist() == ([200, 200, 200] if shape[0] == 1 else [0, 0, 200])
+
+
+def test_metrics_of_other_queries_are_called_not_comparable(tmp_path: Path) -> None:
+    from components.report.page import render_page
+    workspace = measured_workspace(tmp_path, {"lsh": 0.9, "itq": 0.8}, n_patients=10)
+    params = load_params(tmp_path / "params.yaml")
+    assert "not comparable" not in render_page(read_run(workspace, params))
+    write_metrics(workspace, "itq", 32, "1" * 64, evaluation_digest="f" * 64)
+    assert "not comparable" in render_page(read_run(workspace, params))
