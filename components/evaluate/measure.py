@@ -9,8 +9,13 @@ import pyarrow as pa
 from components.contracts import QUERIES
 from components.documents import Interval, Metrics
 from components.errors import MedhashError
-from components.evaluate.per_query import (PerQuery, chance_figures, mean_figures, measure_queries,
-                                           precision_recall_curve)
+from components.evaluate.per_query import (
+    PerQuery,
+    chance_figures,
+    mean_figures,
+    measure_queries,
+    precision_recall_curve,
+)
 from components.index.code_table import PlacedCodes, code_info, place_codes
 from components.params import EvaluateParams
 from components.retrieval.bootstrap import patient_bootstrap

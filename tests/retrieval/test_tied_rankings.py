@@ -1,0 +1,107 @@
+"""Measures of rankings with ties against their definitions, averaged over every order of the ties."""
+
+import math
+from itertools import permutations, product
+
+import numpy as np
+import pytest
+
+from components.retrieval.average_precision import average_precision, weighted_average_precision
+from components.retrieval.gain import acg, ndcg
+
+RANKINGS = {
+    "all tied": [[0, 1, 0, 2, 0, 3]],
+    "no ties": [[1], [0], [2], [0], [0], [3]],
+    "relevant items in two groups": [[0, 1, 2], [0, 0], [1, 0, 3, 0]],
+    "an empty distance between groups": [[2, 0], [], [1, 1, 0]],
+    "one relevant item, last": [[0, 0, 0], [0, 0, 1]],
+    "everything relevant": [[1, 3], [2, 2, 1]],
+    "a group of one": [[0], [2], [0, 1, 1, 0, 2]],
+}
+"""Name → levels of the items at distance 0, 1, 2 …"""
+
+
+def tie_orders(groups):
+    for orders in product(*(set(permutations(group)) for group in groups)):
+        yield [level for group in orders for level in group]
+
+
+def ap_by_definition(levels):
+    hits = [place for place, level in enumerate(levels, 1) if level]
+    return sum(number / place for number, place in enumerate(hits, 1)) / len(hits)
+
+
+def weighted_ap_by_definition(levels):
+    terms = [sum(levels[:place]) / place for place, level in enumerate(levels, 1) if level]
+    return sum(terms) / len(terms)
+
+
+def acg_by_definition(levels, p):
+    return sum(levels[:p]) / len(levels[:p])
+
+
+def ndcg_by_definition(levels, p):
+    def dcg(order):
+        return sum((2 ** level - 1) / math.log(1 + place) for place, level in enumerate(order[:p], 1))
+    return dcg(levels) / dcg(sorted(levels, reverse=True))
+
+
+MEASURES = {
+    "expected AP": (lambda table: average_precision(table).expected, ap_by_definition),
+    "weighted AP": (weighted_average_precision, weighted_ap_by_definition),
+    **{f"ACG@{p}": (lambda table, p=p: acg(table, p), lambda levels, p=p: acg_by_definition(levels, p))
+       for p in (1, 3, 4, 100)},
+    **{f"NDCG@{p}": (lambda table, p=p: ndcg(table, p), lambda levels, p=p: ndcg_by_definition(levels, p))
+       for p in (1, 3, 4, 100)},
+}
+
+
+def as_histogram(groups, n_levels=4):
+    table = np.zeros((1, len(groups), n_levels), np.int64)
+    for distance, group in enumerate(groups):
+        for level in group:
+            table[0, distance, level] += 1
+    return table
+
+
+@pytest.mark.parametrize("groups", RANKINGS.values(), ids=RANKINGS)
+@pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
+def test_a_measure_is_its_definition_averaged_over_every_order_of_the_ties(measure, groups):
+    closed_form, definition = measure
+    # `set` in tie_orders keeps one of equal orders; all of them occur equally often, so the mean is the same.
+    expected = np.mean([definition(order) for order in tie_orders(groups)])
+    assert closed_form(as_histogram(groups))[0] == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("groups", RANKINGS.values(), ids=RANKINGS)
+def test_worst_and_best_ap_are_the_extremes_over_every_order_of_the_ties(groups):
+    values = [ap_by_definition(order) for order in tie_orders(groups)]
+    result = average_precision(as_histogram(groups))
+    assert result.worst[0] == pytest.approx(min(values), abs=1e-12)
+    assert result.best[0] == pytest.approx(max(values), abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_large_groups_agree_with_random_tie_orders(seed):
+    random = np.random.default_rng(seed)
+    groups = [random.choice(4, size, p=[0.7, 0.15, 0.1, 0.05]).tolist() for size in (0, 40, 3, 150, 1, 60)]
+    orders = [[level for group in groups for level in random.permutation(group).tolist()] for _ in range(400)]
+    for name, (closed_form, definition) in MEASURES.items():
+        values = np.array([definition(order) for order in orders])
+        error = 4.5 * values.std() / math.sqrt(len(values)) + 1e-12
+        assert abs(closed_form(as_histogram(groups))[0] - values.mean()) < error, name
+
+
+def test_a_query_without_a_relevant_item_has_no_figure_except_an_acg_of_zero():
+    table = as_histogram([[0, 0], [0]])
+    assert np.isnan(average_precision(table)).all()
+    assert np.isnan(weighted_average_precision(table)).all()
+    assert np.isnan(ndcg(table, 2)).all()
+    assert acg(table, 2).tolist() == [0.0]
+
+
+def test_queries_of_one_histogram_are_measured_independently_of_each_other():
+    tables = [as_histogram(groups + [[]] * (4 - len(groups))) for name, groups in RANKINGS.items() if len(groups) <= 4]
+    together = np.concatenate(tables)
+    for closed_form, _ in MEASURES.values():
+        assert closed_form(together).tolist() == [closed_form(table)[0] for table in tables]
