@@ -1,0 +1,51 @@
+"""Command line of the stage train: pixels or GIST vectors and labels → models/METHOD."""
+
+from pathlib import Path
+
+from components.command import reports_errors, stage_parser
+
+
+@reports_errors
+def main(argv: list[str] | None = None) -> int:
+    """Train one hashing method and write its model folder; an interrupted training goes on where it stopped.
+
+    Several GPUs: torchrun --nproc-per-node N -m components.train --method NAME
+    """
+    parser = stage_parser("train", main.__doc__)
+    parser.add_argument("--method", required=True, help="a method of the catalogue, such as drh-18")
+    parser.add_argument("--seed", type=int, help="seed of weights, order and augmentation (default: params.seed)")
+    parser.add_argument("--out", type=Path, help="model folder (default: data/derived/models/METHOD)")
+    args = parser.parse_args(argv)
+
+    import contextlib
+    import logging
+    import os
+    import sys
+
+    from components.params import load_params
+    from components.train.record import recorded
+    from components.train.stage import train_method
+    from components.workspace import Workspace
+
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
+    is_first = os.environ.get("RANK", "0") == "0"
+    try:
+        with recorded(workspace, params.promote.name) if is_first else contextlib.nullcontext((None, None)) as (
+                started, finish):
+            history = train_method(workspace, params, args.method, seed=args.seed, out=args.out, started=started)
+            if history is None or finish is None:
+                return 0
+            finish(history)
+    except KeyboardInterrupt:
+        print("stopped; every finished epoch is in var/checkpoints, and the same command goes on from there",
+              file=sys.stderr)
+        raise
+    best = history["epochs"][history["best_epoch"]]
+    print(f"{args.method}: {len(history['epochs'])} epochs, best validation MAP {best['val_map']:.3f} in epoch "
+          f"{history['best_epoch'] + 1}, {best['distinct_codes']:,} distinct codes in the train fold")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

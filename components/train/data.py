@@ -1,0 +1,134 @@
+"""The tables as arrays: which pixels, labels and patients each fold holds."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from components.contracts import FOLDS, IMAGES, LABEL_SETS, LABELS, SIMILARITY, read_table
+from components.documents import Vocabulary
+from components.errors import MedhashError
+from components.files import sha256_files
+from components.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The n images of a fold, in the order of labels.parquet."""
+
+    image_ids: np.ndarray
+    """(n,), str."""
+    rows: np.ndarray
+    """(n,), int64: row in the pixel store and in the GIST array."""
+    labels: np.ndarray
+    """(n, C), float32: 1 where the image carries the label."""
+    sets: np.ndarray
+    """(n,), int32: row of `levels`."""
+    patients: np.ndarray
+    """(n,), int64: equal numbers for equal patients, over all folds."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def join(self, other: "Fold") -> "Fold":
+        """This fold's images, then the other's."""
+        return Fold(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in self.__annotations__))
+
+    def take(self, chosen: np.ndarray) -> "Fold":
+        """The images at the positions `chosen`."""
+        return Fold(*(getattr(self, name)[chosen] for name in self.__annotations__))
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """All a training reads but the pixels."""
+
+    folds: dict[str, Fold]
+    levels: np.ndarray
+    """(S, S), int16: labels that two label sets share."""
+    vocabulary: list[str]
+    digest: str
+    """SHA-256 over the tables; what a model says it was trained on."""
+
+
+def read_data(workspace: Workspace) -> DataSet:
+    """Join images, labels, label sets and similarity.
+
+    Raises MedhashError if an image of the labels table has no pixels yet, or a fold that training needs is empty.
+    """
+    import pandas as pd
+
+    labels = read_table(workspace.labels, LABELS).to_pandas()
+    images = read_table(workspace.images, IMAGES).select(["image_id", "patient_id", "pixel_row"]).to_pandas()
+    table = labels.merge(images, on="image_id", how="left", validate="one_to_one")
+    without = table.loc[table["pixel_row"].isna(), "image_id"]
+    if len(without):
+        raise MedhashError(f"{workspace.images}: {len(without)} labelled images have no pixels, the first is "
+                           f"{without.iloc[0]}", "ingest the pixels (ingest.metadata_only: false in params.yaml)")
+    vocabulary = Vocabulary.read(workspace.vocabulary).labels
+    sets = read_table(workspace.label_sets, LABEL_SETS)["labels"].to_pylist()
+    multi_hot = np.zeros((len(sets), len(vocabulary)), np.float32)
+    for row, members in enumerate(sets):
+        multi_hot[row, members] = 1
+    patients = pd.factorize(table["patient_id"], sort=True)[0].astype(np.int64)
+    folds = {}
+    for name in FOLDS:
+        chosen = np.flatnonzero(table["fold"].to_numpy() == name)
+        if not len(chosen) and name != "test":
+            raise MedhashError(f"{workspace.labels}: fold {name} has no image", "training needs images in train and "
+                               "val: raise split.val_share, or add patients")
+        set_ids = table["set_id"].to_numpy(np.int32)[chosen]
+        folds[name] = Fold(table["image_id"].to_numpy(str)[chosen], table["pixel_row"].to_numpy(np.int64)[chosen],
+                           multi_hot[set_ids], set_ids, patients[chosen])
+    digest = sha256_files([workspace.images, workspace.split, workspace.labels, workspace.label_sets,
+                           workspace.similarity])
+    return DataSet(folds, _levels(workspace, len(sets)), vocabulary, digest)
+
+
+def _levels(workspace: Workspace, n_sets: int) -> np.ndarray:
+    pairs = read_table(workspace.similarity, SIMILARITY)
+    set_a, set_b = pairs["set_a"].to_numpy(), pairs["set_b"].to_numpy()
+    if len(pairs) != n_sets ** 2 or set_a.max() >= n_sets or set_b.max() >= n_sets:
+        raise MedhashError(f"{workspace.similarity} has {len(pairs)} rows where {n_sets} label sets make "
+                           f"{n_sets ** 2} pairs", "run the similarity stage again, or `dvc repro`")
+    levels = np.zeros((n_sets, n_sets), np.int16)
+    levels[set_a, set_b] = pairs["level"].to_numpy()
+    return levels
+
+
+def open_pixels(workspace: Workspace, size_px: int) -> np.ndarray:
+    """The pixel store, (images, channels, size, size), uint8, mapped and not read.
+
+    Raises MedhashError if it is missing, not an array of that kind, or of another size than params.yaml asks for.
+    """
+    pixels = _open_array(workspace.pixels, "ingest")
+    if pixels.ndim != 4 or pixels.dtype != np.uint8 or pixels.shape[2:] != (size_px, size_px):
+        raise MedhashError(f"{workspace.pixels} is {pixels.dtype} {pixels.shape}, not uint8 (images, channels, "
+                           f"{size_px}, {size_px})", "run ingest again with size_px of params.yaml, or `dvc repro`")
+    return pixels
+
+
+def open_gist(workspace: Workspace) -> np.ndarray:
+    """The GIST vectors, (images, 512), float32, mapped and not read."""
+    gist = _open_array(workspace.gist, "features")
+    if gist.ndim != 2 or gist.dtype != np.float32 or gist.shape[1] != 512:
+        raise MedhashError(f"{workspace.gist} is {gist.dtype} {gist.shape}, not float32 (images, 512)",
+                           "run the features stage again, or `dvc repro`")
+    return gist
+
+
+def _open_array(path: Path, stage: str) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise MedhashError(f"{path} does not exist", f"run the {stage} stage, or `dvc repro`") from error
+    except (ValueError, EOFError) as error:
+        raise MedhashError(f"{path} is not a whole NumPy array ({error})",
+                           f"restore it with `dvc checkout`, or run the {stage} stage again") from error
+
+
+def batches_of(n_images: int, size: int) -> Iterator[slice]:
+    """Consecutive slices of at most `size` that cover range(n_images)."""
+    for start in range(0, n_images, size):
+        yield slice(start, min(start + size, n_images))

@@ -1,0 +1,141 @@
+"""One deep method from pixels to model folder: set up, go on from a checkpoint if there is one, train, save."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from components.documents import ModelSpec, SubCode
+from components.hashing.methods import DeepMethod, alpha_at, settings_of
+from components.hashing.networks.build import build_network
+from components.params import Params
+from components.train.augment import AugmentRange
+from components.train.batches import BatchFeeder
+from components.train.checkpoint import load_checkpoint, optimizer_state, restore_optimizer, save_checkpoint
+from components.train.data import DataSet, open_pixels
+from components.train.loop import Learner, Plan, Progress, Row, train
+from components.train.processes import Processes
+from components.train.schedules import Schedule, make_optimizer
+from components.train.seeds import derive_seed, training_digest
+from components.train.step import BatchLoss
+from components.train.validation import Encoder
+from components.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Start:
+    """What is about to be trained, or to go on."""
+
+    spec: ModelSpec
+    digest: str
+    """Of everything that decides the result."""
+    history: list[Row]
+    """The epochs that a checkpoint brings along."""
+
+
+Started = Callable[[Start], Callable[[Row, Row], None]]
+"""Told of the start; returns what wants to hear of every epoch: its history row and its speed."""
+
+
+def train_deep(workspace: Workspace, params: Params, method: DeepMethod, data: DataSet, seed: int,
+               processes: Processes, started: Started | None = None) -> tuple[ModelSpec, Progress]:
+    """Train to the end and return what model.json says (without the weights' digest) and the progress.
+
+    A checkpoint of the same settings, data and code is taken up where it stopped, with the same result as a
+    training that was never interrupted. The checkpoint is left for the caller to remove, once the model is in place.
+    """
+    pixels = open_pixels(workspace, params.size_px)
+    spec = describe(params, method, data, pixels.shape[1], seed)
+    digest = _digest(params, spec, data, processes)
+    learner = _make_learner(pixels, params, method, data, seed, processes)
+    folder = workspace.checkpoint(method.name)
+    progress = _resume(folder, digest, learner)
+    listener = None
+    if started is not None and processes.is_first:
+        listener = started(Start(spec, digest, list(progress.history)))
+
+    def after_epoch(progress: Progress, speed: Row) -> None:
+        if processes.is_first:
+            _save(folder, digest, learner, progress)
+            if listener is not None:
+                listener(progress.history[-1], speed)
+
+    plan = Plan(method.name, seed, params.train.epochs, params.train.patience, method.recipe.batch_size,
+                AugmentRange() if params.train.augment else None, lambda share: alpha_at(method, share))
+    return spec, train(plan, learner, data, processes, progress, after_epoch)
+
+
+def describe(params: Params, method: DeepMethod, data: DataSet, in_channels: int, seed: int) -> ModelSpec:
+    """model.json of a deep model, before its weights are known."""
+    settings: dict[str, Any] = settings_of(method) | {
+        "alpha_first": method.continuation[0], "alpha_last": method.continuation[-1],
+        "alpha_stages": len(method.continuation), "seed": seed, "epochs": params.train.epochs,
+        "patience": params.train.patience, "precision": params.train.precision, "augment": params.train.augment}
+    return ModelSpec(method=method.name, family="deep", bits=params.bits, input="pixels", size_px=params.size_px,
+                     network={**method.network, "in_channels": in_channels},
+                     sub_codes=[SubCode(name="code", start=0, stop=params.bits)],
+                     labels=data.vocabulary, settings=settings, data_digest=data.digest, weights_sha256="")
+
+
+def to_input(images: torch.Tensor) -> torch.Tensor:
+    """uint8 pixels to the network's input: float32 in [0, 1]."""
+    return images.float() / 255
+
+
+def _digest(params: Params, spec: ModelSpec, data: DataSet, processes: Processes) -> str:
+    return training_digest({"spec": spec.model_dump(mode="json"), "data": data.digest, "world": processes.world,
+                            "device": processes.device.type, "threads": params.train.threads})
+
+
+def _make_learner(pixels: np.ndarray, params: Params, method: DeepMethod, data: DataSet, seed: int,
+                  processes: Processes) -> Learner:
+    torch.manual_seed(derive_seed(seed, method.name, "weights"))
+    network = build_network(method.network, params.bits, pixels.shape[1])
+    objective = method.objective.build(params.bits, len(data.vocabulary))
+    if processes.world > 1 and processes.device.type == "cuda":
+        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+    if params.train.precision == "bf16":
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    loss: nn.Module = BatchLoss(network, objective, params.train.precision).to(processes.device)
+    optimizer = make_optimizer(method.recipe, list(loss.parameters()))
+    n_batches = max(1, len(data.folds["train"]) // method.recipe.batch_size)
+    schedule = Schedule(method.recipe, optimizer, params.train.epochs * n_batches)
+    if processes.world > 1:
+        # A term whose weight is zero leaves parameters of the objective without a gradient.
+        loss = DistributedDataParallel(loss, find_unused_parameters=True)
+    feeder = BatchFeeder(pixels, data.folds["train"].rows, processes.device, processes.rank, processes.world)
+    encoder = Encoder(network, pixels, processes.device, params.train.precision, to_input)
+    return Learner(loss, network, optimizer, schedule, feeder, encoder)
+
+
+def _inner(loss: nn.Module) -> nn.Module:
+    return loss.module if isinstance(loss, DistributedDataParallel) else loss
+
+
+def _save(folder: Path, digest: str, learner: Learner, progress: Progress) -> None:
+    groups, tensors = optimizer_state(learner.optimizer)
+    tensors |= {f"loss/{name}": tensor for name, tensor in _inner(learner.loss).state_dict().items()}
+    tensors |= {f"best/{name}": tensor for name, tensor in progress.best.items()}
+    save_checkpoint(folder, digest, {"optimizer": groups, "schedule": learner.schedule.state(),
+                                     "history": progress.history, "best_epoch": progress.best_epoch,
+                                     "best_map": progress.best_map}, tensors)
+
+
+def _resume(folder: Path, digest: str, learner: Learner) -> Progress:
+    loaded = load_checkpoint(folder, digest)
+    if loaded is None:
+        return Progress()
+    state, tensors = loaded
+    _inner(learner.loss).load_state_dict(_under("loss/", tensors))
+    restore_optimizer(learner.optimizer, state["optimizer"], tensors)
+    learner.schedule.restore(state["schedule"])
+    return Progress(state["history"], state["best_epoch"], state["best_map"], _under("best/", tensors))
+
+
+def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,148 @@
+"""The epochs: train on every batch, validate, keep the best weights, write a checkpoint."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from components.errors import MedhashError
+from components.train.augment import AugmentRange, augment, draw
+from components.train.batches import BatchFeeder, plan_epoch
+from components.train.data import DataSet
+from components.train.processes import Processes
+from components.train.schedules import Schedule
+from components.train.seeds import derive_seed
+from components.train.validation import Encoder, code_health, mean_average_precision
+
+Row = dict[str, float]
+CHECK_EVERY = 50
+"""Batches between two looks at whether the loss is finite: each look waits for the device."""
+
+
+@dataclass
+class Progress:
+    """How far a training has come."""
+
+    history: list[Row] = field(default_factory=list)
+    """One row per finished epoch; only values that repeat, no times."""
+    best_epoch: int = -1
+    best_map: float = -math.inf
+    best: dict[str, torch.Tensor] = field(default_factory=dict)
+    """The network's weights after the best epoch."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What stays the same from the first epoch to the last."""
+
+    method: str
+    seed: int
+    epochs: int
+    patience: int
+    batch_size: int
+    augment: AugmentRange | None
+    alpha_at: Callable[[float], float]
+    """Share of the training that is done → slope of tanh(α ·)."""
+
+
+@dataclass(frozen=True)
+class Learner:
+    """What changes while training: the weights, the optimiser, the schedule."""
+
+    loss: nn.Module
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    schedule: Schedule
+    feeder: BatchFeeder
+    encoder: Encoder
+
+
+def train(plan: Plan, learner: Learner, data: DataSet, processes: Processes, progress: Progress,
+          after_epoch: Callable[[Progress, Row], None]) -> Progress:
+    """Train from `progress` on, until the epochs are done or patience is over.
+
+    after_epoch: given the progress and this epoch's speed (images_per_s, data_wait_share). Raises MedhashError if
+    a loss is not finite.
+    """
+    n_batches = len(plan_epoch(len(data.folds["train"]), plan.batch_size, 0))
+    with tqdm(total=plan.epochs * n_batches, initial=len(progress.history) * n_batches, unit="batch",
+              desc=plan.method, disable=not processes.is_first, mininterval=1) as bar:
+        for epoch in range(len(progress.history), plan.epochs):
+            if epoch - progress.best_epoch > plan.patience:
+                break
+            started = time.perf_counter()
+            learner.feeder.waited_s = 0.0
+            row = _one_epoch(plan, learner, data, epoch, bar)
+            seconds = time.perf_counter() - started
+            speed = {"images_per_s": n_batches * min(plan.batch_size, len(data.folds["train"])) / seconds,
+                     "data_wait_share": learner.feeder.waited_s / seconds}
+            row |= _validate(learner, data, row["alpha"])
+            learner.schedule.after_epoch(row["val_map"])
+            progress.history.append(row)
+            if row["val_map"] > progress.best_map:
+                progress.best_epoch, progress.best_map = epoch, row["val_map"]
+                progress.best = {name: tensor.detach().cpu().clone()
+                                 for name, tensor in learner.network.state_dict().items()}
+            bar.set_postfix(loss=f"{row['loss']:.3f}", val_map=f"{row['val_map']:.3f}",
+                            best=f"{progress.best_map:.3f}")
+            after_epoch(progress, speed)
+    return progress
+
+
+def _one_epoch(plan: Plan, learner: Learner, data: DataSet, epoch: int, bar: "tqdm[Any]") -> Row:
+    """One pass over the train fold; the mean of the loss and of each of its terms."""
+    fold = data.folds["train"]
+    torch.manual_seed(derive_seed(plan.seed, plan.method, "objective", epoch))
+    draws = torch.Generator().manual_seed(derive_seed(plan.seed, plan.method, "augment", epoch))
+    order = plan_epoch(len(fold), plan.batch_size, derive_seed(plan.seed, plan.method, "order", epoch))
+    alpha = plan.alpha_at(epoch / plan.epochs)
+    learner.loss.train()
+    rate = learner.schedule.learning_rate
+    values: list[torch.Tensor] = []
+    names: list[str] = []
+    for number, batch in enumerate(learner.feeder(order)):
+        images = learner.encoder.prepare(batch.images)
+        if plan.augment is not None:
+            images = augment(images, draw(len(batch.chosen), draws, plan.augment)[batch.share])
+        labels = torch.from_numpy(fold.labels[batch.chosen]).to(images.device)
+        learner.optimizer.zero_grad(set_to_none=True)
+        terms = learner.loss(images, labels, alpha)
+        names = list(terms)
+        loss = torch.stack(list(terms.values())).sum()
+        loss.backward()
+        learner.optimizer.step()
+        learner.schedule.after_batch()
+        values.append(torch.stack([loss.detach(), *(term.detach() for term in terms.values())]))
+        if (number + 1) % CHECK_EVERY == 0 or number + 1 == len(order):
+            first = number + 1 - ((number % CHECK_EVERY) + 1)
+            _require_finite(plan, epoch, first, ["loss", *names], torch.stack(values[first:]), order, fold.image_ids)
+        bar.update()
+    means = torch.stack(values).double().mean(dim=0).tolist()
+    return dict(zip(["loss", *names], means, strict=True)) | {"learning_rate": rate, "alpha": alpha}
+
+
+def _require_finite(plan: Plan, epoch: int, first: int, names: list[str], values: torch.Tensor, order: np.ndarray,
+                    image_ids: np.ndarray) -> None:
+    bad = (~torch.isfinite(values)).any(dim=1).nonzero().flatten().tolist()
+    if bad:
+        batch = first + bad[0]
+        terms = ", ".join(f"{name} {value:g}" for name, value in zip(names, values[bad[0]].tolist(), strict=True))
+        raise MedhashError(
+            f"{plan.method}: the loss is not finite in epoch {epoch + 1}, batch {batch + 1}: {terms}; the batch begins "
+            f"with images {', '.join(image_ids[order[batch][:5]])}",
+            "lower learning_rate in train.overrides, use train.precision fp32, or look at those images; the last "
+            "good checkpoint is kept")
+
+
+def _validate(learner: Learner, data: DataSet, alpha: float) -> Row:
+    queries, gallery = data.folds["val"], data.folds["train"]
+    gallery_codes = learner.encoder(gallery.rows, alpha)
+    query_codes = learner.encoder(queries.rows, alpha)
+    figure = mean_average_precision(queries, query_codes, gallery, gallery_codes, data.levels)
+    return {"val_map": figure} | code_health(gallery_codes)

@@ -1,0 +1,118 @@
+"""What MLflow is told about a training: settings, every epoch, this machine's load, the learning curve, origins."""
+
+import hashlib
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from components.documents import ModelSpec
+from components.tracking import answered, connect, experiment
+from components.train.deep import Start, Started
+from components.workspace import Workspace
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from mlflow import MlflowClient
+
+Finish = Callable[[dict[str, Any]], None]
+"""Told the history as written, with the model's digest, when the model is in its place."""
+
+
+@contextmanager
+def recorded(workspace: Workspace, experiment_name: str) -> Iterator[tuple[Started, Finish]]:
+    """Record one training in MLflow, which never changes what is trained.
+
+    A training that goes on from a checkpoint goes on in its own run. Raises MedhashError if MLflow does not answer.
+    """
+    import mlflow
+    client = connect(workspace)
+    experiment_id = experiment(client, workspace, experiment_name)
+    runs: list[str] = []
+
+    def started(start: Start) -> Callable[[dict[str, float], dict[str, float]], None]:
+        with answered():
+            run_id = _unfinished_run(client, experiment_id, start) if start.history else None
+            if run_id is None:
+                run_id = _new_run(client, workspace, experiment_id, start)
+                for epoch, row in enumerate(start.history):
+                    _log(client, run_id, epoch, row)
+            mlflow.start_run(run_id=run_id, log_system_metrics=True)
+        runs.append(run_id)
+        finished = len(start.history)
+
+        def after_epoch(row: dict[str, float], speed: dict[str, float]) -> None:
+            nonlocal finished
+            with answered():
+                _log(client, run_id, finished, row | speed)
+            finished += 1
+
+        return after_epoch
+
+    def finish(history: dict[str, Any]) -> None:
+        with answered():
+            client.set_tag(runs[0], "model_digest", history["model_digest"])
+            client.log_metric(runs[0], "best_val_map", history["epochs"][history["best_epoch"]]["val_map"])
+            client.log_figure(runs[0], learning_curve(history), "learning_curve.png")
+
+    try:
+        yield started, finish
+    except BaseException as error:
+        if runs:
+            mlflow.end_run("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+        raise
+    if runs:
+        mlflow.end_run()
+
+
+def origins(root: Path) -> dict[str, str]:
+    """The commit and the lock file a run stands on: git_commit (`+changes` if files differ) and dvc_lock (SHA-256)."""
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    commit = git("rev-parse", "HEAD") or "none"
+    changed = "+changes" if git("status", "--porcelain", "--untracked-files=no") else ""
+    lock = root / "dvc.lock"
+    return {"git_commit": commit + changed,
+            "dvc_lock": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else "none"}
+
+
+def learning_curve(history: dict[str, Any]) -> "Figure":
+    """Loss and validation MAP over the epochs, the best epoch marked."""
+    from matplotlib.figure import Figure
+    epochs = range(1, len(history["epochs"]) + 1)
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    loss_axis = figure.add_subplot()
+    loss_axis.plot(epochs, [row.get("loss", float("nan")) for row in history["epochs"]], color="tab:gray")
+    loss_axis.set(xlabel="epoch", ylabel="loss (grey)")
+    map_axis = loss_axis.twinx()
+    map_axis.plot(epochs, [row["val_map"] for row in history["epochs"]], color="tab:blue", marker=".")
+    map_axis.axvline(history["best_epoch"] + 1, color="tab:blue", linestyle=":")
+    map_axis.set_ylabel("validation MAP (blue; dotted: best epoch)")
+    return figure
+
+
+def _unfinished_run(client: "MlflowClient", experiment_id: str, start: Start) -> str | None:
+    runs = client.search_runs([experiment_id], f"tags.training_digest = '{start.digest}' and attributes.status "
+                              "!= 'FINISHED'", max_results=1, order_by=["attributes.start_time DESC"])
+    return str(runs[0].info.run_id) if runs else None
+
+
+def _new_run(client: "MlflowClient", workspace: Workspace, experiment_id: str, start: Start) -> str:
+    from mlflow.entities import Param
+    spec: ModelSpec = start.spec
+    tags = {"method": spec.method, "training_digest": start.digest, "data_digest": spec.data_digest,
+            **origins(workspace.root)}
+    run_id = str(client.create_run(experiment_id, run_name=f"train {spec.method}", tags=tags).info.run_id)
+    settings = {"method": spec.method, "bits": spec.bits, "size_px": spec.size_px, **spec.network, **spec.settings}
+    client.log_batch(run_id, params=[Param(key, str(value)) for key, value in settings.items()])
+    return run_id
+
+
+def _log(client: "MlflowClient", run_id: str, epoch: int, values: dict[str, float]) -> None:
+    from mlflow.entities import Metric
+    now = int(time.time() * 1000)
+    client.log_batch(run_id, metrics=[Metric(name, value, now, epoch + 1) for name, value in values.items()])

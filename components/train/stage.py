@@ -1,0 +1,54 @@
+"""The train stage: one method, from the tables to its model folder."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from components.documents import ModelSpec
+from components.files import replacing_folder, write_json
+from components.hashing.methods import DeepMethod, ShallowMethod, find_method, with_overrides
+from components.hashing.model import save_model
+from components.params import Params
+from components.train.data import read_data
+from components.train.deep import Start, Started, train_deep
+from components.train.processes import joined
+from components.train.seeds import training_digest
+from components.train.shallow import train_shallow
+from components.workspace import Workspace
+
+
+def train_method(workspace: Workspace, params: Params, name: str, *, seed: int | None = None, out: Path | None = None,
+                 started: Started | None = None) -> dict[str, Any] | None:
+    """Train a method and write its model folder: weights, model.json, history.json.
+
+    seed: params.seed by default; out: the workspace's folder of that model by default; started: `deep.Started`,
+    called by the first process only. Returns the history as written, with the model's digest under `model_digest`; None
+    in a process that is not the first.
+    """
+    seed, target = params.seed if seed is None else seed, out or workspace.model(name)
+    method = with_overrides(find_method(name), params.train.overrides.get(name, {}))
+    data = read_data(workspace)
+    with joined(params.train.device, params.train.threads) as processes:
+        if isinstance(method, ShallowMethod):
+            if not processes.is_first:
+                return None
+            spec, weights, row = train_shallow(workspace, params, method, data, seed)
+            if started is not None:
+                digest = training_digest({"spec": spec.model_dump(mode="json"), "data": data.digest})
+                started(Start(spec, digest, []))(row, {})
+            return _write(target, spec, weights, {"best_epoch": 0, "epochs": [row]})
+        spec, progress = train_deep(workspace, params, method, data, seed, processes, started)
+        if not processes.is_first:
+            return None
+    return _write(target, spec, progress.best, {"best_epoch": progress.best_epoch, "epochs": progress.history},
+                  finished=workspace.checkpoint(method.name) if isinstance(method, DeepMethod) else None)
+
+
+def _write(target: Path, spec: ModelSpec, weights: dict[str, Any], history: dict[str, Any],
+           finished: Path | None = None) -> dict[str, Any]:
+    with replacing_folder(target) as folder:
+        digest = save_model(folder, spec, weights)
+        write_json(folder / "history.json", history)
+    if finished is not None:
+        shutil.rmtree(finished, ignore_errors=True)
+    return history | {"model_digest": digest}

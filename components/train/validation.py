@@ -1,0 +1,78 @@
+"""Validation retrieval: validation images search the train fold; what early stopping and the schedule listen to."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from components.retrieval.average_precision import average_precision
+from components.retrieval.histogram import relevance_histogram
+from components.train.data import Fold, batches_of
+
+ENCODE_BATCH = 512
+
+
+def mean_average_precision(queries: Fold, query_codes: np.ndarray, gallery: Fold, gallery_codes: np.ndarray,
+                           levels: np.ndarray) -> float:
+    """MAP over the whole ranking, ties in expectation, pairs of one patient left out.
+
+    query_codes, gallery_codes: uint8, packed. Queries to which nothing is relevant stand outside the mean; 0 if
+    there is no other query.
+    """
+    histogram = relevance_histogram(query_codes, gallery_codes, queries.sets, gallery.sets, levels, queries.patients,
+                                    gallery.patients)
+    expected = average_precision(histogram).expected
+    return float(np.nanmean(expected)) if np.isfinite(expected).any() else 0.0
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Turns images of the pixel store into packed codes with the network as it stands."""
+
+    network: nn.Module
+    pixels: np.ndarray
+    device: torch.device
+    precision: str
+    prepare: Callable[[torch.Tensor], torch.Tensor]
+    """uint8 images on the device to the network's input."""
+
+    def __call__(self, rows: np.ndarray, alpha: float) -> np.ndarray:
+        """Codes of the images at `rows` of the store: uint8, (n, K/8), bit = 1 where h ≥ 0.
+
+        Several processes each encode a part and hand it to all.
+        """
+        world, rank = (dist.get_world_size(), dist.get_rank()) if dist.is_initialized() else (1, 0)
+        parts = np.array_split(np.arange(len(rows)), world)
+        codes = self._encode(rows[parts[rank]], alpha)
+        if world == 1:
+            return codes
+        gathered: list[np.ndarray] = [codes] * world
+        largest = max(len(part) for part in parts)
+        padded = torch.zeros((largest, codes.shape[1]), dtype=torch.uint8, device=self.device)
+        padded[:len(codes)] = torch.from_numpy(codes).to(self.device)
+        received = [torch.empty_like(padded) for _ in range(world)]
+        dist.all_gather(received, padded)
+        gathered = [block.cpu().numpy()[:len(part)] for block, part in zip(received, parts, strict=True)]
+        return np.concatenate(gathered)
+
+    @torch.no_grad()
+    def _encode(self, rows: np.ndarray, alpha: float) -> np.ndarray:
+        was_training = self.network.training
+        self.network.eval()
+        signs = []
+        for part in batches_of(len(rows), ENCODE_BATCH):
+            images = self.prepare(torch.from_numpy(self.pixels[rows[part]]).to(self.device))
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+                relaxed = self.network(images, alpha)
+            signs.append((relaxed.float() >= 0).cpu().numpy())
+        self.network.train(was_training)
+        return np.packbits(np.concatenate(signs), axis=1)
+
+
+def code_health(codes: np.ndarray) -> dict[str, float]:
+    """How well codes use their bits: distinct codes, and the share of ones of the least balanced bit, from 1/2."""
+    ones = np.unpackbits(codes, axis=1).mean(axis=0)
+    return {"distinct_codes": len(np.unique(codes, axis=0)), "worst_bit_imbalance": float(np.abs(ones - 0.5).max())}
