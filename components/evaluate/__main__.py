@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
 
     latency = measure_latency(index, place_codes(codes, split, labels).of_folds("test"))
     latency.write(workspace.latency(args.method))
-    log_figures(workspace, metrics, latency)
+    log_figures(workspace, params.promote.name, metrics, latency)
     interval = metrics.intervals["map"]
     print(f"{args.method}: MAP {interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}], chance "
           f"{metrics.chance.map:.3f}; {metrics.n_queries} queries, {metrics.n_gallery} gallery images; a query takes "

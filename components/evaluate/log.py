@@ -1,25 +1,32 @@
 """The figures and the latency of a method, on the MLflow run that trained it."""
 
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
+from components import tracking
 from components.documents import Metrics
 from components.evaluate.latency import Latency
 from components.workspace import Workspace
 
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
-def log_figures(workspace: Workspace, metrics: Metrics, latency: Latency) -> None:
-    """Add the figures to the run of the model, or to a new run if the model was trained elsewhere."""
-    import mlflow
 
-    from components import tracking
+def log_figures(workspace: Workspace, experiment_name: str, metrics: Metrics, latency: Latency) -> None:
+    """Add the figures to the run that trained the model, or to a new run if it was trained elsewhere.
 
-    tracking.connect(workspace)
+    The run's state is not touched. Raises MedhashError if MLflow does not answer.
+    """
+    from mlflow.entities import Metric, RunTag
+    client = tracking.connect(workspace)
     run_id = tracking.find_run(metrics.model_digest)
-    with mlflow.start_run(run_id=run_id, run_name=None if run_id else metrics.method):
+    with tracking.answered():
         if run_id is None:
-            mlflow.set_tags({"method": metrics.method, "model_digest": metrics.model_digest})
-        mlflow.log_metrics(flat_figures(metrics, latency))
-        mlflow.set_tag("evaluation_digest", metrics.evaluation_digest)
+            run_id = _new_run(client, tracking.experiment(client, workspace, experiment_name), metrics)
+        now_ms = int(time.time() * 1000)
+        client.log_batch(run_id, metrics=[Metric(name, value, now_ms, 0)
+                                          for name, value in flat_figures(metrics, latency).items()],
+                         tags=[RunTag("evaluation_digest", metrics.evaluation_digest)])
 
 
 def flat_figures(metrics: Metrics, latency: Latency) -> dict[str, float]:
@@ -32,3 +39,10 @@ def flat_figures(metrics: Metrics, latency: Latency) -> dict[str, float]:
     figures |= {f"latency/{name}": value for name, value in latency if name.endswith("_ms")}
     figures |= {"test/no_relevant_rate": metrics.no_relevant_rate, "test/n_distinct_codes": metrics.n_distinct_codes}
     return {name: float(value) for name, value in figures.items()}
+
+
+def _new_run(client: "MlflowClient", experiment_id: str, metrics: Metrics) -> str:
+    tags = {"method": metrics.method, "model_digest": metrics.model_digest}
+    run_id = str(client.create_run(experiment_id, run_name=f"evaluate {metrics.method}", tags=tags).info.run_id)
+    client.set_terminated(run_id)
+    return run_id

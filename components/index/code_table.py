@@ -25,7 +25,7 @@ class CodeInfo(Document):
 
 @dataclass(frozen=True)
 class PlacedCodes:
-    """Codes of the labelled images in image_id order, each with what the other tables know of its image."""
+    """Codes in image_id order, each with what the other tables know of its image."""
 
     image_ids: np.ndarray
     """str, (N,)"""
@@ -77,22 +77,21 @@ def code_info(schema: pa.Schema, name: str = "the code table") -> CodeInfo:
 
 
 def place_codes(codes: pa.Table, split: pa.Table, labels: pa.Table) -> PlacedCodes:
-    """Join codes with contracts SPLIT and LABELS; images that the labels leave out are left out here too.
+    """Join codes with contracts SPLIT and LABELS; a labelled image without pixels has no code and stays out.
 
-    Raises MedhashError if a labelled image has no code or is not in the split, or if the tables disagree on a fold.
+    Raises MedhashError if an image with a code has no label set or no fold, or if the tables disagree on its fold.
     """
-    labels = labels.sort_by("image_id")
-    image_ids = labels["image_id"].combine_chunks()
-    code_rows = _rows_of(image_ids, codes, "has no code", "run the stage encode again for this method")
-    split_rows = _rows_of(image_ids, split, "is in no fold", "run the stages split and labels again")
-    packed = codes["code"].take(code_rows).combine_chunks()
-    folds = split["fold"].take(split_rows)
-    differing = pc.index(pc.not_equal(codes["fold"].take(code_rows), folds), True).as_py()
-    if differing >= 0:
-        raise MedhashError(f"image {image_ids[differing]} stands in another fold in the code table than in the split",
-                           "run the stage encode again for this method")
-    return PlacedCodes(_strings(image_ids), _strings(split["patient_id"].take(split_rows)), _strings(folds),
-                       labels["set_id"].to_numpy(), unpacked_bytes(packed))
+    codes = codes.sort_by("image_id")
+    image_ids = codes["image_id"].combine_chunks()
+    labels = labels.take(_rows_of(image_ids, labels, "has a code but no label set"))
+    split = split.take(_rows_of(image_ids, split, "has a code but no fold"))
+    for name, table in (("split", split), ("labels", labels)):
+        differing = pc.index(pc.not_equal(codes["fold"], table["fold"]), True).as_py()
+        if differing >= 0:
+            raise MedhashError(f"image {image_ids[differing]} stands in another fold in the code table than in "
+                               f"{name}.parquet", "run the stages labels and encode again")
+    return PlacedCodes(_strings(image_ids), _strings(split["patient_id"]), _strings(split["fold"]),
+                       labels["set_id"].to_numpy(), unpacked_bytes(codes["code"].combine_chunks()))
 
 
 def unpacked_bytes(packed: pa.FixedSizeBinaryArray) -> np.ndarray:
@@ -102,11 +101,12 @@ def unpacked_bytes(packed: pa.FixedSizeBinaryArray) -> np.ndarray:
     return array[packed.offset * width:(packed.offset + len(packed)) * width].reshape(len(packed), width)
 
 
-def _rows_of(image_ids: pa.Array, table: pa.Table, problem: str, fix: str) -> pa.Array:
+def _rows_of(image_ids: pa.Array, table: pa.Table, problem: str) -> pa.Array:
     rows = pc.index_in(image_ids, value_set=table["image_id"].combine_chunks())
     if rows.null_count:
         missing = image_ids[pc.index(rows.is_null(), True).as_py()]
-        raise MedhashError(f"image {missing} {problem} ({rows.null_count} such images)", fix)
+        raise MedhashError(f"image {missing} {problem} ({rows.null_count} such images)",
+                           "run the stage encode again for this method")
     return rows
 
 

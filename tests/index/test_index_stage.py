@@ -49,16 +49,18 @@ def test_building_again_gives_the_same_bytes(workspace):
     assert set(first) == {"codes.faiss", "entries.parquet", "index.json"}
 
 
-def test_images_that_the_labels_leave_out_are_not_indexed(workspace):
-    labels = read_table(workspace.labels, LABELS)
-    pq.write_table(labels.slice(10), workspace.labels)
+def test_a_labelled_image_without_a_code_is_not_indexed(workspace):
+    pq.write_table(pq.read_table(workspace.codes("lsh")).slice(10), workspace.codes("lsh"))
     build(workspace)
     assert load_index(workspace.index("lsh")).info.n == 86
 
 
-def spoil_missing_code(workspace):
-    table = pq.read_table(workspace.codes("lsh"))
-    pq.write_table(table.slice(1), workspace.codes("lsh"))
+def spoil_labels(workspace):
+    pq.write_table(pq.read_table(workspace.labels).slice(2), workspace.labels)
+
+
+def spoil_split(workspace):
+    pq.write_table(pq.read_table(workspace.split).slice(1), workspace.split)
 
 
 def spoil_fold(workspace):
@@ -86,7 +88,8 @@ def spoil_absent(workspace):
 
 
 @pytest.mark.parametrize(("spoil", "message"), [
-    (spoil_missing_code, "image 0000000000000000 has no code"),
+    (spoil_labels, "image 0000000000000000 has a code but no label set (2 such images)"),
+    (spoil_split, "image 0000000000000000 has a code but no fold (1 such images)"),
     (spoil_fold, "image 0000000000000000 stands in another fold"),
     (spoil_metadata, "schema metadata has no key medhash"),
     (spoil_metadata_key, "schema metadata: bits: Field required"),
