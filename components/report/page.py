@@ -25,10 +25,10 @@ def render_page(run: Run) -> str:
         summary=summary(run), data=data_cards(run), gates=run.gates, rows=metric_table(run), chance=metrics[0].chance,
         comparable=len({result.evaluation_digest for result in metrics}) == 1,
         has_latency=any(run.latencies.values()), pairs=literal_pairs(run),
-        curves=[{"method": method, "n_rows": len(history),
-                 "uri": learning_curves(history, run.metrics[method].validation_chance)}
-                for method, history in run.histories.items() if history],
-        without_curves=[method for method, history in run.histories.items() if not history],
+        curves=[{"method": method, "n_epochs": len(history.epochs), "best_epoch": history.best_epoch + 1,
+                 "uri": learning_curves(history.epochs, history.best_epoch, run.metrics[method].validation_chance)}
+                for method, history in run.histories.items()],
+        without_curves=[method for method in run.metrics if method not in run.histories],
         map_bars=map_bars(metrics), precision_recall=precision_recall(metrics), bit_balance=bit_balance(metrics),
         codes=codes_view(run), examples=retrievals(run), glossary=GLOSSARY,
         style=(_FOLDER / "style.css").read_text(),

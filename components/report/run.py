@@ -8,12 +8,18 @@ from typing import Any
 import pyarrow as pa
 
 from components.contracts import IMAGES, LABEL_SETS, LABELS, QUERIES, REJECTED, read_table
-from components.documents import GateReport, Metrics, ModelSpec, Vocabulary
+from components.documents import Document, GateReport, Metrics, ModelSpec, Vocabulary
 from components.errors import MedhashError
 from components.params import Params
 from components.workspace import Workspace
 
-History = list[dict[str, float | None]]
+
+class History(Document):
+    """history.json of a model: a row per epoch; a method fitted in one step has one row."""
+
+    best_epoch: int
+    """Row of the weights that were kept."""
+    epochs: list[dict[str, float | None]]
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,7 @@ class Run:
     metrics: dict[str, Metrics]
     specs: dict[str, ModelSpec]
     histories: dict[str, History]
+    """Methods that were trained over several epochs."""
     latencies: dict[str, dict[str, float]]
     gates: list[GateReport]
     vocabulary: Vocabulary
@@ -59,7 +66,8 @@ def read_run(workspace: Workspace, params: Params) -> Run:
     gate_files = sorted(workspace.gate("any").parent.glob("*.json"))
     return Run(
         workspace=workspace, params=params, metrics=metrics, specs=specs,
-        histories={method: _json(workspace.model(method) / "history.json", []) for method in methods},
+        histories={method: history for method in methods
+                   if len((history := History.read(workspace.model(method) / "history.json")).epochs) > 1},
         latencies={method: _json(workspace.latency(method), {}) for method in methods},
         gates=sorted((GateReport.read(path) for path in gate_files), key=lambda gate: _stage_order(gate.stage)),
         vocabulary=Vocabulary.read(workspace.vocabulary),
