@@ -38,7 +38,8 @@ def label_images(images: pa.Table, split: pa.Table, settings: LabelParams) -> tu
         kept[image[np.equal(label, NO_FINDING)]] = False
     if not kept.any():
         raise MedhashError("labels.no_finding: exclude leaves no image", "choose label or empty in params.yaml")
-    membership, fold = membership[kept], split["fold"].to_numpy()[kept]
+    membership = membership[kept]
+    fold: np.ndarray = split["fold"].to_numpy()[kept]
 
     sets, set_ids = _canonical(membership)
     labels = pa.table({"image_id": split["image_id"].filter(pa.array(kept)), "fold": pa.array(fold, pa.string()),
@@ -48,7 +49,7 @@ def label_images(images: pa.Table, split: pa.Table, settings: LabelParams) -> tu
                            "n_images": pa.array(np.bincount(set_ids, minlength=len(sets)))}).cast(LABEL_SETS)
     counts = {name: {part: int(membership[fold == part, number].sum()) for part in FOLDS}
               for number, name in enumerate(names)}
-    empty = ~membership.any(axis=1)
+    empty: np.ndarray = ~membership.any(axis=1)
     return labels, label_sets, Vocabulary(attribute=settings.attribute, labels=names, n_images=counts,
                                           n_unlabelled={part: int(empty[fold == part].sum()) for part in FOLDS})
 

@@ -1,0 +1,64 @@
+"""Expectations of code tables: one code per labelled image, of the model's making, with bits that are used."""
+
+import great_expectations.expectations as gxe
+import numpy as np
+import pandas as pd
+
+from components.contracts import IMAGES, LABELS, read_table
+from components.files import sha256_file
+from components.hashing.model import SPEC_FILE
+from components.index.code_table import code_info, read_codes, unpacked_bytes
+from components.params import Params
+from components.quality.inspection import Inspection
+from components.workspace import Workspace
+
+
+def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
+    """For every method: the table, its images, and its bits."""
+    labels = read_table(workspace.labels, LABELS).select(["image_id", "fold"]).to_pandas()
+    images = read_table(workspace.images, IMAGES).select(["image_id", "pixel_row"]).to_pandas()
+    labels = labels[labels["image_id"].isin(images.loc[images["pixel_row"].notna(), "image_id"])]
+    return [inspection for method in params.methods for inspection in _method(workspace, params, method, labels)]
+
+
+def _method(workspace: Workspace, params: Params, method: str, labels: pd.DataFrame) -> list[Inspection]:
+    path, limits = workspace.codes(method), params.quality
+    table = read_codes(path)
+    info = code_info(table.schema, path.name)
+    codes = unpacked_bytes(table["code"].combine_chunks())
+    n_distinct = len(np.unique(codes, axis=0))
+    share = n_distinct / max(1, min(len(codes), 2 ** info.bits))
+    digest = sha256_file(workspace.model(method) / SPEC_FILE)
+    ones = np.unpackbits(codes, axis=1).mean(axis=0)
+    bits = pd.DataFrame({"row": [f"{method} bit {bit}" for bit in range(info.bits)], "imbalance": np.abs(ones - 0.5)})
+    about = pd.DataFrame({"row": [f"{method} codes"], "bits": [info.bits], "method": [info.method],
+                          "model": ["its model" if info.model_digest == digest else "another model"],
+                          "distinct": [share]})
+    return [
+        Inspection(method, about, {
+            "the codes have the bits of params.yaml": gxe.ExpectColumnValuesToBeInSet(
+                column="bits", value_set=[params.bits]),
+            "they are of this method": gxe.ExpectColumnValuesToBeInSet(column="method", value_set=[method]),
+            "they were made by the model in the model folder": gxe.ExpectColumnValuesToBeInSet(
+                column="model", value_set=["its model"]),
+            f"at least {limits.min_distinct_code_share:.1%} of the codes are distinct":
+                gxe.ExpectColumnValuesToBeBetween(column="distinct", min_value=limits.min_distinct_code_share)}),
+        Inspection(f"{method} images", _images(table.to_pandas(), labels), {
+            "every labelled image has one code": gxe.ExpectColumnValuesToBeInSet(column="times", value_set=[1]),
+            "every code is of a labelled image": gxe.ExpectColumnValuesToBeInSet(column="labelled", value_set=[True]),
+            "the fold is that of the labels": gxe.ExpectColumnValuesToBeInSet(column="same_fold", value_set=[True])}),
+        Inspection(f"{method} bits", bits, {
+            f"at most {limits.max_dead_bit_share:.0%} of the bits are dead (share of ones further than "
+            f"{limits.max_bit_imbalance} from one half)": gxe.ExpectColumnValuesToBeBetween(
+                column="imbalance", max_value=limits.max_bit_imbalance, mostly=1 - limits.max_dead_bit_share)}),
+    ]
+
+
+def _images(codes: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+    times = codes["image_id"].value_counts()
+    joined = labels.merge(codes.drop_duplicates("image_id"), "outer", "image_id", suffixes=("_label", "_code"))
+    both = joined["fold_label"].notna() & joined["fold_code"].notna()
+    return pd.DataFrame({"row": "image " + joined["image_id"],
+                         "times": joined["image_id"].map(times).fillna(0).astype(int),
+                         "labelled": joined["fold_label"].notna(),
+                         "same_fold": ~both | (joined["fold_label"] == joined["fold_code"])})
