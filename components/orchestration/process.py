@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-_TAIL_LINES = 60
+_TAIL_LINES = 1000
 OnLine = Callable[[str], None]
 
 
