@@ -38,8 +38,9 @@ class DecodeCache:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        with self._explaining():
-            self._connection.commit()
+        try:
+            self.commit()
+        finally:
             self._connection.close()
 
     def size(self, sha256: str) -> tuple[int, int] | None:
@@ -61,10 +62,15 @@ class DecodeCache:
         with self._explaining():
             self._connection.execute("INSERT OR REPLACE INTO decoded VALUES (?, ?, ?, ?, ?, ?)", (
                 *self._key(sha256), image.width, image.height, image.pixels.tobytes()))
-            self._uncommitted += 1
-            if self._uncommitted >= _COMMIT_EVERY:
-                self._connection.commit()
-                self._uncommitted = 0
+        self._uncommitted += 1
+        if self._uncommitted >= _COMMIT_EVERY:
+            self.commit()
+
+    def commit(self) -> None:
+        """Make all squares safe on disk."""
+        with self._explaining():
+            self._connection.commit()
+        self._uncommitted = 0
 
     def _key(self, sha256: str) -> tuple[bytes, int, str]:
         return bytes.fromhex(sha256), self._size_px, DECODER

@@ -44,6 +44,7 @@ def scan_files(files: Iterable[SourceFile], entries: Entries, cache: DecodeCache
                     cache.put(digest, image)
                     scan.sizes[digest] = (image.width, image.height)
                     scan.n_decoded += 1
+    cache.commit()
     return scan
 
 

@@ -41,20 +41,23 @@ def read_table(path: Path) -> Entries:
         raise MedhashError(f"{path} has a header and no rows", "restore the table as published")
     rejections: list[Rejection] = []
     good, index = [], []
+    in_malformed: set[str] = set()                              # so that its file does not count as one without a row
     for line, row in zip(lines, values, strict=True):
         if len(row) != len(header):
-            rejections.append(Rejection("malformed_row", f"{len(row)} fields, the header has {len(header)}", line))
+            rejections.append(Rejection("malformed_row", f"{len(row)} fields, the header has {len(header)}", line,
+                                        value=",".join(row)))
+            in_malformed.update(field.strip() for field in row)
         else:
             good.append([row[position] for position in positions.values()])
             index.append(line)
     rows = pd.DataFrame(good, columns=list(positions), index=index, dtype="str")
     rows = rows.apply(lambda column: column.str.strip())
-    names = frozenset(rows["source_name"])
+    names = in_malformed.union(rows["source_name"])
     for refuse in (_nameless, _repeated, _without_patient, _with_unknown_finding):
         refused = refuse(rows)
         rejections += refused
         rows = rows.drop([rejection.source_row for rejection in refused])
-    return Entries(path.name, "finding", "xray", "chest", _typed(rows), names, len(values), rejections)
+    return Entries(path.name, "finding", "xray", "chest", _typed(rows), frozenset(names), len(values), rejections)
 
 
 def _read_csv(path: Path) -> tuple[list[str], list[int], list[list[str]]]:
@@ -141,7 +144,7 @@ def _lines_and_names(rows: pd.DataFrame) -> Iterator[tuple[int, str]]:
 
 def _typed(rows: pd.DataFrame) -> pd.DataFrame:
     age = rows["age"].str.extract(r"^(\d{1,4})([YMWD]?)$", expand=True)
-    years = pd.to_numeric(age[0], errors="coerce").where(age[1].isin(["", "Y"]), 0)   # months, weeks, days: an infant
+    years = pd.to_numeric(age[0], errors="coerce").mask(age[1].isin(["M", "W", "D"]), 0)   # an infant
     spacing = pd.to_numeric(rows["pixel_spacing"], errors="coerce")
     patient = _number(rows["patient"])
     return pd.DataFrame({

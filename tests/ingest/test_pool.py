@@ -1,0 +1,47 @@
+"""The pool: the same answers on several cores, and never more under way than its bound."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from components.errors import MedhashError
+from components.ingest.decode import Decoded
+from components.ingest.integrity import Unreadable
+from components.ingest.pool import decode_all
+
+
+def test_two_processes_give_the_answers_of_one_in_order_and_pull_only_a_few_ahead(random_png):
+    images = [(str(number), random_png(number) if number % 5 else b"no image") for number in range(40)]
+    pulled = []
+
+    def pulling():
+        for image in images:
+            pulled.append(image)
+            yield image
+
+    alone = list(decode_all(images, 16, 10_000, 1))
+    together = []
+    for answer in decode_all(pulling(), 16, 10_000, 2):
+        together.append(answer)
+        assert len(pulled) - len(together) < 8
+    assert [key for key, _ in together] == [key for key, _ in images]
+    for (_, one), (_, other) in zip(alone, together, strict=True):
+        if isinstance(one, Decoded):
+            assert np.array_equal(one.pixels, other.pixels)
+        else:
+            assert isinstance(other, Unreadable)
+            assert (other.reason, other.detail) == (one.reason, one.detail) == ("not_an_image", one.detail)
+
+
+def test_a_killed_process_is_one_clear_error(random_png):
+    def killing():
+        for number in range(100):
+            if number == 20:
+                from multiprocessing import active_children
+                os.kill(active_children()[0].pid, signal.SIGKILL)
+            yield str(number), random_png(number)
+
+    with pytest.raises(MedhashError, match="a decoding process was killed"):
+        list(decode_all(killing(), 16, 10_000, 2))
