@@ -22,8 +22,9 @@ def gist(pixels: np.ndarray) -> np.ndarray:
     depend on the other images of the batch.
     Source: Oliva & Torralba, Modeling the Shape of the Scene (IJCV 2001), with the filter constants of its authors'
     published descriptor. Deviations: computed at the stored size S (theirs at 256 px) with S/4 px of mirrored
-    border (theirs S/8: the coarsest band's period, 21 px, is longer than that at 64 px); the frequencies without a
-    partner of opposite sign (Nyquist) are left out, so that a quarter turn of an image exactly permutes its vector.
+    border (theirs S/8: the coarsest band's period, 21 px, is longer than that at 64 px); frequencies without a
+    direction (zero) or a partner of opposite sign (Nyquist) are left out, so that a quarter turn of an image exactly
+    permutes its vector.
     """
     size = pixels.shape[-1]
     border = size // 4
@@ -71,6 +72,7 @@ def gabor_transfer(size: int) -> np.ndarray:
             turned = np.pi - np.mod(np.pi - turned, 2 * np.pi)
             filters.append(radial * np.exp(-2 * np.pi * turned ** 2))
     transfer = np.stack(filters).astype(np.float32)
+    transfer[:, 0, 0] = 0
     transfer[:, size // 2, :] = 0
     transfer[:, :, size // 2] = 0
     return transfer

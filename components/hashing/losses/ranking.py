@@ -45,7 +45,8 @@ def _sampled(distance: torch.Tensor, gain: torch.Tensor, top: torch.Tensor, full
 def _expected(distance: torch.Tensor, gain: torch.Tensor, top: torch.Tensor, full: torch.Tensor, some: torch.Tensor,
               none: torch.Tensor, margin: float, generator: torch.Generator | None) -> torch.Tensor:
     """(N,): the mean loss over all lists of each query; the three members are drawn independently."""
-    first, second, last = (mask / mask.sum(dim=1, keepdim=True).clamp(min=1) for mask in (full, some, none))
+    first, second, last = (mask.to(gain.dtype) / mask.sum(dim=1, keepdim=True).clamp(min=1)
+                           for mask in (full, some, none))
     scaled = second / _ideal(top[:, None], gain)                             # P(the middle item is j) / Z
     violation = torch.relu(distance[:, :, None] - distance[:, None, :] + margin)                 # (query, i, j)
     below_first = scaled * (top[:, None] - gain) + last * (top[:, None] * scaled.sum(dim=1, keepdim=True))

@@ -1,0 +1,131 @@
+"""The encode stage over a small workspace: which images, in which order, with which bits."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from builders import small_workspace
+
+from components.contracts import IMAGES, LABELS, codes_schema, read_table, write_table
+from components.documents import ModelSpec, SubCode
+from components.encode.__main__ import main
+from components.encode.encode import encode_images
+from components.errors import MedhashError
+from components.hashing.gist import gist
+from components.hashing.model import load_model, save_model
+from components.hashing.networks.build import build_network
+from components.hashing.shallow.lsh import fit_lsh
+from components.workspace import Workspace
+
+NETWORK = {"kind": "residual", "depth": 18, "width": "paper", "stem": "small"}
+
+
+def save_untrained(workspace: Workspace, method: str) -> None:
+    deep = method != "lsh"
+    spec = ModelSpec(method=method, family="deep" if deep else "shallow", bits=16,
+                     input="pixels" if deep else "gist-512", size_px=32, network=NETWORK if deep else {},
+                     sub_codes=[SubCode(name="code", start=0, stop=16)], labels=["a"], settings={},
+                     data_digest="0" * 64, weights_sha256="")
+    torch.manual_seed(0)
+    tensors = build_network(NETWORK, 16).state_dict() if deep else fit_lsh(np.load(workspace.gist), 16, seed=0)
+    save_model(workspace.model(method), spec, tensors)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    workspace = small_workspace(tmp_path, n_patients=10)
+    (tmp_path / "params.yaml").write_text("methods: [drh-18]\ntrain: {threads: 1}\n")
+    workspace.gist.parent.mkdir(parents=True)
+    np.save(workspace.gist, gist(np.load(workspace.pixels)))
+    return workspace
+
+
+@pytest.mark.parametrize("method", ["drh-18", "lsh"])
+def test_the_table_holds_one_code_per_image_with_the_model_it_came_from(workspace: Workspace, method: str) -> None:
+    save_untrained(workspace, method)
+    assert main(["--root", str(workspace.root), "--method", method, "--device", "cpu"]) == 0
+    table = read_table(workspace.codes(method), codes_schema(16))
+    labels = read_table(workspace.labels, LABELS)
+    assert table["image_id"].to_pylist() == sorted(labels["image_id"].to_pylist())
+    assert table["fold"].to_pylist() == labels["fold"].to_pylist()
+    model = load_model(workspace.model(method))
+    assert json.loads(table.schema.metadata[b"medhash"]) == {
+        "method": method, "bits": 16, "model_digest": model.digest,
+        "sub_codes": [{"name": "code", "start": 0, "stop": 16}]}
+    signs = model.relaxed_pixels(np.load(workspace.pixels)) >= 0
+    assert [list(map(int, f"{int.from_bytes(code):016b}")) for code in table["code"].to_pylist()] == signs.tolist()
+
+
+def test_codes_follow_the_image_ids_whatever_the_order_of_tables_and_pixels(workspace: Workspace) -> None:
+    save_untrained(workspace, "drh-18")
+    model = load_model(workspace.model("drh-18"))
+    before = encode_images(workspace, model)
+    order = np.random.default_rng(0).permutation(40)
+    pixels = np.load(workspace.pixels)
+    np.save(workspace.pixels, pixels[order])                      # image i now stands in row inverse[i]
+    inverse = np.argsort(order)
+    images = read_table(workspace.images, IMAGES)
+    images = images.set_column(images.schema.get_field_index("pixel_row"), "pixel_row", pa.array(inverse))
+    write_table(workspace.images, images.take(order[::-1].copy()), IMAGES)
+    write_table(workspace.labels, read_table(workspace.labels, LABELS).take(order), LABELS)
+    after = encode_images(workspace, model, batch_size=7)
+    assert after[:2] == before[:2]
+    assert np.array_equal(after[2], before[2])
+
+
+def test_images_without_pixels_or_without_labels_have_no_code(workspace: Workspace) -> None:
+    save_untrained(workspace, "drh-18")
+    model = load_model(workspace.model("drh-18"))
+    image_ids, _, packed = encode_images(workspace, model)
+    images = read_table(workspace.images, IMAGES)
+    rows = [None if row == 3 else row for row in range(40)]
+    write_table(workspace.images, images.set_column(images.schema.get_field_index("pixel_row"), "pixel_row",
+                                                    pa.array(rows, pa.int64())), IMAGES)
+    write_table(workspace.labels, read_table(workspace.labels, LABELS).slice(1), LABELS)
+    fewer_ids, _, fewer = encode_images(workspace, model)
+    assert fewer_ids == [image_id for number, image_id in enumerate(image_ids) if number not in (0, 3)]
+    assert np.array_equal(fewer, np.delete(packed, [0, 3], axis=0))
+
+
+def test_running_twice_gives_equal_bytes(workspace: Workspace) -> None:
+    save_untrained(workspace, "drh-18")
+    written = []
+    for _ in range(2):
+        assert main(["--root", str(workspace.root), "--method", "drh-18"]) == 0
+        written.append(workspace.codes("drh-18").read_bytes())
+    assert written[0] == written[1]
+
+
+def test_a_data_set_without_pixels_is_refused(workspace: Workspace) -> None:
+    save_untrained(workspace, "drh-18")
+    images = read_table(workspace.images, IMAGES)
+    write_table(workspace.images, images.set_column(images.schema.get_field_index("pixel_row"), "pixel_row",
+                                                    pa.nulls(40, pa.int64())), IMAGES)
+    with pytest.raises(MedhashError, match="no labelled image has pixels"):
+        encode_images(workspace, load_model(workspace.model("drh-18")))
+
+
+@pytest.mark.parametrize(("method", "store"), [("drh-18", "pixels"), ("lsh", "gist")])
+def test_a_store_that_does_not_fit_the_table_is_named(workspace: Workspace, method: str, store: str) -> None:
+    save_untrained(workspace, method)
+    path: Path = getattr(workspace, store)
+    model = load_model(workspace.model(method))
+    np.save(path, np.load(path)[:-1])
+    with pytest.raises(MedhashError, match=r"has 39 rows, but images\.parquet points to row 39"):
+        encode_images(workspace, model)
+    path.unlink()
+    with pytest.raises(MedhashError, match=f"{path.name} does not exist"):
+        encode_images(workspace, model)
+
+
+def test_a_method_without_a_model_or_with_anothers_is_an_error_of_one_message(
+        workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--root", str(workspace.root), "--method", "osdh"]) == 1
+    assert "osdh/model.json does not exist" in capsys.readouterr().err
+    save_untrained(workspace, "drh-18")
+    workspace.model("drh-18").rename(workspace.model("osdh"))
+    assert main(["--root", str(workspace.root), "--method", "osdh"]) == 1
+    assert "holds a model of drh-18" in capsys.readouterr().err
