@@ -1,0 +1,1 @@
+"""Command query: cases similar to an image, answered by the champion."""

@@ -1,0 +1,50 @@
+"""Command line of query: an image file → the most similar cases, as text and as a contact sheet."""
+
+from pathlib import Path
+
+from components.command import reports_errors, stage_parser
+
+
+@reports_errors
+def main(argv: list[str] | None = None) -> int:
+    """Find cases similar to an image with the champion."""
+    parser = stage_parser("query", main.__doc__)
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="a PNG or JPEG file")
+    parser.add_argument("--k", type=int, default=5, help="how many cases (default: 5)")
+    parser.add_argument("--out", type=Path, default=None, metavar="PNG",
+                        help="where the contact sheet goes (default: ROOT/reports/query.png)")
+    parser.add_argument("--exclude-patient", metavar="PSEUDONYM", default=None,
+                        help="leave out this patient's images (patient_id of images.parquet)")
+    parser.add_argument("--release", type=Path, default=None, metavar="FOLDER",
+                        help="answer from this release folder instead of the champion in MLflow")
+    args = parser.parse_args(argv)
+
+    from components.errors import MedhashError
+    if args.k < 1:
+        raise MedhashError(f"--k is {args.k}", "ask for at least one case")
+
+    from components.params import load_params
+    from components.query.answer import answer, as_text
+    from components.query.release import champion_folder, load_release
+    from components.query.sheet import LARGEST_SHEET, stored_pixels, write_sheet
+    from components.workspace import Workspace
+
+    workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
+    release = load_release(args.release or champion_folder(workspace, params.promote.name))
+    if args.exclude_patient is not None and args.exclude_patient not in release.index.patient_number:
+        print("note: the gallery has no image of the patient to leave out")
+    reply = answer(release, args.image, args.k, params.ingest.max_image_pixels, args.exclude_patient)
+    print(as_text(reply))
+    if len(reply.neighbours) < args.k:
+        print(f"note: the gallery has no more than {len(reply.neighbours)} cases to show")
+
+    out = args.out or args.root / "reports" / "query.png"
+    shown = reply.neighbours[:LARGEST_SHEET]
+    write_sheet(out, reply, stored_pixels(workspace, [neighbour.image_id for neighbour in shown]))
+    limit = "" if len(shown) == len(reply.neighbours) else f" (the first {len(shown)})"
+    print(f"contact sheet{limit}: {out}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,58 @@
+"""Answering a query: image file → code → nearest cases, and the time each step took."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from components.hashing.codes import binarise
+from components.index.search import Neighbour, search
+from components.ingest.decode import decode_file
+from components.promote.loaded import LoadedRelease
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The neighbours of an image, nearest first."""
+
+    pixels: np.ndarray
+    """The query as the model saw it: uint8, (1, S, S)."""
+    neighbours: list[Neighbour]
+    labels: list[list[str]]
+    """Label names of each neighbour."""
+    decode_ms: float
+    encode_ms: float
+    search_ms: float
+
+
+def answer(release: LoadedRelease, image: Path, k: int, max_pixels: int,
+           exclude_patient: str | None = None) -> Answer:
+    """The k cases of the gallery nearest to an image file, without those of `exclude_patient`.
+
+    max_pixels: an image that declares more is refused before it is decoded. Raises MedhashError, which does not
+    name the file, if the image cannot be read, or if k < 1.
+    """
+    size_px = release.model.spec.size_px
+    release.model.relaxed_pixels(np.zeros((1, 1, size_px, size_px), np.uint8))     # the first call builds the network
+    started = time.perf_counter()
+    pixels = decode_file(image, size_px, max_pixels)
+    decoded = time.perf_counter()
+    code = binarise(release.model.relaxed_pixels(pixels[None]))
+    encoded = time.perf_counter()
+    neighbours = search(release.index, code, k, exclude_patient)
+    found = time.perf_counter()
+    return Answer(pixels, neighbours, [release.label_sets[neighbour.set_id] for neighbour in neighbours],
+                  1e3 * (decoded - started), 1e3 * (encoded - decoded), 1e3 * (found - encoded))
+
+
+def as_text(reply: Answer) -> str:
+    """A line per neighbour, and one for the time."""
+    lines = [f"{'rank':<6}{'image id':<18}{'distance':<10}labels"]
+    for rank, (neighbour, labels) in enumerate(zip(reply.neighbours, reply.labels, strict=True), 1):
+        lines.append(f"{rank:<6}{neighbour.image_id:<18}{f'{neighbour.distance} bits':<10}"
+                     f"{', '.join(labels) or 'no label'}")
+    total_ms = reply.decode_ms + reply.encode_ms + reply.search_ms
+    lines.append(f"{total_ms:.1f} ms: decode {reply.decode_ms:.1f}, encode {reply.encode_ms:.1f}, "
+                 f"search {reply.search_ms:.2f}")
+    return "\n".join(lines)
