@@ -1,0 +1,117 @@
+"""Training of `drh-18-standard` at 224 px on the GPU of this machine: speed, waiting for data, agreement with the CPU.
+
+    python -m benchmarks.gpu_training [--images 4096] [--epochs 3] [--batch-size 512]
+
+Prints images/s and the share of time spent waiting for data for fp32 and bf16, and how far one batch's codes, loss and
+gradient on the GPU lie from the CPU's. Pixels are synthetic (uint8 noise with a bright quarter per class), so only the
+speed and the agreement mean anything. Without a GPU it says so and ends with code 1.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+METHOD = "drh-18-standard"
+SIZE_PX = 224
+N_CLASSES = 4
+N_BATCH = 64
+"""Images of the batch on which GPU and CPU are compared."""
+
+
+def synthetic_pixels(n_images: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """uint8 images (n, 1, 224, 224) and their classes (n,)."""
+    random = np.random.default_rng(seed)
+    pixels = random.integers(0, 100, (n_images, 1, SIZE_PX, SIZE_PX), dtype=np.uint8)
+    classes = np.arange(n_images) % N_CLASSES
+    half = SIZE_PX // 2
+    for image, label in zip(pixels, classes, strict=True):
+        top, left = label // 2 * half, label % 2 * half
+        image[0, top:top + half, left:left + half] += 100
+    return pixels, classes
+
+
+def speed(pixels: np.ndarray, classes: np.ndarray, precision: str, epochs: int, batch_size: int,
+          device: str) -> dict[str, float]:
+    """Medians over the epochs after the first of images_per_s and data_wait_share, through the stage's own loop."""
+    from components.hashing.methods import find_method, with_overrides
+    from components.params import Params, TrainParams
+    from components.train.data import DataSet, Fold
+    from components.train.deep import train_deep
+    from components.train.processes import joined
+    from components.workspace import Workspace
+
+    with tempfile.TemporaryDirectory() as folder, joined(device, 8) as processes:
+        workspace = Workspace(Path(folder))
+        workspace.pixels.parent.mkdir(parents=True)
+        np.save(workspace.pixels, pixels)
+        everything = Fold(np.arange(len(pixels)).astype(str), np.arange(len(pixels)),
+                          np.eye(N_CLASSES, dtype=np.float32)[classes], classes.astype(np.int32),
+                          np.arange(len(pixels)))
+        n_val = min(256, len(pixels) // 4)
+        folds = {"train": everything.take(np.arange(n_val, len(pixels))), "val": everything.take(np.arange(n_val))}
+        data = DataSet(folds, np.eye(N_CLASSES, dtype=np.int16), [f"class {n}" for n in range(N_CLASSES)], "synthetic")
+        params = Params(methods=[METHOD], size_px=SIZE_PX, bits=64,
+                        train=TrainParams(epochs=epochs, patience=epochs, precision=precision, device=device))
+        method = with_overrides(find_method(METHOD), {"batch_size": batch_size})
+        rows: list[dict[str, float]] = []
+        train_deep(workspace, params, method, data, 0, processes, lambda start: lambda row, speed: rows.append(speed))
+    return {name: float(np.median([row[name] for row in rows[1:]])) for name in rows[0]}
+
+
+def agreement(pixels: np.ndarray, classes: np.ndarray, precision: str, device: str) -> dict[str, float]:
+    """GPU against CPU (fp32) on one batch with the same weights: loss, gradient, and the share of equal bits."""
+    import torch
+
+    from components.hashing.methods import find_method
+    from components.hashing.networks.build import build_network
+    from components.train.step import BatchLoss
+
+    def one_batch(device: str, precision: str) -> tuple[float, torch.Tensor, torch.Tensor]:
+        torch.manual_seed(0)
+        method = find_method(METHOD)
+        network = build_network(method.network, 64, 1)
+        loss = BatchLoss(network, method.objective.build(64, N_CLASSES), precision).to(device)
+        images = torch.from_numpy(pixels[:N_BATCH]).to(device).float() / 255
+        labels = torch.eye(N_CLASSES)[torch.from_numpy(classes[:N_BATCH])].to(device)
+        total = torch.stack(list(loss(images, labels, 1.0).values())).sum()
+        total.backward()
+        gradient = torch.cat([p.grad.flatten() for p in loss.parameters() if p.grad is not None])
+        with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
+            relaxed = network.eval()(images)
+        return float(total), gradient.float().cpu(), relaxed.float().cpu()
+
+    loss_cpu, gradient_cpu, relaxed_cpu = one_batch("cpu", "fp32")
+    loss_gpu, gradient_gpu, relaxed_gpu = one_batch(device, precision)
+    return {
+        "loss_relative": abs(loss_gpu - loss_cpu) / abs(loss_cpu),
+        "gradient_relative": float((gradient_gpu - gradient_cpu).norm() / gradient_cpu.norm()),
+        "equal_bits_share": float(((relaxed_gpu >= 0) == (relaxed_cpu >= 0)).float().mean()),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=4096)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--batch-size", type=int, default=512)
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu: to try the benchmark itself")
+    args = parser.parse_args()
+
+    import torch
+    if args.device == "cuda" and not torch.cuda.is_available():
+        print("no GPU: torch sees none on this machine, so there is nothing to measure")
+        return 1
+    print(f"{METHOD}, {SIZE_PX} px, batch {args.batch_size}, {args.images:,} images, "
+          f"{torch.cuda.get_device_name() if args.device == 'cuda' else 'CPU'}")
+    pixels, classes = synthetic_pixels(args.images)
+    for precision in ("fp32", "bf16"):
+        figures = (speed(pixels, classes, precision, args.epochs, args.batch_size, args.device)
+                   | agreement(pixels, classes, precision, args.device))
+        print(f"{precision}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
