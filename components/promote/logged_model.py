@@ -1,0 +1,29 @@
+"""A release folder as an MLflow model: the code of `pyfunc_model.py` and the folder as it is, nothing pickled."""
+
+import importlib.metadata
+from pathlib import Path
+from typing import Any
+
+_NEEDS = ("faiss-cpu", "mlflow", "numpy", "opencv-python-headless", "pandas", "pyarrow", "pydantic", "safetensors",
+          "torch")
+
+
+def log_release(folder: Path, run_id: str) -> Any:
+    """Log the folder under the run; returns MLflow's ModelInfo.
+
+    To load the model, `components` must be importable: the requirements name the libraries only, because a package
+    of the name medhash in a public registry would be somebody else's.
+    """
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+
+    from components.promote.registry import RELEASE
+    signature = ModelSignature(inputs=Schema([ColSpec("binary", "image")]),
+                               outputs=Schema([ColSpec("string", "neighbours")]),
+                               params=ParamSchema([ParamSpec("k", "integer", 5)]))
+    with mlflow.start_run(run_id=run_id):
+        return mlflow.pyfunc.log_model(
+            name=RELEASE, python_model=str(Path(__file__).with_name("pyfunc_model.py")),
+            artifacts={RELEASE: str(folder)}, signature=signature,
+            pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _NEEDS])

@@ -1,0 +1,74 @@
+"""Promotion from end to end: gates, challenger, release, registered version, decision, aliases."""
+
+from typing import TYPE_CHECKING
+
+from components import tracking
+from components.documents import Metrics
+from components.params import Params
+from components.promote.account import account
+from components.promote.gates import require_gates
+from components.promote.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
+from components.promote.release import Release, build_release, check_release, describe
+from components.promote.rivals import Score, pick_challenger, score_champion
+from components.promote.rule import decide
+from components.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+
+def promote(workspace: Workspace, params: Params) -> str:
+    """Register the run's best model and move the alias `champion` to it if it is better; returns the account.
+
+    The alias moves last, in one step: whenever this is cut off, the old champion serves, and running it again
+    finishes the work with the version that is registered already. Raises MedhashError, before anything is
+    registered, if a gate did not pass or the parts of the challenger do not belong together.
+    """
+    from components.train.record import origins
+    require_gates(workspace)
+    metrics = pick_challenger(workspace, params.methods)
+    release = describe(workspace.model(metrics.method), workspace.codes(metrics.method),
+                       workspace.index(metrics.method), metrics, origins(workspace.root))
+    client = tracking.connect(workspace)
+    with tracking.answered():
+        registry = Registry(client, params.promote.name)
+        champion = registry.version_of(CHAMPION)
+        if champion is not None and champion.tags.get("model_digest") == release.model_digest:
+            return (f"{registry.name}: version {champion.version} ({release.method}) is the champion already: "
+                    "this run's best model is the same. Nothing to do.")
+        version = registry.find(release) or _register(workspace, registry, release)
+        check_release(registry.release_folder(version))
+        registry.point(CHALLENGER, version)
+
+        rival: Score | None = None
+        if champion is not None:
+            champion_release = registry.release_folder(champion)
+            check_release(champion_release)
+            rival = score_champion(workspace, params, champion_release, metrics)
+        decision = decide(metrics.figures.map, metrics.chance.map, rival.map if rival else None,
+                          params.promote.min_gain)
+        text = account(registry.name, version, metrics, champion, rival, decision)
+        registry.tag(version, _tags(metrics, rival, decision.promote, decision.why))
+        client.log_text(str(version.run_id), text, f"promotion/version-{version.version}.md")
+        if decision.promote:
+            if champion is not None:
+                registry.point(PREVIOUS, champion)
+            registry.point(CHAMPION, version)
+    return text
+
+
+def _register(workspace: Workspace, registry: Registry, release: Release) -> "ModelVersion":
+    folder = workspace.state / "release"
+    build_release(workspace, release, folder)
+    run_id = tracking.find_run(release.model_digest)
+    if run_id is None:
+        experiment_id = tracking.experiment(registry.client, workspace, registry.name)
+        tags = {"method": release.method, "model_digest": release.model_digest}
+        run_id = registry.client.create_run(experiment_id, run_name=f"promote {release.method}", tags=tags).info.run_id
+    return registry.register(release, folder, run_id)
+
+
+def _tags(metrics: Metrics, rival: Score | None, promoted: bool, why: str) -> dict[str, str]:
+    tags = {"decision": "promoted" if promoted else "not promoted", "why": why, "map": f"{metrics.figures.map:.6f}",
+            "chance": f"{metrics.chance.map:.6f}", "validation_map": f"{metrics.validation_map:.6f}"}
+    return tags | ({"champion_map": f"{rival.map:.6f}"} if rival else {})

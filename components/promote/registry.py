@@ -1,0 +1,67 @@
+"""The registered model in MLflow: its versions, its aliases, and the release folder inside a version."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.errors import MedhashError
+from components.promote.release import Release
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+RELEASE = "release"
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+
+
+class Registry:
+    """Versions of one registered model; made on first use. Call `tracking.connect` first."""
+
+    def __init__(self, client: "MlflowClient", name: str) -> None:
+        self.client = client
+        self.name = name
+        if not client.search_registered_models(f"name = '{name}'"):
+            client.create_registered_model(name, description="Model, codes and index of one method, released together. "
+                                           "`champion` is what people search with.")
+
+    def version_of(self, alias: str) -> "ModelVersion | None":
+        """The version an alias points to."""
+        number = self.client.get_registered_model(self.name).aliases.get(alias)
+        return self.client.get_model_version(self.name, str(number)) if number is not None else None
+
+    def find(self, release: Release) -> "ModelVersion | None":
+        """The version that was registered for this model, codes and index; the latest if there are several."""
+        versions = [version for version in self.client.search_model_versions(f"name = '{self.name}'")
+                    if _identity(version.tags) == _identity(dict(release))]
+        return max(versions, key=lambda version: int(version.version), default=None)
+
+    def register(self, release: Release, folder: Path, run_id: str) -> "ModelVersion":
+        """Log a release folder as a model of the run and register it as one version."""
+        from components.promote.logged_model import log_release
+        info = log_release(folder, run_id)
+        return self.client.create_model_version(self.name, source=info.model_uri, run_id=run_id,
+                                                model_id=info.model_id, tags={key: str(value) for key, value in release},
+                                                description=f"{release.method}, {release.bits} bits")
+
+    def release_folder(self, version: "ModelVersion") -> Path:
+        """The release folder of a version, on this machine (a local store's own; else downloaded).
+
+        Raises MedhashError if the version holds none.
+        """
+        from mlflow.artifacts import download_artifacts
+        uri = f"models:/{self.name}/{version.version}"
+        folder = Path(download_artifacts(artifact_uri=uri)) / "artifacts" / RELEASE
+        if not folder.is_dir():
+            raise MedhashError(f"{uri} holds no release folder", "register versions with `medhash promote` only")
+        return folder
+
+    def point(self, alias: str, version: "ModelVersion") -> None:
+        self.client.set_registered_model_alias(self.name, alias, version.version)
+
+    def tag(self, version: "ModelVersion", tags: dict[str, str]) -> None:
+        for key, value in tags.items():
+            self.client.set_model_version_tag(self.name, version.version, key, value)
+
+
+def _identity(tags: dict[str, str]) -> tuple[str | None, ...]:
+    return tuple(tags.get(key) for key in ("model_digest", "codes_digest", "index_digest"))

@@ -1,0 +1,86 @@
+"""The gates before a promotion: missing, failed or stale reports refuse it by name."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.documents import Check, GateReport
+from components.errors import MedhashError
+from components.promote.__main__ import main
+from components.promote.gates import require_gates, stale_stages
+from components.promote.rule import decide
+from components.workspace import Workspace
+
+PIPELINE = """
+stages:
+  gate-split:
+    cmd: cp patients.txt report.json
+    deps: [patients.txt]
+    outs: [report.json]
+"""
+
+
+def write_run(root: Path, failed: bool = False) -> Workspace:
+    workspace = Workspace(root)
+    (root / "params.yaml").write_text("methods: [lsh]\n")
+    (root / "dvc.yaml").write_text(PIPELINE)
+    GateReport(stage="split", success=not failed, checks=[Check(
+        expectation="no patient stands in two folds", about="split.parquet", success=not failed, observed="1 patient",
+        offending=["row 3"])]).write(workspace.gate("split"))
+    return workspace
+
+
+def test_a_failed_gate_is_named_and_nothing_is_touched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    workspace = write_run(tmp_path, failed=True)
+    assert main(["--root", str(tmp_path)]) == 1
+    told = capsys.readouterr().err
+    assert "the gate after split failed" in told
+    assert "no patient stands in two folds" in told
+    assert not workspace.state.exists()
+
+
+def test_a_gate_that_did_not_run_is_named(tmp_path: Path) -> None:
+    workspace = write_run(tmp_path)
+    workspace.gate("split").unlink()
+    with pytest.raises(MedhashError, match="gate after split has left no report"):
+        require_gates(workspace)
+
+
+def test_a_report_about_earlier_data_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("components.promote.gates.stale_stages", lambda root, stages: stages)
+    with pytest.raises(MedhashError, match="gate-split is about an earlier run"):
+        require_gates(write_run(tmp_path))
+
+
+def test_dvc_tells_which_gates_saw_other_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    root = tmp_path / "repo"
+    root.mkdir()
+    write_run(root)
+    (root / "patients.txt").write_text("a\n")
+    for command in (["init", "--no-scm", "--quiet"], ["repro", "--quiet"]):
+        subprocess.run([sys.executable, "-m", "dvc", *command], cwd=root, check=True, env=dict(os.environ))
+    assert stale_stages(root, ["gate-split"]) == []
+    (root / "patients.txt").write_text("a\nb\n")
+    assert stale_stages(root, ["gate-split"]) == ["gate-split"]
+
+
+def test_a_folder_that_dvc_does_not_know_is_an_error_not_a_pass(tmp_path: Path) -> None:
+    with pytest.raises(MedhashError, match="dvc cannot tell"):
+        stale_stages(tmp_path, ["gate-split"])
+
+
+@pytest.mark.parametrize(("challenger", "chance", "champion", "min_gain", "promoted"), [
+    (0.30, 0.26, None, 0.0, True), (0.26, 0.26, None, 0.0, False), (0.20, 0.26, None, 0.0, False),
+    (0.30, 0.26, None, 0.5, True),                    # without a champion there is nothing to gain over
+    (0.34, 0.26, 0.33, 0.0, True), (0.33, 0.26, 0.33, 0.0, False), (0.32, 0.26, 0.33, 0.0, False),
+    (0.34, 0.26, 0.33, 0.02, False), (0.36, 0.26, 0.33, 0.02, True)])
+def test_the_rule(challenger: float, chance: float, champion: float | None, min_gain: float, promoted: bool) -> None:
+    decision: Any = decide(challenger, chance, champion, min_gain)
+    assert decision.promote is promoted
+    assert f"{challenger:.4f}" in decision.why
