@@ -49,7 +49,7 @@ def label_images(images: pa.Table, split: pa.Table, settings: LabelParams) -> tu
                            "n_images": pa.array(np.bincount(set_ids, minlength=len(sets)))}).cast(LABEL_SETS)
     counts = {name: {part: int(membership[fold == part, number].sum()) for part in FOLDS}
               for number, name in enumerate(names)}
-    empty: np.ndarray = ~membership.any(axis=1)
+    empty: np.ndarray = np.count_nonzero(membership, axis=1) == 0
     return labels, label_sets, Vocabulary(attribute=settings.attribute, labels=names, n_images=counts,
                                           n_unlabelled={part: int(empty[fold == part].sum()) for part in FOLDS})
 
