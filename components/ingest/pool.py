@@ -19,6 +19,9 @@ from components.ingest.integrity import Unreadable
 _PER_WORKER = 4
 """Images under way per process: enough to keep it busy, few enough to keep memory flat."""
 
+ALONE_BYTES = 16 << 20
+"""So much is decoded in this process before others are started: a small archive is done by then."""
+
 Result = Decoded | Unreadable
 
 
@@ -26,18 +29,24 @@ def decode_all(images: Iterable[tuple[str, bytes]], size_px: int, max_pixels: in
                workers: int) -> Generator[tuple[str, Result]]:
     """Decode (key, bytes) pairs to (key, result) pairs in the same order, pulling a few ahead of the slowest.
 
-    workers: processes; 1 decodes in this one. Raises MedhashError if a process is killed, for want of memory say.
+    workers: processes; 1 decodes in this one, which also takes the first few.
+    Raises MedhashError if a process is killed, for want of memory say.
     """
-    if workers == 1:
-        cv2.setNumThreads(1)
-        for key, data in images:
-            yield key, _decode(data, size_px, max_pixels)
+    cv2.setNumThreads(1)
+    remaining = iter(images)
+    n_bytes = 0
+    for key, data in remaining:
+        yield key, _decode(data, size_px, max_pixels)
+        n_bytes += len(data)
+        if workers > 1 and n_bytes > ALONE_BYTES:
+            break
+    else:
         return
     # spawn: a fork of a process with threads may deadlock
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _prepare_worker)
     under_way: deque[tuple[str, Future[Result]]] = deque()
     try:
-        for key, data in images:
+        for key, data in remaining:
             under_way.append((key, pool.submit(_decode, data, size_px, max_pixels)))
             if len(under_way) >= _PER_WORKER * workers:
                 done, future = under_way.popleft()

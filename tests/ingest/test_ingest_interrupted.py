@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from components.ingest import pool
 from components.ingest.cache import DecodeCache
 
 REPOSITORY = Path(__file__).parents[2]
 RUN = "import sys; from components.ingest.__main__ import main; sys.exit(main(['--root', sys.argv[1]]))"
 KILLED_WHILE_DECODING = """
 import os, signal
+from components.ingest import pool
+pool.ALONE_BYTES = 1000
 from components.ingest.cache import DecodeCache
 put, n_put = DecodeCache.put, 0
 def put_and_die(self, *arguments):
@@ -123,6 +126,7 @@ def test_ctrl_c_ends_the_processes_keeps_what_was_decoded_and_says_how_to_go_on(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DecodeCache, "put", put_and_interrupt)
+        patch.setattr(pool, "ALONE_BYTES", 1000)
         assert many_images.ingest(workers=2) == 130
     assert "interrupted: nothing was lost" in capfd.readouterr().err
     assert multiprocessing.active_children() == []

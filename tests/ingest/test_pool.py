@@ -7,9 +7,15 @@ import numpy as np
 import pytest
 
 from components.errors import MedhashError
+from components.ingest import pool
 from components.ingest.decode import Decoded
 from components.ingest.integrity import Unreadable
 from components.ingest.pool import decode_all
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch):
+    monkeypatch.setattr(pool, "ALONE_BYTES", 0)
 
 
 def test_two_processes_give_the_answers_of_one_in_order_and_pull_only_a_few_ahead(random_png):
