@@ -46,11 +46,16 @@ def answer(release: LoadedRelease, image: Path, k: int, max_pixels: int,
                   1e3 * (decoded - started), 1e3 * (encoded - decoded), 1e3 * (found - encoded))
 
 
+def in_bits(distance: int) -> str:
+    """A distance in words: 0 bits, 1 bit, 2 bits …"""
+    return f"{distance} bit{'' if distance == 1 else 's'}"
+
+
 def as_text(reply: Answer) -> str:
     """A line per neighbour, and one for the time."""
     lines = [f"{'rank':<6}{'image id':<18}{'distance':<10}labels"]
     for rank, (neighbour, labels) in enumerate(zip(reply.neighbours, reply.labels, strict=True), 1):
-        lines.append(f"{rank:<6}{neighbour.image_id:<18}{f'{neighbour.distance} bits':<10}"
+        lines.append(f"{rank:<6}{neighbour.image_id:<18}{in_bits(neighbour.distance):<10}"
                      f"{', '.join(labels) or 'no label'}")
     total_ms = reply.decode_ms + reply.encode_ms + reply.search_ms
     lines.append(f"{total_ms:.1f} ms: decode {reply.decode_ms:.1f}, encode {reply.encode_ms:.1f}, "

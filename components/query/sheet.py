@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from components.contracts import IMAGES, read_table
 from components.files import replacing_file
-from components.query.answer import Answer
+from components.query.answer import Answer, in_bits
 from components.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 _COLUMNS = 6
 LARGEST_SHEET = 8 * _COLUMNS - 1
 """Neighbours that one sheet shows at most; a PNG of thousands of tiles opens nowhere."""
-_TILE_INCHES = (2.2, 3.0)
-_CAPTION_WIDTH = 24
+_TILE, _IMAGE, _TITLE = (2.2, 3.05), 2.1, 0.28
+"""Inches: width and height of a tile, side of the image in it, height of the title above the image."""
+_CAPTION_WIDTH, _CAPTION_LINES = 26, 3
 
 
 def write_sheet(path: Path, reply: Answer, tiles: list[np.ndarray | None]) -> None:
@@ -31,14 +32,19 @@ def write_sheet(path: Path, reply: Answer, tiles: list[np.ndarray | None]) -> No
     shown = reply.neighbours[:LARGEST_SHEET]
     columns = min(_COLUMNS, len(shown) + 1)
     rows = -(-(len(shown) + 1) // columns)
-    figure = Figure(figsize=(columns * _TILE_INCHES[0], rows * _TILE_INCHES[1]), layout="constrained", dpi=120)
-    axes: list[Axes] = list(np.ravel(figure.subplots(rows, columns, squeeze=False)))
-    for axis in axes:
-        axis.set_axis_off()
-    _draw(axes[0], reply.pixels, "query", "", colour="tab:blue")
-    for rank, (axis, neighbour, labels, tile) in enumerate(zip(axes[1:], shown, reply.labels, tiles, strict=False), 1):
-        names = textwrap.fill(", ".join(labels) or "no label", _CAPTION_WIDTH)
-        _draw(axis, tile, f"{rank} · {neighbour.distance} bits away", f"{names}\n{neighbour.image_id}", colour="0.6")
+    width, height = columns * _TILE[0], rows * _TILE[1]
+    figure = Figure(figsize=(width, height), dpi=120)
+
+    def draw(place: int, pixels: np.ndarray | None, title: str, caption: str, colour: str) -> None:
+        row, column = divmod(place, columns)
+        left, bottom = column * _TILE[0] + (_TILE[0] - _IMAGE) / 2, height - row * _TILE[1] - _TITLE - _IMAGE
+        axis = figure.add_axes((left / width, bottom / height, _IMAGE / width, _IMAGE / height))
+        _draw(axis, pixels, title, caption, colour)
+
+    draw(0, reply.pixels, "query", "", "tab:blue")
+    for rank, (neighbour, labels, tile) in enumerate(zip(shown, reply.labels, tiles, strict=False), 1):
+        names = textwrap.fill(", ".join(labels) or "no label", _CAPTION_WIDTH, max_lines=_CAPTION_LINES)
+        draw(rank, tile, f"{rank} · {in_bits(neighbour.distance)} away", f"{names}\n{neighbour.image_id}", "0.6")
     with replacing_file(path) as temporary:
         figure.savefig(temporary, format="png")
 
@@ -56,12 +62,11 @@ def stored_pixels(workspace: Workspace, image_ids: list[str]) -> list[np.ndarray
 
 
 def _draw(axis: "Axes", pixels: np.ndarray | None, title: str, caption: str, colour: str) -> None:
-    axis.set_axis_on()
     axis.set(xticks=[], yticks=[])
     for spine in axis.spines.values():
         spine.set(color=colour, linewidth=2)
     axis.set_title(title, fontsize=10, fontweight="bold")
-    axis.set_xlabel(caption, fontsize=8.5)
+    axis.set_xlabel(caption, fontsize=8.5, labelpad=3)
     if pixels is None:
         axis.set(facecolor="0.93", aspect="equal", xlim=(0, 1), ylim=(0, 1))
         axis.text(0.5, 0.5, "pixels are not\non this machine", ha="center", va="center", fontsize=9, color="0.35")
