@@ -37,6 +37,8 @@ class Index:
     """int32, (n,): number of each entry's patient."""
     patient_number: dict[str, int]
     """Patient pseudonym → number."""
+    n_entries_of: np.ndarray
+    """int64, (patients,)"""
 
 
 def load_index(folder: Path) -> Index:
@@ -58,8 +60,10 @@ def load_index(folder: Path) -> Index:
     if index.d != info.bits:
         raise MedhashError(f"{path} holds codes of {index.d} bits, {folder / 'index.json'} says {info.bits}", _REBUILD)
     patients = entries["patient_id"].combine_chunks().dictionary_encode()
-    return Index(info, index, entries["image_id"], entries["set_id"].to_numpy(), patients.indices.to_numpy(),
-                 {patient: number for number, patient in enumerate(patients.dictionary.to_pylist())})
+    patient_of = patients.indices.to_numpy()
+    return Index(info, index, entries["image_id"], entries["set_id"].to_numpy(), patient_of,
+                 {patient: number for number, patient in enumerate(patients.dictionary.to_pylist())},
+                 np.bincount(patient_of))
 
 
 def require_built_from(index: Index, folder: Path, code_path: Path, codes: pa.Table) -> None:
@@ -90,7 +94,7 @@ def search(index: Index, code: np.ndarray, k: int, exclude_patient: str | None =
         raise MedhashError(f"k is {k}", "ask for at least one neighbour")
     faiss.omp_set_num_threads(1)
     own = index.patient_number.get(exclude_patient, -1) if exclude_patient is not None else -1
-    n_own = int(np.count_nonzero(index.patient_of == own)) if own >= 0 else 0
+    n_own = int(index.n_entries_of[own]) if own >= 0 else 0
     # However near the patient's own entries lie, k others are among the first k + n_own. FAISS keeps the lowest
     # position among equal distances, and position order is image_id order (a test holds it to that).
     distances, positions = index.faiss_index.search(code, min(k + n_own, index.info.n))

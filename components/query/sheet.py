@@ -43,7 +43,8 @@ def write_sheet(path: Path, reply: Answer, tiles: list[np.ndarray | None]) -> No
 
     draw(0, reply.pixels, "query", "", "tab:blue")
     for rank, (neighbour, labels, tile) in enumerate(zip(shown, reply.labels, tiles, strict=False), 1):
-        names = textwrap.fill(", ".join(labels) or "no label", _CAPTION_WIDTH, max_lines=_CAPTION_LINES)
+        names = textwrap.fill(", ".join(labels) or "no label", _CAPTION_WIDTH, max_lines=_CAPTION_LINES,
+                              placeholder=" …")
         draw(rank, tile, f"{rank} · {in_bits(neighbour.distance)} away", f"{names}\n{neighbour.image_id}", "0.6")
     with replacing_file(path) as temporary:
         figure.savefig(temporary, format="png")

@@ -17,7 +17,8 @@ def ndcg(histogram: np.ndarray, p: int) -> np.ndarray:
     discount = np.concatenate([[0.0], np.cumsum(1 / np.log2(1 + np.arange(1, p + 1)))])
     found = (_mean(histogram @ gains, count) * _per_group(discount, count)).sum(axis=1)
     by_level = histogram.sum(axis=1)[:, ::-1]                                               # (Q, L + 1), highest first
-    ideal = _per_group(discount, by_level) @ gains[::-1]
+    # Not a BLAS product: its rounding can depend on the number of threads, and equal input must give equal bytes.
+    ideal = (_per_group(discount, by_level) * gains[::-1]).sum(axis=1)
     return np.divide(found, ideal, out=np.full(len(ideal), np.nan), where=ideal > 0)
 
 
