@@ -26,7 +26,8 @@ def require_gates(workspace: Workspace) -> None:
         failed = [f"{check.about}: {check.expectation}" for check in report.checks if not check.success]
         if failed or not report.success:
             raise MedhashError(f"the gate after {gated} failed, so nothing is promoted: "
-                               f"{'; '.join(failed) or 'no check says why'}", f"mend what {workspace.gate(gated)} names, then run the pipeline again")
+                               f"{'; '.join(failed) or 'no check says why'}",
+                               f"mend what {workspace.gate(gated)} names, then run the pipeline again")
     stale = stale_stages(workspace.root, list(gates.values()))
     if stale:
         raise MedhashError(f"the report of {', '.join(stale)} is about an earlier run, so nothing is promoted",

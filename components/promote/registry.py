@@ -39,9 +39,9 @@ class Registry:
         """Log a release folder as a model of the run and register it as one version."""
         from components.promote.logged_model import log_release
         info = log_release(folder, run_id)
-        return self.client.create_model_version(self.name, source=info.model_uri, run_id=run_id,
-                                                model_id=info.model_id, tags={key: str(value) for key, value in release},
-                                                description=f"{release.method}, {release.bits} bits")
+        return self.client.create_model_version(
+            self.name, source=info.model_uri, run_id=run_id, model_id=info.model_id,
+            tags={key: str(value) for key, value in release}, description=f"{release.method}, {release.bits} bits")
 
     def release_folder(self, version: "ModelVersion") -> Path:
         """The release folder of a version, on this machine (a local store's own; else downloaded).

@@ -1,0 +1,57 @@
+"""A finished run in a test's hands: the stages after training, and ways to change what they left."""
+
+from pathlib import Path
+
+import numpy as np
+
+from components.documents import Metrics
+from components.params import Params, load_params
+from components.workspace import Workspace
+
+
+def after_training(workspace: Workspace, params: Params, method: str) -> Metrics:
+    """Encode, index and measure a method, without the latency and the log of the stage evaluate."""
+    from components.contracts import LABELS, QUERIES, SIMILARITY, SPLIT, read_table, write_table
+    from components.encode.__main__ import main as encode
+    from components.evaluate.measure import measure
+    from components.index.__main__ import main as index
+    from components.index.code_table import read_codes
+    for stage in (encode, index):
+        assert stage(["--root", str(workspace.root), "--method", method]) == 0
+    metrics, queries = measure(read_codes(workspace.codes(method)), read_table(workspace.split, SPLIT),
+                               read_table(workspace.labels, LABELS), read_table(workspace.similarity, SIMILARITY),
+                               params.evaluate, params.seed)
+    metrics.write(workspace.metrics(method) / "metrics.json")
+    write_table(workspace.metrics(method) / "queries.parquet", queries, QUERIES)
+    return metrics
+
+
+class Run:
+    """A copy of the finished run that a test may change."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.workspace = Workspace(root)
+
+    def params(self, *methods: str, min_gain: float = 0.0) -> Params:
+        settings = load_params(self.root / "params.yaml")
+        return settings.model_copy(update={"methods": list(methods), "promote": settings.promote.model_copy(
+            update={"min_gain": min_gain})})
+
+    def figures(self, method: str) -> Metrics:
+        return Metrics.read(self.workspace.metrics(method) / "metrics.json")
+
+    def set_figures(self, method: str, **changed: float | str) -> None:
+        """Change figures of a method's metrics.json: test_map, chance, validation_map, evaluation_digest …"""
+        metrics = self.figures(method)
+        for key, field in (("test_map", "figures"), ("chance", "chance")):
+            if key in changed:
+                changed[field] = getattr(metrics, field).model_copy(update={"map": changed.pop(key)})  # type: ignore
+        metrics.model_copy(update=changed).write(self.workspace.metrics(method) / "metrics.json")
+
+    def forget(self, n_images: int) -> None:
+        """Take the last test images out of labels and split, as if the data had changed."""
+        from components.contracts import LABELS, SPLIT, read_table, write_table
+        for path, schema in ((self.workspace.labels, LABELS), (self.workspace.split, SPLIT)):
+            table = read_table(path, schema)
+            write_table(path, table.take(np.arange(len(table) - n_images)), schema)
