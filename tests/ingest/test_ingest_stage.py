@@ -1,12 +1,15 @@
 """The stage as a whole, on a tiny archive in NIH's layout."""
 
 import random
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from components.ingest.pseudonyms import pseudonyms
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 def test_images_follow_their_contract_and_row_k_of_the_store_holds_the_pixels_of_image_k(archive, capsys):
@@ -115,3 +118,17 @@ def test_the_private_table_tells_pseudonyms_from_file_names_and_only_its_owner_m
         (2, "98765431_000.png", "empty"), *((row, name, None) for row, name in enumerate(archive.names[1:], start=3))]
     by_row = {row["source_row"]: row["image_id"] for row in archive.images().to_pylist()}
     assert {row["source_row"]: row["image_id"] for row in rows[1:]} == by_row
+
+
+def test_the_bundled_sample_is_taken_whole_under_the_demo_key(tmp_path, monkeypatch, capsys):
+    from components.ingest.__main__ import main
+    monkeypatch.delenv("MEDHASH_PSEUDONYM_KEY", raising=False)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "sample").symlink_to(REPOSITORY / "data" / "sample")
+    assert main(["--root", str(tmp_path), "--params", str(REPOSITORY / "params.yaml")]) == 0
+    output = capsys.readouterr()
+    assert "1578 images of 729 patients" in output.out
+    assert "refused 0" in output.out
+    assert "published demo key" in output.err
+    folds = pq.read_table(tmp_path / "data/derived/images/images.parquet")["official_fold"].to_pylist()
+    assert (folds.count("train_val"), folds.count("test")) == (1169, 409)
