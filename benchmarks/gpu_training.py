@@ -80,7 +80,7 @@ def agreement(pixels: np.ndarray, classes: np.ndarray, precision: str, device: s
         gradient = torch.cat([p.grad.flatten() for p in loss.parameters() if p.grad is not None])
         with torch.no_grad(), torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
             relaxed = network.eval()(images)
-        return float(total), gradient.float().cpu(), relaxed.float().cpu()
+        return float(total.detach()), gradient.float().cpu(), relaxed.float().cpu()
 
     loss_cpu, gradient_cpu, relaxed_cpu = one_batch("cpu", "fp32")
     loss_gpu, gradient_gpu, relaxed_gpu = one_batch(device, precision)
