@@ -1,5 +1,6 @@
 """Files that are either the old version or the new one, never half of each."""
 
+import glob
 import hashlib
 import json
 import os
@@ -19,6 +20,7 @@ def replacing_file(target: Path) -> Iterator[Path]:
     On any error (a full disk, a signal) the temporary file is removed and `target` is as it was.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(target)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         yield temporary
@@ -38,6 +40,7 @@ def replacing_folder(target: Path) -> Iterator[Path]:
     """
     recover_folder(target)
     target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(target)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
@@ -65,6 +68,27 @@ def recover_folder(target: Path) -> None:
             shutil.rmtree(aside)
         else:
             os.rename(aside, target)
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove the temporary versions of processes that were killed while they wrote."""
+    for leftover in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
+        process = leftover.name.removesuffix(".tmp").rpartition(".")[2]
+        if process.isdigit() and not _is_running(int(process)):
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _aside(target: Path) -> Path:

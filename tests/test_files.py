@@ -91,6 +91,16 @@ def test_a_kill_between_the_moves_of_a_folder_loses_nothing(tmp_path: Path, mome
     assert (target / "file").read_text() == "again"
 
 
+def test_what_a_killed_writer_left_is_removed_and_a_living_writers_is_not(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (tmp_path / f".images.{ended.pid}.tmp").mkdir()
+    (tmp_path / f".images.{os.getppid()}.tmp").mkdir()
+    with replacing_folder(tmp_path / "images"):
+        pass
+    assert sorted(os.listdir(tmp_path)) == [f".images.{os.getppid()}.tmp", "images"]
+
+
 def test_digests_are_those_of_sha256sum(tmp_path: Path) -> None:
     path = tmp_path / "abc"
     path.write_bytes(b"abc")
