@@ -6,14 +6,13 @@ Settings: section `schedule` of params.yaml. The checkout is MEDHASH_ROOT, by de
 """
 
 import os
-import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from airflow.sdk import DAG
 
 from components.graph import read_graph
-from components.orchestration.operators import CommandOperator, SealOperator, StageOperator
+from components.orchestration.operators import ActOperator, SealOperator, StageOperator
 from components.params import load_params
 
 ROOT = Path(os.environ.get("MEDHASH_ROOT") or Path(__file__).resolve().parents[1])
@@ -44,5 +43,5 @@ with DAG(
         tasks[stage.name] = task
 
     seal = SealOperator(task_id="seal", root=str(ROOT))
-    promote = CommandOperator(task_id="promote", root=str(ROOT), command=[sys.executable, "-m", "components.promote"])
+    promote = ActOperator(task_id="promote", root=str(ROOT), module="components.promote")
     [task for task in tasks.values() if not task.downstream_list] >> seal >> promote

@@ -1,5 +1,8 @@
 """Airflow's side of a task: run a plain function of this package, log its lines, fail with or without retry."""
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +11,9 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from components.errors import MedhashError
 from components.orchestration.process import Child
+from components.orchestration.progress import progress_line
 from components.orchestration.seal import seal
-from components.orchestration.stage_run import StageFailed, run_item
+from components.orchestration.stage_run import StageFailed, run_act, run_item
 
 
 class _InCheckout(BaseOperator):
@@ -18,13 +22,29 @@ class _InCheckout(BaseOperator):
     def __init__(self, *, root: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.root = root
+        self._child: Child | None = None
 
-    def child(self) -> Child:
+    @contextmanager
+    def _reported(self, item: str) -> Iterator[Child]:
+        """Hand out a child process to work with; log start, end and failure.
+
+        What a second try cannot mend becomes an AirflowFailException.
+        """
+        started = time.monotonic()
+        self.log.info(progress_line(item, "started"))
         self._child = Child(Path(self.root), self.log.info)
-        return self._child
+        try:
+            yield self._child
+        except (StageFailed, MedhashError) as failure:
+            self.log.error(progress_line(item, "failed", message=str(failure)))
+            if isinstance(failure, StageFailed) and failure.retry:
+                raise
+            raise AirflowFailException(str(failure)) from failure
+        self.log.info(progress_line(item, "done", seconds=round(time.monotonic() - started, 1)))
 
     def on_kill(self) -> None:
-        self._child.stop()
+        if self._child is not None:
+            self._child.stop()
 
 
 class StageOperator(_InCheckout):
@@ -35,38 +55,27 @@ class StageOperator(_InCheckout):
         self.item = item
 
     def execute(self, context: Any) -> None:
-        try:
-            run_item(Path(self.root), self.item, self.child())
-        except StageFailed as failure:
-            if failure.retry:
-                raise
-            raise AirflowFailException(str(failure)) from failure
+        with self._reported(self.item) as child:
+            run_item(Path(self.root), self.item, child)
 
 
 class SealOperator(_InCheckout):
     """Fails if anything is stale at the end of the run; returns the digest of dvc.lock."""
 
     def execute(self, context: Any) -> str:
-        try:
-            digest = seal(Path(self.root), self.child())
-        except MedhashError as error:
-            raise AirflowFailException(str(error)) from error
-        self.log.info("sealed: dvc.lock is %s", digest)
+        with self._reported(self.task_id) as child:
+            digest = seal(Path(self.root), child)
+            self.log.info("sealed: dvc.lock is %s", digest)
         return digest
 
 
-class CommandOperator(_InCheckout):
+class ActOperator(_InCheckout):
     """Runs `python -m components.NAME`, an act that is no stage, such as promote."""
 
-    def __init__(self, *, command: list[str], **kwargs: Any) -> None:
+    def __init__(self, *, module: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.command = command
+        self.module = module
 
     def execute(self, context: Any) -> None:
-        finished = self.child().run(self.command)
-        if finished.code == 0:
-            return
-        message = finished.message()
-        if message is not None:
-            raise AirflowFailException(message)
-        raise RuntimeError(f"{' '.join(self.command)} ended with exit code {finished.code}")
+        with self._reported(self.task_id) as child:
+            run_act(self.module, child)

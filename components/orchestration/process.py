@@ -48,10 +48,15 @@ class Child:
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as process:
             self._process = process
             assert process.stdout is not None
-            for line in process.stdout:
-                line = line.rstrip()
-                tail.append(line)
-                self._on_line(line)
+            try:
+                for line in process.stdout:
+                    line = line.rstrip()
+                    tail.append(line)
+                    self._on_line(line)
+            except BaseException:
+                # Ctrl-C, or Airflow ending the task: the command is in a group of its own and would not notice.
+                self.stop()
+                raise
         return Finished(process.returncode, tuple(tail))
 
     def stop(self) -> None:

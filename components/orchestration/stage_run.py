@@ -1,11 +1,11 @@
-"""One item of the graph run by DVC, and what to say when it fails."""
+"""One item of the graph run by DVC, or one act outside it, and what to say when it fails."""
 
 import sys
 from pathlib import Path
 
 import yaml
 
-from components.orchestration.process import Child
+from components.orchestration.process import Child, Finished
 
 DVC = [sys.executable, "-m", "dvc", "--wait-for-lock"]
 """Two items of a matrix run side by side; without waiting, the second one's finished work would be lost."""
@@ -31,11 +31,22 @@ def run_item(root: Path, item: str, child: Child) -> None:
         return
     if item in _locked(root):
         child.run([*DVC, "checkout", item])
+    raise _failure(item, finished)
+
+
+def run_act(module: str, child: Child) -> None:
+    """Run `python -m MODULE`, an act outside the graph. Raises StageFailed as `run_item` does."""
+    finished = child.run([sys.executable, "-m", module])
+    if finished.code != 0:
+        raise _failure(module, finished)
+
+
+def _failure(name: str, finished: Finished) -> StageFailed:
     message = finished.message()
     if message is not None:
-        raise StageFailed(f"{item}: {message}", retry=False)
+        return StageFailed(message, retry=False)
     last = next((line for line in reversed(finished.tail) if line), "")
-    raise StageFailed(f"{item}: `dvc repro` ended with exit code {finished.code}: {last}", retry=True)
+    return StageFailed(f"{name} ended with exit code {finished.code}: {last}", retry=True)
 
 
 def _locked(root: Path) -> set[str]:

@@ -1,0 +1,1 @@
+"""The whole pipeline through Airflow, watched from a terminal."""

@@ -1,0 +1,1 @@
+"""The pages of Airflow and MLflow on this machine."""
