@@ -1,14 +1,16 @@
 """The gate after a stage: a report that later stages depend on, Data Docs, and a verdict."""
 
-import html
 import importlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from components.documents import GateReport
 from components.errors import MedhashError
-from components.files import replacing_file, replacing_folder
 from components.params import Params
 from components.workspace import Workspace
+
+if TYPE_CHECKING:
+    from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
 
 STAGES = ("ingest", "split", "labels", "similarity", "features", "train", "encode", "index", "evaluate")
 
@@ -21,14 +23,24 @@ def run_gate(stage: str, workspace: Workspace, params: Params) -> GateReport:
     """
     path = workspace.gate(stage)
     path.unlink(missing_ok=True)
-    suite = importlib.import_module(f"components.quality.suites.{stage}")
-    from components.quality.validation import validate
-
-    checks, pages = validate(suite.inspect(workspace, params))
-    report = GateReport(stage=stage, success=all(check.success for check in checks), checks=checks)
-    _write_docs(workspace.data_docs, stage, pages)
+    report, results = check_stage(stage, workspace, params)
+    from components.quality.docs import write_docs
+    write_docs(workspace.data_docs, stage, results)
     report.write(path)
     return report
+
+
+def check_stage(stage: str, workspace: Workspace,
+                params: Params) -> "tuple[GateReport, list[ExpectationSuiteValidationResult]]":
+    """What a stage's suite finds, and Great Expectations' results behind it. Writes nothing."""
+    suite = importlib.import_module(f"components.quality.suites.{stage}")
+    from components.quality.validation import checks_of, validate
+
+    inspections = suite.inspect(workspace, params)
+    results = validate(inspections)
+    checks = [check for inspection, result in zip(inspections, results, strict=True)
+              for check in checks_of(inspection, result)]
+    return GateReport(stage=stage, success=all(check.success for check in checks), checks=checks), results
 
 
 def describe(report: GateReport) -> str:
@@ -48,14 +60,3 @@ def failure(report: GateReport, docs: Path) -> MedhashError:
                         f"params.yaml, and run it again; {docs} shows more. Later stages did not run and their last "
                         "outputs stand")
 
-
-def _write_docs(folder: Path, stage: str, pages: dict[str, str]) -> None:
-    """The pages take the place of this stage's last ones; the index lists what every gate has left."""
-    with replacing_folder(folder / stage) as temporary:
-        for name, page in pages.items():
-            (temporary / f"{name}.html").write_text(page)
-    rows = [f'<li><a href="{path.parent.name}/{path.name}">{html.escape(f"{gate}: {path.stem}")}</a></li>'
-            for gate in STAGES for path in sorted((folder / gate).glob("*.html"))]
-    with replacing_file(folder / "index.html") as index:
-        index.write_text("<!doctype html><meta charset='utf-8'><title>Data Docs</title><h1>Data Docs</h1>"
-                         f"<ul>{''.join(rows)}</ul>\n")

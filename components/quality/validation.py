@@ -1,4 +1,4 @@
-"""Great Expectations at work: inspections → checks of a gate report, and one page of Data Docs per inspection."""
+"""Great Expectations at work: inspections → validation results → checks of a gate report."""
 
 import os
 from typing import Any
@@ -11,8 +11,6 @@ from great_expectations.core.expectation_validation_result import (
     ExpectationValidationResult,
 )
 from great_expectations.data_context.types.base import ProgressBarsConfig
-from great_expectations.render.renderer import ValidationResultsPageRenderer
-from great_expectations.render.view import DefaultJinjaPageView
 
 from components.documents import Check
 from components.quality.inspection import ROW, Inspection
@@ -22,30 +20,32 @@ _FEW_ROWS = 6
 """A table of at most so many rows is small enough to show all its values."""
 
 
-def validate(inspections: list[Inspection]) -> tuple[list[Check], dict[str, str]]:
-    """Run every expectation. Returns the checks in order, and the Data Docs as page name → HTML.
-
-    Raises RuntimeError if an expectation could not be evaluated: that is a fault of the suite, not of the data.
-    """
+def validate(inspections: list[Inspection]) -> list[ExpectationSuiteValidationResult]:
+    """Run every expectation; a result per inspection, in order."""
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     source = context.data_sources.add_pandas("medhash")
-    checks, pages = [], {}
+    results = []
     for number, inspection in enumerate(inspections):
-        name = f"{number + 1:02}-{inspection.about}"
-        suite = gx.ExpectationSuite(name=name)
+        suite = gx.ExpectationSuite(name=f"{number + 1:02}-{inspection.about}")
         for words, expectation in inspection.expected.items():
             expectation.notes = words
             suite.add_expectation(expectation)
-        batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all").get_batch(
+        batch = source.add_dataframe_asset(suite.name).add_batch_definition_whole_dataframe("all").get_batch(
             {"dataframe": inspection.frame})
         # SUMMARY names the first 20 rows; COMPLETE lists every one: a page of 800 kB for a table that fails whole.
-        result = batch.validate(suite, result_format={
-            "result_format": "SUMMARY", "unexpected_index_column_names": [ROW], "partial_unexpected_count": _SHOWN})
-        found = {item.expectation_config.notes: item for item in result.results if item.expectation_config}
-        checks += [_check(words, inspection, found[words]) for words in inspection.expected]
-        pages[name] = _page(result)
-    return checks, pages
+        results.append(batch.validate(suite, result_format={
+            "result_format": "SUMMARY", "unexpected_index_column_names": [ROW], "partial_unexpected_count": _SHOWN}))
+    return results
+
+
+def checks_of(inspection: Inspection, result: ExpectationSuiteValidationResult) -> list[Check]:
+    """What was found of an inspection, in the order of its expectations.
+
+    Raises RuntimeError if an expectation could not be evaluated: that is a fault of the suite, not of the data.
+    """
+    found = {item.expectation_config.notes: item for item in result.results if item.expectation_config}
+    return [_check(words, inspection, found[words]) for words in inspection.expected]
 
 
 def _check(words: str, inspection: Inspection, item: ExpectationValidationResult) -> Check:
@@ -80,7 +80,3 @@ def _raised(info: Any) -> bool:
         return False
     return bool(info.get("raised_exception")) or any(_raised(inner) for inner in info.values())
 
-
-def _page(result: ExpectationSuiteValidationResult) -> str:
-    html: str = DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(result))
-    return html.replace("../../../../index.html", "../index.html")
