@@ -1,6 +1,5 @@
 """A release at work: the bytes of an image in, its nearest gallery images out."""
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from components.index.search import Index, load_index, search
 from components.ingest.decode import decode_bytes
 from components.ingest.integrity import Unreadable
 from components.params import IngestParams
+from components.promote.release import LabelSets
 
 
 class Answer(NamedTuple):
@@ -28,7 +28,7 @@ class LoadedRelease:
     def __init__(self, folder: Path, device: str = "cpu") -> None:
         self.model: HashModel = load_model(folder / "model", device)
         self.index: Index = load_index(folder / "index")
-        self.label_sets: list[list[str]] = json.loads((folder / "labels.json").read_text())["sets"]
+        self.label_sets: list[list[str]] = LabelSets.read(folder / "labels.json").sets
 
     def code(self, image: bytes) -> np.ndarray:
         """The code of a PNG or JPEG, uint8 (bits/8,). Raises MedhashError if it cannot be read."""

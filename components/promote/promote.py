@@ -1,16 +1,18 @@
 """Promotion from end to end: gates, challenger, release, registered version, decision, aliases."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components import tracking
 from components.documents import Metrics
 from components.params import Params
 from components.promote.account import account
+from components.promote.desk import desk
 from components.promote.gates import require_gates
 from components.promote.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
 from components.promote.release import Release, build_release, check_release, describe
 from components.promote.rivals import Score, pick_challenger, score_champion
-from components.promote.rule import decide
+from components.promote.rule import Decision, decide
 from components.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -29,27 +31,26 @@ def promote(workspace: Workspace, params: Params) -> str:
     metrics = pick_challenger(workspace, params.methods)
     release = describe(workspace.model(metrics.method), workspace.codes(metrics.method),
                        workspace.index(metrics.method), metrics, origins(workspace.root))
-    client = tracking.connect(workspace)
-    with tracking.answered():
-        registry = Registry(client, params.promote.name)
+    with desk(workspace) as folder, tracking.answered():
+        registry = Registry(tracking.connect(workspace), params.promote.name)
         champion = registry.version_of(CHAMPION)
         if champion is not None and champion.tags.get("model_digest") == release.model_digest:
             return (f"{registry.name}: version {champion.version} ({release.method}) is the champion already: "
                     "this run's best model is the same. Nothing to do.")
-        version = registry.find(release) or _register(workspace, registry, release)
-        check_release(registry.release_folder(version))
+        version = registry.find(release) or _register(workspace, registry, release, folder / "release")
+        check_release(registry.fetch(version, folder / "registered"))
         registry.point(CHALLENGER, version)
 
         rival: Score | None = None
         if champion is not None:
-            champion_release = registry.release_folder(champion)
+            champion_release = registry.fetch(champion, folder / "champion")
             check_release(champion_release)
             rival = score_champion(workspace, params, champion_release, metrics)
         decision = decide(metrics.figures.map, metrics.chance.map, rival.map if rival else None,
                           params.promote.min_gain)
         text = account(registry.name, version, metrics, champion, rival, decision)
-        registry.tag(version, _tags(metrics, rival, decision.promote, decision.why))
-        client.log_text(str(version.run_id), text, f"promotion/version-{version.version}.md")
+        registry.tag(version, _tags(metrics, rival, decision))
+        registry.client.log_text(str(version.run_id), text, f"promotion/version-{version.version}.md")
         if decision.promote:
             if champion is not None:
                 registry.point(PREVIOUS, champion)
@@ -57,8 +58,8 @@ def promote(workspace: Workspace, params: Params) -> str:
     return text
 
 
-def _register(workspace: Workspace, registry: Registry, release: Release) -> "ModelVersion":
-    folder = workspace.state / "release"
+def _register(workspace: Workspace, registry: Registry, release: Release, folder: Path) -> "ModelVersion":
+    """A new version under the run that trained the model; under a run of its own if it was trained elsewhere."""
     build_release(workspace, release, folder)
     run_id = tracking.find_run(release.model_digest)
     if run_id is None:
@@ -68,7 +69,8 @@ def _register(workspace: Workspace, registry: Registry, release: Release) -> "Mo
     return registry.register(release, folder, run_id)
 
 
-def _tags(metrics: Metrics, rival: Score | None, promoted: bool, why: str) -> dict[str, str]:
-    tags = {"decision": "promoted" if promoted else "not promoted", "why": why, "map": f"{metrics.figures.map:.6f}",
-            "chance": f"{metrics.chance.map:.6f}", "validation_map": f"{metrics.validation_map:.6f}"}
+def _tags(metrics: Metrics, rival: Score | None, decision: Decision) -> dict[str, str]:
+    tags = {"decision": "promoted" if decision.promote else "not promoted", "why": decision.why,
+            "map": f"{metrics.figures.map:.6f}", "chance": f"{metrics.chance.map:.6f}",
+            "validation_map": f"{metrics.validation_map:.6f}"}
     return tags | ({"champion_map": f"{rival.map:.6f}"} if rival else {})

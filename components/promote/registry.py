@@ -43,14 +43,15 @@ class Registry:
             self.name, source=info.model_uri, run_id=run_id, model_id=info.model_id,
             tags={key: str(value) for key, value in release}, description=f"{release.method}, {release.bits} bits")
 
-    def release_folder(self, version: "ModelVersion") -> Path:
-        """The release folder of a version, on this machine (a local store's own; else downloaded).
+    def fetch(self, version: "ModelVersion", into: Path) -> Path:
+        """Copy what a version holds into a folder; returns the release folder in it.
 
         Raises MedhashError if the version holds none.
         """
         from mlflow.artifacts import download_artifacts
         uri = f"models:/{self.name}/{version.version}"
-        folder = Path(download_artifacts(artifact_uri=uri)) / "artifacts" / RELEASE
+        into.mkdir(parents=True)
+        folder = Path(download_artifacts(artifact_uri=uri, dst_path=str(into))) / "artifacts" / RELEASE
         if not folder.is_dir():
             raise MedhashError(f"{uri} holds no release folder", "register versions with `medhash promote` only")
         return folder

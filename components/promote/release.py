@@ -1,13 +1,12 @@
 """A release: model, codes, index, label names and figures of one method in one folder, checked to belong together."""
 
-import json
 import shutil
 from pathlib import Path
 
 from components.contracts import LABEL_SETS, read_table
 from components.documents import Document, Metrics, Vocabulary
 from components.errors import MedhashError
-from components.files import replacing_folder, sha256_file, sha256_files, write_json
+from components.files import replacing_folder, sha256_file, sha256_files
 from components.hashing.model import load_model
 from components.index.code_table import code_info, read_codes
 from components.index.search import load_index, require_built_from
@@ -28,6 +27,12 @@ class Release(Document):
     evaluation_digest: str
     git_commit: str
     dvc_lock: str
+
+
+class LabelSets(Document):
+    """labels.json: the label names of each label set, by set_id."""
+
+    sets: list[list[str]]
 
 
 def describe(model: Path, codes: Path, index: Path, metrics: Metrics, origins: dict[str, str]) -> Release:
@@ -63,8 +68,8 @@ def build_release(workspace: Workspace, release: Release, folder: Path) -> None:
         shutil.copytree(workspace.index(method), temporary / "index")
         shutil.copyfile(workspace.codes(method), temporary / "codes.parquet")
         shutil.copyfile(workspace.metrics(method) / "metrics.json", temporary / "metrics.json")
-        write_json(temporary / "labels.json", {"sets": [[names.labels[index] for index in indices]
-                                                        for indices in sets["labels"].to_pylist()]})
+        LabelSets(sets=[[names.labels[index] for index in indices] for indices in sets["labels"].to_pylist()]).write(
+            temporary / "labels.json")
         release.write(temporary / "release.json")
         check_release(temporary)
 
@@ -82,7 +87,7 @@ def check_release(folder: Path) -> Release:
     if differing:
         raise MedhashError(f"{folder}: {', '.join(differing)} differs from what release.json says",
                            "restore that folder from a backup, or take its version out of use in MLflow")
-    sets: list[list[str]] = json.loads((folder / "labels.json").read_text())["sets"]
+    sets = LabelSets.read(folder / "labels.json").sets
     largest = int(load_index(folder / "index").set_ids.max())
     if largest >= len(sets):
         raise MedhashError(f"{folder}: labels.json has {len(sets)} label sets, the index points to set {largest}",

@@ -32,11 +32,11 @@ def n_versions(run: Any) -> int:
     return len(registry(run).client.search_model_versions("name = 'medhash-nih'"))
 
 
-def test_the_first_model_above_chance_becomes_champion_with_all_its_parts(run: Any) -> None:
+def test_the_first_model_above_chance_becomes_champion_with_all_its_parts(run: Any, tmp_path: Path) -> None:
     text = promote(run.workspace, run.params("lsh"))
     assert aliases(run) == {"champion": "lsh", "challenger": "lsh"}
     champion = registry(run).version_of("champion")
-    folder = registry(run).release_folder(champion)
+    folder = registry(run).fetch(champion, tmp_path / "fetched")
     assert sorted(path.name for path in folder.iterdir()) == [
         "codes.parquet", "index", "labels.json", "metrics.json", "model", "release.json"]
     assert check_release(folder).model_digest == run.figures("lsh").model_digest
@@ -46,6 +46,7 @@ def test_the_first_model_above_chance_becomes_champion_with_all_its_parts(run: A
     logged = registry(run).client.list_artifacts(champion.run_id, "promotion")
     assert [item.path for item in logged] == ["promotion/version-1.md"]
     assert "version 1 is promoted" in text
+    assert not (run.workspace.state / "promotion").exists()
     assert not [path for path in folder.parent.parent.rglob("*") if path.suffix in (".pkl", ".pickle")]
 
 
@@ -165,7 +166,8 @@ def test_figures_about_other_images_than_lie_here_are_refused(served: Any) -> No
     assert aliases(served)["champion"] == "lsh"
 
 
-def test_the_champion_loads_from_the_registry_and_answers_with_the_right_neighbours(served: Any) -> None:
+def test_the_champion_loads_from_the_registry_and_answers_with_the_right_neighbours(served: Any,
+                                                                                    tmp_path: Path) -> None:
     import cv2
     import mlflow
     import pandas as pd
@@ -180,7 +182,7 @@ def test_the_champion_loads_from_the_registry_and_answers_with_the_right_neighbo
     answer = loaded.predict(pd.DataFrame({"image": images}), params={"k": 7})
     nearest = [json.loads(text) for text in answer["neighbours"]]
 
-    folder = registry(served).release_folder(registry(served).version_of("champion"))
+    folder = registry(served).fetch(registry(served).version_of("champion"), tmp_path / "fetched")
     model = load_model(folder / "model")
     entries = read_table(folder / "index" / "entries.parquet", ENTRIES).to_pylist()
     gallery = binarise(model.relaxed_pixels(pixels[[int(entry["image_id"], 16) for entry in entries]]))
@@ -208,10 +210,15 @@ def test_the_account_goes_to_the_run_that_trained_the_model(run: Any) -> None:
 def test_a_damaged_release_in_the_store_never_becomes_champion(run: Any) -> None:
     run.set_figures("lsh", test_map=0.4, chance=0.4)
     promote(run.workspace, run.params("lsh"))               # registered, not promoted
-    folder = registry(run).release_folder(registry(run).version_of("challenger"))
-    weights: Path = folder / "model" / "weights.safetensors"
+    weights = next((run.root / "var" / "mlflow" / "artifacts").rglob("artifacts/release/model/weights.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1])
     run.set_figures("lsh", chance=0.1)
     with pytest.raises(MedhashError, match=r"weights\.safetensors"):
         promote(run.workspace, run.params("lsh"))
     assert "champion" not in aliases(run)
+
+
+def test_two_promotions_at_once_are_refused(run: Any) -> None:
+    from components.promote.desk import desk
+    with desk(run.workspace), pytest.raises(MedhashError, match="another promotion is under way"):
+        promote(run.workspace, run.params("lsh"))
