@@ -1,0 +1,79 @@
+"""Poisoned features, models, codes, indexes and metrics: the gate fails where it should and names the row."""
+
+import numpy as np
+import pytest
+from poison import (
+    change,
+    change_array,
+    edit_json,
+    flip_byte,
+    kill_bits,
+    lower_map,
+    resave,
+    rewrite_codes,
+    set_parameter,
+    take,
+)
+
+from components.params import load_params
+from components.quality.gate import check_stage
+
+pytestmark = pytest.mark.xdist_group("gx")             # Great Expectations takes seconds to import: once for all
+
+
+POISONS = [
+    ("features", "every value is finite", "row 17", lambda w: change_array(w.gist, (17, 3), np.nan)),
+    ("features", "as many rows as images", "gist.npy: 100", lambda w: resave(w.gist, lambda gist: gist[:100])),
+    ("features", "values a row", "gist.npy: 500", lambda w: resave(w.gist, lambda gist: gist[:, :500])),
+    ("train", "files are whole", "lsh model: data/derived/models/lsh/weights.safetensors is not the file",
+     lambda w: flip_byte(w.model("lsh") / "weights.safetensors")),
+    ("train", "bits of params.yaml", "lsh model: 16", lambda w: set_parameter(w, "bits: 16", "bits: 32")),
+    ("train", "of this method", "lsh model: itq", lambda w: edit_json(
+        w.model("lsh") / "model.json", lambda document: document.update(method="itq"))),
+    ("train", "are finite", "lsh epoch 2", lambda w: edit_json(
+        w.model("lsh") / "history.json", lambda document: document["epochs"][1].update(loss=float("nan")))),
+    ("train", "collapsed", "lsh epoch 2: 1", lambda w: edit_json(
+        w.model("lsh") / "history.json", lambda document: document["epochs"][1].update(distinct_codes=1))),
+    ("encode", "bits of params.yaml", "lsh codes: 16", lambda w: set_parameter(w, "bits: 16", "bits: 24")),
+    ("encode", "every labelled image has one code", f"image {5:016x}: 0",
+     lambda w: take(w.codes("lsh"), [n for n in range(120) if n != 5])),
+    ("encode", "every code is of a labelled image", f"image {5:016x}",
+     lambda w: take(w.labels, [n for n in range(120) if n != 5])),
+    ("encode", "the fold is that of the labels", f"image {5:016x}",
+     lambda w: change(w.codes("lsh"), fold={5: "val"})),
+    ("encode", "model in the model folder", "lsh codes: another model", lambda w: edit_json(
+        w.model("lsh") / "model.json", lambda document: document.update(data_digest="1" * 64))),
+    ("encode", "of the bits are dead", "lsh bit 7: 0.5", lambda w: rewrite_codes(w, kill_bits)),
+    ("encode", "codes are distinct", "lsh codes: 0.008", lambda w: rewrite_codes(w, lambda codes: codes.fill(85))),
+    ("index", "files are whole", "lsh index: data/derived/index/lsh/codes.faiss",
+     lambda w: take(w.index("lsh") / "entries.parquet", list(range(90)))),
+    ("index", "bits of params.yaml", "lsh index: 16", lambda w: set_parameter(w, "bits: 16", "bits: 24")),
+    ("index", "as many entries as gallery codes", "lsh index: 96", lambda w: take(
+        w.codes("lsh"), [n for n in range(120) if n != 5])),
+    ("index", "an image of the gallery, once", f"image {5:016x}: not in the gallery", lambda w: take(
+        w.codes("lsh"), [n for n in range(120) if n != 5])),
+    ("index", "the code at its position", f"image {0:016x}", lambda w: take(
+        w.index("lsh") / "entries.parquet", [1, 0, *range(2, 96)])),
+    ("index", "distance 0", f"image {6:016x}: ", lambda w: rewrite_codes(w, lambda codes: codes[6].__ixor__(255))),
+    ("evaluate", "above chance", "lsh MAP 0.1000 [0.0500, 0.1500], chance 0.5", lambda w: edit_json(
+        w.metrics("lsh") / "metrics.json", lower_map)),
+    ("evaluate", "in its range", "lsh ndcg_at_100 1.2", lambda w: edit_json(
+        w.metrics("lsh") / "metrics.json", lambda document: document["figures"].update(ndcg_at_100=1.2))),
+    ("evaluate", "intervals contain", "lsh precision_h2", lambda w: edit_json(
+        w.metrics("lsh") / "metrics.json", lambda document: document["intervals"]["precision_h2"].update(high=0.0))),
+    ("evaluate", "tie order", "lsh map_worst_ties", lambda w: edit_json(
+        w.metrics("lsh") / "metrics.json", lambda document: document["figures"].update(map_worst_ties=0.99))),
+    ("evaluate", "every query has a row", "lsh MAP", lambda w: take(
+        w.metrics("lsh") / "queries.parquet", list(range(20)))),
+]
+
+
+@pytest.mark.parametrize(("stage", "words", "row", "poison"), POISONS,
+                         ids=[f"{stage}-{words}-{row}" for stage, words, row, _ in POISONS])
+def test_a_poisoned_table_fails_and_names_the_row(workspace, stage, words, row, poison):
+    poison(workspace)
+    report, _ = check_stage(stage, workspace, load_params(workspace.root / "params.yaml"))
+    failed = [check for check in report.checks if words in check.expectation and not check.success]
+    assert len(failed) == 1, [check for check in report.checks if not check.success]
+    assert any(named.startswith(row) for named in failed[0].offending), failed[0]
+    assert not report.success
