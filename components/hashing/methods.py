@@ -30,7 +30,7 @@ class Recipe:
     decay: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """plateau and step multiply the rate by this."""
     plateau_epochs: Annotated[int, Field(ge=1)] = 10
-    """plateau: epochs without a lower training loss before a decay."""
+    """plateau: epochs without a better validation MAP before a decay."""
     step_iterations: Annotated[int, Field(ge=1)] = 10_000
     """step: batches between decays."""
     warmup: Annotated[float, Field(gt=0, lt=1)] = 0.3

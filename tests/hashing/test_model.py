@@ -39,11 +39,13 @@ def deep_folder(tmp_path: Path) -> Path:
     return tmp_path / "drh-18"
 
 
-def test_a_loaded_network_gives_the_codes_of_the_saved_one(tmp_path: Path, pixels: np.ndarray) -> None:
+@pytest.mark.parametrize("settings", [NETWORK, NETWORK | {"code_norm": "batch"}], ids=["plain", "code norm"])
+def test_a_loaded_network_gives_the_codes_of_the_saved_one(tmp_path: Path, pixels: np.ndarray,
+                                                           settings: dict[str, str | int]) -> None:
     torch.manual_seed(0)
-    network = build_network(NETWORK, 16)
+    network = build_network(settings, 16)
     network(torch.rand(8, 1, 32, 32))                             # moves the running means of the BN layers
-    digest = save_model(tmp_path, spec_of("deep"), network.state_dict())
+    digest = save_model(tmp_path, spec_of("deep", network=settings), network.state_dict())
     model = load_model(tmp_path)
     assert model.digest == digest == sha256_file(tmp_path / "model.json")
     with torch.no_grad():

@@ -21,6 +21,8 @@ class ResidualSettings:
     width: Literal["paper", "standard"] = "paper"
     stem: Literal["small", "large"] = "small"
     """large: 7×7 stride 2, then 3×3 max-pool stride 2, for 224 px; small: 3×3 stride 2, for about 64 px."""
+    code_norm: Literal["none", "batch"] = "none"
+    """batch: each bit is brought to mean 0 and variance 1 over the batch before tanh, so that no bit can die."""
     kind: Literal["residual"] = "residual"
 
 
@@ -49,12 +51,13 @@ class BasicBlock(nn.Module):
 
 
 class HashNetwork(nn.Module):
-    """Pixels → relaxed codes h = tanh(α (W g + b)), g the global average of the last residual stage.
+    """Pixels → relaxed codes h = tanh(α norm(W g + b)), g the global average of the last residual stage.
 
     `hash_layer` is the linear map W (K, d), b (K,). Sizes with 64 bits, large stem, one channel, paper width:
     83,448 parameters at 18 layers and 186,776 at 34 (the paper gives 0.183 M for DRH-34).
     Source: Deep Residual Hashing, §3.1 and Fig. 2; α: Order-Sensitive Deep Hashing, §2.1.
-    Deviation: the small stem is ours, for images of about 64 px, which the published stem would shrink to 2 × 2.
+    Deviations: the small stem is ours, for images of about 64 px, which the published stem would shrink to 2 × 2;
+    so is `code_norm: batch` (without it, the norm is the identity, as in the papers).
     """
 
     def __init__(self, settings: ResidualSettings, bits: int, in_channels: int = 1) -> None:
@@ -73,6 +76,7 @@ class HashNetwork(nn.Module):
                 channels = width
         self.blocks = nn.Sequential(*blocks)
         self.hash_layer = nn.Linear(channels, bits)
+        self.code_norm = nn.BatchNorm1d(bits, affine=False) if settings.code_norm == "batch" else nn.Identity()
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -80,4 +84,4 @@ class HashNetwork(nn.Module):
     def forward(self, x: torch.Tensor, alpha: float = 1.0) -> torch.Tensor:
         """x: float in [0, 1], (N, C, S, S). Returns h, (N, K), in [-1, 1]."""
         pooled = self.blocks(self.stem(x)).mean(dim=(2, 3))                  # (N, d)
-        return torch.tanh(alpha * self.hash_layer(pooled))
+        return torch.tanh(alpha * self.code_norm(self.hash_layer(pooled)))

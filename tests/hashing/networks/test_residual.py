@@ -49,6 +49,18 @@ def test_channels_named_in_the_settings_win_over_the_argument() -> None:
     assert network.stem[0].weight.shape == (8, 3, 3, 3)
 
 
+def test_a_batch_norm_on_the_code_keeps_every_bit_alive_and_adds_no_parameter() -> None:
+    torch.manual_seed(0)
+    settings = {"depth": 18, "width": "paper", "stem": "small"}
+    plain, normed = build_network(settings, 16), build_network({**settings, "code_norm": "batch"}, 16)
+    assert sum(p.numel() for p in normed.parameters()) == sum(p.numel() for p in plain.parameters())
+    with torch.no_grad():
+        normed.hash_layer.bias.fill_(3.0)                        # would set every bit to 1 without the norm
+        z = torch.atanh(normed(torch.rand(64, 1, 32, 32)).double())
+    torch.testing.assert_close(z.mean(dim=0), torch.zeros(16).double(), atol=1e-5, rtol=0)
+    torch.testing.assert_close(z.var(dim=0, unbiased=False), torch.ones(16).double(), atol=1e-2, rtol=0)
+
+
 @pytest.mark.parametrize(("network", "named"), [({"depth": 20}, "depth"), ({"widht": "paper"}, "widht"),
                                                 ({"stem": "huge"}, "stem"), ({"depth": "18"}, "depth")])
 def test_a_wrong_setting_is_named(network: dict, named: str) -> None:
