@@ -68,10 +68,10 @@ def _check(words: str, inspection: Inspection, item: ExpectationValidationResult
 
 
 def _value(value: Any) -> str:
-    """A cell for the reader; a truth value adds nothing to the words of the expectation."""
+    """A cell for the reader; a truth value or an empty text adds nothing to the words of the expectation."""
     if isinstance(value, float):
         return f": {value:.4g}"
-    return "" if str(value) in ("True", "False", "None") else f": {value}"
+    return "" if str(value) in ("True", "False", "None", "") else f": {value}"
 
 
 def _raised(info: Any) -> bool:

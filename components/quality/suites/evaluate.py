@@ -30,16 +30,17 @@ def _method(workspace: Workspace, params: Params, method: str) -> list[Inspectio
     queries = read_table(workspace.metrics(method) / "queries.parquet", QUERIES)
     interval = metrics.intervals.get("map", Interval(value=metrics.figures.map, low=metrics.figures.map,
                                                      high=metrics.figures.map))
-    summary = pd.DataFrame({
+    rank = pd.DataFrame({
         "row": [f"{method} MAP {metrics.figures.map:.4f} [{interval.low:.4f}, {interval.high:.4f}], "
                 f"chance {metrics.chance.map:.4f}"],
-        "beside_chance": [_beside_chance(interval, metrics.chance.map)], "bits": [metrics.bits],
-        "method": [metrics.method], "has_interval": ["map" in metrics.intervals],
-        "queries": [metrics.n_queries]})
+        "beside_chance": [_beside_chance(interval, metrics.chance.map)]})
+    about = pd.DataFrame({"row": [f"{method} metrics"], "bits": [metrics.bits], "method": [metrics.method],
+                          "has_interval": ["map" in metrics.intervals], "queries": [metrics.n_queries]})
     return [
-        Inspection(method, summary, {
+        Inspection(f"{method} ranking", rank, {
             "retrieval is above chance, or chance lies within its interval": gxe.ExpectColumnValuesToBeInSet(
-                column="beside_chance", value_set=[ABOVE, WITHIN]),
+                column="beside_chance", value_set=[ABOVE, WITHIN])}),
+        Inspection(method, about, {
             "the metrics are of this method": gxe.ExpectColumnValuesToBeInSet(column="method", value_set=[method]),
             "the codes have the bits of params.yaml": gxe.ExpectColumnValuesToBeInSet(
                 column="bits", value_set=[params.bits]),

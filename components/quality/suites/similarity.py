@@ -22,14 +22,14 @@ def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
     np.add.at(times, (set_a, set_b), 1)
     levels, shares = np.full((n, n), -1), np.full((n, n), -1.0)       # -1: no such row
     levels[set_a, set_b], shares[set_a, set_b] = level, jaccard
-    disjoint = np.array([[first.isdisjoint(second) for second in map(set, sets)] for first in map(set, sets)],
-                        dtype=bool).reshape(n, n)
+    members = [set(labels) for labels in sets]
+    disjoint = np.array([[first.isdisjoint(second) for second in members] for first in members], dtype=bool)
     frame = pd.DataFrame({
         "row": [f"set {number}" for number in range(n)],
         "not_once": (times != 1).sum(axis=1),
         "asymmetric": ((levels != levels.T) | (shares != shares.T)).sum(axis=1),
         "wrong_zero": ((levels == 0) != disjoint).sum(axis=1),
-        "own_level_off": np.diag(levels) - [len(members) for members in sets],
+        "own_level_off": np.diag(levels) - [len(labels) for labels in members],
         "outside": ((shares < 0) | (shares > 1) | ((shares == 0) != disjoint)).sum(axis=1)})
     return [
         Inspection("similarity", frame, {

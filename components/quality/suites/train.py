@@ -61,7 +61,10 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], int]:
     """The rows of history.json and the number of the row whose weights were kept."""
     try:
         history = json.loads(path.read_text())
-        return list(history["epochs"]), int(history["best_epoch"])
+        epochs, best = list(history["epochs"]), int(history["best_epoch"])
+        if epochs and not 0 <= best < len(epochs):
+            raise ValueError(f"best_epoch {best} of {len(epochs)}")
+        return epochs, best
     except FileNotFoundError as error:
         raise MedhashError(f"{path} does not exist", "run the stage train for this method, or `dvc repro`") from error
     except (ValueError, KeyError, TypeError) as error:
