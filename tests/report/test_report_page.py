@@ -118,7 +118,8 @@ def test_text_from_the_data_is_escaped(html: str, page: Page) -> None:
 
 
 def test_a_failed_gate_names_its_offending_rows(html: str, page: Page) -> None:
-    assert "offending: row 17, <img src=x onerror=alert(1)>" in page.text
+    assert "labels.parquet: known labels only ; observed: 2 rows offending: row 17, <img src=x onerror=alert(1)>" in (
+        page.text)
     assert 'class="failed"' in html
     assert "8 of 9 passed" in page.text
 

@@ -1,5 +1,7 @@
 """Learning curves of one method: the loss and its terms, validation MAP beside chance, and distinct codes."""
 
+from matplotlib.ticker import MaxNLocator
+
 from components.report.plots.style import INK, MUTED, PALETTE, canvas
 
 _NOT_A_LOSS = {"learning_rate", "alpha", "val_map", "distinct_codes", "worst_bit_imbalance"}
@@ -32,6 +34,8 @@ def learning_curves(epochs: History, best_epoch: int, chance: float) -> str:
         map_axes.axhline(chance, color=MUTED, linestyle=":", linewidth=1.2, label=f"chance {chance:.3f}")
         map_axes.legend()
         code_axes.set_ylim(bottom=0)
+        for axes in (loss_axes, map_axes, code_axes):
+            axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     return drawn.uri
 
 

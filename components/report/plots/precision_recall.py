@@ -24,5 +24,5 @@ def precision_recall(metrics: list[Metrics]) -> str:
         if many:
             drawn.figure.legend(loc="outside lower center", ncols=3)
         else:
-            axes.legend(loc="upper right")
+            axes.legend(loc="best")
     return drawn.uri
