@@ -1,5 +1,6 @@
 """Promotion from end to end: gates, challenger, release, registered version, decision, aliases."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ def promote(workspace: Workspace, params: Params) -> str:
     registered, if a gate did not pass or the parts of the challenger do not belong together.
     """
     from components.train.record import origins
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")        # read by MLflow as it is imported
     require_gates(workspace)
     metrics = pick_challenger(workspace, params.methods)
     release = describe(workspace.model(metrics.method), workspace.codes(metrics.method),
