@@ -36,8 +36,10 @@ def run_demo(root: Path) -> None:
     code = _run_dag(environment, root, log, watch)
     if code != 0 or watch.failed:
         item, message = next(iter(watch.failed.items()), ("the run", f"`airflow dags test` ended with {code}"))
-        raise MedhashError(f"{item} failed\n{message}", f"the whole log is {log.relative_to(root)}; run the same "
-                           "command again, what is done is not done twice")
+        print(f"\n{message}\n", file=sys.stderr)
+        raise MedhashError(f"the run ended at {item}, for the reason above; what people search with is as it was",
+                           f"mend that and run the same command again, what is done is not done twice; the whole "
+                           f"log is {log.relative_to(root)}")
     print(f"\n{metric_table(workspace, params)}\n")
     print("\n".join(watch.said.get("promote", [])))
     print(f"\nReport     {workspace.report.relative_to(root)}\n"
