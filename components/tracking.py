@@ -34,9 +34,9 @@ def connect(workspace: Workspace) -> "MlflowClient":
     if not asked:
         # MLflow puts its address into the environment, where the next call would take it for the user's wish.
         os.environ.pop("MLFLOW_TRACKING_URI", None)
-    client = mlflow.MlflowClient()
-    # MLflow creates its tables at the first question; two processes that do so at once would break each other.
+    # MLflow makes its tables when the first client is; two processes that do so at once would break each other.
     with answered(), _only_one(workspace):
+        client = mlflow.MlflowClient()
         client.search_experiments(max_results=1)
     return client
 

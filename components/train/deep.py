@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from components.documents import ModelSpec, SubCode
+from components.errors import MedhashError
 from components.hashing.methods import DeepMethod, alpha_at, settings_of
 from components.hashing.networks.build import build_network
 from components.params import Params
@@ -50,6 +51,10 @@ def train_deep(workspace: Workspace, params: Params, method: DeepMethod, data: D
     training that was never interrupted. The checkpoint is left for the caller to remove, once the model is in place.
     """
     pixels = open_pixels(workspace, params.size_px)
+    batch_size = min(method.recipe.batch_size, len(data.folds["train"]))
+    if batch_size % processes.world:
+        raise MedhashError(f"{method.name}: a batch of {batch_size} images does not divide among {processes.world} "
+                           "processes", f"set train.overrides.{method.name}.batch_size to a multiple of their number")
     spec = describe(params, method, data, pixels.shape[1], seed)
     digest = _digest(params, spec, data, processes)
     learner = _make_learner(pixels, params, method, data, seed, processes)

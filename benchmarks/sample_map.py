@@ -1,0 +1,97 @@
+"""Retrieval of the test patients, methods × seeds, from the tables that the pipeline has derived.
+
+    python -m benchmarks.sample_map [--methods lsh itq drh-18 osdh] [--seeds 0 1 2] [--root .] [--json FILE]
+
+Trains every method with every seed in a temporary folder, encodes all images, and measures test images against the
+gallery (train and val folds). The tables come from the stages up to features; nothing under --root is written.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SHARED = ("images", "split", "labels", "similarity", "features")
+"""Folders of data/derived that a training reads."""
+
+
+def run_once(root: Path, params: Any, method: str, seed: int) -> dict[str, Any]:
+    """Train, encode and measure one method with one seed."""
+    from components.contracts import LABELS, SIMILARITY, SPLIT, codes_schema, read_table
+    from components.encode.encode import encode_images, write_codes
+    from components.evaluate.measure import measure
+    from components.hashing.model import load_model
+    from components.train.stage import train_method
+    from components.workspace import Workspace
+
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace(Path(folder))
+        workspace.derived.mkdir(parents=True)
+        for name in SHARED:
+            (workspace.derived / name).symlink_to((Workspace(root).derived / name).resolve())
+        started = time.perf_counter()
+        history = train_method(workspace, params, method, seed=seed)
+        seconds = time.perf_counter() - started
+        assert history is not None
+        model = load_model(workspace.model(method))
+        write_codes(workspace.codes(method), model, *encode_images(workspace, model))
+        metrics = measure(read_table(workspace.codes(method), codes_schema(params.bits)),
+                          read_table(workspace.split, SPLIT), read_table(workspace.labels, LABELS),
+                          read_table(workspace.similarity, SIMILARITY), params.evaluate, params.seed).metrics
+    interval = metrics.intervals["map"]
+    return {"method": method, "seed": seed, "test_map": metrics.figures.map, "low": interval.low,
+            "high": interval.high, "chance": metrics.chance.map, "val_map": metrics.validation_map,
+            "val_chance": metrics.validation_chance, "distinct_codes": metrics.n_distinct_codes,
+            "n_gallery": metrics.n_gallery, "best_epoch": history["best_epoch"] + 1, "train_s": round(seconds, 1)}
+
+
+def summarise(runs: list[dict[str, Any]]) -> str:
+    """A Markdown table: a row per method, means over seeds; ± is the standard deviation over seeds."""
+    lines = ["| method | test MAP | widest 95 % interval of a seed | validation MAP | distinct codes | training, s |",
+             "|---|---|---|---|---|---|"]
+    for method in dict.fromkeys(run["method"] for run in runs):
+        own = [run for run in runs if run["method"] == method]
+        test, val = (np.array([run[key] for run in own]) for key in ("test_map", "val_map"))
+        widest = max(own, key=lambda run: run["high"] - run["low"])
+        lines.append(
+            f"| `{method}` | {_with_spread(test)} | {widest['low']:.3f} – "
+            f"{widest['high']:.3f} | {_with_spread(val)} | "
+            f"{min(run['distinct_codes'] for run in own)} – {max(run['distinct_codes'] for run in own)} of "
+            f"{own[0]['n_gallery']} | {np.mean([run['train_s'] for run in own]):.0f} |")
+    lines.append(f"| chance | {runs[0]['chance']:.3f} | | {runs[0]['val_chance']:.3f} | | |")
+    return "\n".join(lines)
+
+
+def _with_spread(values: np.ndarray) -> str:
+    return f"{values.mean():.3f}" + (f" ± {values.std(ddof=1):.3f}" if len(values) > 1 else "")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--methods", nargs="+", default=["lsh", "itq", "drh-18", "drh-18-paper", "osdh"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--root", type=Path, default=Path("."))
+    parser.add_argument("--params", type=Path, default=None)
+    parser.add_argument("--json", type=Path, default=None, help="append every run to this file, one JSON per line")
+    args = parser.parse_args()
+
+    from components.params import load_params
+    params = load_params(args.params or args.root / "params.yaml")
+    runs = []
+    for seed in args.seeds:
+        for method in args.methods:
+            runs.append(run_once(args.root, params, method, seed))
+            print(json.dumps(runs[-1]), flush=True)
+            if args.json is not None:
+                with args.json.open("a") as handle:
+                    handle.write(json.dumps(runs[-1]) + "\n")
+    print(summarise(runs))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,60 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+from builders import LABELS_OF_SETS, small_workspace
+
+from components.contracts import IMAGES, LABELS, read_table, write_table
+from components.errors import MedhashError
+from components.train.data import open_gist, open_pixels, read_data
+
+
+def test_folds_hold_each_image_once_with_its_labels_and_its_patient(tmp_path):
+    workspace = small_workspace(tmp_path)
+    data = read_data(workspace)
+    everything = data.folds["train"].join(data.folds["val"]).join(data.folds["test"])
+    order = np.argsort(everything.rows)
+    assert everything.rows[order].tolist() == list(range(120))
+    assert everything.image_ids[order].tolist() == [f"{number:016x}" for number in range(120)]
+    assert [np.flatnonzero(labels).tolist() for labels in everything.labels[order][:4]] == LABELS_OF_SETS
+    assert len(set(data.folds["train"].patients) & set(data.folds["val"].patients)) == 0
+    assert np.bincount(everything.patients).tolist() == [4] * 30
+    assert data.levels.tolist() == [[1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 1, 0], [1, 1, 0, 2]]
+
+
+def test_an_image_whose_pixels_are_not_ingested_is_named(tmp_path):
+    workspace = small_workspace(tmp_path)
+    images = read_table(workspace.images, IMAGES)
+    rows = pa.array([None if row == 5 else row for row in range(120)], pa.int64())
+    write_table(workspace.images, images.set_column(images.column_names.index("pixel_row"), "pixel_row", rows), IMAGES)
+    with pytest.raises(MedhashError, match="1 labelled images have no pixels, the first is 0000000000000005"):
+        read_data(workspace)
+
+
+def test_a_missing_validation_fold_is_an_error_that_says_so(tmp_path):
+    workspace = small_workspace(tmp_path)
+    labels = read_table(workspace.labels, LABELS)
+    folds = ["test" if fold == "val" else fold for fold in labels["fold"].to_pylist()]
+    write_table(workspace.labels, labels.set_column(1, "fold", pa.array(folds)), LABELS)
+    with pytest.raises(MedhashError, match="fold val has no image"):
+        read_data(workspace)
+
+
+@pytest.mark.parametrize(("damage", "message"), [
+    (lambda path: np.save(path, np.zeros((4, 1, 16, 16), np.uint8)), "not uint8"),
+    (lambda path: path.write_bytes(path.read_bytes()[:500]), "not a whole NumPy array"),
+    (lambda path: path.unlink(), "does not exist"),
+    (lambda path: np.save(path, np.array([{}], dtype=object), allow_pickle=True), "not a whole NumPy array"),
+])
+def test_a_pixel_store_that_does_not_fit_is_refused(tmp_path, damage, message):
+    workspace = small_workspace(tmp_path)
+    damage(workspace.pixels)
+    with pytest.raises(MedhashError, match=message):
+        open_pixels(workspace, 32)
+
+
+def test_gist_of_another_width_is_refused(tmp_path):
+    workspace = small_workspace(tmp_path)
+    workspace.gist.parent.mkdir(parents=True)
+    np.save(workspace.gist, np.zeros((120, 511), np.float32))
+    with pytest.raises(MedhashError, match="511"):
+        open_gist(workspace)
