@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from components import tracking
 from components.documents import Metrics
+from components.origins import origins
 from components.params import Params
 from components.promote.account import account
 from components.promote.desk import desk
@@ -27,7 +28,6 @@ def promote(workspace: Workspace, params: Params) -> str:
     finishes the work with the version that is registered already. Raises MedhashError, before anything is
     registered, if a gate did not pass or the parts of the challenger do not belong together.
     """
-    from components.train.record import origins
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")        # read by MLflow as it is imported
     require_gates(workspace)
     metrics = pick_challenger(workspace, params.methods)

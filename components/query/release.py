@@ -3,19 +3,12 @@
 import os
 from pathlib import Path
 
-from components.documents import Document
 from components.errors import MedhashError
 from components.files import replacing_folder
 from components.promote.loaded import LoadedRelease
 from components.promote.registry import CHAMPION
 from components.promote.release import check_release
 from components.workspace import Workspace
-
-
-class ReleaseLabels(Document):
-    """labels.json: the label names of each label set, by set_id."""
-
-    sets: list[list[str]]
 
 
 def load_release(folder: Path) -> LoadedRelease:
@@ -25,7 +18,6 @@ def load_release(folder: Path) -> LoadedRelease:
     """
     if not folder.is_dir():
         raise MedhashError(f"{folder} is not a folder", "give a release folder, as `medhash promote` makes it")
-    ReleaseLabels.read(folder / "labels.json")
     check_release(folder)
     return LoadedRelease(folder)
 

@@ -1,10 +1,9 @@
 """The run in a few lines: what was asked for, on which data, with which code, and which method came out best."""
 
-import subprocess
-from pathlib import Path
 from typing import Any
 
 from components.files import sha256_files
+from components.origins import origins
 from components.report.run import Run
 
 
@@ -31,20 +30,6 @@ def summary(run: Run) -> dict[str, Any]:
                                     "train and val folds, never their own patient's"),
             ("Data digest", digest[:16]),
             ("Evaluation digest", best.evaluation_digest[:16]),
-            ("Git commit", git_commit(workspace.root)),
+            ("Git commit", origins(workspace.root)["git_commit"]),
         ],
     }
-
-
-def git_commit(root: Path) -> str:
-    """The commit of the checkout, marked where files differ from it; words where there is no commit."""
-    def git(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
-    try:
-        commit = git("rev-parse", "HEAD")
-    except FileNotFoundError:
-        return "unknown: git is not installed"
-    if commit.returncode:
-        return "none: this folder is not a git checkout"
-    changed = git("status", "--porcelain", "--untracked-files=no").stdout.strip()
-    return commit.stdout.strip()[:12] + (" with changes not committed" if changed else "")

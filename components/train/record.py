@@ -1,14 +1,12 @@
 """What MLflow is told about a training: settings, every epoch, this machine's load, the learning curve, origins."""
 
-import hashlib
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.documents import ModelSpec
+from components.origins import origins
 from components.tracking import answered, connect, experiment
 from components.train.deep import Start, Started
 from components.workspace import Workspace
@@ -65,19 +63,6 @@ def recorded(workspace: Workspace, experiment_name: str) -> Iterator[tuple[Start
         raise
     if runs:
         mlflow.end_run()
-
-
-def origins(root: Path) -> dict[str, str]:
-    """The commit and the lock file a run stands on: git_commit (`+changes` if files differ) and dvc_lock (SHA-256)."""
-    def git(*arguments: str) -> str:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
-        return done.stdout.strip() if done.returncode == 0 else ""
-
-    commit = git("rev-parse", "HEAD") or "none"
-    changed = "+changes" if git("status", "--porcelain", "--untracked-files=no") else ""
-    lock = root / "dvc.lock"
-    return {"git_commit": commit + changed,
-            "dvc_lock": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else "none"}
 
 
 def learning_curve(history: dict[str, Any]) -> "Figure":
