@@ -86,7 +86,7 @@ def test_a_wrong_override_is_named(name: str, overrides: dict, named: str) -> No
 
 
 def test_alpha_takes_each_value_for_an_equal_share_of_training_and_ends_at_the_last() -> None:
-    method = find_method("osdh")
+    method = find_method("osdh-paper")
     assert isinstance(method, DeepMethod)
     seen = [alpha_at(method, step / 1000) for step in range(1001)]
     assert [seen.count(alpha) for alpha in method.continuation] == [100] * 9 + [101]
