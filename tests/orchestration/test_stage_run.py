@@ -73,7 +73,7 @@ def test_an_act_that_ends_without_a_message_may_be_tried_again(tmp_path):
 
 
 def test_stopping_a_child_stops_what_it_started(tmp_path):
-    program = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1, flush=True); input()'])"
+    program = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import os; print(os.getpid(), flush=True); input()'])"
 
     class Stopped(Exception):
         pass
@@ -81,7 +81,10 @@ def test_stopping_a_child_stops_what_it_started(tmp_path):
     started: list[psutil.Process] = []
 
     def stop(line: str) -> None:
-        started.extend(psutil.Process().children(recursive=True))
+        # Not simply all children: this process may have others, of tests that ran before.
+        parent = psutil.Process(int(line)).parent()
+        assert parent is not None
+        started.extend([parent, *parent.children(recursive=True)])
         raise Stopped
 
     with pytest.raises(Stopped):
