@@ -1,6 +1,7 @@
 """A release folder as an MLflow model: the code of `pyfunc_model.py` and the folder as it is, nothing pickled."""
 
 import importlib.metadata
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ def log_release(folder: Path, run_id: str) -> Any:
     signature = ModelSignature(inputs=Schema([ColSpec("binary", "image")]),
                                outputs=Schema([ColSpec("string", "neighbours")]),
                                params=ParamSchema([ParamSpec("k", "integer", 5)]))
-    with mlflow.start_run(run_id=run_id):
+    with mlflow.start_run(run_id=run_id), warnings.catch_warnings():
+        # An example would be an image of a patient.
+        warnings.filterwarnings("ignore", message=".*input example was not provided")
         return mlflow.pyfunc.log_model(
             name=RELEASE, python_model=str(Path(__file__).with_name("pyfunc_model.py")),
             artifacts={RELEASE: str(folder)}, signature=signature,

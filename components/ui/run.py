@@ -49,15 +49,15 @@ def run_ui(root: Path, airflow_port: int, mlflow_port: int) -> None:
     """
     require_free(airflow_port, "--airflow-port")
     require_free(mlflow_port, "--mlflow-port")
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):    # SIGINT too: a shell's `&` starts with it ignored
         signal.signal(number, _interrupt)
     print("Starting Airflow and MLflow …", flush=True)
     with mlflow_service(root, mlflow_port) as mlflow, airflow_service(root, airflow_port) as airflow:
         try:
             for service in (mlflow, airflow):
                 service.wait_until_healthy(_START_SECONDS)
-            print(f"Airflow  http://{HOST}:{airflow_port}/dags/{DAG_ID}   paused: the weekly schedule starts when you "
-                  f"un-pause it\nMLflow   http://{HOST}:{mlflow_port}\nCtrl-C stops both.", flush=True)
+            print(f"Airflow  http://{HOST}:{airflow_port}/dags/{DAG_ID}   paused; un-pausing it starts a run and the "
+                  f"schedule\nMLflow   http://{HOST}:{mlflow_port}\nCtrl-C stops both.", flush=True)
             while not (mlflow.ended or airflow.ended):
                 time.sleep(1)
         except KeyboardInterrupt:

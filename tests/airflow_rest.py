@@ -1,0 +1,61 @@
+"""The few questions that tests put to Airflow's REST API."""
+
+import json
+import time
+import urllib.request
+from typing import Any
+
+DAG = "hashing_retrain"
+
+
+class AirflowRest:
+    """A client of one Airflow without login."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._token = self._ask("GET", "/auth/token")["access_token"]
+
+    def wait_for_dag(self, seconds: float = 120) -> dict[str, Any]:
+        """The DAG, once the DAG processor has found it."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found = [dag for dag in self._ask("GET", "/api/v2/dags")["dags"] if dag["dag_id"] == DAG]
+            if found:
+                return found[0]
+            assert time.monotonic() < deadline, "the DAG was not found"
+            time.sleep(1)
+
+    def trigger(self) -> str:
+        """Un-pause the DAG and start a run; its id."""
+        self._ask("PATCH", f"/api/v2/dags/{DAG}", {"is_paused": False})
+        return self._ask("POST", f"/api/v2/dags/{DAG}/dagRuns", {"logical_date": None, "conf": {}})["dag_run_id"]
+
+    def wait_for_end(self, run: str, seconds: float = 1200) -> str:
+        """The final state of a run."""
+        deadline = time.monotonic() + seconds
+        while True:
+            state = self._ask("GET", f"/api/v2/dags/{DAG}/dagRuns/{run}")["state"]
+            if state in ("success", "failed"):
+                return state
+            assert time.monotonic() < deadline, f"the run is still {state}"
+            time.sleep(1)
+
+    def states(self, run: str) -> dict[str, set[str]]:
+        """Task → the states of its instances."""
+        found: dict[str, set[str]] = {}
+        for instance in self._ask("GET", f"/api/v2/dags/{DAG}/dagRuns/{run}/taskInstances?limit=100")["task_instances"]:
+            found.setdefault(instance["task_id"], set()).add(instance["state"])
+        return found
+
+    def log(self, run: str, task: str) -> str:
+        """The log of a task's first try, as JSON text."""
+        return json.dumps(self._ask("GET", f"/api/v2/dags/{DAG}/dagRuns/{run}/taskInstances/{task}/logs/1"))
+
+    def _ask(self, method: str, path: str, document: object = None) -> Any:
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if hasattr(self, "_token"):
+            headers["Authorization"] = f"Bearer {self._token}"
+        request = urllib.request.Request(self.address + path, method=method, headers=headers,
+                                         data=json.dumps(document).encode() if document is not None else None)
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return json.load(response)
