@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
           "MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_ENABLE_ASYNC_LOGGING": "false", "MLFLOW_LOGGING_LEVEL": "ERROR"}
-"""No anonymous usage reports, no notes about its own tables and pip on the user's terminal, and a server that does not answer is noticed within a minute."""
+"""No anonymous usage reports, no notes about tables and pip on the terminal; a silent server is soon noticed."""
 
 
 def connect(workspace: Workspace) -> "MlflowClient":
