@@ -11,6 +11,8 @@ from components.orchestration.progress import parse_progress
 _SAID = re.compile(r"\]\s+(.*?)\s+\[airflow\.task\.operators\.components\.")
 """What a stage printed, between the level and the logger's name of Airflow's console format."""
 
+_QUIET_SECONDS = 30.0
+
 
 class Watch:
     """Reads the log of a run line by line and prints how far it is."""
@@ -28,6 +30,7 @@ class Watch:
         self._started = time.monotonic()
         self._out = out
         self._live = out.isatty()
+        self._last_shown = self._started
 
     def read(self, line: str) -> None:
         """Take one line of the log."""
@@ -59,12 +62,15 @@ class Watch:
         return f"{minutes}:{seconds:02d}"
 
     def _print(self, text: str) -> None:
+        self._last_shown = time.monotonic()
         self._out.write(("\r\x1b[K" if self._live else "") + text + "\n")
         self._out.flush()
 
     def _show_live(self, said: str) -> None:
-        """On a terminal, the running item and its last words, overwritten by what comes next."""
+        """The running item and its last words: on a terminal overwritten by what comes next, else twice a minute."""
+        text = f"        {self._running} … {said}"
         if self._live:
-            text = f"        {self._running} … {said}"
             self._out.write("\r\x1b[K" + text[:shutil.get_terminal_size().columns - 1])
             self._out.flush()
+        elif time.monotonic() - self._last_shown > _QUIET_SECONDS:
+            self._print(text)
