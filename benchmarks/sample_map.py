@@ -8,6 +8,7 @@ gallery (train and val folds). The tables come from the stages up to features; n
 
 import argparse
 import json
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -79,6 +80,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path, default=None, help="append every run to this file, one JSON per line")
     args = parser.parse_args()
 
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")     # as the train stage does, before torch is loaded
     from components.params import load_params
     params = load_params(args.params or args.root / "params.yaml")
     runs = []

@@ -22,6 +22,9 @@ def main(argv: list[str] | None = None) -> int:
     import os
     import sys
 
+    # Threads that wait without spinning: on a busy machine two spinning threads took seven times as long. torch's
+    # OpenMP reads this when it is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from components.params import load_params
     from components.train.record import recorded
     from components.train.stage import train_method

@@ -9,16 +9,16 @@ import torch.nn.functional as F
 
 @dataclass(frozen=True)
 class AugmentRange:
-    """Half-widths of the uniform draws."""
+    """Half-widths of the uniform draws: small, as validation patients of the sample asked for (docs/results.md)."""
 
-    rotation_deg: float = 10.0
-    shift: float = 0.06
+    rotation_deg: float = 1.5
+    shift: float = 0.01
     """Of the image's width."""
-    scale: float = 0.1
-    gain: float = 0.2
-    offset: float = 0.1
+    scale: float = 0.015
+    gain: float = 0.03
+    offset: float = 0.015
     """In intensities of [0, 1]."""
-    log_gamma: float = 0.25
+    log_gamma: float = 0.04
 
 
 def draw(n_images: int, generator: torch.Generator, ranges: AugmentRange) -> torch.Tensor:
