@@ -73,7 +73,7 @@ def small_archive(target: Path, n_train: int = 60, n_test: int = 4) -> None:
 def checkout_environment(root: Path) -> dict[str, str]:
     """`python` is this interpreter, `components` the checkout's; nothing of the outer environment leads elsewhere."""
     kept = {name: value for name, value in os.environ.items()
-            if not name.startswith(("AIRFLOW", "MLFLOW", "MEDHASH", "DVC"))}
+            if not name.startswith(("AIRFLOW", "MLFLOW", "MEDHASH", "DVC", "PYTHONDONTWRITEBYTECODE"))}
     return {**kept, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1",
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
 
