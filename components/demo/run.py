@@ -11,6 +11,7 @@ from components.demo.watch import Watch
 from components.errors import MedhashError
 from components.graph import read_graph
 from components.orchestration.airflow_home import DAG_ID, airflow_environment, prepare_airflow
+from components.orchestration.process import end_family, family_of, interrupt_on_signals
 from components.params import load_params
 from components.workspace import Workspace
 
@@ -20,6 +21,7 @@ def run_demo(root: Path) -> None:
 
     Raises MedhashError naming the item that failed and why.
     """
+    interrupt_on_signals()
     root = root.resolve()
     workspace, params = Workspace(root), load_params(root / "params.yaml")
     n_items = sum(len(stage.items) for stage in read_graph(root)) + 2
@@ -70,12 +72,16 @@ def _prepare(workspace: Workspace, environment: dict[str, str], log: Path, gpu_s
 
 
 def _run_dag(environment: dict[str, str], root: Path, log: Path, watch: Watch) -> int:
-    """`airflow dags test`, its output to the log and to the watch; Ctrl-C reaches it and the stage it runs."""
+    """`airflow dags test`, its output to the log and to the watch; when we are stopped, it and its stage are."""
     with log.open("a") as handle, subprocess.Popen(
             [sys.executable, "-m", "airflow", "dags", "test", DAG_ID], cwd=root, env=environment, text=True,
             errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            handle.write(line)
-            watch.read(line)
+        try:
+            for line in process.stdout:
+                handle.write(line)
+                watch.read(line)
+        except BaseException:
+            end_family(family_of(process.pid))
+            raise
     return process.returncode

@@ -1,5 +1,6 @@
 """A child process whose lines are passed on as they come, and which dies with its parent's task."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,7 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 _TAIL_LINES = 1000
+_GRACE_SECONDS = 5.0
 OnLine = Callable[[str], None]
 
 
@@ -70,3 +74,33 @@ def _environment(root: Path) -> Mapping[str, str]:
     return {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
             "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
             "PYTHONUNBUFFERED": "1"}
+
+
+def family_of(pid: int) -> list[psutil.Process]:
+    """A process and all it started, now; also what is in sessions of its own."""
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def end_family(family: list[psutil.Process]) -> None:
+    """Ask what is left of a family to end, and end what does not."""
+    for process in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _, stubborn = psutil.wait_procs(family, _GRACE_SECONDS)
+    for process in stubborn:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def interrupt_on_signals() -> None:
+    """SIGTERM and SIGHUP end this process as Ctrl-C does, in order; SIGINT too, which a shell's `&` starts ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

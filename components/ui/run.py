@@ -1,15 +1,14 @@
 """Airflow and MLflow side by side until Ctrl-C."""
 
 import os
-import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from components import tracking
 from components.errors import MedhashError
 from components.orchestration.airflow_home import DAG_ID, airflow_environment, prepare_airflow
+from components.orchestration.process import interrupt_on_signals
 from components.params import load_params
 from components.ui.ports import HOST, free_ports, require_free
 from components.ui.service import Service
@@ -49,8 +48,7 @@ def run_ui(root: Path, airflow_port: int, mlflow_port: int) -> None:
     """
     require_free(airflow_port, "--airflow-port")
     require_free(mlflow_port, "--mlflow-port")
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):    # SIGINT too: a shell's `&` starts with it ignored
-        signal.signal(number, _interrupt)
+    interrupt_on_signals()
     print("Starting Airflow and MLflow …", flush=True)
     with mlflow_service(root, mlflow_port) as mlflow, airflow_service(root, airflow_port) as airflow:
         try:
@@ -65,7 +63,3 @@ def run_ui(root: Path, airflow_port: int, mlflow_port: int) -> None:
             return
     name = mlflow.name if mlflow.ended else airflow.name
     raise MedhashError(f"{name} ended by itself", f"var/logs/{name.lower()}.log tells why")
-
-
-def _interrupt(*_: Any) -> None:
-    raise KeyboardInterrupt

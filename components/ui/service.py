@@ -9,12 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import psutil
-
 from components.errors import MedhashError
+from components.orchestration.process import end_family, family_of
 
 _STOP_SECONDS = 30.0
-_GRACE_SECONDS = 5.0
 
 
 class Service:
@@ -41,27 +39,13 @@ class Service:
 
         What is left can be a task that was running: it is in a session of its own and outlives its scheduler.
         """
-        family = self._family()
+        family = family_of(self._process.pid)
         if not self.ended:
             self._process.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_STOP_SECONDS)
-        for process in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.terminate()
-        _, stubborn = psutil.wait_procs(family, _GRACE_SECONDS)
-        for process in stubborn:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+        end_family(family)
         self._process.wait()
-
-    def _family(self) -> list[psutil.Process]:
-        """The service's process and all it started, now."""
-        try:
-            process = psutil.Process(self._process.pid)
-            return [process, *process.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return []
 
     @property
     def ended(self) -> bool:
