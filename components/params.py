@@ -78,6 +78,8 @@ class QualityParams(Section):
     max_dead_bit_share: Share = 0.25
     min_distinct_code_share: Share = 0.01
     """Distinct codes over images, capped by what the bits allow."""
+    references: list[str] = []
+    """Methods that are there to be compared with: their collapse stops no run, and they are never promoted."""
 
 
 class PromoteParams(Section):

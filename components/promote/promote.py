@@ -30,7 +30,7 @@ def promote(workspace: Workspace, params: Params) -> str:
     """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")        # read by MLflow as it is imported
     require_gates(workspace)
-    metrics = pick_challenger(workspace, params.methods)
+    metrics = pick_challenger(workspace, [name for name in params.methods if name not in params.quality.references])
     release = describe(workspace.model(metrics.method), workspace.codes(metrics.method),
                        workspace.index(metrics.method), metrics, origins(workspace.root))
     with desk(workspace) as folder, tracking.answered():

@@ -21,7 +21,11 @@ def pick_challenger(workspace: Workspace, methods: list[str]) -> Metrics:
     """The method with the highest MAP on validation patients; of equals, the first by name.
 
     Test figures play no part in the choice, so that they stay an honest measure of what was chosen.
+    Raises MedhashError if there is no method to choose from.
     """
+    if not methods:
+        raise MedhashError("every method of params.yaml is a reference", "add a method that may be promoted, or take "
+                           "one out of quality.references")
     measured = [Metrics.read(workspace.metrics(method) / "metrics.json") for method in methods]
     return min(measured, key=lambda metrics: (-metrics.validation_map, metrics.method))
 

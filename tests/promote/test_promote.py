@@ -11,6 +11,7 @@ from promote.finished import after_training
 
 from components import tracking
 from components.errors import MedhashError
+from components.params import QualityParams
 from components.promote.promote import promote
 from components.promote.registry import Registry
 from components.promote.release import check_release
@@ -73,6 +74,17 @@ def test_the_challenger_is_chosen_on_validation_patients_not_on_test(run: Any) -
     run.set_figures("itq", validation_map=0.8, test_map=0.99)
     promote(run.workspace, run.params("itq", "lsh"))
     assert aliases(run)["champion"] == "lsh"
+
+
+def test_a_reference_is_never_promoted_however_well_it_does(run: Any) -> None:
+    run.set_figures("lsh", validation_map=0.9, test_map=0.6)
+    run.set_figures("itq", validation_map=0.8, test_map=0.99)
+    params = run.params("itq", "lsh")
+    only = params.model_copy(update={"quality": QualityParams(references=["lsh"])})
+    promote(run.workspace, only)
+    assert aliases(run)["champion"] == "itq"
+    with pytest.raises(MedhashError, match="every method .* is a reference"):
+        promote(run.workspace, params.model_copy(update={"quality": QualityParams(references=["lsh", "itq"])}))
 
 
 def test_promoting_the_same_run_again_changes_nothing(served: Any) -> None:

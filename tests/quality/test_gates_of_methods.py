@@ -77,3 +77,12 @@ def test_a_poisoned_table_fails_and_names_the_row(workspace, stage, words, row, 
     assert len(failed) == 1, [check for check in report.checks if not check.success]
     assert any(named.startswith(row) for named in failed[0].offending), failed[0]
     assert not report.success
+
+
+@pytest.mark.parametrize(("references", "passes"), [("[]", False), ("[lsh]", True)])
+def test_the_codes_of_a_reference_may_collapse(workspace, references, passes):
+    rewrite_codes(workspace, lambda codes: codes.fill(85))
+    with (workspace.root / "params.yaml").open("a") as params:
+        params.write(f"quality: {{references: {references}}}\n")
+    report, _ = check_stage("encode", workspace, load_params(workspace.root / "params.yaml"))
+    assert report.success is passes

@@ -14,7 +14,7 @@ from components.workspace import Workspace
 
 
 def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
-    """For every method: the table, its images, and its bits."""
+    """For every method: the table, its images, and its bits; of a reference, only what is not about collapse."""
     labels = read_table(workspace.labels, LABELS).select(["image_id", "fold"]).to_pandas()
     images = read_table(workspace.images, IMAGES).select(["image_id", "pixel_row"]).to_pandas()
     labels = labels[labels["image_id"].isin(images.loc[images["pixel_row"].notna(), "image_id"])]
@@ -34,23 +34,25 @@ def _method(workspace: Workspace, params: Params, method: str, labels: pd.DataFr
     about = pd.DataFrame({"row": [f"{method} codes"], "bits": [info.bits], "method": [info.method],
                           "model": ["its model" if info.model_digest == digest else "another model"],
                           "distinct": [share]})
+    collapsed = {f"at least {limits.min_distinct_code_share:.1%} of the codes are distinct":
+                 gxe.ExpectColumnValuesToBeBetween(column="distinct", min_value=limits.min_distinct_code_share)}
+    dead = Inspection(f"{method} bits", bits, {
+        f"at most {limits.max_dead_bit_share:.0%} of the bits are dead (share of ones further than "
+        f"{limits.max_bit_imbalance} from one half)": gxe.ExpectColumnValuesToBeBetween(
+            column="imbalance", max_value=limits.max_bit_imbalance, mostly=1 - limits.max_dead_bit_share)})
+    is_reference = method in limits.references
     return [
         Inspection(method, about, {
             "the codes have the bits of params.yaml": gxe.ExpectColumnValuesToBeInSet(
                 column="bits", value_set=[params.bits]),
             "they are of this method": gxe.ExpectColumnValuesToBeInSet(column="method", value_set=[method]),
             "they were made by the model in the model folder": gxe.ExpectColumnValuesToBeInSet(
-                column="model", value_set=["its model"]),
-            f"at least {limits.min_distinct_code_share:.1%} of the codes are distinct":
-                gxe.ExpectColumnValuesToBeBetween(column="distinct", min_value=limits.min_distinct_code_share)}),
+                column="model", value_set=["its model"]), **({} if is_reference else collapsed)}),
         Inspection(f"{method} images", _images(table.to_pandas(), labels), {
             "every labelled image has one code": gxe.ExpectColumnValuesToBeInSet(column="times", value_set=[1]),
             "every code is of a labelled image": gxe.ExpectColumnValuesToBeInSet(column="labelled", value_set=[True]),
             "the fold is that of the labels": gxe.ExpectColumnValuesToBeInSet(column="same_fold", value_set=[True])}),
-        Inspection(f"{method} bits", bits, {
-            f"at most {limits.max_dead_bit_share:.0%} of the bits are dead (share of ones further than "
-            f"{limits.max_bit_imbalance} from one half)": gxe.ExpectColumnValuesToBeBetween(
-                column="imbalance", max_value=limits.max_bit_imbalance, mostly=1 - limits.max_dead_bit_share)}),
+        *([] if is_reference else [dead]),
     ]
 
 
