@@ -83,7 +83,7 @@ def test_a_reference_is_never_promoted_however_well_it_does(run: Any) -> None:
     only = params.model_copy(update={"quality": QualityParams(references=["lsh"])})
     promote(run.workspace, only)
     assert aliases(run)["champion"] == "itq"
-    with pytest.raises(MedhashError, match="every method .* is a reference"):
+    with pytest.raises(MedhashError, match=r"every method .* is a reference"):
         promote(run.workspace, params.model_copy(update={"quality": QualityParams(references=["lsh", "itq"])}))
 
 
