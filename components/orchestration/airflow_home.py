@@ -25,6 +25,7 @@ def airflow_environment(root: Path, port: int = 8080, log_ports: tuple[int, int]
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
         "MEDHASH_ROOT": str(root),
+        "MLFLOW_LOGGING_LEVEL": "ERROR",
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(root / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
