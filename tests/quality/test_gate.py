@@ -1,6 +1,7 @@
 """A gate passes clean tables, leaves a report and Data Docs, touches nothing else and gives nothing away."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -49,6 +50,9 @@ def test_the_command_fails_with_the_row_named_and_touches_nothing_but_report_and
         "data/derived/gates/split.json", "reports/data_docs/index.html", "reports/data_docs/split/01-split images.html",
         "reports/data_docs/split/02-split patients.html", "reports/data_docs/split/03-split folds.html"}
     assert not GateReport.read(workspace.gate("split")).success
+    page = (workspace.data_docs / "split" / "02-split patients.html").read_text()
+    assert "Failed" in page
+    assert re.findall(r"""<(?:script|link|img)[^>]*["'](?:https?:)?//""", page) == [], "a page fetches from elsewhere"
 
 
 def test_at_most_twenty_rows_are_named(workspace):
