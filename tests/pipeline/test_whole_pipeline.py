@@ -1,4 +1,7 @@
-"""The whole pipeline in two scratch checkouts: one by `medhash demo`, one under a real scheduler beside its pages."""
+"""The whole pipeline in two scratch checkouts: one by `medhash demo`, one under a real scheduler beside its pages.
+
+The tests share the two checkouts and run in the order of this file, in one process: later ones spoil archives.
+"""
 
 import signal
 import sqlite3
