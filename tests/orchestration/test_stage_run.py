@@ -73,7 +73,7 @@ def test_an_act_that_ends_without_a_message_may_be_tried_again(tmp_path):
 
 
 def test_stopping_a_child_stops_what_it_started(tmp_path):
-    sleeper = "import os; print(os.getpid(), flush=True); input()"
+    sleeper = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
     program = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {sleeper!r}])"
 
     class Stopped(Exception):
