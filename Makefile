@@ -27,21 +27,21 @@ lint: setup      ## ruff and mypy
 	mypy
 
 lock: var/uv     ## compile requirements.lock anew from pyproject.toml
-	var/uv/bin/uv pip compile --universal --python-version 3.11 --extra dev pyproject.toml -o requirements.lock --no-header --no-annotate
+	var/uv/bin/uv pip compile --system-certs --universal --python-version 3.11 --extra dev pyproject.toml -o requirements.lock --no-header --no-annotate
 
 clean:           ## remove .venv, derived tables and reports; the registry and DVC's cache stay (var/, .dvc/cache)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache data/derived reports *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# uv stands in an environment of its own: `uv pip sync` removes from .venv whatever the lock does not name.
+# System certificates, as hospitals often inspect TLS. uv stands in an environment of its own: `uv pip sync` removes from .venv whatever the lock does not name.
 var/uv:
 	$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] < (3, 14) else "medhash needs Python 3.11 to 3.13, this is " + sys.version.split()[0])'
 	$(PYTHON) -m venv var/uv.part
-	var/uv.part/bin/python -m pip install --quiet uv==$(UV_VERSION)
+	var/uv.part/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	rm -rf var/uv && mv var/uv.part var/uv
 
 $(READY): requirements.lock pyproject.toml | var/uv
 	@test -x .venv/bin/python || var/uv/bin/uv venv --quiet --python $(PYTHON) .venv
-	var/uv/bin/uv pip sync --quiet --python .venv requirements.lock
-	var/uv/bin/uv pip install --quiet --python .venv --no-deps --editable .
+	var/uv/bin/uv pip sync --quiet --system-certs --python .venv requirements.lock
+	var/uv/bin/uv pip install --quiet --system-certs --python .venv --no-deps --editable .
 	@touch $@
