@@ -4,6 +4,7 @@ UV_VERSION := 0.13.8
 READY := .venv/.ready
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONUNBUFFERED := 1
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo ui test lint lock clean
@@ -20,7 +21,7 @@ ui: setup        ## open Airflow and MLflow on 127.0.0.1 (Ctrl-C stops both)
 	medhash ui
 
 test: setup      ## run the tests, real services included
-	pytest -n 2 --dist loadgroup $(ARGS)
+	pytest -n 2 --dist loadfile $(ARGS)
 
 lint: setup      ## ruff and mypy
 	ruff check .
