@@ -30,7 +30,7 @@ class Service:
             # A session of its own: Ctrl-C reaches only us, and we stop the services in an orderly way.
             self._process = subprocess.Popen(self._argv, env=self._environment, cwd=self._root, stdout=handle,
                                              stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                             start_new_session=True)
+                                             start_new_session=True, preexec_fn=_take_interrupts)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
@@ -62,6 +62,11 @@ class Service:
             time.sleep(0.5)
         raise MedhashError(f"{self.name} did not answer at {self._health} within {seconds:.0f} s",
                            f"{self._log} tells why")
+
+
+def _take_interrupts() -> None:
+    """Started by a shell's `&`, we ignore SIGINT, and so would the service: it could not be asked to end in order."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _answers(address: str) -> bool:

@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 from components.errors import MedhashError
+from components.orchestration.process import family_of
 from components.ui.ports import HOST, free_ports, require_free
 from components.ui.service import Service
 
@@ -26,7 +26,7 @@ def test_after_it_was_healthy_it_stops_with_all_it_started(tmp_path):
     [port] = free_ports(1)
     with service(tmp_path, SERVER, port) as running:
         running.wait_until_healthy(30)
-        family = psutil.Process().children(recursive=True)
+        family = family_of(running._process.pid)
         with pytest.raises(MedhashError, match=rf"port {port} of .* is taken[\s\S]*--mlflow-port"):
             require_free(port, "--mlflow-port")
     assert len(family) >= 2
