@@ -20,6 +20,7 @@ demo: setup      ## retrain on the bundled chest X-rays through Airflow, and pri
 ui: setup        ## open Airflow and MLflow on 127.0.0.1 (Ctrl-C stops both)
 	medhash ui
 
+# A file's tests stay in one process: they share costly fixtures, and the pinned pytest does not honour xdist's groups.
 test: setup      ## run the tests, real services included
 	pytest -n 2 --dist loadfile $(ARGS)
 

@@ -81,3 +81,15 @@ def kill_bits(codes: np.ndarray) -> None:
 def lower_map(document: dict) -> None:
     document["figures"].update(map=0.1, map_worst_ties=0.05, map_best_ties=0.15)
     document["intervals"]["map"] = {"value": 0.1, "low": 0.05, "high": 0.15}
+
+
+def require_named(workspace: Workspace, stage: str, words: str, row: str, poison: Callable[[Workspace], None]) -> None:
+    """The gate of a stage over spoilt files fails in the one check with these words, and names the row."""
+    from components.params import load_params
+    from components.quality.gate import check_stage
+    poison(workspace)
+    report, _ = check_stage(stage, workspace, load_params(workspace.root / "params.yaml"))
+    failed = [check for check in report.checks if words in check.expectation and not check.success]
+    assert len(failed) == 1, [check for check in report.checks if not check.success]
+    assert any(named.startswith(row) for named in failed[0].offending), failed[0]
+    assert not report.success

@@ -24,7 +24,7 @@ from components.files import sha256_file
 from components.ui.ports import HOST, free_ports
 from components.workspace import Workspace
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
+pytestmark = pytest.mark.slow
 LATER = ("models", "codes", "index", "metrics")
 """Folders of data/derived that come after the gate of labels."""
 

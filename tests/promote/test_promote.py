@@ -16,8 +16,6 @@ from components.promote.promote import promote
 from components.promote.registry import Registry
 from components.promote.release import check_release
 
-pytestmark = pytest.mark.xdist_group("mlflow")
-
 
 def registry(run: Any) -> Registry:
     return Registry(tracking.connect(run.workspace), "medhash-nih")

@@ -14,8 +14,6 @@ from components.quality.__main__ import main
 from components.quality.gate import STAGES, run_gate
 from components.workspace import Workspace
 
-pytestmark = pytest.mark.xdist_group("gx")             # Great Expectations takes seconds to import: once for all
-
 
 def gate(workspace: Workspace, stage: str) -> GateReport:
     return run_gate(stage, workspace, load_params(workspace.root / "params.yaml"))

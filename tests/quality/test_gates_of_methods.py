@@ -9,6 +9,7 @@ from poison import (
     flip_byte,
     kill_bits,
     lower_map,
+    require_named,
     resave,
     rewrite_codes,
     set_parameter,
@@ -17,9 +18,6 @@ from poison import (
 
 from components.params import load_params
 from components.quality.gate import check_stage
-
-pytestmark = pytest.mark.xdist_group("gx")             # Great Expectations takes seconds to import: once for all
-
 
 POISONS = [
     ("features", "every value is finite", "row 17", lambda w: change_array(w.gist, (17, 3), np.nan)),
@@ -71,12 +69,7 @@ POISONS = [
 @pytest.mark.parametrize(("stage", "words", "row", "poison"), POISONS,
                          ids=[f"{stage}-{words}-{row}" for stage, words, row, _ in POISONS])
 def test_a_poisoned_table_fails_and_names_the_row(workspace, stage, words, row, poison):
-    poison(workspace)
-    report, _ = check_stage(stage, workspace, load_params(workspace.root / "params.yaml"))
-    failed = [check for check in report.checks if words in check.expectation and not check.success]
-    assert len(failed) == 1, [check for check in report.checks if not check.success]
-    assert any(named.startswith(row) for named in failed[0].offending), failed[0]
-    assert not report.success
+    require_named(workspace, stage, words, row, poison)
 
 
 @pytest.mark.parametrize(("references", "passes"), [("[]", False), ("[lsh]", True)])
