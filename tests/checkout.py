@@ -1,6 +1,7 @@
 """Scratch checkouts of this repository for tests that run the whole pipeline: a small archive, quick settings."""
 
 import csv
+import gzip
 import os
 import shutil
 import subprocess
@@ -63,8 +64,11 @@ def small_archive(target: Path, n_train: int = 60, n_test: int = 4) -> None:
     for listing in ("train_val_list.txt", "test_list.txt"):
         kept = [name for name in (source / listing).read_text().split() if name in names]
         (target / listing).write_text("\n".join(kept) + "\n")
+    # No file name and no time in gzip's header: two checkouts made a second apart must hold the same bytes.
     with (tarfile.open(source / "images_001.tar.gz") as whole,
-          tarfile.open(target / "images_001.tar.gz", "w:gz", compresslevel=1) as part):
+          (target / "images_001.tar.gz").open("wb") as file,
+          gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as packed,
+          tarfile.open(fileobj=packed, mode="w") as part):
         for member in whole:
             if Path(member.name).name in names:
                 part.addfile(member, whole.extractfile(member))
