@@ -42,6 +42,8 @@ IMAGES = pa.schema([
     _column("width", pa.int32(), "width of the original image", unit="px", optional=True),
     _column("height", pa.int32(), "height of the original image", unit="px", optional=True),
     _column("pixel_spacing", pa.float64(), "distance of pixel centres in the original", unit="mm", optional=True),
+    _column("burned_in", pa.bool_(), "whether the header says that writing is burnt into the pixels; null where it "
+            "does not say", optional=True),
     _column("official_fold", pa.string(), "the publisher's own fold: train_val or test", optional=True),
     _column("labels", pa.list_(pa.struct([pa.field("attribute", pa.string(), nullable=False),
                                           pa.field("label", pa.string(), nullable=False)])),

@@ -19,8 +19,33 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class OpeniParams(Section):
+    """How Open-i's reports become labels, and which images count as frontal; tables/… of the docs name each rule."""
+
+    mesh: Literal["main-heading", "exact", "single-major", "major-or-automatic"] = "main-heading"
+    """M1: the main heading of any major term; M2: a major term's exact text; M4: M1 on reports with exactly one major
+    term; M7: M1, or an automatic term."""
+    frontal: Literal["first-not-lateral", "first", "first-pa-or-ap", "pa-or-ap", "pa", "not-lateral"] = \
+        "first-not-lateral"
+    """The report's first image unless it is lateral; F6: the first; F7: the first if PA or AP; F1, F2, F3: every image
+    whose view is PA or AP, PA, not lateral."""
+
+
+class DicomParams(Section):
+    """How a folder of DICOM files is joined with its labels."""
+
+    labels: str = "labels.csv"
+    """CSV of labels, relative to the archive or absolute."""
+    key: Literal["sop_instance_uid", "accession_number"] = "sop_instance_uid"
+    """What identifies an image (or an examination) in that CSV; read, joined and dropped."""
+    key_column: str = "sop_instance_uid"
+    labels_column: str = "labels"
+    """Labels of a row, separated by |."""
+
+
 class IngestParams(Section):
-    source: Literal["nih"] = "nih"
+    source: Literal["nih", "openi", "dicom"] = "nih"
+    """nih: ChestX-ray14; openi: the Indiana University reports; dicom: a folder of DICOM files with a CSV of labels."""
     archive: str = "data/sample/nih"
     """Folder with the archive in its published layout, relative to the root or absolute."""
     metadata_only: bool = False
@@ -31,6 +56,8 @@ class IngestParams(Section):
     """An image that declares more pixels than this is refused before it is decoded."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Decoding processes; 0 = one per core."""
+    openi: OpeniParams = OpeniParams()
+    dicom: DicomParams = DicomParams()
 
 
 class SplitParams(Section):
@@ -46,6 +73,8 @@ class LabelParams(Section):
     classes: list[str] = list(NIH_FINDINGS)
     no_finding: Literal["label", "empty", "exclude"] = "label"
     """`No Finding` is a label of its own, an empty label set, or leaves its images out."""
+    images_per_class: Annotated[int, Field(ge=0)] = 0
+    """Take only so many images of every class, the rarest class first; 0 takes all images."""
 
 
 class TrainParams(Section):
@@ -57,6 +86,10 @@ class TrainParams(Section):
     threads: Count = 2
     """CPU threads of torch; fixed so that the same bytes come out whatever the machine's core count."""
     augment: bool = True
+    histogram_matching: Share = 0.0
+    """Share of a batch's images whose grey values are matched to those of an image that shares a label."""
+    initial_weights: dict[str, str] = {}
+    """Method → safetensors file with weights that start its network, instead of random ones."""
     overrides: dict[str, dict[str, str | int | float | bool]] = {}
     """Method → setting of its recipe → value, for a method's recipe in the catalogue."""
 
@@ -73,6 +106,8 @@ class QualityParams(Section):
     min_images_per_class_and_fold: Annotated[int, Field(ge=0)] = 1
     """Fewer than this in train or test is listed as an offending class."""
     max_unlabelled_share: Share = 0.6
+    max_burned_in_share: Share = 0.0
+    """Images whose header says that writing is burnt into the pixels: it may name the patient."""
     max_bit_imbalance: Share = 0.49
     """A bit whose share of ones lies further than this from one half is dead."""
     max_dead_bit_share: Share = 0.25
@@ -102,6 +137,8 @@ class Params(Section):
     bits: Annotated[int, Field(ge=8, le=256, multiple_of=8)] = 32
     size_px: Annotated[int, Field(ge=16, le=1024)] = 64
     methods: Annotated[list[str], Field(min_length=1)]
+    features: Annotated[list[Literal["gist-512", "gist-1024"]], Field(min_length=1)] = ["gist-512"]
+    """What the shallow methods read; a method of the catalogue says which it needs."""
     ingest: IngestParams = IngestParams()
     split: SplitParams = SplitParams()
     labels: LabelParams = LabelParams()

@@ -48,7 +48,7 @@ def small_workspace(root: Path, n_patients: int = 30, images_per_patient: int = 
         "view": ["PA", "AP"] * (n_images // 2), "laterality": pa.nulls(n_images, pa.string()),
         "sex": ["F", "M"] * (n_images // 2), "age": pa.array(patients % 90, pa.int16()),
         "width": pa.array([1024] * n_images, pa.int32()), "height": pa.array([1024] * n_images, pa.int32()),
-        "pixel_spacing": [0.143] * n_images,
+        "pixel_spacing": [0.143] * n_images, "burned_in": pa.nulls(n_images, pa.bool_()),
         "official_fold": ["test" if fold == "test" else "train_val" for fold in folds], "labels": pa.array(
             names, IMAGES.field("labels").type),
     }), IMAGES)

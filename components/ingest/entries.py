@@ -40,7 +40,8 @@ class Entries:
     """An archive's table.
 
     rows: accepted rows, index = line of the table (header = 1), ascending, with the columns source_name, patient,
-    study, labels (findings joined by |), view, sex, age, width, height, pixel_spacing and official_fold.
+    study, labels (findings joined by |), view, sex, age, width, height, pixel_spacing and official_fold; where they
+    are known per image also laterality, burned_in, modality and organ, which else hold for the whole archive.
     names: image names of every row, refused ones too. n_rows: rows of the table, refused ones too.
     """
 

@@ -46,11 +46,12 @@ def images_table(entries: Entries, scan: Scan | None, rejected_rows: set[int], k
         "source_row": pa.array(rows.index, pa.int64()),
         "sha256": pa.array(digests if digests is not None else [None] * n, pa.string()),
         "pixel_row": pa.array(np.arange(n) if scan else [None] * n, pa.int64()),
-        "modality": pa.array([entries.modality] * n, pa.string()),
-        "organ": pa.array([entries.organ] * n, pa.string()),
-        "laterality": pa.nulls(n, pa.string()),
-        **{name: pa.array(rows[name], IMAGES.field(name).type, from_pandas=True)
-           for name in ("view", "sex", "age", "width", "height", "pixel_spacing", "official_fold")},
+        "modality": pa.array(rows.get("modality", [entries.modality] * n), pa.string()),
+        "organ": pa.array(rows.get("organ", [entries.organ] * n), pa.string()),
+        **{name: pa.array(rows[name], IMAGES.field(name).type, from_pandas=True) if name in rows
+           else pa.nulls(n, IMAGES.field(name).type)
+           for name in ("view", "laterality", "sex", "age", "width", "height", "pixel_spacing", "burned_in",
+                        "official_fold")},
         "labels": _labels(rows["labels"], entries.attribute),
     })
 

@@ -11,7 +11,7 @@ from components.ingest.lock import only_ingest
 from components.ingest.pool import n_workers
 from components.ingest.publish import images_table, publish, rejected_table, sources_table, write_private
 from components.ingest.scan import Scan, judge, scan_files
-from components.ingest.sources import nih
+from components.ingest.sources.chosen import source_of
 from components.params import IngestParams
 from components.workspace import Workspace
 
@@ -30,10 +30,11 @@ def ingest(workspace: Workspace, settings: IngestParams, size_px: int, key: byte
 
 
 def _ingest(workspace: Workspace, archive: Path, settings: IngestParams, size_px: int, key: bytes) -> str:
-    entries = nih.read_entries(archive)
+    source = source_of(settings)
+    entries = source.read_entries(archive, settings)
     if settings.metadata_only:
         return _take(workspace, settings, entries, None, None, size_px, key)
-    with (closing(nih.image_files(archive, settings.max_image_pixels)) as files,
+    with (closing(source.image_files(archive, settings)) as files,
           DecodeCache(workspace.decode_cache, size_px) as cache):
         scan = scan_files(files, entries, cache, size_px, settings.max_image_pixels, n_workers(settings.workers))
         return _take(workspace, settings, entries, scan, cache, size_px, key)

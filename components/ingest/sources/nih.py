@@ -12,6 +12,7 @@ from components.ingest.entries import Entries, SourceFile
 from components.ingest.sources.files import IMAGE_SUFFIXES, folder_files, tar_files
 from components.ingest.sources.nih_lists import official_folds
 from components.ingest.sources.nih_table import read_table
+from components.params import IngestParams
 
 TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
 """The corrected table of 2020 goes before the first release."""
@@ -21,7 +22,7 @@ _MAX_BYTES_PER_PIXEL = 8
 """Four channels of 16 bits, uncompressed: no honest file needs more."""
 
 
-def read_entries(archive: Path) -> Entries:
+def read_entries(archive: Path, settings: IngestParams) -> Entries:
     """The archive's table with the official folds.
 
     Raises MedhashError where the table is absent or lacks a column, or where a list contradicts the other.
@@ -35,7 +36,7 @@ def read_entries(archive: Path) -> Entries:
     return entries
 
 
-def image_files(archive: Path, max_image_pixels: int) -> Generator[SourceFile]:
+def image_files(archive: Path, settings: IngestParams) -> Generator[SourceFile]:
     """Every image file of the archive, tars first.
 
     Raises MedhashError where there is neither tar nor folder of images, and where a tar is unsafe or damaged.
@@ -46,7 +47,7 @@ def image_files(archive: Path, max_image_pixels: int) -> Generator[SourceFile]:
         raise MedhashError(f"{archive} holds no images_*.tar.gz, no images_*.tar and no folder of images",
                            "fetch the images, or index the table alone with --metadata-only "
                            "(ingest.metadata_only: true)")
-    return _files(tars, folders, max_image_pixels * _MAX_BYTES_PER_PIXEL)
+    return _files(tars, folders, settings.max_image_pixels * _MAX_BYTES_PER_PIXEL)
 
 
 def _files(tars: list[Path], folders: list[Path], max_bytes: int) -> Generator[SourceFile]:

@@ -23,6 +23,7 @@ VALUES = {
     "sex": ("F", "M"),
     "official_fold": ("train_val", "test"),
 }
+_BURNED_IN = "at most {:.1%} of the headers say that writing is burnt into the pixels, where it may name the patient"
 _PSEUDONYMS = ("image_id", "patient_id", "study_id", "bag_id")
 _BLOCK = 4096
 
@@ -42,6 +43,7 @@ def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
     images = read_table(workspace.images, IMAGES)
     lines = pd.Series([f"line {line}" for line in images["source_row"].to_pylist()])
     inspections = [columns, _cells(images, lines), _ages(images, lines),
+                   _burned_in(images, lines, params.quality.max_burned_in_share),
                    _refused(images, read_table(workspace.rejected, REJECTED), params.ingest.max_rejected_share)]
     if not params.ingest.metadata_only:
         inspections += _pixels(images, lines, open_array(workspace.pixels, "ingest"), params)
@@ -79,6 +81,12 @@ def _ages(images: pa.Table, lines: pd.Series) -> Inspection:
     return Inspection("images with an age", pd.DataFrame({
         "row": lines[known], "age": images["age"].drop_null().to_numpy()}), {
         "age is 0 to 90 (90 and above)": gxe.ExpectColumnValuesToBeBetween(column="age", min_value=0, max_value=90)})
+
+
+def _burned_in(images: pa.Table, lines: pd.Series, limit: float) -> Inspection:
+    return Inspection("headers", pd.DataFrame({"row": lines, "burned_in": images["burned_in"].fill_null(False)}), {
+        _BURNED_IN.format(limit): gxe.ExpectColumnValuesToBeInSet(column="burned_in", value_set=[False],
+                                                                  mostly=1 - limit)})
 
 
 def _refused(images: pa.Table, rejected: pa.Table, limit: float) -> Inspection:

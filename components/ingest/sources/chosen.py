@@ -1,0 +1,24 @@
+"""From `ingest.source` of params.yaml to the module that reads that layout."""
+
+import importlib
+from collections.abc import Generator
+from pathlib import Path
+from typing import Protocol, cast
+
+from components.ingest.entries import Entries, SourceFile
+from components.params import IngestParams
+
+
+class Source(Protocol):
+    """What a module of this package offers."""
+
+    def read_entries(self, archive: Path, settings: IngestParams) -> Entries:
+        """The archive's table. Raises MedhashError where it cannot be read."""
+
+    def image_files(self, archive: Path, settings: IngestParams) -> Generator[SourceFile]:
+        """Every image file of the archive, in any order."""
+
+
+def source_of(settings: IngestParams) -> Source:
+    """The module `sources.NAME`; imported here, as each brings readers of its own along."""
+    return cast(Source, importlib.import_module(f"components.ingest.sources.{settings.source}"))
