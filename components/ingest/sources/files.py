@@ -11,8 +11,8 @@ from components.ingest.entries import SourceFile
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
-def tar_files(path: Path, max_bytes: int) -> Iterator[SourceFile]:
-    """Image files of a tar, compressed or not, read in one pass and one file at a time.
+def tar_files(path: Path, max_bytes: int, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> Iterator[SourceFile]:
+    """Files of a tar, compressed or not, that end as an image does, read in one pass and one file at a time.
 
     Raises MedhashError where a member's path is absolute or climbs out with `..`, where a member is a link or a
     device, and where the tar itself is damaged; the member is named by its number.
@@ -23,7 +23,7 @@ def tar_files(path: Path, max_bytes: int) -> Iterator[SourceFile]:
             for number, member in enumerate(tar, start=1):
                 tar.members = []  # type: ignore[attr-defined]  # tarfile keeps every header it has seen
                 _refuse_unsafe(path, number, member)
-                if not member.isfile() or not _is_image(member.name):
+                if not member.isfile() or not ends_with(member.name, suffixes):
                     continue
                 name = _base_name(member.name)
                 if member.size > max_bytes:
@@ -41,10 +41,10 @@ def tar_files(path: Path, max_bytes: int) -> Iterator[SourceFile]:
                            ) from error
 
 
-def folder_files(folder: Path, max_bytes: int) -> Iterator[SourceFile]:
-    """Image files that lie in a folder itself, sorted by name."""
+def folder_files(folder: Path, max_bytes: int, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> Iterator[SourceFile]:
+    """Files that lie in a folder itself and end as an image does, sorted by name."""
     for path in sorted(folder.iterdir()):
-        if not _is_image(path.name):
+        if not ends_with(path.name, suffixes):
             continue
         name = _base_name(path.name)
         try:
@@ -60,9 +60,10 @@ def _base_name(name: str) -> str:
     return PurePosixPath(name).name.encode("utf-8", "backslashreplace").decode()
 
 
-def _is_image(name: str) -> bool:
+def ends_with(name: str, suffixes: tuple[str, ...]) -> bool:
+    """Whether the file of this path has one of the endings, given in lower case, and is not hidden."""
     base = PurePosixPath(name).name
-    return base.lower().endswith(IMAGE_SUFFIXES) and not base.startswith(".")
+    return base.lower().endswith(suffixes) and not base.startswith(".")
 
 
 def _refuse_unsafe(path: Path, number: int, member: tarfile.TarInfo) -> None:
