@@ -73,6 +73,8 @@ class LabelParams(Section):
     classes: list[str] = list(NIH_FINDINGS)
     no_finding: Literal["label", "empty", "exclude"] = "label"
     """`No Finding` is a label of its own, an empty label set, or leaves its images out."""
+    unlabelled: Literal["keep", "exclude"] = "keep"
+    """Images without any label of the vocabulary have an empty label set, or are left out."""
     images_per_class: Annotated[int, Field(ge=0)] = 0
     """Take only so many images of every class, the rarest class first; 0 takes all images."""
 

@@ -16,7 +16,8 @@ def label_images(images: pa.Table, split: pa.Table, settings: LabelParams) -> tu
 
     images, split: contracts IMAGES and SPLIT. Returns (LABELS sorted by image_id, LABEL_SETS, vocabulary).
     set_id numbers the sets that occur by size, then by their sorted indices. An image whose labels are all
-    outside the vocabulary has the empty set; `no_finding: exclude` leaves out images that carry `No Finding`.
+    outside the vocabulary has the empty set; `no_finding: exclude` leaves out images that carry `No Finding`,
+    `unlabelled: exclude` those that would have the empty set.
     Raises MedhashError if the two tables do not hold the same images, or the vocabulary does not fit the archive.
     """
     split = split.sort_by("image_id")
@@ -36,8 +37,12 @@ def label_images(images: pa.Table, split: pa.Table, settings: LabelParams) -> tu
     kept = np.ones(split.num_rows, dtype=bool)
     if settings.no_finding == "exclude":
         kept[image[np.equal(label, NO_FINDING)]] = False
+    if settings.unlabelled == "exclude":
+        kept &= membership.any(axis=1)
     if not kept.any():
-        raise MedhashError("labels.no_finding: exclude leaves no image", "choose label or empty in params.yaml")
+        raise MedhashError(f"labels.no_finding: {settings.no_finding} with labels.unlabelled: {settings.unlabelled} "
+                           "leaves no image", "choose label or empty for the first and keep for the second, or other "
+                           "labels.classes, in params.yaml")
     membership = membership[kept]
     fold: np.ndarray = split["fold"].to_numpy()[kept]
 

@@ -50,6 +50,20 @@ def test_classes_and_no_finding_decide_what_an_image_is_labelled_with(classes, n
     assert named_sets(LabelParams(classes=classes, no_finding=no_finding)) == expected
 
 
+@pytest.mark.parametrize(("no_finding", "expected"), [
+    ("label", [{"Edema"}, {"Edema"}, {"No Finding"}, {"Edema"}, {"Edema"}]),
+    ("empty", [{"Edema"}] * 4),
+    ("exclude", [{"Edema"}] * 4),
+])
+def test_images_without_a_label_of_the_vocabulary_can_be_left_out(no_finding, expected):
+    settings = LabelParams(classes=["Edema"], no_finding=no_finding, unlabelled="exclude")
+    assert named_sets(settings) == expected
+    labels, _, vocabulary = label_images(*tables(), settings)
+    assert labels["image_id"].to_pylist() == [f"{number:016x}" for number in ([0, 1, 2, 3, 5] if no_finding == "label"
+                                                                             else [0, 1, 3, 5])]
+    assert set(vocabulary.n_unlabelled.values()) == {0}
+
+
 def test_set_ids_follow_size_and_then_the_order_of_the_vocabulary():
     labels, label_sets, _ = label_images(*tables(), LabelParams(classes=["Hernia", "Edema", "Mass"]))
     assert label_sets["labels"].to_pylist() == [[0], [1], [3], [0, 1], [1, 2]]
@@ -108,6 +122,9 @@ def test_a_split_of_other_images_is_an_error():
 def test_leaving_every_image_out_is_an_error():
     with pytest.raises(MedhashError, match="leaves no image"):
         named_sets(LabelParams(classes=["Edema"], no_finding="exclude"), findings=["No Finding|Edema"], folds=["train"])
+    with pytest.raises(MedhashError, match="unlabelled: exclude leaves no image"):
+        named_sets(LabelParams(classes=["Edema"], no_finding="exclude", unlabelled="exclude"),
+                   findings=["No Finding|Edema", "Mass"], folds=["train", "val"])
 
 
 def test_the_command_writes_all_three_files_again_with_the_same_bytes(tmp_path, capsys):
