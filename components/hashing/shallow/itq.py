@@ -7,10 +7,10 @@ from components.hashing.shallow.linear import Tensors, centred, fitted
 ITERATIONS = 50
 
 
-def fit_itq(features: np.ndarray, bits: int, seed: int) -> Tensors:
+def fit_itq(features: np.ndarray, labels: np.ndarray, bits: int, seed: int) -> Tensors:
     """PCA to K dimensions, V = X P, then the rotation R that minimises ||sgn(V R) - V R||²_F; projection P R.
 
-    features: float32, (N, D). Raises MedhashError if bits > D.
+    features: float32, (N, D); labels: unread. Raises MedhashError if bits > D, or for `checked`'s reasons.
     Source: Gong & Lazebnik, Iterative Quantization (2011), §2.2, 50 iterations as there.
     """
     x, mean = centred(features, bits)

@@ -10,6 +10,8 @@ from components.errors import MedhashError
 from components.hashing.shallow.itq import best_rotation, fit_itq, principal_components, random_rotation
 from components.hashing.shallow.linear import project
 
+UNREAD = np.zeros((0, 0), np.float32)
+
 
 @pytest.fixture(scope="module")
 def features() -> np.ndarray:
@@ -26,7 +28,7 @@ def test_the_components_are_those_of_scikit_learn(features: np.ndarray) -> None:
 
 
 def test_the_fitted_projection_spans_the_principal_space_orthonormally(features: np.ndarray) -> None:
-    tensors = fit_itq(features, 8, seed=3)
+    tensors = fit_itq(features, UNREAD, 8, seed=3)
     basis = PCA(n_components=8, svd_solver="full").fit(features.astype(np.float64)).components_.T
     projection = tensors["projection"].astype(np.float64)
     np.testing.assert_allclose(projection.T @ projection, np.eye(8), atol=1e-5)
@@ -59,12 +61,12 @@ def test_no_rotation_of_the_plane_beats_the_one_found() -> None:
 
 
 def test_equal_data_and_seed_give_equal_bytes_and_another_seed_does_not(features: np.ndarray) -> None:
-    first, second, other = (fit_itq(features, 8, seed)["projection"].tobytes() for seed in (0, 0, 1))
+    first, second, other = (fit_itq(features, UNREAD, 8, seed)["projection"].tobytes() for seed in (0, 0, 1))
     assert first == second != other
 
 
 def test_codes_keep_near_images_nearer_than_far_ones(features: np.ndarray) -> None:
-    relaxed = project(features, fit_itq(features, 16, seed=0))
+    relaxed = project(features, fit_itq(features, UNREAD, 16, seed=0))
     hamming = ((relaxed[:, None] >= 0) != (relaxed[None] >= 0)).sum(axis=2)
     euclidean = np.linalg.norm(features[:, None] - features[None], axis=2)
     near = euclidean < np.quantile(euclidean, 0.1)
@@ -73,4 +75,4 @@ def test_codes_keep_near_images_nearer_than_far_ones(features: np.ndarray) -> No
 
 def test_more_bits_than_features_are_refused(features: np.ndarray) -> None:
     with pytest.raises(MedhashError, match="32 bits need at least as many features"):
-        fit_itq(features, 32, seed=0)
+        fit_itq(features, UNREAD, 32, seed=0)
