@@ -1,1 +1,1 @@
-"""The features stage: GIST-512 of every image in the pixel store, for the shallow methods."""
+"""The features stage: GIST of every image in the pixel store, for the shallow methods."""

@@ -1,6 +1,6 @@
-"""Compute GIST-512 vectors for the shallow methods.
+"""Compute GIST vectors for the shallow methods.
 
-Reads data/derived/images/pixels.npy and writes data/derived/features/gist.npy: float32, a row per image of the
+Reads data/derived/images/pixels.npy and writes data/derived/features/KIND.npy: float32, a row per image of the
 pixel store.
 """
 
@@ -10,12 +10,15 @@ from components.workspace import Workspace
 
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
-    args = stage_parser("features", __doc__).parse_args(argv)
+    parser = stage_parser("features", __doc__)
+    parser.add_argument("--kind", choices=("gist-512", "gist-1024"), default="gist-512",
+                        help="4 scales × 8 or 16 orientations over a 4 × 4 grid (default: %(default)s)")
+    args = parser.parse_args(argv)
 
     from components.features.compute import compute_features, cores
     workspace = Workspace(args.root)
-    n_images = compute_features(workspace.pixels, workspace.gist, cores())
-    print(f"features: GIST-512 of {n_images} images")
+    n_images = compute_features(workspace.pixels, workspace.features(args.kind), args.kind, cores())
+    print(f"features: {args.kind} of {n_images} images")
     return 0
 
 

@@ -1,36 +1,46 @@
-"""GIST-512: the energy of an image in 4 scales × 8 orientations over a 4 × 4 grid."""
+"""GIST: the energy of an image in 4 scales × 8 or 16 orientations over a 4 × 4 grid, 512 or 1024 values."""
 
 from functools import lru_cache
 
 import numpy as np
 
-ORIENTATIONS = 8
+ORIENTATIONS = {"gist-512": 8, "gist-1024": 16}
+"""Kind of descriptor → orientations of each scale."""
 SCALES = 4
 GRID = 4
-N_GIST = SCALES * ORIENTATIONS * GRID * GRID
 _PREFILTER_PX = 5
 """Border that the prefilter mirrors, px."""
 _CUT_OFF = 4 / np.sqrt(np.log(2))
 """Width of the prefilter's Gaussian, cycles per image: 4 cycles pass at half amplitude."""
 
 
-def gist(pixels: np.ndarray) -> np.ndarray:
-    """GIST vectors, float32 (N, 512), of images uint8 (N, C, S, S); channels are averaged.
+def n_values(kind: str) -> int:
+    """Length of a GIST vector of a kind, a key of ORIENTATIONS: 4 scales × orientations × 16 cells."""
+    return SCALES * ORIENTATIONS[kind] * GRID * GRID
 
-    Entry ((scale · 8 + orientation) · 4 + row) · 4 + column is the mean over one cell of |prefiltered image * Gabor|;
-    scale 0 is the finest, orientation j is a wave vector at -π j / 8. A constant image gives zeros; a vector does not
-    depend on the other images of the batch.
+
+def gist_of_kind(kind: str, pixels: np.ndarray) -> np.ndarray:
+    """GIST vectors, float32 (N, 512 or 1024), of images uint8 (N, C, S, S), by the name of their kind."""
+    return gist(pixels, ORIENTATIONS[kind])
+
+
+def gist(pixels: np.ndarray, orientations: int = 8) -> np.ndarray:
+    """GIST vectors, float32 (N, 64 · orientations), of images uint8 (N, C, S, S); channels are averaged.
+
+    Entry ((scale · orientations + orientation) · 4 + row) · 4 + column is the mean over one cell of
+    |prefiltered image * Gabor|; scale 0 is the finest, orientation j is a wave vector at -π j / orientations.
+    A constant image gives zeros; a vector does not depend on the other images of the batch.
     Source: Oliva & Torralba, Modeling the Shape of the Scene (IJCV 2001), with the filter constants of its authors'
     published descriptor. Deviations: computed at the stored size S (theirs at 256 px) with S/4 px of mirrored
     border (theirs S/8: the coarsest band's period, 21 px, is longer than that at 64 px); frequencies without a
     direction (zero) or a partner of opposite sign (Nyquist) are left out, so that a quarter turn of an image exactly
-    permutes its vector.
+    permutes its vector. The papers give GIST-1024 only its length: 16 orientations of the same filters are our reading.
     """
     size = pixels.shape[-1]
     border = size // 4
-    transfer = gabor_transfer(_even(size + 2 * border))
+    transfer = gabor_transfer(_even(size + 2 * border), orientations)
     cells = _cell_means(size)
-    vectors = np.empty((len(pixels), N_GIST), dtype=np.float32)
+    vectors = np.empty((len(pixels), len(transfer) * GRID * GRID), dtype=np.float32)
     for row, image in enumerate(pixels):
         spectrum = np.fft.fft2(_mirrored(prefilter(image.mean(axis=0, dtype=np.float64)), border, border))
         bands = np.fft.ifft2(spectrum.astype(np.complex64) * transfer)      # single precision: 5 times faster
@@ -55,22 +65,24 @@ def prefilter(image: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(maxsize=4)
-def gabor_transfer(size: int) -> np.ndarray:
-    """Transfer functions, float32 (32, size, size), of the filters, zero frequency first, scale-major.
+def gabor_transfer(size: int, orientations: int) -> np.ndarray:
+    """Transfer functions, float32 (4 · orientations, size, size), of the filters, zero frequency first, scale-major.
 
-    G(f, θ) = exp(-3.5 (|f|/f_s - 1)² - 2π σ (θ + θ_j)²), f_s = 0.3 / 1.85^s cycles per pixel, θ_j = π j / 8,
-    σ = 16 · 8²/32² = 1; angles are taken modulo 2π into (-π, π].
+    G(f, θ) = exp(-3.5 (|f|/f_s - 1)² - 2π σ (θ + θ_j)²), f_s = 0.3 / 1.85^s cycles per pixel, θ_j = π j / n for n
+    orientations, σ = 16 n²/32²: 1 for 8, 4 for 16, so that a filter is as wide as the step to its neighbour asks.
+    Angles are taken modulo 2π into (-π, π].
     """
+    sigma = 16 * orientations ** 2 / 32 ** 2
     frequency = np.fft.fftfreq(size)
     radius = np.hypot(frequency[:, None], frequency[None, :])
     angle = np.arctan2(frequency[:, None], frequency[None, :])
     filters = []
     for scale in range(SCALES):
         radial = np.exp(-3.5 * (radius / (0.3 / 1.85 ** scale) - 1) ** 2)
-        for orientation in range(ORIENTATIONS):
-            turned = angle + np.pi * orientation / ORIENTATIONS
+        for orientation in range(orientations):
+            turned = angle + np.pi * orientation / orientations
             turned = np.pi - np.mod(np.pi - turned, 2 * np.pi)
-            filters.append(radial * np.exp(-2 * np.pi * turned ** 2))
+            filters.append(radial * np.exp(-2 * np.pi * sigma * turned ** 2))
     transfer = np.stack(filters).astype(np.float32)
     transfer[:, 0, 0] = 0
     transfer[:, size // 2, :] = 0

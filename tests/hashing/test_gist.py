@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from components.hashing.gist import gist
+from components.hashing.gist import gabor_transfer, gist, gist_of_kind, n_values
 
 
 def noise(n: int, size: int, seed: int = 0) -> np.ndarray:
@@ -25,9 +25,9 @@ def fourier_matrix(n: int) -> np.ndarray:
     return np.array([[cmath.exp(-2j * math.pi * a * b / n) for a in range(n)] for b in range(n)])
 
 
-def slow_gist(image: np.ndarray) -> np.ndarray:
+def slow_gist(image: np.ndarray, orientations: int) -> np.ndarray:
     """The descriptor of one grey image by O(n³) transforms with signed integer frequencies."""
-    size = len(image)
+    size, sigma = len(image), orientations ** 2 / 64
     n = size + 10
     f, waves = fourier_matrix(n), [k if k < n / 2 else k - n for k in range(n)]
     low = np.array([[math.exp(-(u * u + v * v) * math.log(2) / 16) for v in waves] for u in waves])
@@ -45,36 +45,59 @@ def slow_gist(image: np.ndarray) -> np.ndarray:
     spectrum = f @ mirrored(flat, border, n) @ f
     quarter, vector = size // 4, []
     for scale in range(4):
-        for orientation in range(8):
+        for orientation in range(orientations):
             transfer = np.zeros((n, n))
             for a, v in enumerate(waves):
                 for b, u in enumerate(waves):
                     if u == v == 0 or -n / 2 in (u, v):
                         continue
-                    turned = cmath.phase(complex(u, v) * cmath.exp(1j * math.pi * orientation / 8))
+                    turned = cmath.phase(complex(u, v) * cmath.exp(1j * math.pi * orientation / orientations))
                     radial = math.hypot(u, v) / n * 1.85 ** scale / 0.3 - 1
-                    transfer[a, b] = math.exp(-3.5 * radial ** 2 - 2 * math.pi * turned ** 2)
+                    transfer[a, b] = math.exp(-3.5 * radial ** 2 - 2 * math.pi * sigma * turned ** 2)
             energy = np.abs(f.conj() @ (spectrum * transfer) @ f.conj()) / n ** 2
             vector += [energy[border + row * quarter:, border + column * quarter:][:quarter, :quarter].mean()
                        for row in range(4) for column in range(4)]
     return np.array(vector)
 
 
-def test_the_descriptor_equals_the_slow_twin() -> None:
+@pytest.mark.parametrize(("kind", "orientations"), [("gist-512", 8), ("gist-1024", 16)])
+def test_the_descriptor_equals_the_slow_twin(kind: str, orientations: int) -> None:
     image = noise(1, 16)
-    np.testing.assert_allclose(gist(image)[0], slow_gist(image[0, 0].astype(float)), atol=1e-5)
+    assert n_values(kind) == 64 * orientations
+    np.testing.assert_allclose(gist_of_kind(kind, image)[0], slow_gist(image[0, 0].astype(float), orientations),
+                               atol=1e-5)
 
 
+def test_gist_512_of_a_stored_image_stays_what_it_was() -> None:
+    """Models fitted on stored vectors would go astray if it moved."""
+    vector = gist(noise(2, 32, seed=5))[1]
+    np.testing.assert_allclose(vector[[0, 100, 255, 400, 511]],
+                               [0.14574234, 0.13751458, 0.06287858, 0.010834905, 0.002629983], rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["gist-512", "gist-1024"])
 @pytest.mark.parametrize("value", [0, 77, 255])
-def test_a_constant_image_gives_zeros(value: int) -> None:
-    np.testing.assert_allclose(gist(np.full((1, 1, 32, 32), value, np.uint8)), 0, atol=1e-6)
+def test_a_constant_image_gives_zeros(value: int, kind: str) -> None:
+    np.testing.assert_allclose(gist_of_kind(kind, np.full((1, 1, 32, 32), value, np.uint8)), 0, atol=1e-6)
 
 
-def test_a_quarter_turn_permutes_orientations_and_cells() -> None:
+@pytest.mark.parametrize("n", [8, 16])
+def test_a_quarter_turn_permutes_orientations_and_cells(n: int) -> None:
     image = noise(1, 32)
-    upright = gist(image).reshape(4, 8, 4, 4)
-    turned = gist(np.rot90(image, axes=(2, 3))).reshape(4, 8, 4, 4)
-    np.testing.assert_allclose(turned, np.rot90(np.roll(upright, 4, axis=1), axes=(2, 3)), atol=1e-6)
+    upright = gist(image, n).reshape(4, n, 4, 4)
+    turned = gist(np.rot90(image, axes=(2, 3)), n).reshape(4, n, 4, 4)
+    np.testing.assert_allclose(turned, np.rot90(np.roll(upright, n // 2, axis=1), axes=(2, 3)), atol=1e-6)
+
+
+def test_every_second_of_16_orientations_has_the_direction_of_one_of_8_and_half_its_width() -> None:
+    """G = r exp(-2πσ t²) with the same radial part r and four times the σ: G₁₆ r³ = G₈⁴."""
+    few, many = gabor_transfer(48, 8).reshape(4, 8, 48, 48), gabor_transfer(48, 16).reshape(4, 16, 48, 48)
+    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(48), np.fft.fftfreq(48)))
+    for scale in range(4):
+        radial = np.exp(-3.5 * (frequency / (0.3 / 1.85 ** scale) - 1) ** 2)
+        np.testing.assert_allclose(many[scale, ::2] * radial ** 3, few[scale] ** 4, atol=1e-6)
+        own = many[scale].argmax(axis=0)[few[scale].argmax(axis=0) == 3]       # where orientation 3 of 8 answers most,
+        assert set(own) == {5, 6, 7}                                           # 6 of 16 and its neighbours do
 
 
 @pytest.mark.parametrize(("degrees", "orientation"), [(0, 0), (45, 2), (90, 4), (135, 6)])
