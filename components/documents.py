@@ -52,14 +52,17 @@ class SubCode(Document):
 class ModelSpec(Document):
     """model.json: all that is needed to rebuild a model around weights.safetensors, and what it was trained on."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     method: str
-    family: Literal["shallow", "deep"]
+    family: Literal["shallow", "deep", "two-step"]
+    """shallow: GIST, then a coder; deep: a network; two-step: a network, then a coder on what it makes of an image."""
     bits: int
-    input: Literal["gist-512", "pixels"]
+    input: Literal["gist-512", "gist-1024", "pixels"]
     size_px: int
     network: dict[str, str | int | float]
-    """Deep: depth, width, kind … as hashing.networks takes them; shallow: empty."""
+    """Depth, width, kind … as hashing.networks takes them; shallow: empty."""
+    coder: str
+    """How a shallow or two-step method turns features into a code: a name of hashing.coders; deep: empty."""
     sub_codes: list[SubCode]
     labels: list[str]
     """The vocabulary at training time."""
@@ -114,11 +117,50 @@ class Figures(Document):
     map_worst_ties: float
     map_best_ties: float
     ndcg_at_100: float
+    ndcg_at_100_worst_ties: float
+    ndcg_at_100_best_ties: float
     acg_at_100: float
+    acg_at_100_worst_ties: float
+    acg_at_100_best_ties: float
     weighted_map: float
+    weighted_map_worst_ties: float
+    weighted_map_best_ties: float
     precision_h2: float
     """An empty Hamming ball counts as 0."""
     empty_ball_rate: float
+
+
+class SliceFigures(Document):
+    """Retrieval for a part of the test queries, such as those that carry one label; ties in expectation."""
+
+    n_queries: int
+    n_answerable: int
+    """Queries of the slice to which something in the gallery is relevant; the figures are their means."""
+    n_patients: int
+    """Patients of the answerable queries."""
+    map: float | None
+    """None where no query of the slice is answerable; so are the two below."""
+    chance_map: float | None
+    """MAP of the same queries for a gallery in random order."""
+    ndcg_at_100: float | None
+    interval: Interval | None
+    """Of MAP, bootstrapped over the slice's own patients; None for fewer than two."""
+
+
+class Difference(Document):
+    """How far one method lies above another on the same queries: mean, 95 % interval over patients, two-sided p."""
+
+    value: float
+    low: float
+    high: float
+    p_value: float
+
+
+class Spread(Document):
+    """A figure over several seeds of one method: mean and standard deviation (n - 1 in the divisor)."""
+
+    mean: float
+    std: float
 
 
 class Metrics(Document):
@@ -135,10 +177,12 @@ class Metrics(Document):
     """The same figures for a gallery in random order."""
     intervals: dict[str, Interval]
     """Field of Figures → interval."""
+    slices: dict[str, dict[str, SliceFigures]]
+    """`label`, `view`, `sex` and `age` → value → the queries that have it; a query with two labels is in two slices."""
     curve: list[CurvePoint]
-    validation_map: float
-    """val queries against the train fold; what settings and challengers are chosen by."""
-    validation_chance: float
+    validation_map: float | None
+    """val queries against the train fold; what settings and challengers are chosen by. None without a val fold."""
+    validation_chance: float | None
     n_distinct_codes: int
     """Among the gallery's codes."""
     bit_balance: list[float]

@@ -54,10 +54,9 @@ class Workspace:
     def similarity(self) -> Path:
         return self.derived / "similarity" / "similarity.parquet"
 
-    @property
-    def gist(self) -> Path:
-        """float32 array (images, 512), row number = IMAGES.pixel_row."""
-        return self.derived / "features" / "gist.npy"
+    def features(self, kind: str) -> Path:
+        """float32 array (images, 512 or 1024) of kind gist-512 or gist-1024, row number = IMAGES.pixel_row."""
+        return self.derived / "features" / f"{kind}.npy"
 
     def model(self, method: str) -> Path:
         """A model's folder: model.json, weights.safetensors, history.json."""

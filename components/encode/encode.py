@@ -32,7 +32,7 @@ def encode_images(workspace: Workspace, model: HashModel,
                            "run ingest with the archive's images (ingest.metadata_only: false)")
     pixel_rows = np.array([rows[image_id] for image_id, _ in chosen])
     shallow = model.spec.family == "shallow"
-    source = workspace.gist if shallow else workspace.pixels
+    source = workspace.features(model.spec.input) if shallow else workspace.pixels
     inputs = _inputs(source, int(pixel_rows.max()) + 1)
     relaxed_codes = model.relaxed_features if shallow else model.relaxed_pixels
     packed = []

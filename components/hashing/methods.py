@@ -39,12 +39,15 @@ class Recipe:
 
 @dataclass(frozen=True)
 class ShallowMethod:
-    """A projection learnt on GIST features."""
+    """A code learnt on GIST features."""
 
     name: str
     title: str
     source: str
     fit: Fit
+    coder: str = "linear"
+    """How hashing.coders turns features into a code with what was fitted."""
+    features: Literal["gist-512", "gist-1024"] = "gist-512"
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,42 @@ class DeepMethod:
     """The values of α in tanh(α z), spread evenly over training."""
 
 
-Method = ShallowMethod | DeepMethod
+@dataclass(frozen=True)
+class TwoStepMethod:
+    """A network first, then a shallow method on what it makes of the images."""
+
+    network: DeepMethod
+    """Trained as it stands, but for epochs = 0 where the network stays as it starts (see `frozen`)."""
+    fit: Fit
+    coder: str
+    frozen: bool = False
+    """The network is not trained: its initial weights (train.initial_weights, or random ones) make the features."""
+
+    @property
+    def name(self) -> str:
+        return self.network.name
+
+    @property
+    def title(self) -> str:
+        return self.network.title
+
+    @property
+    def source(self) -> str:
+        return self.network.source
+
+
+@dataclass(frozen=True)
+class Unbinarised:
+    """A deep method's relaxed codes, ranked by Euclidean distance: what binarising costs; for benchmarks only."""
+
+    name: str
+    title: str
+    source: str
+    of: str
+    """The method whose model it is."""
+
+
+Method = ShallowMethod | DeepMethod | TwoStepMethod | Unbinarised
 
 _DRH = "Conjeti et al., Deep Residual Hashing (2016)"
 _OSDH = "Chen et al., Order-Sensitive Deep Hashing for Multimorbidity Medical Image Retrieval (MICCAI 2018)"
@@ -112,7 +150,11 @@ def with_overrides(method: Method, overrides: Mapping[str, Any]) -> Method:
 
     Raises MedhashError naming an unknown setting and the known ones, or a value that is not allowed.
     """
-    if isinstance(method, ShallowMethod):
+    if isinstance(method, TwoStepMethod):
+        network = with_overrides(method.network, overrides)
+        assert isinstance(network, DeepMethod)
+        return replace(method, network=network)
+    if not isinstance(method, DeepMethod):
         if overrides:
             raise MedhashError(f"{method.name} has no settings, but {', '.join(overrides)} should be overridden",
                                f"remove train.overrides.{method.name}")

@@ -14,22 +14,28 @@ from safetensors.numpy import load, save
 from components.documents import ModelSpec
 from components.errors import MedhashError
 from components.files import replacing_file, sha256_file
-from components.hashing.shallow.linear import project
+from components.hashing.coders import CODERS
 
 if TYPE_CHECKING:
-    from components.hashing.networks.residual import HashNetwork
+    from components.hashing.networks.network import HashNetwork
 
 SPEC_FILE = "model.json"
 WEIGHTS_FILE = "weights.safetensors"
-N_GIST = 512
+NETWORK, CODER = "network.", "coder."
+"""Prefixes of a two-step model's tensors: those of the network, and those of the method that hashes its embedding."""
+Tensors = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class HashModel:
-    """A model in memory. Loading one executes no code from its files."""
+    """A model in memory. Loading one executes no code from its files.
+
+    deep: a network gives relaxed codes of pixels. shallow: a coder gives them of GIST features. two-step: a coder gives
+    them of what a network makes of pixels.
+    """
 
     spec: ModelSpec
-    tensors: Mapping[str, np.ndarray]
+    tensors: Tensors
     digest: str
     """SHA-256 of model.json, which holds the SHA-256 of the weights."""
     device: str = "cpu"
@@ -39,14 +45,14 @@ class HashModel:
         """The network with its weights, in evaluation mode, on the device."""
         import torch
         network = _empty_network(self.spec)
-        network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in self.tensors.items()})
+        tensors = under(NETWORK, self.tensors) if self.spec.family == "two-step" else self.tensors
+        network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in tensors.items()})
         return network.eval().to(self.device)
 
     def relaxed_pixels(self, pixels: np.ndarray, batch_size: int = 256) -> np.ndarray:
         """Relaxed codes, float32 (N, K), of pixels, uint8 (N, C, S, S).
 
-        Deep: h = tanh(z), at α = 1 whatever the training's last α; the code, its sign, is the same at any α.
-        Shallow: the projection of the pixels' GIST.
+        A network's are taken at α = 1 whatever the training's last α; the code, their sign, is the same at any α.
         Raises MedhashError if the pixels have another size than the model was trained at.
         """
         if pixels.shape[2:] != (self.spec.size_px, self.spec.size_px):
@@ -57,19 +63,22 @@ class HashModel:
         return np.concatenate(parts) if parts else np.zeros((0, self.spec.bits), np.float32)
 
     def relaxed_features(self, features: np.ndarray) -> np.ndarray:
-        """Relaxed codes, float32 (N, K), of GIST features, float32 (N, 512); shallow models only."""
+        """Relaxed codes, float32 (N, K), of features, float32 (N, D): GIST of `spec.input`; shallow models only."""
         if self.spec.family != "shallow":
             raise MedhashError(f"{self.spec.method} encodes pixels, not features", "encode its pixels")
-        return project(features, dict(self.tensors))
+        return CODERS[self.spec.coder].relaxed(features, self.tensors)
 
     def _relaxed_batch(self, pixels: np.ndarray) -> np.ndarray:
         if self.spec.family == "shallow":
-            from components.hashing.gist import gist
-            return self.relaxed_features(gist(pixels))
+            from components.hashing.gist import gist_of_kind
+            return self.relaxed_features(gist_of_kind(self.spec.input, pixels))
         import torch
         with torch.inference_mode():
             x = torch.from_numpy(pixels).to(self.device).float() / 255
-            return self.network(x).float().cpu().numpy()
+            outputs: np.ndarray = self.network(x).float().cpu().numpy()
+        if self.spec.family == "deep":
+            return outputs
+        return CODERS[self.spec.coder].relaxed(outputs, under(CODER, self.tensors))
 
 
 def save_model(folder: Path, spec: ModelSpec, tensors: Mapping[str, Any]) -> str:
@@ -109,18 +118,35 @@ def load_model(folder: Path, device: str = "cpu") -> HashModel:
     return HashModel(spec, tensors, sha256_file(folder / SPEC_FILE), device)
 
 
-def _check_tensors(path: Path, spec: ModelSpec, tensors: Mapping[str, np.ndarray]) -> None:
-    """The names and shapes must be those of the method's network or projection."""
-    if spec.family == "deep":
-        expected = {name: tuple(tensor.shape) for name, tensor in _empty_network(spec).state_dict().items()}
-    else:
-        expected = {"mean": (N_GIST,), "projection": (N_GIST, spec.bits)}
+def under(prefix: str, tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """The tensors whose names begin with the prefix, without it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _check_tensors(path: Path, spec: ModelSpec, tensors: Tensors) -> None:
+    """The names and shapes must be those of the method's network and coder."""
+    expected = _expected_shapes(path, spec, tensors)
     for name in sorted(expected.keys() | tensors.keys()):
         found = tuple(tensors[name].shape) if name in tensors else "no such tensor"
         wanted = expected.get(name, "no such tensor")
         if found != wanted:
             raise MedhashError(f"{path}: tensor {name}: expected {wanted}, found {found}",
                                "the weights belong to another method or code length: train the model again")
+
+
+def _expected_shapes(path: Path, spec: ModelSpec, tensors: Tensors) -> dict[str, tuple[int, ...]]:
+    if spec.family != "deep" and spec.coder not in CODERS:
+        raise MedhashError(f"{path}: model.json names the coder {spec.coder!r}, which does not exist",
+                           f"known coders: {', '.join(CODERS)}; train the model again")
+    if spec.family == "shallow":
+        return CODERS[spec.coder].shapes(tensors, int(spec.input.removeprefix("gist-")), spec.bits)
+    network = _empty_network(spec)
+    shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    if spec.family == "deep":
+        return shapes
+    coder = CODERS[spec.coder].shapes(under(CODER, tensors), network.n_outputs, spec.bits)
+    return {NETWORK + name: shape for name, shape in shapes.items()} | {
+        CODER + name: shape for name, shape in coder.items()}
 
 
 def _empty_network(spec: ModelSpec) -> "HashNetwork":

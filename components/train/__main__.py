@@ -44,9 +44,11 @@ def main(argv: list[str] | None = None) -> int:
         print("stopped; every finished epoch is in var/checkpoints, and the same command goes on from there",
               file=sys.stderr)
         raise
-    best = history["epochs"][history["best_epoch"]]
-    print(f"{args.method}: {len(history['epochs'])} epochs, best validation MAP {best['val_map']:.3f} in epoch "
-          f"{history['best_epoch'] + 1}, {best['distinct_codes']:,} distinct codes in the train fold")
+    kept = history["epochs"][history["best_epoch"]]
+    figure = f", best validation MAP {kept['val_map']:.3f} in epoch {history['best_epoch'] + 1}" \
+        if "val_map" in kept else ", the last one kept"
+    print(f"{args.method}: {len(history['epochs'])} epochs{figure}, {kept['distinct_codes']:,} distinct codes in the "
+          "train fold")
     return 0
 
 

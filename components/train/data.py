@@ -75,9 +75,9 @@ def read_data(workspace: Workspace) -> DataSet:
     folds = {}
     for name in FOLDS:
         chosen = np.flatnonzero(table["fold"].to_numpy() == name)
-        if not len(chosen) and name != "test":
-            raise MedhashError(f"{workspace.labels}: fold {name} has no image", "training needs images in train and "
-                               "val: raise split.val_share, or add patients")
+        if not len(chosen) and name == "train":
+            raise MedhashError(f"{workspace.labels}: fold train has no image", "lower split.test_share and "
+                               "split.val_share, or add patients")
         set_ids = table["set_id"].to_numpy(np.int32)[chosen]
         folds[name] = Fold(table["image_id"].to_numpy(str)[chosen], table["pixel_row"].to_numpy(np.int64)[chosen],
                            multi_hot[set_ids], set_ids, patients[chosen])
@@ -109,11 +109,15 @@ def open_pixels(workspace: Workspace, size_px: int) -> np.ndarray:
     return pixels
 
 
-def open_gist(workspace: Workspace) -> np.ndarray:
-    """The GIST vectors, (images, 512), float32, mapped and not read."""
-    gist = _open_array(workspace.gist, "features")
-    if gist.ndim != 2 or gist.dtype != np.float32 or gist.shape[1] != 512:
-        raise MedhashError(f"{workspace.gist} is {gist.dtype} {gist.shape}, not float32 (images, 512)",
+def open_gist(workspace: Workspace, kind: str) -> np.ndarray:
+    """The GIST vectors of a kind, such as gist-512: (images, 512), float32, mapped and not read."""
+    path, width = workspace.features(kind), int(kind.removeprefix("gist-"))
+    if not path.exists():
+        raise MedhashError(f"{path} does not exist", f"add {kind} to `features` of params.yaml and run the features "
+                           "stage, or `dvc repro`")
+    gist = _open_array(path, "features")
+    if gist.ndim != 2 or gist.dtype != np.float32 or gist.shape[1] != width:
+        raise MedhashError(f"{path} is {gist.dtype} {gist.shape}, not float32 (images, {width})",
                            "run the features stage again, or `dvc repro`")
     return gist
 

@@ -1,5 +1,6 @@
 """One deep method from pixels to model folder: set up, go on from a checkpoint if there is one, train, save."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 from components.documents import ModelSpec, SubCode
 from components.errors import MedhashError
+from components.files import sha256_file
 from components.hashing.methods import DeepMethod, alpha_at, settings_of
 from components.hashing.networks.build import build_network
+from components.hashing.networks.initial import load_initial_weights
 from components.params import Params
 from components.train.augment import AugmentRange
 from components.train.batches import BatchFeeder
@@ -44,8 +47,8 @@ Started = Callable[[Start], Callable[[Row, Row], None]]
 
 
 def train_deep(workspace: Workspace, params: Params, method: DeepMethod, data: DataSet, seed: int,
-               processes: Processes, started: Started | None = None) -> tuple[ModelSpec, Progress]:
-    """Train to the end and return what model.json says (without the weights' digest) and the progress.
+               processes: Processes, started: Started | None = None) -> tuple[ModelSpec, Progress, Learner]:
+    """Train to the end and return what model.json says (without the weights' digest), the progress and the learner.
 
     A checkpoint of the same settings, data and code is taken up where it stopped, with the same result as a
     training that was never interrupted. The checkpoint is left for the caller to remove, once the model is in place.
@@ -57,7 +60,7 @@ def train_deep(workspace: Workspace, params: Params, method: DeepMethod, data: D
                            "processes", f"set train.overrides.{method.name}.batch_size to a multiple of their number")
     spec = describe(params, method, data, pixels.shape[1], seed)
     digest = _digest(params, spec, data, processes)
-    learner = _make_learner(pixels, params, method, data, seed, processes)
+    learner = make_learner(pixels, params, method, data, seed, processes)
     folder = workspace.checkpoint(method.name)
     progress = _resume(folder, digest, learner)
     listener = None
@@ -72,7 +75,7 @@ def train_deep(workspace: Workspace, params: Params, method: DeepMethod, data: D
 
     plan = Plan(method.name, seed, params.train.epochs, params.train.patience, method.recipe.batch_size,
                 AugmentRange() if params.train.augment else None, lambda share: alpha_at(method, share))
-    return spec, train(plan, learner, data, processes, progress, after_epoch)
+    return spec, train(plan, learner, data, processes, progress, after_epoch), learner
 
 
 def describe(params: Params, method: DeepMethod, data: DataSet, in_channels: int, seed: int) -> ModelSpec:
@@ -80,8 +83,10 @@ def describe(params: Params, method: DeepMethod, data: DataSet, in_channels: int
     settings: dict[str, Any] = settings_of(method) | {
         "alpha_first": method.continuation[0], "alpha_last": method.continuation[-1],
         "alpha_stages": len(method.continuation), "seed": seed, "epochs": params.train.epochs,
-        "patience": params.train.patience, "precision": params.train.precision, "augment": params.train.augment}
-    return ModelSpec(method=method.name, family="deep", bits=params.bits, input="pixels", size_px=params.size_px,
+        "patience": params.train.patience, "precision": params.train.precision, "augment": params.train.augment,
+        "histogram_matching": params.train.histogram_matching, "initial_weights": _weights_digest(params, method.name)}
+    return ModelSpec(method=method.name, family="deep", coder="", bits=params.bits, input="pixels",
+                     size_px=params.size_px,
                      network={**method.network, "in_channels": in_channels},
                      sub_codes=[SubCode(name="code", start=0, stop=params.bits)],
                      labels=data.vocabulary, settings=settings, data_digest=data.digest, weights_sha256="")
@@ -97,11 +102,14 @@ def _digest(params: Params, spec: ModelSpec, data: DataSet, processes: Processes
                             "device": processes.device.type, "threads": params.train.threads})
 
 
-def _make_learner(pixels: np.ndarray, params: Params, method: DeepMethod, data: DataSet, seed: int,
-                  processes: Processes) -> Learner:
+def make_learner(pixels: np.ndarray, params: Params, method: DeepMethod, data: DataSet, seed: int,
+                 processes: Processes) -> Learner:
+    """Network, objective, optimiser and what feeds them, as they stand before the first batch."""
     torch.manual_seed(derive_seed(seed, method.name, "weights"))
     network = build_network(method.network, params.bits, pixels.shape[1])
-    objective = method.objective.build(params.bits, len(data.vocabulary))
+    if method.name in params.train.initial_weights:
+        load_initial_weights(network, Path(params.train.initial_weights[method.name]))
+    objective = method.objective.build(network.n_outputs, len(data.vocabulary))
     if processes.world > 1 and processes.device.type == "cuda":
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
     if params.train.precision == "bf16":
@@ -118,6 +126,12 @@ def _make_learner(pixels: np.ndarray, params: Params, method: DeepMethod, data: 
     return Learner(loss, network, optimizer, schedule, feeder, encoder)
 
 
+def _weights_digest(params: Params, method: str) -> str:
+    """`random`, or the SHA-256 of the file that starts the network."""
+    path = params.train.initial_weights.get(method)
+    return sha256_file(Path(path)) if path else "random"
+
+
 def _inner(loss: nn.Module) -> nn.Module:
     return loss.module if isinstance(loss, DistributedDataParallel) else loss
 
@@ -126,9 +140,10 @@ def _save(folder: Path, digest: str, learner: Learner, progress: Progress) -> No
     groups, tensors = optimizer_state(learner.optimizer)
     tensors |= {f"loss/{name}": tensor for name, tensor in _inner(learner.loss).state_dict().items()}
     tensors |= {f"best/{name}": tensor for name, tensor in progress.best.items()}
+    best_map = progress.best_map if math.isfinite(progress.best_map) else None          # JSON knows no infinity
     save_checkpoint(folder, digest, {"optimizer": groups, "schedule": learner.schedule.state(),
                                      "history": progress.history, "best_epoch": progress.best_epoch,
-                                     "best_map": progress.best_map}, tensors)
+                                     "best_map": best_map}, tensors)
 
 
 def _resume(folder: Path, digest: str, learner: Learner) -> Progress:
@@ -139,7 +154,8 @@ def _resume(folder: Path, digest: str, learner: Learner) -> Progress:
     _inner(learner.loss).load_state_dict(_under("loss/", tensors))
     restore_optimizer(learner.optimizer, state["optimizer"], tensors)
     learner.schedule.restore(state["schedule"])
-    return Progress(state["history"], state["best_epoch"], state["best_map"], _under("best/", tensors))
+    best_map = -math.inf if state["best_map"] is None else state["best_map"]
+    return Progress(state["history"], state["best_epoch"], best_map, _under("best/", tensors))
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

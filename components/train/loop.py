@@ -12,13 +12,15 @@ from torch import nn
 from tqdm import tqdm
 
 from components.errors import MedhashError
+from components.hashing.codes import binarise
+from components.hashing.networks.network import HashNetwork
 from components.train.augment import AugmentRange, augment, draw
 from components.train.batches import BatchFeeder, plan_epoch
 from components.train.data import DataSet
 from components.train.processes import Processes
 from components.train.schedules import Schedule
 from components.train.seeds import derive_seed
-from components.train.validation import Encoder, code_health, mean_average_precision
+from components.train.validation import Encoder, fold_row
 
 Row = dict[str, float]
 CHECK_EVERY = 50
@@ -56,7 +58,7 @@ class Learner:
     """What changes while training: the weights, the optimiser, the schedule."""
 
     loss: nn.Module
-    network: nn.Module
+    network: HashNetwork
     optimizer: torch.optim.Optimizer
     schedule: Schedule
     feeder: BatchFeeder
@@ -66,6 +68,8 @@ class Learner:
 def train(plan: Plan, learner: Learner, data: DataSet, processes: Processes, progress: Progress,
           after_epoch: Callable[[Progress, Row], None]) -> Progress:
     """Train from `progress` on, until the epochs are done or patience is over.
+
+    The epoch with the best validation MAP is kept; without a val fold, and for an embedding, it is the last one.
 
     after_epoch: given the progress and this epoch's speed (images_per_s, data_wait_share). Raises MedhashError if
     a loss is not finite.
@@ -83,14 +87,13 @@ def train(plan: Plan, learner: Learner, data: DataSet, processes: Processes, pro
             speed = {"images_per_s": n_batches * min(plan.batch_size, len(data.folds["train"])) / seconds,
                      "data_wait_share": learner.feeder.waited_s / seconds}
             row |= _validate(learner, data, row["alpha"])
-            learner.schedule.after_epoch(row["val_map"])
+            learner.schedule.after_epoch(row.get("val_map", -row["loss"]))
             progress.history.append(row)
-            if row["val_map"] > progress.best_map:
-                progress.best_epoch, progress.best_map = epoch, row["val_map"]
+            if row.get("val_map", math.inf) > progress.best_map or "val_map" not in row:
+                progress.best_epoch, progress.best_map = epoch, row.get("val_map", -math.inf)
                 progress.best = {name: tensor.detach().cpu().clone()
                                  for name, tensor in learner.network.state_dict().items()}
-            bar.set_postfix(loss=f"{row['loss']:.3f}", val_map=f"{row['val_map']:.3f}",
-                            best=f"{progress.best_map:.3f}")
+            bar.set_postfix({name: f"{row[name]:.3f}" for name in ("loss", "val_map") if name in row})
             after_epoch(progress, speed)
     return progress
 
@@ -141,8 +144,8 @@ def _require_finite(plan: Plan, epoch: int, first: int, names: list[str], values
 
 
 def _validate(learner: Learner, data: DataSet, alpha: float) -> Row:
-    queries, gallery = data.folds["val"], data.folds["train"]
-    gallery_codes = learner.encoder(gallery.rows, alpha)
-    query_codes = learner.encoder(queries.rows, alpha)
-    figure = mean_average_precision(queries, query_codes, gallery, gallery_codes, data.levels)
-    return {"val_map": figure} | code_health(gallery_codes)
+    """An embedding has no code yet, so nothing to search by."""
+    if learner.network.hash_layer is None:
+        return {}
+    query_codes, gallery_codes = (binarise(learner.encoder(data.folds[fold].rows, alpha)) for fold in ("val", "train"))
+    return fold_row(query_codes, gallery_codes, data)

@@ -52,7 +52,9 @@ def recorded(workspace: Workspace, experiment_name: str) -> Iterator[tuple[Start
     def finish(history: dict[str, Any]) -> None:
         with answered():
             client.set_tag(runs[0], "model_digest", history["model_digest"])
-            client.log_metric(runs[0], "best_val_map", history["epochs"][history["best_epoch"]]["val_map"])
+            kept = history["epochs"][history["best_epoch"]]
+            if "val_map" in kept:
+                client.log_metric(runs[0], "best_val_map", kept["val_map"])
             client.log_figure(runs[0], learning_curve(history), "learning_curve.png")
 
     try:
@@ -74,7 +76,7 @@ def learning_curve(history: dict[str, Any]) -> "Figure":
     loss_axis.plot(epochs, [row.get("loss", float("nan")) for row in history["epochs"]], color="tab:gray")
     loss_axis.set(xlabel="epoch", ylabel="loss (grey)")
     map_axis = loss_axis.twinx()
-    map_axis.plot(epochs, [row["val_map"] for row in history["epochs"]], color="tab:blue", marker=".")
+    map_axis.plot(epochs, [row.get("val_map", float("nan")) for row in history["epochs"]], color="tab:blue", marker=".")
     map_axis.axvline(history["best_epoch"] + 1, color="tab:blue", linestyle=":")
     map_axis.set_ylabel("validation MAP (blue; dotted: best epoch)")
     return figure

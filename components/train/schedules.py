@@ -42,9 +42,10 @@ class Schedule:
         if not isinstance(self._scheduler, ReduceLROnPlateau):
             self._scheduler.step()
 
-    def after_epoch(self, val_map: float) -> None:
+    def after_epoch(self, figure: float) -> None:
+        """figure: the validation MAP, or the negative loss where there is no validation."""
         if isinstance(self._scheduler, ReduceLROnPlateau):
-            self._scheduler.step(val_map)
+            self._scheduler.step(figure)
 
     @property
     def learning_rate(self) -> float:

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from components.documents import ModelSpec
+from components.errors import MedhashError
 from components.files import replacing_folder, write_json
-from components.hashing.methods import DeepMethod, ShallowMethod, find_method, with_overrides
+from components.hashing.methods import ShallowMethod, TwoStepMethod, Unbinarised, find_method, with_overrides
 from components.hashing.model import save_model
 from components.params import Params
 from components.train.data import read_data
@@ -14,6 +15,7 @@ from components.train.deep import Start, Started, train_deep
 from components.train.processes import joined
 from components.train.seeds import training_digest
 from components.train.shallow import train_shallow
+from components.train.two_step import train_two_step
 from components.workspace import Workspace
 
 
@@ -27,6 +29,9 @@ def train_method(workspace: Workspace, params: Params, name: str, *, seed: int |
     """
     seed, target = params.seed if seed is None else seed, out or workspace.model(name)
     method = with_overrides(find_method(name), params.train.overrides.get(name, {}))
+    if isinstance(method, Unbinarised):
+        raise MedhashError(f"{name} is {method.of} before binarising, and no model of its own",
+                           f"train {method.of}; `medhash benchmark` measures {name} on its model")
     data = read_data(workspace)
     with joined(params.train.device, params.train.threads) as processes:
         if isinstance(method, ShallowMethod):
@@ -37,11 +42,15 @@ def train_method(workspace: Workspace, params: Params, name: str, *, seed: int |
                 digest = training_digest({"spec": spec.model_dump(mode="json"), "data": data.digest})
                 started(Start(spec, digest, []))(row, {})
             return _write(target, spec, weights, {"best_epoch": 0, "epochs": [row]})
-        spec, progress = train_deep(workspace, params, method, data, seed, processes, started)
+        if isinstance(method, TwoStepMethod):
+            spec, tensors, progress = train_two_step(workspace, params, method, data, seed, processes, started)
+        else:
+            spec, progress, _ = train_deep(workspace, params, method, data, seed, processes, started)
+            tensors = progress.best
         if not processes.is_first:
             return None
-    return _write(target, spec, progress.best, {"best_epoch": progress.best_epoch, "epochs": progress.history},
-                  finished=workspace.checkpoint(method.name) if isinstance(method, DeepMethod) else None)
+    return _write(target, spec, tensors, {"best_epoch": progress.best_epoch, "epochs": progress.history},
+                  finished=workspace.checkpoint(method.name))
 
 
 def _write(target: Path, spec: ModelSpec, weights: dict[str, Any], history: dict[str, Any],

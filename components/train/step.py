@@ -6,7 +6,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from components.hashing.networks.residual import HashNetwork
+from components.hashing.networks.network import HashNetwork
 
 
 class _GatherRows(torch.autograd.Function):
@@ -51,4 +51,5 @@ class BatchLoss(nn.Module):
         relaxed = relaxed.float()
         if dist.is_initialized():
             relaxed = _GatherRows.apply(relaxed)
-        return self.objective(relaxed, labels, self.network.hash_layer.weight)
+        layer = self.network.hash_layer
+        return self.objective(relaxed, labels, relaxed.new_zeros(0, 0) if layer is None else layer.weight)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.distributed as dist
-from torch import nn
 
+from components.hashing.networks.network import HashNetwork
 from components.retrieval.average_precision import average_precision
 from components.retrieval.histogram import relevance_histogram
-from components.train.data import Fold, batches_of
+from components.train.data import DataSet, Fold, batches_of
 
 ENCODE_BATCH = 512
 
@@ -30,9 +30,9 @@ def mean_average_precision(queries: Fold, query_codes: np.ndarray, gallery: Fold
 
 @dataclass(frozen=True)
 class Encoder:
-    """Turns images of the pixel store into packed codes with the network as it stands."""
+    """Turns images of the pixel store into relaxed codes with the network as it stands."""
 
-    network: nn.Module
+    network: HashNetwork
     pixels: np.ndarray
     device: torch.device
     precision: str
@@ -40,19 +40,18 @@ class Encoder:
     """uint8 images on the device to the network's input."""
 
     def __call__(self, rows: np.ndarray, alpha: float) -> np.ndarray:
-        """Codes of the images at `rows` of the store: uint8, (n, K/8), bit = 1 where h ≥ 0.
+        """Relaxed codes of the images at `rows` of the store: float32, (n, K).
 
         Several processes each encode a part and hand it to all.
         """
         world, rank = (dist.get_world_size(), dist.get_rank()) if dist.is_initialized() else (1, 0)
         parts = np.array_split(np.arange(len(rows)), world)
-        codes = self._encode(rows[parts[rank]], alpha)
+        relaxed = self._encode(rows[parts[rank]], alpha)
         if world == 1:
-            return codes
-        gathered: list[np.ndarray] = [codes] * world
+            return relaxed
         largest = max(len(part) for part in parts)
-        padded = torch.zeros((largest, codes.shape[1]), dtype=torch.uint8, device=self.device)
-        padded[:len(codes)] = torch.from_numpy(codes).to(self.device)
+        padded = torch.zeros((largest, relaxed.shape[1]), device=self.device)
+        padded[:len(relaxed)] = torch.from_numpy(relaxed).to(self.device)
         received = [torch.empty_like(padded) for _ in range(world)]
         dist.all_gather(received, padded)
         gathered = [block.cpu().numpy()[:len(part)] for block, part in zip(received, parts, strict=True)]
@@ -62,14 +61,25 @@ class Encoder:
     def _encode(self, rows: np.ndarray, alpha: float) -> np.ndarray:
         was_training = self.network.training
         self.network.eval()
-        signs = []
+        outputs = [np.zeros((0, self.network.n_outputs), np.float32)]
         for part in batches_of(len(rows), ENCODE_BATCH):
             images = self.prepare(torch.from_numpy(self.pixels[rows[part]]).to(self.device))
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
                 relaxed = self.network(images, alpha)
-            signs.append((relaxed.float() >= 0).cpu().numpy())
+            outputs.append(relaxed.float().cpu().numpy())
         self.network.train(was_training)
-        return np.packbits(np.concatenate(signs), axis=1)
+        return np.concatenate(outputs)
+
+
+def fold_row(query_codes: np.ndarray, gallery_codes: np.ndarray, data: DataSet) -> dict[str, float]:
+    """The figures of an epoch: val images search the train fold, and how the gallery's codes use their bits.
+
+    query_codes, gallery_codes: uint8, packed, of all images of val and train. Without a val fold there is no val_map.
+    """
+    queries, gallery = data.folds["val"], data.folds["train"]
+    figure = {"val_map": mean_average_precision(queries, query_codes, gallery, gallery_codes, data.levels)} \
+        if len(queries) else {}
+    return figure | code_health(gallery_codes)
 
 
 def code_health(codes: np.ndarray) -> dict[str, float]:

@@ -26,11 +26,13 @@ NETWORK = {"kind": "residual", "depth": 18, "width": "paper", "stem": "small"}
 def save_untrained(workspace: Workspace, method: str) -> None:
     deep = method != "lsh"
     spec = ModelSpec(method=method, family="deep" if deep else "shallow", bits=16,
-                     input="pixels" if deep else "gist-512", size_px=32, network=NETWORK if deep else {},
+                     input="pixels" if deep else "gist-512",
+                     coder="" if deep else "linear", size_px=32, network=NETWORK if deep else {},
                      sub_codes=[SubCode(name="code", start=0, stop=16)], labels=["a"], settings={},
                      data_digest="0" * 64, weights_sha256="")
     torch.manual_seed(0)
-    tensors = build_network(NETWORK, 16).state_dict() if deep else fit_lsh(np.load(workspace.gist), 16, seed=0)
+    tensors = build_network(NETWORK, 16).state_dict() if deep else fit_lsh(
+        np.load(workspace.features("gist-512")), np.zeros((120, 1)), 16, 0)
     save_model(workspace.model(method), spec, tensors)
 
 
@@ -38,8 +40,8 @@ def save_untrained(workspace: Workspace, method: str) -> None:
 def workspace(tmp_path: Path) -> Workspace:
     workspace = small_workspace(tmp_path, n_patients=10)
     (tmp_path / "params.yaml").write_text("methods: [drh-18]\ntrain: {threads: 1}\n")
-    workspace.gist.parent.mkdir(parents=True)
-    np.save(workspace.gist, gist(np.load(workspace.pixels)))
+    workspace.features("gist-512").parent.mkdir(parents=True)
+    np.save(workspace.features("gist-512"), gist(np.load(workspace.pixels)))
     return workspace
 
 
@@ -108,10 +110,10 @@ def test_a_data_set_without_pixels_is_refused(workspace: Workspace) -> None:
         encode_images(workspace, load_model(workspace.model("drh-18")))
 
 
-@pytest.mark.parametrize(("method", "store"), [("drh-18", "pixels"), ("lsh", "gist")])
-def test_a_store_that_does_not_fit_the_table_is_named(workspace: Workspace, method: str, store: str) -> None:
+@pytest.mark.parametrize("method", ["drh-18", "lsh"])
+def test_a_store_that_does_not_fit_the_table_is_named(workspace: Workspace, method: str) -> None:
     save_untrained(workspace, method)
-    path: Path = getattr(workspace, store)
+    path = workspace.features("gist-512") if method == "lsh" else workspace.pixels
     model = load_model(workspace.model(method))
     np.save(path, np.load(path)[:-1])
     with pytest.raises(MedhashError, match=r"has 39 rows, but images\.parquet points to row 39"):

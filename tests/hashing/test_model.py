@@ -22,7 +22,7 @@ def spec_of(family: str, bits: int = 16, **changes: object) -> ModelSpec:
     deep = family == "deep"
     return ModelSpec.model_validate({
         "method": "drh-18" if deep else "itq", "family": family, "bits": bits,
-        "input": "pixels" if deep else "gist-512", "size_px": 32, "network": NETWORK if deep else {},
+        "input": "pixels" if deep else "gist-512", "coder": "" if deep else "linear", "size_px": 32, "network": NETWORK if deep else {},
         "sub_codes": [SubCode(name="code", start=0, stop=bits)], "labels": ["Effusion"], "settings": {},
         "data_digest": "0" * 64, "weights_sha256": ""} | changes)
 
@@ -65,7 +65,7 @@ def test_codes_do_not_depend_on_the_batch_size(deep_folder: Path, pixels: np.nda
 
 def test_a_shallow_model_projects_gist_and_takes_pixels_as_well(tmp_path: Path, pixels: np.ndarray) -> None:
     features = gist(pixels)
-    save_model(tmp_path, spec_of("shallow"), fit_itq(features, 16, seed=0))
+    save_model(tmp_path, spec_of("shallow"), fit_itq(features, np.zeros((21, 1)), 16, 0))
     model = load_model(tmp_path)
     relaxed = model.relaxed_features(features)
     by_hand = [[sum((x - m) * w for x, m, w in zip(row, model.tensors["mean"], column, strict=True))

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from builders import small_workspace, write_codes
 
-from components.contracts import LABELS, QUERIES, SIMILARITY, SPLIT, read_table, write_table
+from components.contracts import LABELS, QUERIES, SPLIT, read_table, write_table
 from components.documents import ModelSpec, SubCode
 from components.evaluate.measure import measure
+from components.evaluate.tables import Tables
 from components.files import sha256_file
 from components.hashing.model import save_model
 from components.index.build import write_index
@@ -32,9 +33,9 @@ labels: {classes: [Effusion, Mass]}
 def write_model(workspace: Workspace) -> str:
     """A shallow model with a finite history. Returns its digest."""
     random = np.random.default_rng(1)
-    spec = ModelSpec(method=METHOD, family="shallow", bits=BITS, input="gist-512", size_px=16, network={},
-                     sub_codes=[SubCode(name="code", start=0, stop=BITS)], labels=["Effusion"], settings={},
-                     data_digest="0" * 64, weights_sha256="")
+    spec = ModelSpec(method=METHOD, family="shallow", bits=BITS, input="gist-512", coder="linear",
+                     size_px=16, network={}, sub_codes=[SubCode(name="code", start=0, stop=BITS)], labels=["Effusion"],
+                     settings={}, data_digest="0" * 64, weights_sha256="")
     folder = workspace.model(METHOD)
     folder.mkdir(parents=True, exist_ok=True)
     digest = save_model(folder, spec, {"mean": random.normal(size=512).astype(np.float32),
@@ -51,8 +52,7 @@ def write_derived(workspace: Workspace, codes: np.ndarray, digest: str) -> None:
                             read_table(workspace.labels, LABELS))
     write_index(workspace.index(METHOD), place_codes(table, split, labels).of_folds("train", "val"), digest,
                 sha256_file(workspace.codes(METHOD)))
-    measured = measure(table, split, labels, read_table(workspace.similarity, SIMILARITY),
-                       EvaluateParams(bootstrap_samples=50), 7)
+    measured = measure(table, Tables.read(workspace), EvaluateParams(bootstrap_samples=50), 7)
     measured.metrics.write(workspace.metrics(METHOD) / "metrics.json")
     write_table(workspace.metrics(METHOD) / "queries.parquet", measured.queries, QUERIES)
 
@@ -63,8 +63,8 @@ def clean_root(tmp_path_factory) -> Path:
     workspace = small_workspace(root, size_px=16)
     (root / "params.yaml").write_text(PARAMS)
     random = np.random.default_rng(2)
-    workspace.gist.parent.mkdir(parents=True)
-    np.save(workspace.gist, random.random((120, 512), dtype=np.float32))
+    workspace.features("gist-512").parent.mkdir(parents=True)
+    np.save(workspace.features("gist-512"), random.random((120, 512), dtype=np.float32))
     set_ids = read_table(workspace.labels, LABELS)["set_id"].to_numpy()
     centres = random.integers(0, 2, (4, BITS), dtype=np.uint8)
     noise = (random.random((120, BITS)) < 0.1).astype(np.uint8)

@@ -19,10 +19,12 @@ from poison import (
 from components.params import load_params
 from components.quality.gate import check_stage
 
+KIND = "gist-512"
 POISONS = [
-    ("features", "every value is finite", "row 17", lambda w: change_array(w.gist, (17, 3), np.nan)),
-    ("features", "as many rows as images", "gist.npy: 100", lambda w: resave(w.gist, lambda gist: gist[:100])),
-    ("features", "values a row", "gist.npy: 500", lambda w: resave(w.gist, lambda gist: gist[:, :500])),
+    ("features", "every value is finite", "row 17", lambda w: change_array(w.features(KIND), (17, 3), np.nan)),
+    ("features", "as many rows as images", "gist-512.npy: 100",
+     lambda w: resave(w.features(KIND), lambda gist: gist[:100])),
+    ("features", "values a row", "gist-512.npy: 500", lambda w: resave(w.features(KIND), lambda gist: gist[:, :500])),
     ("train", "files are whole", "lsh model: data/derived/models/lsh/weights.safetensors is not the file",
      lambda w: flip_byte(w.model("lsh") / "weights.safetensors")),
     ("train", "bits of params.yaml", "lsh model: 16", lambda w: set_parameter(w, "bits: 16", "bits: 32")),

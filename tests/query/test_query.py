@@ -10,9 +10,9 @@ import pytest
 from builders import LABELS_OF_SETS, VOCABULARY, small_workspace, write_codes
 
 from components import tracking
-from components.contracts import LABELS, SIMILARITY, SPLIT, read_table
 from components.documents import ModelSpec, SubCode
 from components.evaluate.measure import measure
+from components.evaluate.tables import Tables
 from components.hashing.codes import binarise
 from components.hashing.model import load_model, save_model
 from components.index.__main__ import main as index_main
@@ -29,7 +29,7 @@ OWN_PATIENT = f"{10_003:016x}"
 
 def random_projection(folder):
     random = np.random.default_rng(0)
-    spec = ModelSpec(method="lsh", family="shallow", bits=32, input="gist-512", size_px=32, network={}, settings={},
+    spec = ModelSpec(method="lsh", family="shallow", bits=32, input="gist-512", coder="linear", size_px=32, network={}, settings={},
                      sub_codes=[SubCode(name="code", start=0, stop=32)], labels=VOCABULARY, data_digest="0" * 64,
                      weights_sha256="")
     save_model(folder, spec, {"mean": np.full(512, 0.02, np.float32),
@@ -45,8 +45,7 @@ def workspace(tmp_path_factory):
     model, pixels = load_model(made.model("lsh")), np.load(made.pixels)
     write_codes(made, "lsh", binarise(model.relaxed_pixels(pixels)), model.digest)
     assert index_main(["--root", str(made.root), "--method", "lsh"]) == 0
-    metrics, _ = measure(read_codes(made.codes("lsh")), read_table(made.split, SPLIT), read_table(made.labels, LABELS),
-                         read_table(made.similarity, SIMILARITY), EvaluateParams(bootstrap_samples=5), seed=0)
+    metrics, _ = measure(read_codes(made.codes("lsh")), Tables.read(made), EvaluateParams(bootstrap_samples=5), seed=0)
     release = describe(made.model("lsh"), made.codes("lsh"), made.index("lsh"), metrics,
                        {"git_commit": "none", "dvc_lock": "none"})
     metrics.write(made.metrics("lsh") / "metrics.json")

@@ -7,9 +7,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from builders import small_workspace
 
+from components.contracts import LABELS, read_table, write_table
 from components.errors import MedhashError
 from components.files import sha256_file
 from components.hashing.model import load_model
@@ -47,6 +49,17 @@ def test_a_network_learns_what_the_images_show_and_its_history_tells(workspace, 
     assert model.relaxed_pixels(np.load(workspace.pixels)[:5]).shape == (5, 16)
     assert not workspace.checkpoint(method).exists()
     assert json.loads((workspace.model(method) / "history.json").read_text())["epochs"] == epochs
+
+
+@pytest.mark.parametrize("schedule", ["one-cycle", "plateau"])
+def test_without_a_val_fold_every_epoch_runs_and_the_last_is_kept(workspace, schedule):
+    labels = read_table(workspace.labels, LABELS)
+    folds = ["train" if fold == "val" else fold for fold in labels["fold"].to_pylist()]
+    write_table(workspace.labels, labels.set_column(1, "fold", pa.array(folds)), LABELS)
+    history = train_method(workspace, params(epochs=3, patience=1, overrides={"schedule": schedule}), "drh-18")
+    assert (len(history["epochs"]), history["best_epoch"]) == (3, 2)
+    assert "val_map" not in history["epochs"][2]
+    assert history["epochs"][2]["distinct_codes"] > 1
 
 
 def test_training_after_kill_9_ends_with_the_bytes_of_an_undisturbed_one(workspace, tmp_path):
@@ -111,11 +124,11 @@ def test_patience_ends_a_training_and_the_best_epoch_is_what_is_saved(workspace,
 def test_a_shallow_method_is_fitted_on_the_train_fold_alone(workspace, tmp_path):
     random = np.random.default_rng(0)
     gist = random.normal(size=(120, 512)).astype(np.float32)
-    workspace.gist.parent.mkdir(parents=True)
-    np.save(workspace.gist, gist)
+    workspace.features("gist-512").parent.mkdir(parents=True)
+    np.save(workspace.features("gist-512"), gist)
     history = train_method(workspace, params(), "itq", out=tmp_path / "first")
     gist[72:] = random.normal(size=(48, 512))                             # patients of val and test
-    np.save(workspace.gist, gist)
+    np.save(workspace.features("gist-512"), gist)
     train_method(workspace, params(), "itq", out=tmp_path / "second")
     assert digests(tmp_path / "first")["weights.safetensors"] == digests(tmp_path / "second")["weights.safetensors"]
     assert len(history["epochs"]) == 1

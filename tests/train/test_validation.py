@@ -35,13 +35,13 @@ def test_code_health_counts_distinct_codes_and_the_least_balanced_bit():
     assert health == {"distinct_codes": 3, "worst_bit_imbalance": 0.5}
 
 
-def test_codes_are_the_signs_of_the_network_in_evaluation_mode_at_the_rows_asked_for():
+def test_relaxed_codes_are_those_of_the_network_in_evaluation_mode_at_the_rows_asked_for():
     torch.manual_seed(0)
     network = build_network({"kind": "residual", "depth": 18, "width": "paper", "stem": "small"}, 16, 1).train()
     pixels = np.random.default_rng(0).integers(0, 256, (9, 1, 16, 16), dtype=np.uint8)
     rows = np.array([7, 2, 3])
-    codes = Encoder(network, pixels, torch.device("cpu"), "fp32", to_input)(rows, alpha=4.0)
+    encoded = Encoder(network, pixels, torch.device("cpu"), "fp32", to_input)(rows, alpha=4.0)
     assert network.training
     with torch.no_grad():
-        relaxed = network.eval()(torch.from_numpy(pixels[rows] / 255).float())
-    assert np.array_equal(np.unpackbits(codes, axis=1), (relaxed >= 0).numpy())
+        relaxed = network.eval()(torch.from_numpy(pixels[rows] / 255).float(), alpha=4.0)
+    assert np.array_equal(encoded, relaxed.numpy())

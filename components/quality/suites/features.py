@@ -1,4 +1,4 @@
-"""Expectations of gist.npy: finite, of the right width, a row per image."""
+"""Expectations of the GIST arrays: finite, of the right width, a row per image."""
 
 import great_expectations.expectations as gxe
 import numpy as np
@@ -10,23 +10,25 @@ from components.quality.arrays import open_array
 from components.quality.inspection import Inspection
 from components.workspace import Workspace
 
-N_GIST = 512
-
 
 def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
-    """The array's shape, and whether each row is finite."""
+    """For every kind in params.features: the array's shape, and whether each row is finite."""
     n_images = read_table(workspace.images, IMAGES).num_rows
-    gist = open_array(workspace.gist, "features")
+    return [inspection for kind in params.features for inspection in _inspect_kind(workspace, kind, n_images)]
+
+
+def _inspect_kind(workspace: Workspace, kind: str, n_images: int) -> list[Inspection]:
+    path, expected = workspace.features(kind), int(kind.removeprefix("gist-"))
+    gist = open_array(path, "features")
     width = gist.shape[1] if gist.ndim == 2 else 0
-    shape = pd.DataFrame({"row": [workspace.gist.name], "rows": [len(gist)], "width": [width],
-                          "type": [str(gist.dtype)]})
+    shape = pd.DataFrame({"row": [path.name], "rows": [len(gist)], "width": [width], "type": [str(gist.dtype)]})
     finite = np.isfinite(gist.reshape(len(gist), -1)).all(axis=1)
     return [
-        Inspection("gist array", shape, {
+        Inspection(f"{kind} array", shape, {
             "as many rows as images": gxe.ExpectColumnValuesToBeInSet(column="rows", value_set=[n_images]),
-            f"{N_GIST} values a row": gxe.ExpectColumnValuesToBeInSet(column="width", value_set=[N_GIST]),
+            f"{expected} values a row": gxe.ExpectColumnValuesToBeInSet(column="width", value_set=[expected]),
             "single precision": gxe.ExpectColumnValuesToBeInSet(column="type", value_set=["float32"])}),
-        Inspection("gist rows", pd.DataFrame({"row": [f"row {number}" for number in range(len(gist))],
-                                              "finite": finite}), {
+        Inspection(f"{kind} rows", pd.DataFrame({"row": [f"row {number}" for number in range(len(gist))],
+                                                 "finite": finite}), {
             "every value is finite": gxe.ExpectColumnValuesToBeInSet(column="finite", value_set=[True])}),
     ]

@@ -1,0 +1,55 @@
+"""A network first, then a shallow method on what it makes of the train fold's images."""
+
+from typing import Any
+
+import numpy as np
+
+from components.documents import ModelSpec
+from components.hashing.coders import CODERS
+from components.hashing.codes import binarise
+from components.hashing.methods import TwoStepMethod
+from components.hashing.model import CODER, NETWORK, under
+from components.params import Params
+from components.train.data import DataSet, open_pixels
+from components.train.deep import Learner, Started, describe, make_learner, train_deep
+from components.train.loop import Progress, Row
+from components.train.processes import Processes
+from components.train.seeds import derive_seed
+from components.train.validation import fold_row
+from components.workspace import Workspace
+
+
+def train_two_step(workspace: Workspace, params: Params, method: TwoStepMethod, data: DataSet, seed: int,
+                   processes: Processes, started: Started | None) -> tuple[ModelSpec, dict[str, Any], Progress]:
+    """Train the network (unless frozen), embed the train fold, fit the coder.
+
+    Returns model.json without the weights' digest, the tensors of both, and the network's progress with one row more,
+    the coder's validation MAP.
+    """
+    if method.frozen:
+        pixels = open_pixels(workspace, params.size_px)
+        learner = make_learner(pixels, params, method.network, data, seed, processes)
+        spec, progress = describe(params, method.network, data, pixels.shape[1], seed), Progress()
+        progress.best = {name: tensor.detach().cpu().clone() for name, tensor in learner.network.state_dict().items()}
+    else:
+        spec, progress, learner = train_deep(workspace, params, method.network, data, seed, processes, started)
+        learner.network.load_state_dict(progress.best)
+    tensors, row = _fit(params, method, learner, data, seed)
+    progress.history.append(row)
+    progress.best_epoch = len(progress.history) - 1
+    spec = spec.model_copy(update={"family": "two-step", "coder": method.coder,
+                                   "settings": spec.settings | {"frozen": method.frozen}})
+    return spec, tensors | {NETWORK + name: tensor for name, tensor in progress.best.items()}, progress
+
+
+def _fit(params: Params, method: TwoStepMethod, learner: Learner, data: DataSet,
+         seed: int) -> tuple[dict[str, Any], Row]:
+    train, val = data.folds["train"], data.folds["val"]
+    embedded = learner.encoder(train.rows, 1.0)
+    fitted = method.fit(embedded, train.labels, params.bits, derive_seed(seed, method.name, "fit") % 2 ** 32)
+    tensors = {CODER + name: array for name, array in fitted.items()}
+
+    def codes(embedding: np.ndarray) -> np.ndarray:
+        return binarise(CODERS[method.coder].relaxed(embedding, under(CODER, tensors)))
+
+    return tensors, fold_row(codes(learner.encoder(val.rows, 1.0)), codes(embedded), data)
