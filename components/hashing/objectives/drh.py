@@ -6,8 +6,10 @@ from torch import nn
 from components.hashing.losses.balance import balance_loss
 from components.hashing.losses.nca import nca_loss
 from components.hashing.losses.orthogonality import orthogonality_loss
+from components.hashing.losses.pairs import share_a_label
 from components.hashing.losses.quantization import quantization_loss
 from components.hashing.objectives.settings import DrhSettings
+from components.hashing.objectives.terms import full_precision, weighted
 
 
 class DrhObjective(nn.Module):
@@ -24,16 +26,12 @@ class DrhObjective(nn.Module):
 
     def forward(self, h: torch.Tensor, labels: torch.Tensor, hash_weight: torch.Tensor) -> dict[str, torch.Tensor]:
         """h: (N, K); labels: float multi-hot, (N, C); hash_weight: (K, d). Returns weighted terms; J is their sum."""
-        with torch.autocast(h.device.type, enabled=False):       # squared distances of 64 bits overflow bf16's digits
-            h, hash_weight = _full(h), _full(hash_weight)
-            similar = labels.float() @ labels.float().T > 0                                     # (N, N)
-            return {
-                "nca": nca_loss(h, similar, self.temperature, self.settings.nca),
-                "quantization": self.settings.quantization * quantization_loss(h),
-                "balance": self.settings.balance * balance_loss(h, self.settings.bit_balance),
-                "orthogonality": self.settings.orthogonality * orthogonality_loss(hash_weight),
-            }
-
-
-def _full(x: torch.Tensor) -> torch.Tensor:
-    return x if x.dtype == torch.float64 else x.float()
+        weights = self.settings
+        with torch.autocast(h.device.type, enabled=False):
+            h, hash_weight = full_precision(h), full_precision(hash_weight)
+            return weighted({
+                "nca": (1.0, lambda: nca_loss(h, share_a_label(labels.float()), self.temperature, weights.nca)),
+                "quantization": (weights.quantization, lambda: quantization_loss(h)),
+                "balance": (weights.balance, lambda: balance_loss(h, weights.bit_balance)),
+                "orthogonality": (weights.orthogonality, lambda: orthogonality_loss(hash_weight)),
+            })

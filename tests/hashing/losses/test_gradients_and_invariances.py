@@ -6,11 +6,18 @@ import pytest
 import torch
 
 from components.hashing.losses.balance import balance_loss
+from components.hashing.losses.binary_gap import binary_gap_loss
+from components.hashing.losses.center import center_loss
 from components.hashing.losses.classification import classification_loss
+from components.hashing.losses.contrastive import contrastive_loss
+from components.hashing.losses.cosine_margin import cosine_margin_loss
 from components.hashing.losses.nca import nca_loss
 from components.hashing.losses.orthogonality import orthogonality_loss
+from components.hashing.losses.pairs import share_a_label
+from components.hashing.losses.pairwise_likelihood import pairwise_likelihood_loss
 from components.hashing.losses.quantization import quantization_loss
 from components.hashing.losses.ranking import ranking_loss
+from components.hashing.losses.soft_similarity import soft_similarity_loss
 
 Term = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 TERMS: dict[str, Term] = {
@@ -20,11 +27,22 @@ TERMS: dict[str, Term] = {
     "balance centred": lambda h, labels: balance_loss(h),
     "balance literal": lambda h, labels: balance_loss(h, "literal"),
     "ranking expected": lambda h, labels: ranking_loss(h, labels, lists="expected"),
+    "contrastive": lambda h, labels: contrastive_loss(h, share_a_label(labels), 4.0),
+    "likelihood": lambda h, labels: pairwise_likelihood_loss(h, share_a_label(labels), 0.5),
+    "likelihood balanced": lambda h, labels: pairwise_likelihood_loss(h, share_a_label(labels), 0.5, balanced=True),
+    "soft similarity": lambda h, labels: soft_similarity_loss(h, labels, 0.7, 0.1),
+    "binary gap 1": lambda h, labels: binary_gap_loss(h, 1),
+    "binary gap 2": lambda h, labels: binary_gap_loss(h, 2),
+    "binary gap 3": lambda h, labels: binary_gap_loss(h, 3),
 }
+CENTERS = torch.tensor([[1, 1, 1, 1, 1, 1], [1, -1, 1, -1, 1, -1], [-1, 1, 1, -1, -1, 1],
+                        [1, 1, -1, -1, 1, 1]], dtype=torch.float64)
 WITHOUT_INVARIANCE: dict[str, Term] = {
     "ranking sampled": lambda h, labels: ranking_loss(h, labels, generator=torch.Generator().manual_seed(0)),
     "orthogonality": lambda h, labels: orthogonality_loss(h),
     "classification": lambda h, labels: classification_loss(h[:, :4], labels),
+    "center": lambda h, labels: center_loss(h, CENTERS.repeat(2, 1), labels.sum(dim=1) > 0),
+    "cosine margin": lambda h, labels: cosine_margin_loss(h, labels, CENTERS, 2.0, 0.2),
 }
 
 

@@ -41,14 +41,3 @@ def test_osdh_trains_its_classifier_and_drh_has_nothing_to_train() -> None:
         "classifier.weight": (5, 16), "classifier.bias": (5,)}
     assert all(parameter.grad.abs().sum() > 0 for parameter in objective.parameters())
     assert list(DrhSettings().build(16, 5).parameters()) == []
-
-
-@pytest.mark.parametrize("settings", [DrhSettings(), OsdhSettings(lists="expected")], ids=["drh", "osdh"])
-def test_losses_are_in_full_precision_under_autocast(settings: DrhSettings | OsdhSettings) -> None:
-    objective = settings.build(16, 5)
-    plain = objective(H, LABELS, WEIGHT)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        under_autocast = objective(H, LABELS, WEIGHT)
-    for name, value in plain.items():
-        assert under_autocast[name].dtype == torch.float32
-        assert under_autocast[name] == value
