@@ -1,0 +1,127 @@
+"""What is known of Open-i's images beside the reports: a header table, DICOM headers, a list of PA views."""
+
+import gzip
+import warnings
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+import numpy as np
+import pandas as pd
+
+from components.errors import MedhashError
+from components.ingest.sources.nih_table import MAX_AGE, TOP_AGE
+from components.ingest.sources.openi_files import Images
+from components.ingest.sources.openi_reports import image_name
+
+TABLE = "nlmcxr_dicom_metadata.csv"
+PA_LIST = "nlmcxr_tsne_pa.csv"
+_KEYWORDS = {"View Position": "ViewPosition", "Patient's Sex": "PatientSex", "Patient's Age": "PatientAge",
+             "Columns": "Columns", "Rows": "Rows", "Pixel Spacing": "PixelSpacing",
+             "Imager Pixel Spacing": "ImagerPixelSpacing", "Burned In Annotation": "BurnedInAnnotation"}
+"""Title of the table's column → DICOM keyword of the same element; nothing else is read of either."""
+_LATERAL = ("LL", "RL", "LATERAL", "LARGE LATERAL")
+_SHOWN = 10
+
+
+def table_headers(archive: Path) -> pd.DataFrame | None:
+    """Columns of contract IMAGES, index = `imageid` as it stands in the table; None where there is no table.
+
+    Raises MedhashError where it cannot be read, lacks `imageid` or `View Position`, or holds an image twice.
+    """
+    path = _plain_or_gz(archive / TABLE)
+    return None if path is None else _typed(_read(path, ("imageid", "View Position"), set(_KEYWORDS)))
+
+
+def listed_pa(archive: Path) -> frozenset[str]:
+    """`imageid` of every image that the list of views calls PA; empty where there is no list.
+
+    Raises MedhashError as for the header table.
+    """
+    path = _plain_or_gz(archive / PA_LIST)
+    if path is None:
+        return frozenset()
+    views = _read(path, ("imageid", "tsne-view"), set())["tsne-view"]
+    return frozenset(views.index[views == "PA"])
+
+
+def dicom_headers(images: Images, max_bytes: int) -> tuple[pd.DataFrame, set[str]]:
+    """Columns of contract IMAGES, index = image name, and the names of files whose header cannot be read.
+
+    Of files in folders only the header is read; a tar is one stream and read whole.
+    Raises MedhashError where a tar is unsafe or damaged.
+    """
+    raw: dict[str, list[str]] = {}
+    damaged = set()
+    for file_name, stream in images.streams(max_bytes):
+        name = image_name(PurePosixPath(file_name).stem)
+        header = _header(stream)
+        if header is None:
+            damaged.add(name)
+        else:
+            raw[name] = header
+    return _typed(pd.DataFrame.from_dict(raw, orient="index", columns=list(_KEYWORDS)).astype("str")), damaged
+
+
+def _header(stream: BinaryIO) -> list[str] | None:
+    """The values of _KEYWORDS as text; None where there is no such header."""
+    from pydicom import dcmread
+    try:
+        with warnings.catch_warnings(action="ignore"):          # their text quotes values
+            header = dcmread(stream, stop_before_pixels=True, specific_tags=list(_KEYWORDS.values()))
+            values = [str(header.get(keyword, "")) for keyword in _KEYWORDS.values()]
+        return values if "Rows" in header else None             # None: cut off before the image is described
+    except Exception:                                           # pydicom raises whatever a broken header leads it to
+        return None
+
+
+def _plain_or_gz(path: Path) -> Path | None:
+    return next((found for found in (path, path.with_name(f"{path.name}.gz")) if found.is_file()), None)
+
+
+def _read(path: Path, needed: tuple[str, ...], wanted: set[str]) -> pd.DataFrame:
+    """The needed and those of the wanted columns that are there, as text; index = the first needed one."""
+    restore = "restore the table as published (CSV, UTF-8)"
+    try:
+        table = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig",
+                            usecols=lambda title: title in wanted.union(needed))
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, EOFError, zlib.error,
+            gzip.BadGzipFile) as error:                         # their text may quote the table
+        raise MedhashError(f"{path} is not readable as CSV text ({type(error).__name__})", restore) from error
+    except OSError as error:
+        raise MedhashError(f"{path} cannot be read: {error.strerror}", "mend its permissions or its disk") from error
+    for title in needed:
+        if title not in table:
+            raise MedhashError(f"{path}: column {title!r} is missing", "give the column its published name, or "
+                               + restore)
+    table = table.set_index(table[needed[0]].str.strip())
+    again = (np.flatnonzero(table.index.duplicated()) + 2).tolist()
+    if again:
+        raise MedhashError(f"{path}: {len(again)} rows describe an image that an earlier row describes: rows "
+                           + ", ".join(map(str, again[:_SHOWN])) + (" …" if len(again) > _SHOWN else ""),
+                           "keep one row for each image")
+    return table
+
+
+def _typed(raw: pd.DataFrame) -> pd.DataFrame:
+    """LL, RL, LATERAL and LARGE LATERAL are one view here, LATERAL; any other but PA and AP is unknown."""
+    raw = raw.reindex(columns=list(_KEYWORDS)).fillna("").apply(lambda column: column.str.strip())
+    view, sex, age, columns, rows, spacing, at_detector, burned_in = (raw[title] for title in _KEYWORDS)
+    view = view.str.upper().replace(dict.fromkeys(_LATERAL, "LATERAL"))
+    years = age.str.extract(r"^(\d{1,3})([YMWD]?)$")
+    whole_years = pd.to_numeric(years[0], errors="coerce").mask(years[1].isin(["M", "W", "D"]), 0)
+    return pd.DataFrame({
+        "view": view.where(view.isin(["PA", "AP", "LATERAL"])),
+        "sex": sex.where(sex.isin(["F", "M"])),
+        "age": whole_years.where(whole_years <= MAX_AGE).clip(upper=TOP_AGE),
+        "width": _positive(columns).where(lambda pixels: (pixels % 1 == 0) & (pixels < 2 ** 31)),
+        "height": _positive(rows).where(lambda pixels: (pixels % 1 == 0) & (pixels < 2 ** 31)),
+        "pixel_spacing": _positive(spacing).fillna(_positive(at_detector)),
+        "burned_in": burned_in.str.upper().map({"YES": True, "NO": False}),
+    })
+
+
+def _positive(texts: pd.Series) -> pd.Series:
+    """The first number in each text, `['0.15', '0.15']` too; null where it is not above 0."""
+    numbers = pd.to_numeric(texts.str.extract(r"(\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)", expand=False), errors="coerce")
+    return numbers.where((numbers > 0) & (numbers < float("inf")))
