@@ -1,15 +1,17 @@
-"""Decoding: the bytes of a PNG or JPEG become a square of grey values."""
+"""Decoding: the bytes of a PNG, JPEG or DICOM file become a square of grey values."""
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from components.errors import MedhashError
+from components.ingest.dicom_header import is_dicom
 from components.ingest.integrity import Unreadable, image_size
 
-DECODER = f"1 opencv {cv2.__version__}"
+DECODER = f"2 opencv {cv2.__version__} imagecodecs {version('imagecodecs')}"
 """Version of what this module computes; part of the decode cache's key. Raise the number with every change."""
 
 
@@ -23,13 +25,18 @@ class Decoded:
 
 
 def decode_bytes(data: bytes, size_px: int, max_pixels: int) -> Decoded:
-    """Decode a PNG or JPEG to grey and fit it into a square.
+    """Decode a PNG, JPEG or DICOM file to grey and fit it into a square.
 
-    16 bits become 8 by rounding v / 257; colours become luma (0.299 R + 0.587 G + 0.114 B); alpha is ignored. The
-    longer side is scaled to size_px (area mean when shrinking, bilinear when enlarging), the shorter one is padded
-    with zeros on both sides, so that nothing is cut off and shapes keep their proportions.
+    16 bits become 8 by rounding v / 257, those of DICOM through the header's window (see decode_dicom); colours
+    become luma (0.299 R + 0.587 G + 0.114 B); alpha is ignored. The longer side is scaled to size_px (area
+    mean when shrinking, bilinear when enlarging), the shorter one is padded with zeros on both sides, so that nothing
+    is cut off and shapes keep their proportions.
     Raises Unreadable, before decoding where the header declares more than max_pixels.
     """
+    if is_dicom(data):
+        from components.ingest.dicom_pixels import decode_dicom
+        greys = decode_dicom(data, max_pixels)
+        return Decoded(greys.shape[1], greys.shape[0], _square(greys, size_px)[np.newaxis])
     width, height = image_size(data)
     if width * height > max_pixels:
         raise Unreadable("too_large", f"{width}×{height} px; ingest.max_image_pixels allows {max_pixels}")
@@ -50,12 +57,13 @@ def decode_file(path: Path, size_px: int, max_pixels: int) -> np.ndarray:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise MedhashError(f"the image cannot be opened: {error.strerror}", "give the path of a PNG or JPEG") from error
+        raise MedhashError(f"the image cannot be opened: {error.strerror}",
+                           "give the path of a PNG, JPEG or DICOM file") from error
     try:
         return decode_bytes(data, size_px, max_pixels).pixels
     except Unreadable as error:
         raise MedhashError(f"the image cannot be read: {error.reason}, {error.detail}",
-                           "give a complete PNG or JPEG") from error
+                           "give a complete PNG, JPEG or DICOM file") from error
 
 
 def _grey(image: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_SIGNATURE = b"\xff\xd8\xff"
 _JPEG_END = b"\xff\xd9"
-_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}        # the last is JPEG-LS
 _JPEG_SCAN = 0xDA
 
 
@@ -32,10 +32,10 @@ def image_size(data: bytes) -> tuple[int, int]:
     if data.startswith(_PNG_SIGNATURE):
         return _png_size(data)
     if data.startswith(_JPEG_SIGNATURE):
-        return _jpeg_size(data)
+        return jpeg_size(data)
     if any(signature.startswith(data) for signature in (_PNG_SIGNATURE, _JPEG_SIGNATURE)):
         raise Unreadable("truncated", "the file ends within its signature")
-    raise Unreadable("not_an_image", "the file is neither PNG nor JPEG")
+    raise Unreadable("not_an_image", "the file is neither PNG, JPEG nor DICOM")
 
 
 def _png_size(data: bytes) -> tuple[int, int]:
@@ -58,8 +58,11 @@ def _png_size(data: bytes) -> tuple[int, int]:
     raise Unreadable("truncated", f"the PNG ends after {len(data)} bytes, before its end mark")
 
 
-def _jpeg_size(data: bytes) -> tuple[int, int]:
-    """Walk the segments to the first scan; an end mark must follow it. Source: ITU-T T.81, annex B."""
+def jpeg_size(data: bytes) -> tuple[int, int]:
+    """(width, height) of a JPEG or JPEG-LS: walk the segments to the first scan; an end mark must follow it.
+
+    Raises Unreadable: truncated or damaged. Source: ITU-T T.81, annex B, and T.87, annex C.
+    """
     position, size = 2, None
     while position + 4 <= len(data):
         mark, kind, length = struct.unpack_from(">BBH", data, position)

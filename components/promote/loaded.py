@@ -31,12 +31,12 @@ class LoadedRelease:
         self.label_sets: list[list[str]] = LabelSets.read(folder / "labels.json").sets
 
     def code(self, image: bytes) -> np.ndarray:
-        """The code of a PNG or JPEG, uint8 (bits/8,). Raises MedhashError if it cannot be read."""
+        """The code of a PNG, JPEG or DICOM file, uint8 (bits/8,). Raises MedhashError if it cannot be read."""
         try:
             decoded = decode_bytes(image, self.model.spec.size_px, IngestParams().max_image_pixels)
         except Unreadable as error:
             raise MedhashError(f"the image cannot be read: {error.reason}, {error.detail}",
-                               "give a complete PNG or JPEG") from error
+                               "give a complete PNG, JPEG or DICOM file") from error
         return binarise(self.model.relaxed_pixels(decoded.pixels[np.newaxis]))[0]
 
     def nearest(self, image: bytes, k: int = 5) -> list[Answer]:

@@ -9,7 +9,7 @@ from components.command import reports_errors, stage_parser
 def main(argv: list[str] | None = None) -> int:
     """Find cases similar to an image with the champion."""
     parser = stage_parser("query", main.__doc__)
-    parser.add_argument("image", type=Path, metavar="IMAGE", help="a PNG or JPEG file")
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="a PNG, JPEG or DICOM file")
     parser.add_argument("--k", type=int, default=5, help="how many cases (default: 5)")
     parser.add_argument("--out", type=Path, default=None, metavar="PNG",
                         help="where the contact sheet goes (default: ROOT/reports/query.png)")
