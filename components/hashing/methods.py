@@ -1,147 +1,160 @@
-"""The catalogue of hashing methods: a name like `drh-18` → what it learns and how. Free of torch."""
+"""The catalogue of hashing methods: a name like `drh-18` → what it learns and how. Free of torch.
 
+It reads as the papers' tables do. `-paper` rows keep the printed settings; the others have what was found on validation
+patients of the bundled sample (docs/results.md), and share one budget.
+"""
+
+import difflib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Annotated, Any, Literal
+from dataclasses import asdict, fields, replace
+from typing import Any
 
-from pydantic import ConfigDict, Field, ValidationError
-from pydantic.dataclasses import dataclass as checked_dataclass
+from pydantic import ValidationError
 
 from components.errors import MedhashError
-from components.hashing.objectives.settings import DrhSettings, ObjectiveSettings, OsdhSettings
+from components.hashing.kinds import DeepMethod, Method, Recipe, ShallowMethod, TwoStepMethod, Unbinarised
+from components.hashing.objectives.settings import (
+    ClassifySettings,
+    CsqSettings,
+    DpshSettings,
+    DrhSettings,
+    DshSettings,
+    GreedyhashSettings,
+    HashnetSettings,
+    IdhnSettings,
+    OrthohashSettings,
+    OsdhSettings,
+)
+from components.hashing.shallow.cbe import fit_cbe
+from components.hashing.shallow.dh import fit_dh
 from components.hashing.shallow.itq import fit_itq
-from components.hashing.shallow.linear import Fit
+from components.hashing.shallow.ksh import fit_ksh
 from components.hashing.shallow.lsh import fit_lsh
+from components.hashing.shallow.mhf import fit_mhf
+from components.hashing.shallow.sdh import fit_sdh
+from components.hashing.shallow.sh import fit_sh
+from components.hashing.shallow.ssh import fit_ssh
 
-
-@checked_dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
-class Recipe:
-    """How a deep method is optimised. Epochs and patience are the run's (params.train), equal for all methods."""
-
-    batch_size: Annotated[int, Field(ge=2)]
-    optimizer: Literal["sgd", "adamw"]
-    learning_rate: Annotated[float, Field(gt=0)]
-    """The initial rate; under one-cycle the highest."""
-    weight_decay: Annotated[float, Field(ge=0)]
-    """Also stands for the papers' λ_w R_W and λ_p L_p."""
-    schedule: Literal["plateau", "one-cycle", "step"]
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    """Of SGD; AdamW keeps its own betas (0.9, 0.999)."""
-    decay: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """plateau and step multiply the rate by this."""
-    plateau_epochs: Annotated[int, Field(ge=1)] = 10
-    """plateau: epochs without a better validation MAP before a decay."""
-    step_iterations: Annotated[int, Field(ge=1)] = 10_000
-    """step: batches between decays."""
-    warmup: Annotated[float, Field(gt=0, lt=1)] = 0.3
-    """one-cycle: share of all batches in which the rate rises."""
-
-
-@dataclass(frozen=True)
-class ShallowMethod:
-    """A code learnt on GIST features."""
-
-    name: str
-    title: str
-    source: str
-    fit: Fit
-    coder: str = "linear"
-    """How hashing.coders turns features into a code with what was fitted."""
-    features: Literal["gist-512", "gist-1024"] = "gist-512"
-
-
-@dataclass(frozen=True)
-class DeepMethod:
-    """A network trained end to end on pixels."""
-
-    name: str
-    title: str
-    source: str
-    network: Mapping[str, str | int | float]
-    """As hashing.networks.build.build_network takes it."""
-    objective: ObjectiveSettings
-    """`objective.build(bits, n_labels)` gives the torch module."""
-    recipe: Recipe
-    continuation: tuple[float, ...] = field(default=(1.0,))
-    """The values of α in tanh(α z), spread evenly over training."""
-
-
-@dataclass(frozen=True)
-class TwoStepMethod:
-    """A network first, then a shallow method on what it makes of the images."""
-
-    network: DeepMethod
-    """Trained as it stands, but for epochs = 0 where the network stays as it starts (see `frozen`)."""
-    fit: Fit
-    coder: str
-    frozen: bool = False
-    """The network is not trained: its initial weights (train.initial_weights, or random ones) make the features."""
-
-    @property
-    def name(self) -> str:
-        return self.network.name
-
-    @property
-    def title(self) -> str:
-        return self.network.title
-
-    @property
-    def source(self) -> str:
-        return self.network.source
-
-
-@dataclass(frozen=True)
-class Unbinarised:
-    """A deep method's relaxed codes, ranked by Euclidean distance: what binarising costs; for benchmarks only."""
-
-    name: str
-    title: str
-    source: str
-    of: str
-    """The method whose model it is."""
-
-
-Method = ShallowMethod | DeepMethod | TwoStepMethod | Unbinarised
+Network = dict[str, str | int | float]
 
 _DRH = "Conjeti et al., Deep Residual Hashing (2016)"
 _OSDH = "Chen et al., Order-Sensitive Deep Hashing for Multimorbidity Medical Image Retrieval (MICCAI 2018)"
-_SMALL: dict[str, str | int | float] = {"kind": "residual", "depth": 18, "width": "paper", "stem": "small"}
-_DRH_SETTINGS = DrhSettings(nca="log", temperature=0.25, temperature_per_bit=True, quantization=0.001, balance=0.001,
-                            orthogonality=0.001)
+
+_NARROW: Network = {"kind": "residual", "depth": 18, "width": "paper", "stem": "small"}
+"""8-16-32-32 channels, for about 64 px."""
+_NORMED = _NARROW | {"code_norm": "batch"}
+_UNBOUNDED = _NARROW | {"activation": "none"}
+
 _ONE_CYCLE = Recipe(batch_size=128, optimizer="adamw", learning_rate=2e-3, weight_decay=0.05, schedule="one-cycle")
 _SHORT = replace(_ONE_CYCLE, weight_decay=0.2, warmup=0.15)
 """For a sample of about a thousand images: few batches, so the rate is high and the decay strong (docs/results.md)."""
+_SHORT_DRH = replace(_SHORT, learning_rate=4e-3)
+_SHORT_OSDH = replace(_SHORT, learning_rate=6e-3)
+_FINE_TUNE = replace(_ONE_CYCLE, learning_rate=3e-4)
+_DRH_PAPER = Recipe(batch_size=128, optimizer="sgd", learning_rate=1e-2, weight_decay=5e-4, schedule="plateau")
+_OSDH_PAPER = Recipe(batch_size=256, optimizer="sgd", learning_rate=1e-4, weight_decay=0.005, schedule="step",
+                     decay=0.6)
+
 _ALPHAS = tuple(2 ** (8 * step / 9) for step in range(10))
 _GENTLE_ALPHAS = tuple(2 ** (3 * step / 9) for step in range(10))
 """1 … 8: with normalised bits tanh(8 z) is ±1 for nearly all, and its gradient has not yet vanished."""
 
-_METHODS: tuple[Method, ...] = (
+_J = DrhSettings(nca="log", temperature=0.25, temperature_per_bit=True, quantization=0.001, balance=0.001,
+                 orthogonality=0.001)
+_J_NQ = replace(_J, quantization=0.0, balance=0.0)
+_J_S = replace(_J_NQ, orthogonality=0.0)
+# λ_R, the norm and the range of α were chosen on validation patients of the sample: the paper's λ_R without the
+# norm gave 9-11 distinct codes of 897, these settings hundreds, and no dead bit (docs/results.md).
+_L = OsdhSettings(ranking=0.5, lists="expected")
+
+
+def _drh_rows(layers: int) -> tuple[Method, ...]:
+    """Deep Residual Hashing and its baselines at 18 or 34 layers."""
+    residual, plain = _NORMED | {"depth": layers}, _NORMED | {"depth": layers, "kind": "plain"}
+    return (
+        DeepMethod(f"dph-{layers}", f"Deep Plain Hashing, {layers} layers, no shortcuts", _DRH, plain, _J, _SHORT_DRH),
+        DeepMethod(f"drh-{layers}", f"Deep Residual Hashing, {layers} layers", _DRH, residual, _J, _SHORT_DRH),
+        DeepMethod(f"drh-nq-{layers}", f"Deep Residual Hashing without quantisation and balance, {layers} layers", _DRH,
+                   residual, _J_NQ, _SHORT_DRH),
+        Unbinarised(f"drh-nb-{layers}", f"Deep Residual Hashing not binarised, {layers} layers", _DRH,
+                    f"drh-{layers}"),
+        TwoStepMethod(DeepMethod(f"drn-ksh-{layers}", f"Residual network of {layers} layers by J_S, then KSH", _DRH,
+                                 residual, _J_S, _SHORT_DRH), fit_ksh, "kernel"),
+    )
+
+
+_DRH_TABLES: tuple[Method, ...] = (
     ShallowMethod("lsh", "Locality-sensitive hashing on GIST", "Slaney & Casey (2008)", fit_lsh),
     ShallowMethod("itq", "Iterative quantisation on GIST", "Gong & Lazebnik (2011)", fit_itq),
-    DeepMethod("drh-18", "Deep Residual Hashing, 18 layers", _DRH, _SMALL | {"code_norm": "batch"}, _DRH_SETTINGS,
-               replace(_SHORT, learning_rate=4e-3)),
-    DeepMethod("drh-18-paper", "Deep Residual Hashing, 18 layers, the paper's settings", _DRH, _SMALL,
-               DrhSettings(bit_balance="literal"),
-               Recipe(batch_size=128, optimizer="sgd", learning_rate=1e-2, weight_decay=5e-4, schedule="plateau")),
-    DeepMethod("drh-18-standard", "Deep Residual Hashing, 18 layers of standard width, for 224 px", _DRH,
-               _SMALL | {"width": "standard", "stem": "large"}, _DRH_SETTINGS, _ONE_CYCLE),
-    # λ_R, the norm and the range of α were chosen on validation patients of the sample: the paper's λ_R without the
-    # norm gave 9-11 distinct codes of 897, these settings hundreds, and no dead bit (docs/results.md).
-    DeepMethod("osdh", "Order-Sensitive Deep Hashing, residual backbone", _OSDH, _SMALL | {"code_norm": "batch"},
-               OsdhSettings(ranking=0.5, lists="expected"), replace(_SHORT, learning_rate=6e-3), _GENTLE_ALPHAS),
-    DeepMethod("osdh-paper", "Order-Sensitive Deep Hashing, residual backbone, the paper's optimiser", _OSDH, _SMALL,
-               OsdhSettings(),
-               Recipe(batch_size=256, optimizer="sgd", learning_rate=1e-4, weight_decay=0.005, schedule="step",
-                      decay=0.6), _ALPHAS),
+    ShallowMethod("cbe", "Circulant binary embedding on GIST", "Yu et al. (ICML 2014)", fit_cbe, "circulant"),
+    ShallowMethod("mhf", "Metric hashing forest on GIST", "Conjeti et al. (MedIA 2016)", fit_mhf, "forest"),
+    ShallowMethod("ksh", "Supervised hashing with kernels on GIST", "Liu et al. (CVPR 2012)", fit_ksh, "kernel"),
+    TwoStepMethod(DeepMethod("a-ksh", "AlexNet by cross-entropy, then KSH", "Krizhevsky et al. (2012); " + _DRH,
+                             {"kind": "alexnet", "stem": "small", "head": "embedding"}, ClassifySettings(), _FINE_TUNE),
+                  fit_ksh, "kernel"),
+    TwoStepMethod(DeepMethod("v-ksh", "CNN-F (VGG-F) by cross-entropy, then KSH", "Chatfield et al. (2014); " + _DRH,
+                             {"kind": "cnn-f", "stem": "small", "head": "embedding"}, ClassifySettings(), _FINE_TUNE),
+                  fit_ksh, "kernel"),
+    *_drh_rows(18), *_drh_rows(34),
 )
 
-CATALOGUE: dict[str, Method] = {method.name: method for method in _METHODS}
+_OSDH_TABLES: tuple[Method, ...] = (
+    ShallowMethod("dh", "Deep hashing of GIST, unsupervised", "Liong et al. (CVPR 2015)", fit_dh, "layers",
+                  "gist-1024"),
+    ShallowMethod("itq-1024", "Iterative quantisation on GIST-1024", "Gong & Lazebnik (2011)", fit_itq,
+                  features="gist-1024"),
+    ShallowMethod("sh", "Spectral hashing on GIST-1024", "Weiss et al. (NIPS 2008)", fit_sh, "eigenfunctions",
+                  "gist-1024"),
+    ShallowMethod("ssh", "Semi-supervised hashing on GIST-1024", "Wang et al. (TPAMI 2012)", fit_ssh,
+                  features="gist-1024"),
+    ShallowMethod("sdh", "Supervised deep hashing of GIST", "Liong et al. (CVPR 2015)", fit_sdh, "layers", "gist-1024"),
+    DeepMethod("dsh", "Deep Supervised Hashing", "Liu et al. (CVPR 2016)", _UNBOUNDED, DshSettings(), _SHORT),
+    DeepMethod("hashnet", "HashNet", "Cao et al. (ICCV 2017)", _NARROW, HashnetSettings(), _SHORT, _GENTLE_ALPHAS),
+    DeepMethod("osdh", "Order-Sensitive Deep Hashing, residual backbone", _OSDH, _NORMED, _L, _SHORT_OSDH,
+               _GENTLE_ALPHAS),
+    DeepMethod("osdh-r", "Order-Sensitive Deep Hashing without the ranking loss", _OSDH, _NORMED,
+               replace(_L, ranking=0.0), _SHORT_OSDH, _GENTLE_ALPHAS),
+    DeepMethod("osdh-c", "Order-Sensitive Deep Hashing without the classification loss", _OSDH, _NORMED,
+               replace(_L, classification=0.0), _SHORT_OSDH, _GENTLE_ALPHAS),
+)
+
+_LATER: tuple[Method, ...] = (
+    DeepMethod("dpsh", "Deep Pairwise-Supervised Hashing", "Li et al. (IJCAI 2016)", _UNBOUNDED, DpshSettings(),
+               _SHORT),
+    DeepMethod("greedyhash", "Greedy Hash", "Su et al. (NeurIPS 2018)", _UNBOUNDED, GreedyhashSettings(), _SHORT),
+    DeepMethod("idhn", "Improved Deep Hashing with soft pairwise similarity", "Zhang et al. (TMM 2019)", _NARROW,
+               IdhnSettings(), _SHORT),
+    DeepMethod("csq", "Central Similarity Quantization", "Yuan et al. (CVPR 2020)", _NARROW, CsqSettings(), _SHORT),
+    DeepMethod("orthohash", "OrthoHash, one loss for all", "Hoe et al. (NeurIPS 2021)",
+               _UNBOUNDED | {"code_norm": "batch"}, OrthohashSettings(), _SHORT),
+    DeepMethod("hashnet-classify", "HashNet's pairwise loss and a classifier on the code", "Cao et al. (2017); ours",
+               _NARROW, HashnetSettings(classification=0.3), _SHORT, _GENTLE_ALPHAS),
+    TwoStepMethod(DeepMethod("backbone-itq", "Frozen ResNet-18, then ITQ", "He et al. (2016); Gong & Lazebnik (2011)",
+                             {"kind": "torchvision", "name": "resnet18", "head": "embedding"}, ClassifySettings(),
+                             _FINE_TUNE), fit_itq, "linear", frozen=True),
+)
+
+_LITERAL: tuple[Method, ...] = (
+    DeepMethod("drh-18-paper", "Deep Residual Hashing, 18 layers, the paper's settings", _DRH, _NARROW,
+               DrhSettings(bit_balance="literal"), _DRH_PAPER),
+    DeepMethod("drh-34-paper", "Deep Residual Hashing, 34 layers, the paper's settings", _DRH, _NARROW | {"depth": 34},
+               DrhSettings(bit_balance="literal"), _DRH_PAPER),
+    DeepMethod("drh-18-standard", "Deep Residual Hashing, 18 layers of standard width, for 224 px", _DRH,
+               _NORMED | {"width": "standard", "stem": "large"}, _J, _ONE_CYCLE),
+    DeepMethod("osdh-paper", "Order-Sensitive Deep Hashing, AlexNet, the paper's settings", _OSDH,
+               {"kind": "alexnet", "stem": "small"}, OsdhSettings(), _OSDH_PAPER, _ALPHAS),
+)
+
+CATALOGUE: dict[str, Method] = {method.name: method
+                                for method in (*_DRH_TABLES, *_OSDH_TABLES, *_LATER, *_LITERAL)}
 
 
 def find_method(name: str) -> Method:
-    """The catalogue's row of that name. Raises MedhashError listing the names."""
+    """The catalogue's row of that name. Raises MedhashError with the nearest names and all names."""
     if name not in CATALOGUE:
-        raise MedhashError(f"there is no hashing method {name!r}", f"choose one of {', '.join(CATALOGUE)}")
+        near = difflib.get_close_matches(name, CATALOGUE)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise MedhashError(f"there is no hashing method {name!r}{hint}", f"choose one of {', '.join(CATALOGUE)}")
     return CATALOGUE[name]
 
 

@@ -37,8 +37,9 @@ def augment(images: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
 
     images: (N, channels, size, size), in [0, 1]; draws: (N, 7), of `draw`. Returns the same shape and range; zero
     draws return the images. What a map brings in from outside takes the border's value.
-    Source: Deep Residual Hashing, §3 (jitter, rotation, intensity). Deviation: the paper matches histograms between
-    images that share labels; gain, offset and gamma vary intensity without a second image.
+    Source: Deep Residual Hashing, §4 (jitter, rotation, intensity). Deviation: the paper varies intensity by
+    matching histograms between images that share labels, which is `match_histograms`, before the map and on uint8;
+    gain, offset and gamma vary it without a second image.
     """
     rotation, shift_x, shift_y, scale, gain, offset, log_gamma = draws.to(images.device).unbind(1)
     size = 1 + scale

@@ -14,9 +14,10 @@ from torch.nn.parallel import DistributedDataParallel
 from components.documents import ModelSpec, SubCode
 from components.errors import MedhashError
 from components.files import sha256_file
-from components.hashing.methods import DeepMethod, alpha_at, settings_of
+from components.hashing.kinds import DeepMethod
+from components.hashing.methods import alpha_at, settings_of
 from components.hashing.networks.build import build_network
-from components.hashing.networks.initial import load_initial_weights
+from components.hashing.networks.initial import load_initial_weights, require_file
 from components.params import Params
 from components.train.augment import AugmentRange
 from components.train.batches import BatchFeeder
@@ -74,7 +75,8 @@ def train_deep(workspace: Workspace, params: Params, method: DeepMethod, data: D
                 listener(progress.history[-1], speed)
 
     plan = Plan(method.name, seed, params.train.epochs, params.train.patience, method.recipe.batch_size,
-                AugmentRange() if params.train.augment else None, lambda share: alpha_at(method, share))
+                AugmentRange() if params.train.augment else None, params.train.histogram_matching,
+                lambda share: alpha_at(method, share))
     return spec, train(plan, learner, data, processes, progress, after_epoch), learner
 
 
@@ -106,7 +108,7 @@ def make_learner(pixels: np.ndarray, params: Params, method: DeepMethod, data: D
                  processes: Processes) -> Learner:
     """Network, objective, optimiser and what feeds them, as they stand before the first batch."""
     torch.manual_seed(derive_seed(seed, method.name, "weights"))
-    network = build_network(method.network, params.bits, pixels.shape[1])
+    network = build_network(method.network, params.bits, pixels.shape[1], params.size_px)
     if method.name in params.train.initial_weights:
         load_initial_weights(network, Path(params.train.initial_weights[method.name]))
     objective = method.objective.build(network.n_outputs, len(data.vocabulary))
@@ -127,9 +129,12 @@ def make_learner(pixels: np.ndarray, params: Params, method: DeepMethod, data: D
 
 
 def _weights_digest(params: Params, method: str) -> str:
-    """`random`, or the SHA-256 of the file that starts the network."""
+    """`random`, or the SHA-256 of the file that starts the network. Raises MedhashError if there is no such file."""
     path = params.train.initial_weights.get(method)
-    return sha256_file(Path(path)) if path else "random"
+    if path is None:
+        return "random"
+    require_file(Path(path))
+    return sha256_file(Path(path))
 
 
 def _inner(loss: nn.Module) -> nn.Module:

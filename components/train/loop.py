@@ -17,6 +17,7 @@ from components.hashing.networks.network import HashNetwork
 from components.train.augment import AugmentRange, augment, draw
 from components.train.batches import BatchFeeder, plan_epoch
 from components.train.data import DataSet
+from components.train.match_histograms import draw_partners, match_histograms
 from components.train.processes import Processes
 from components.train.schedules import Schedule
 from components.train.seeds import derive_seed
@@ -49,6 +50,8 @@ class Plan:
     patience: int
     batch_size: int
     augment: AugmentRange | None
+    histogram_matching: float
+    """Share of the images whose grey values are matched to those of another."""
     alpha_at: Callable[[float], float]
     """Share of the training that is done → slope of tanh(α ·)."""
 
@@ -103,6 +106,7 @@ def _one_epoch(plan: Plan, learner: Learner, data: DataSet, epoch: int, bar: "tq
     fold = data.folds["train"]
     torch.manual_seed(derive_seed(plan.seed, plan.method, "objective", epoch))
     draws = torch.Generator().manual_seed(derive_seed(plan.seed, plan.method, "augment", epoch))
+    matches = torch.Generator().manual_seed(derive_seed(plan.seed, plan.method, "match", epoch))
     order = plan_epoch(len(fold), plan.batch_size, derive_seed(plan.seed, plan.method, "order", epoch))
     alpha = plan.alpha_at(epoch / plan.epochs)
     learner.loss.train()
@@ -110,7 +114,11 @@ def _one_epoch(plan: Plan, learner: Learner, data: DataSet, epoch: int, bar: "tq
     values: list[torch.Tensor] = []
     names: list[str] = []
     for number, batch in enumerate(learner.feeder(order)):
-        images = learner.encoder.prepare(batch.images)
+        images = batch.images
+        if plan.histogram_matching:
+            images = match_histograms(images, draw_partners(fold.labels[batch.chosen], batch.share,
+                                                            plan.histogram_matching, matches))
+        images = learner.encoder.prepare(images)
         if plan.augment is not None:
             images = augment(images, draw(len(batch.chosen), draws, plan.augment)[batch.share])
         labels = torch.from_numpy(fold.labels[batch.chosen]).to(images.device)

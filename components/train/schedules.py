@@ -6,7 +6,7 @@ import torch
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, ReduceLROnPlateau, StepLR
 
-from components.hashing.methods import Recipe
+from components.hashing.kinds import Recipe
 
 
 def make_optimizer(recipe: Recipe, parameters: list[torch.nn.Parameter]) -> Optimizer:

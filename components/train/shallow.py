@@ -5,7 +5,7 @@ import numpy as np
 from components.documents import ModelSpec, SubCode
 from components.hashing.coders import CODERS
 from components.hashing.codes import binarise
-from components.hashing.methods import ShallowMethod
+from components.hashing.kinds import ShallowMethod
 from components.params import Params
 from components.train.data import DataSet, open_gist
 from components.train.loop import Row

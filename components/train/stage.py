@@ -7,7 +7,8 @@ from typing import Any
 from components.documents import ModelSpec
 from components.errors import MedhashError
 from components.files import replacing_folder, write_json
-from components.hashing.methods import ShallowMethod, TwoStepMethod, Unbinarised, find_method, with_overrides
+from components.hashing.kinds import ShallowMethod, TwoStepMethod, Unbinarised
+from components.hashing.methods import find_method, with_overrides
 from components.hashing.model import save_model
 from components.params import Params
 from components.train.data import read_data

@@ -7,7 +7,7 @@ import numpy as np
 from components.documents import ModelSpec
 from components.hashing.coders import CODERS
 from components.hashing.codes import binarise
-from components.hashing.methods import TwoStepMethod
+from components.hashing.kinds import TwoStepMethod
 from components.hashing.model import CODER, NETWORK, under
 from components.params import Params
 from components.train.data import DataSet, open_pixels

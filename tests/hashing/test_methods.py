@@ -3,19 +3,14 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import torch
 
 from components.errors import MedhashError
-from components.hashing.methods import (
-    CATALOGUE,
-    DeepMethod,
-    Recipe,
-    ShallowMethod,
-    alpha_at,
-    find_method,
-    settings_of,
-    with_overrides,
-)
+from components.hashing.coders import CODERS
+from components.hashing.kinds import DeepMethod, Recipe, ShallowMethod, TwoStepMethod, Unbinarised
+from components.hashing.methods import CATALOGUE, alpha_at, find_method, settings_of, with_overrides
 from components.hashing.networks.build import build_network
 from components.hashing.objectives.settings import DrhSettings, OsdhSettings
 
@@ -26,7 +21,13 @@ def test_reading_the_catalogue_does_not_import_torch() -> None:
 
 
 def test_every_name_finds_its_own_row_with_a_source() -> None:
-    assert {"lsh", "itq", "drh-18", "drh-18-paper", "drh-18-standard", "osdh", "osdh-paper"} <= CATALOGUE.keys()
+    deep = {f"{name}-{layers}" for name in ("dph", "drh", "drh-nq", "drh-nb", "drn-ksh") for layers in (18, 34)}
+    of_the_papers = deep | {
+        "lsh", "itq", "cbe", "mhf", "ksh", "a-ksh", "v-ksh", "dh", "sh", "ssh", "sdh", "dsh", "hashnet", "osdh",
+        "osdh-r", "osdh-c"}
+    today = {"csq", "orthohash", "greedyhash", "dpsh", "idhn", "backbone-itq"}
+    literal = {"drh-18-paper", "drh-34-paper", "osdh-paper"}
+    assert of_the_papers | today | literal <= CATALOGUE.keys()
     for name, method in CATALOGUE.items():
         assert find_method(name) is method
         assert method.name == name
@@ -34,13 +35,45 @@ def test_every_name_finds_its_own_row_with_a_source() -> None:
         assert "20" in method.source
 
 
-@pytest.mark.parametrize("name", [name for name, method in CATALOGUE.items() if isinstance(method, DeepMethod)])
-def test_every_deep_row_builds(name: str) -> None:
+@pytest.mark.parametrize("name", [name for name, method in CATALOGUE.items()
+                                  if isinstance(method, DeepMethod | TwoStepMethod)])
+def test_every_network_takes_a_step_on_its_objective_and_has_the_coder_it_names(name: str) -> None:
     method = find_method(name)
-    assert isinstance(method, DeepMethod)
-    network = build_network(method.network, 16)
-    assert network.hash_layer.weight.shape[0] == 16
-    assert method.objective.build(16, 3) is not None
+    deep = method.network if isinstance(method, TwoStepMethod) else method
+    assert isinstance(deep, DeepMethod)
+    torch.manual_seed(0)
+    network = build_network(deep.network, 16)
+    objective = deep.objective.build(network.n_outputs, 3)
+    outputs = network(torch.rand(4, 1, 64, 64), deep.continuation[0])
+    layer = network.hash_layer
+    terms = objective(outputs, torch.tensor([[1.0, 0, 0], [1, 1, 0], [0, 0, 1], [0, 1, 0]]),
+                      torch.zeros(0, 0) if layer is None else layer.weight)
+    torch.stack(list(terms.values())).sum().backward()
+    moved = [p for p in network.parameters() if p.grad is not None and p.grad.abs().sum() > 0]
+    assert len(moved) > 3
+    if isinstance(method, TwoStepMethod):
+        assert method.coder in CODERS
+    else:
+        assert network.n_outputs == 16
+
+
+@pytest.mark.parametrize("name", [name for name, method in CATALOGUE.items() if isinstance(method, ShallowMethod)])
+def test_every_shallow_row_names_the_coder_that_reads_what_it_fits(name: str) -> None:
+    method = find_method(name)
+    assert isinstance(method, ShallowMethod)
+    random = np.random.default_rng(0)
+    width = int(method.features.removeprefix("gist-"))
+    features, labels = random.random((400, width), np.float32), random.integers(0, 2, (400, 3)).astype(np.float32)
+    tensors = method.fit(features, labels, 16, 0)
+    expected = CODERS[method.coder].shapes(tensors, width, 16)
+    assert {name: tensor.shape for name, tensor in tensors.items()} == expected
+    assert CODERS[method.coder].relaxed(features[:5], tensors).shape == (5, 16)
+
+
+def test_an_unbinarised_row_points_to_a_deep_one() -> None:
+    for method in CATALOGUE.values():
+        if isinstance(method, Unbinarised):
+            assert isinstance(find_method(method.of), DeepMethod)
 
 
 def test_the_paper_rows_hold_the_papers_settings() -> None:
@@ -57,7 +90,7 @@ def test_the_paper_rows_hold_the_papers_settings() -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(MedhashError, match=r"drh-81[\s\S]*drh-18, drh-18-paper"):
+    with pytest.raises(MedhashError, match=r"drh-81'; did you mean drh-18 .*\n.*lsh, itq, cbe"):
         find_method("drh-81")
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from components.hashing.methods import Recipe
+from components.hashing.kinds import Recipe
 from components.train.schedules import Schedule, make_optimizer
 
 
