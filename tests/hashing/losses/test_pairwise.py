@@ -18,7 +18,7 @@ def random_batch(n_images: int = 8, bits: int = 6) -> tuple[torch.Tensor, torch.
     random = torch.Generator().manual_seed(0)
     h = 1.5 * torch.randn(n_images, bits, dtype=torch.float64, generator=random)
     labels = (torch.rand(n_images, 4, generator=random) < 0.4).double()
-    labels[-1] = 0                                                # an image without labels
+    labels[-2:] = 0                                               # images without labels: not even alike themselves
     labels[0] = labels[1]                                         # two with the same
     return h, labels
 

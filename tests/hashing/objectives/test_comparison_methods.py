@@ -64,11 +64,13 @@ def test_dpsh_weighs_half_the_inner_product() -> None:
     torch.testing.assert_close(terms["quantization"], (H.sign() - H).square().mean())
 
 
-def test_hashnets_log_odds_between_equal_codes_are_ten_at_any_length() -> None:
-    for bits in (16, 64):
-        h, labels = torch.ones(2, bits), torch.eye(2)             # equal codes of two dissimilar images
-        assert HashnetSettings().build(bits, 2)(h, labels, WEIGHT)["likelihood"].item() == pytest.approx(
-            math.log(1 + math.exp(10)))
+@pytest.mark.parametrize("bits", [16, 64])
+def test_the_log_odds_between_equal_codes_are_ten_for_hashnet_and_five_for_idhn_at_any_length(bits: int) -> None:
+    h, labels = torch.ones(2, bits), torch.eye(2)                 # equal codes of two dissimilar images
+    hashnet = HashnetSettings().build(bits, 2)(h, labels, WEIGHT)["likelihood"]
+    idhn = IdhnSettings().build(bits, 2)(h, labels, WEIGHT)["similarity"]
+    assert hashnet.item() == pytest.approx(math.log(1 + math.exp(10)))
+    assert idhn.item() == pytest.approx(math.log(1 + math.exp(5)))
 
 
 def test_hashnet_has_a_classifier_only_where_it_has_a_weight() -> None:
@@ -88,6 +90,19 @@ def test_idhn_is_lowest_for_codes_at_the_distance_that_the_labels_ask_for() -> N
         h[1, :differing] = -1
         costs[differing] = IdhnSettings().build(16, 2)(h, labels, WEIGHT)["similarity"].item()
     assert min(costs, key=costs.__getitem__) == round(16 * (1 - 1 / math.sqrt(2))) == 5
+
+
+def test_the_penalties_of_idhn_and_greedyhash_are_the_first_and_third_power_of_the_gap() -> None:
+    h = torch.full((3, 16), 0.5)
+    labels = torch.ones(3, 5)
+    assert IdhnSettings(quantization=1.0).build(16, 5)(h, labels, WEIGHT)["quantization"].item() == 0.5
+    assert GreedyhashSettings(penalty=1.0).build(16, 5)(h, labels, WEIGHT)["penalty"].item() == 0.125
+
+
+def test_idhns_soft_pairs_weigh_a_tenth_per_bit() -> None:
+    h, labels = torch.ones(2, 16), torch.tensor([[1.0, 1.0], [1.0, 0.0]])
+    assert IdhnSettings().build(16, 2)(h, labels, WEIGHT)["similarity"].item() == pytest.approx(
+        0.1 / 16 * (16 - 16 / math.sqrt(2)) ** 2)
 
 
 def test_csq_is_zero_on_the_centres_and_counts_wrong_bits_elsewhere() -> None:

@@ -126,3 +126,20 @@ def test_two_builds_compute_the_same_and_a_saved_state_restores_it(name: str) ->
     h, labels = outputs(name), some_labels()
     assert total(other, h, labels) == total(build(name), h, labels)
     assert not any("center" in key or "ties" in key for key in first.state_dict())
+
+
+@pytest.mark.parametrize("name", sorted(EVERY.keys() - {"classify"}))   # it trains a representation, not codes
+def test_codes_left_free_come_to_lie_nearer_where_a_label_is_shared(name: str) -> None:
+    random = torch.Generator().manual_seed(6)
+    labels = (torch.rand(40, LABELS, generator=random) < 0.25).float()
+    z = (0.5 * torch.randn(40, BITS, generator=random)).requires_grad_()
+    objective = build(name)
+    optimizer = torch.optim.Adam([z, *objective.parameters()], lr=0.05)
+    for _ in range(60):
+        optimizer.zero_grad()
+        total(objective, z if name in UNBOUNDED else torch.tanh(z), labels).backward()
+        optimizer.step()
+    b = torch.where(z >= 0, 1.0, -1.0)
+    bits_apart, similar = (BITS - b @ b.T) / 2, labels @ labels.T > 0
+    similar_apart = bits_apart[similar & ~torch.eye(40, dtype=torch.bool)].mean()
+    assert bits_apart[~similar].mean() - similar_apart > 1
