@@ -13,7 +13,10 @@ ORTHOGONALITY = 0.001
 DECAY = 0.001
 """λ3."""
 ITERATIONS = 100
-_FIRST_RATE = 0.01
+SATURATED = 0.8
+"""Mean |h| at which training ends: from there on supervised bits turn into copies of each other, which λ2 = 0.001 is too
+weak to prevent (measured: 2 distinct codes of 1,014 images after 30 further steps)."""
+_FIRST_RATE = 0.001
 _WIDTHS = {16: (60, 30), 32: (80, 50), 64: (100, 80)}
 """Bits → units of the two hidden layers, as in the paper; between them interpolated."""
 
@@ -30,22 +33,22 @@ CodeLoss = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
 def fit_layers(features: np.ndarray, bits: int, code_loss: CodeLoss) -> Tensors:
-    """Three layers h_m = tanh(h_{m-1} W_m + c_m), h_0 = x - mean, scaled, trained on all images at once.
+    """Three layers h_m = tanh(h_{m-1} W_m + c_m), h_0 = the whitened leading principal components of x - mean.
 
-    W_1 starts as the leading principal directions, the others as (cut) identities, c as 0, as in the paper: nothing
-    is random. Scaled so that the K leading principal directions have mean variance 1, where tanh bends; the scale is
-    kept in the saved W_1. Raises MedhashError if bits > D, bits ≥ N, or for `checked`'s reasons.
+    Trained on all images at once. In the whitened space the principal directions that W_1 starts as in the paper are
+    the identity; the other W_m start as (cut) identities, c as 0, as in the paper: nothing is random. The whitening is
+    kept in the saved W_1. Deviation: the paper does not whiten; without it the first few components decide every bit.
+    Raises MedhashError if bits > D, bits ≥ N, or for `checked`'s reasons.
     """
     x, mean = centred(features, bits)
     need_images(len(x), bits + 1, f"deep hashing at {bits} bits")
     first, second = (min(max(int(np.interp(bits, list(_WIDTHS), column)), bits), x.shape[1])
                      for column in zip(*_WIDTHS.values(), strict=True))
-    components = principal_components(x, first)
-    scale = 1 / np.sqrt(np.square(x @ components[:, :bits]).mean())
-    start = [Layer(components, np.zeros(first)), Layer(np.eye(first, second), np.zeros(second)),
+    whitening = whitened_components(x, first)
+    start = [Layer(np.eye(first), np.zeros(first)), Layer(np.eye(first, second), np.zeros(second)),
              Layer(np.eye(second, bits), np.zeros(bits))]
-    layers, _ = descend(start, x * scale, code_loss, ITERATIONS)
-    layers[0] = Layer(layers[0].weight * scale, layers[0].bias)
+    layers, _ = descend(start, x @ whitening, code_loss, ITERATIONS)
+    layers[0] = Layer(whitening @ layers[0].weight, layers[0].bias)
     tensors = {"mean": mean.astype(np.float32)}
     for number, layer in enumerate(layers, start=1):
         tensors[f"weight_{number}"] = np.ascontiguousarray(layer.weight, dtype=np.float32)
@@ -53,14 +56,24 @@ def fit_layers(features: np.ndarray, bits: int, code_loss: CodeLoss) -> Tensors:
     return tensors
 
 
+def whitened_components(x: np.ndarray, n_components: int) -> np.ndarray:
+    """(D, p): x @ it has unit variance along each leading principal direction, or 0 where x does not vary."""
+    components = principal_components(x, n_components)
+    deviation = np.sqrt(np.square(x @ components).mean(axis=0))
+    varies = deviation > 1e-6 * deviation[0]
+    return components * np.where(varies, 1 / np.where(varies, deviation, 1), 0)
+
+
 def descend(layers: list[Layer], x: np.ndarray, code_loss: CodeLoss,
             iterations: int) -> tuple[list[Layer], list[float]]:
-    """Gradient descent; a step that does not lower the loss is not taken and halves the rate, others raise it by a
-    fifth. Returns the layers and the loss at the start and after every step: it never rises."""
+    """Gradient descent up to a mean |h| of 0.8; a step that does not lower the loss is not taken and halves the rate,
+    others raise it by a fifth. Returns the layers and the loss at the start and after every step: it never rises."""
     rate = _FIRST_RATE
     value, slopes = loss_and_gradient(layers, x, code_loss)
     values = [value]
     for _ in range(iterations):
+        if np.abs(outputs_of(layers, x)[-1]).mean() >= SATURATED:
+            break
         moved = [Layer(layer.weight - rate * slope.weight, layer.bias - rate * slope.bias)
                  for layer, slope in zip(layers, slopes, strict=True)]
         moved_value, moved_slopes = loss_and_gradient(moved, x, code_loss)
@@ -78,9 +91,7 @@ def loss_and_gradient(layers: list[Layer], x: np.ndarray, code_loss: CodeLoss) -
 
     WᵀW is the Gram matrix of a layer's outputs, as in the paper (whose W is the transpose of ours).
     """
-    outputs = [x]
-    for layer in layers:
-        outputs.append(np.tanh(outputs[-1] @ layer.weight + layer.bias))
+    outputs = outputs_of(layers, x)
     value, slope = code_loss(outputs[-1])
     slopes = []
     for layer, before, after in zip(reversed(layers), reversed(outputs[:-1]), reversed(outputs[1:]), strict=True):
@@ -92,6 +103,14 @@ def loss_and_gradient(layers: list[Layer], x: np.ndarray, code_loss: CodeLoss) -
                             slope.sum(axis=0) + DECAY * layer.bias))
         slope = slope @ layer.weight.T
     return float(value), slopes[::-1]
+
+
+def outputs_of(layers: list[Layer], x: np.ndarray) -> list[np.ndarray]:
+    """h_0 = x, h_1 … h_M."""
+    outputs = [x]
+    for layer in layers:
+        outputs.append(np.tanh(outputs[-1] @ layer.weight + layer.bias))
+    return outputs
 
 
 def layer_outputs(features: np.ndarray, tensors: Mapping[str, np.ndarray]) -> np.ndarray:
