@@ -16,13 +16,16 @@ def main(argv: list[str] | None = None) -> int:
 
     workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
     labels, label_sets, vocabulary = label_images(read_table(workspace.images, IMAGES),
-                                                  read_table(workspace.split, SPLIT), params.labels)
+                                                  read_table(workspace.split, SPLIT), params.labels, params.seed)
     with replacing_folder(workspace.labels.parent) as folder:
         write_table(folder / workspace.labels.name, labels, LABELS)
         write_table(folder / workspace.label_sets.name, label_sets, LABEL_SETS)
         vocabulary.write(folder / workspace.vocabulary.name)
     print(f"{labels.num_rows:,} images, {label_sets.num_rows:,} label sets, {len(vocabulary.labels)} labels, "
           f"{sum(vocabulary.n_unlabelled.values()):,} images without a label")
+    untrained = [name for name in vocabulary.labels if not vocabulary.n_images[name]["train"]]
+    if untrained:
+        print(f"no training image carries {', '.join(untrained)}: no method can learn what that looks like")
     return 0
 
 

@@ -7,18 +7,22 @@ import pyarrow.compute as pc
 from components.contracts import FOLDS, LABEL_SETS, LABELS
 from components.documents import Vocabulary
 from components.errors import MedhashError
+from components.labels.selection import draw_per_class
 from components.labels.vocabulary import NO_FINDING, choose_labels
 from components.params import LabelParams
 
 
-def label_images(images: pa.Table, split: pa.Table, settings: LabelParams) -> tuple[pa.Table, pa.Table, Vocabulary]:
+def label_images(images: pa.Table, split: pa.Table, settings: LabelParams,
+                 seed: int) -> tuple[pa.Table, pa.Table, Vocabulary]:
     """Give every image of the split its label set.
 
     images, split: contracts IMAGES and SPLIT. Returns (LABELS sorted by image_id, LABEL_SETS, vocabulary).
     set_id numbers the sets that occur by size, then by their sorted indices. An image whose labels are all
     outside the vocabulary has the empty set; `no_finding: exclude` leaves out images that carry `No Finding`,
-    `unlabelled: exclude` those that would have the empty set.
-    Raises MedhashError if the two tables do not hold the same images, or the vocabulary does not fit the archive.
+    `unlabelled: exclude` those that would have the empty set. Of what is left, `images_per_class: n` keeps n images
+    of every label of the vocabulary, drawn by the seed from all folds alike.
+    Raises MedhashError if the two tables do not hold the same images, the vocabulary does not fit the archive, or a
+    class has too few images.
     """
     split = split.sort_by("image_id")
     rows = pc.index_in(split["image_id"].combine_chunks(), value_set=images["image_id"].combine_chunks())
@@ -43,6 +47,9 @@ def label_images(images: pa.Table, split: pa.Table, settings: LabelParams) -> tu
         raise MedhashError(f"labels.no_finding: {settings.no_finding} with labels.unlabelled: {settings.unlabelled} "
                            "leaves no image", "choose label or empty for the first and keep for the second, or other "
                            "labels.classes, in params.yaml")
+    if settings.images_per_class:
+        ids = split["image_id"].to_numpy(zero_copy_only=False)
+        kept[kept] = draw_per_class(membership[kept], names, ids[kept], settings.images_per_class, seed)
     membership = membership[kept]
     fold: np.ndarray = split["fold"].to_numpy()[kept]
 
