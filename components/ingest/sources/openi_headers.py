@@ -1,12 +1,12 @@
 """What is known of Open-i's images beside the reports: a header table, DICOM headers, a list of PA views."""
 
+import csv
 import gzip
 import warnings
 import zlib
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-import numpy as np
 import pandas as pd
 
 from components.errors import MedhashError
@@ -21,7 +21,6 @@ _KEYWORDS = {"View Position": "ViewPosition", "Patient's Sex": "PatientSex", "Pa
              "Imager Pixel Spacing": "ImagerPixelSpacing", "Burned In Annotation": "BurnedInAnnotation"}
 """Title of the table's column → DICOM keyword of the same element; nothing else is read of either."""
 _LATERAL = ("LL", "RL", "LATERAL", "LARGE LATERAL")
-_SHOWN = 10
 
 
 def table_headers(archive: Path) -> pd.DataFrame | None:
@@ -82,25 +81,30 @@ def _plain_or_gz(path: Path) -> Path | None:
 def _read(path: Path, needed: tuple[str, ...], wanted: set[str]) -> pd.DataFrame:
     """The needed and those of the wanted columns that are there, as text; index = the first needed one."""
     restore = "restore the table as published (CSV, UTF-8)"
+    rows, line = {}, 1
     try:
-        table = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig",
-                            usecols=lambda title: title in wanted.union(needed))
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, EOFError, zlib.error,
-            gzip.BadGzipFile) as error:                         # their text may quote the table
-        raise MedhashError(f"{path} is not readable as CSV text ({type(error).__name__})", restore) from error
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as handle:
+            reader = csv.DictReader(handle)
+            for title in needed:
+                if title not in (reader.fieldnames or ()):
+                    raise MedhashError(f"{path}: column {title!r} is missing",
+                                       f"give the column its published name, or {restore}")
+            titles = wanted.union(needed).intersection(reader.fieldnames or ())
+            for row in reader:
+                line = reader.line_num
+                if None in row or None in row.values():
+                    raise csv.Error("another number of fields than the header")
+                image = row[needed[0]].strip()
+                if image in rows:
+                    raise MedhashError(f"{path}, line {line}: an earlier line describes the same image",
+                                       "keep one line for each image")
+                rows[image] = {title: row[title] for title in titles}
+    except (csv.Error, UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile) as error:    # may quote the table
+        raise MedhashError(f"{path} is not readable as CSV text after line {line} ({type(error).__name__})", restore
+                           ) from error
     except OSError as error:
         raise MedhashError(f"{path} cannot be read: {error.strerror}", "mend its permissions or its disk") from error
-    for title in needed:
-        if title not in table:
-            raise MedhashError(f"{path}: column {title!r} is missing", "give the column its published name, or "
-                               + restore)
-    table = table.set_index(table[needed[0]].str.strip())
-    again = (np.flatnonzero(table.index.duplicated()) + 2).tolist()
-    if again:
-        raise MedhashError(f"{path}: {len(again)} rows describe an image that an earlier row describes: rows "
-                           + ", ".join(map(str, again[:_SHOWN])) + (" …" if len(again) > _SHOWN else ""),
-                           "keep one row for each image")
-    return table
+    return pd.DataFrame.from_dict(rows, orient="index", columns=sorted(titles), dtype="str")
 
 
 def _typed(raw: pd.DataFrame) -> pd.DataFrame:

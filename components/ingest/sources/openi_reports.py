@@ -40,7 +40,8 @@ def read_reports(archive: Path) -> tuple[str, list[Report], list[Rejection]]:
             earlier = first.setdefault(report.report_id, report.row)
             if earlier == report.row:
                 continue
-            report = Rejection("duplicate_report", f"row {earlier} is a report of the same id", report.row)
+            report = Rejection("duplicate_report", f"row {earlier} is a report of the same id", report.row,
+                               value=file.name)
         rejections.append(report)
     return table, reports, rejections
 
