@@ -154,7 +154,7 @@ def _empty_network(spec: ModelSpec) -> "HashNetwork":
 
     from components.hashing.networks.build import build_network
     with torch.random.fork_rng(devices=[]):          # building draws initial weights: leave the caller's stream alone
-        return build_network(spec.network, spec.bits)
+        return build_network(spec.network, spec.bits, size_px=spec.size_px)
 
 
 def _as_array(tensor: Any) -> np.ndarray:

@@ -1,5 +1,7 @@
 """A network first, then a shallow method on what it makes of the train fold's images."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,10 @@ from components.hashing.kinds import TwoStepMethod
 from components.hashing.model import CODER, NETWORK, under
 from components.params import Params
 from components.train.data import DataSet, open_pixels
-from components.train.deep import Learner, Started, describe, make_learner, train_deep
+from components.train.deep import Learner, Start, Started, describe, make_learner, train_deep
 from components.train.loop import Progress, Row
 from components.train.processes import Processes
-from components.train.seeds import derive_seed
+from components.train.seeds import derive_seed, training_digest
 from components.train.validation import fold_row
 from components.workspace import Workspace
 
@@ -23,23 +25,42 @@ def train_two_step(workspace: Workspace, params: Params, method: TwoStepMethod, 
                    processes: Processes, started: Started | None) -> tuple[ModelSpec, dict[str, Any], Progress]:
     """Train the network (unless frozen), embed the train fold, fit the coder.
 
-    Returns model.json without the weights' digest, the tensors of both, and the network's progress with one row more,
-    the coder's validation MAP.
+    Returns model.json without the weights' digest, the tensors of both, and the network's progress with one row more:
+    the validation MAP of the coder's codes, which `started`'s listener is told too.
     """
+    listeners: list[Callable[[Row, Row], None]] = []
+
+    def heard(start: Start) -> Callable[[Row, Row], None]:
+        assert started is not None
+        listeners.append(started(replace(start, spec=_two_step_spec(start.spec, method))))
+        return listeners[-1]
+
+    listening = heard if started is not None and processes.is_first else None
     if method.frozen:
         pixels = open_pixels(workspace, params.size_px)
         learner = make_learner(pixels, params, method.network, data, seed, processes)
         spec, progress = describe(params, method.network, data, pixels.shape[1], seed), Progress()
         progress.best = {name: tensor.detach().cpu().clone() for name, tensor in learner.network.state_dict().items()}
+        if listening is not None:
+            digest = training_digest({"spec": spec.model_dump(mode="json"), "data": data.digest})
+            listening(Start(spec, digest, []))
     else:
-        spec, progress, learner = train_deep(workspace, params, method.network, data, seed, processes, started)
+        spec, progress, learner = train_deep(workspace, params, method.network, data, seed, processes, listening)
         learner.network.load_state_dict(progress.best)
     tensors, row = _fit(params, method, learner, data, seed)
     progress.history.append(row)
     progress.best_epoch = len(progress.history) - 1
-    spec = spec.model_copy(update={"family": "two-step", "coder": method.coder,
-                                   "settings": spec.settings | {"frozen": method.frozen}})
-    return spec, tensors | {NETWORK + name: tensor for name, tensor in progress.best.items()}, progress
+    for listener in listeners:
+        listener(row, {})
+    tensors |= {NETWORK + name: tensor for name, tensor in progress.best.items()}
+    return _two_step_spec(spec, method), tensors, progress
+
+
+def _two_step_spec(spec: ModelSpec, method: TwoStepMethod) -> ModelSpec:
+    """From what model.json says of the network alone to what it says of both."""
+    trained = {"epochs": 0} if method.frozen else {}
+    return spec.model_copy(update={"family": "two-step", "coder": method.coder,
+                                   "settings": spec.settings | {"frozen": method.frozen} | trained})
 
 
 def _fit(params: Params, method: TwoStepMethod, learner: Learner, data: DataSet,

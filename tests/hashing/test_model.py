@@ -22,7 +22,8 @@ def spec_of(family: str, bits: int = 16, **changes: object) -> ModelSpec:
     deep = family == "deep"
     return ModelSpec.model_validate({
         "method": "drh-18" if deep else "itq", "family": family, "bits": bits,
-        "input": "pixels" if deep else "gist-512", "coder": "" if deep else "linear", "size_px": 32, "network": NETWORK if deep else {},
+        "input": "gist-512" if family == "shallow" else "pixels", "coder": "" if deep else "linear", "size_px": 32,
+        "network": {} if family == "shallow" else NETWORK,
         "sub_codes": [SubCode(name="code", start=0, stop=bits)], "labels": ["Effusion"], "settings": {},
         "data_digest": "0" * 64, "weights_sha256": ""} | changes)
 
@@ -72,6 +73,36 @@ def test_a_shallow_model_projects_gist_and_takes_pixels_as_well(tmp_path: Path, 
                 for column in model.tensors["projection"].T[:2]] for row in features[:2]]
     np.testing.assert_allclose(relaxed[:2, :2], by_hand, atol=1e-5)
     assert np.array_equal(model.relaxed_pixels(pixels), relaxed)
+
+
+def test_a_two_step_model_gives_what_the_network_sees_to_the_coder(tmp_path: Path, pixels: np.ndarray) -> None:
+    torch.manual_seed(0)
+    network = build_network(NETWORK | {"head": "embedding"}, 16).eval()
+    coder = {"mean": np.linspace(-1, 1, 32, dtype=np.float32), "projection": np.eye(32, 16, dtype=np.float32)}
+    save_model(tmp_path, spec_of("two-step", network=NETWORK | {"head": "embedding"}),
+               {f"network.{name}": tensor for name, tensor in network.state_dict().items()} | {
+                   f"coder.{name}": array for name, array in coder.items()})
+    model = load_model(tmp_path)
+    with torch.no_grad():
+        embedded = network.trunk(torch.from_numpy(pixels).float() / 255).numpy()
+    relaxed = model.relaxed_pixels(pixels, batch_size=8)
+    np.testing.assert_allclose(relaxed, (embedded - coder["mean"])[:, :16], atol=1e-5)
+    assert model.relaxed_pixels(pixels[:0]).shape == (0, 16)
+    with pytest.raises(MedhashError, match="encodes pixels"):
+        model.relaxed_features(np.zeros((1, 32), np.float32))
+
+
+def test_a_network_whose_weights_depend_on_the_images_size_is_rebuilt_at_the_models(tmp_path: Path) -> None:
+    network = build_network({"kind": "cnn-f"}, 16, size_px=32)
+    save_model(tmp_path, spec_of("deep", network={"kind": "cnn-f"}), network.state_dict())
+    assert load_model(tmp_path).relaxed_pixels(np.zeros((1, 1, 32, 32), np.uint8)).shape == (1, 16)
+    with pytest.raises(MedhashError, match=r"trunk\.fc6\.weight: expected \(4096, 4096\), found \(4096, 1024\)"):
+        save_model(tmp_path, spec_of("deep", network={"kind": "cnn-f"}, size_px=64), network.state_dict())
+
+
+def test_a_coder_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MedhashError, match="names the coder 'lineal', which does not exist"):
+        save_model(tmp_path, spec_of("shallow", coder="lineal"), {})
 
 
 def test_equal_tensors_give_equal_bytes_and_loading_leaves_the_random_stream_alone(tmp_path: Path,

@@ -7,6 +7,8 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 from torch import nn
 
+from components.hashing.networks.network import Trunk
+
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 """Depth → blocks per stage (P, Q, R, S in the paper's Fig. 2)."""
 CHANNELS = {"paper": (8, 16, 32, 32), "standard": (64, 128, 256, 512)}
@@ -52,7 +54,7 @@ class BasicBlock(nn.Module):
         return torch.relu(residual + self.shortcut(kept))
 
 
-class ResidualTrunk(nn.Module):
+class ResidualTrunk(Trunk):
     """Stem, four stages of basic blocks, global average pool: (N, C, S, S) → (N, 32 or 512).
 
     With a hash layer of 64 bits, large stem, one channel, paper width: 83,448 parameters at 18 layers and 186,776 at

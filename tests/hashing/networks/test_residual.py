@@ -18,6 +18,22 @@ def test_the_published_stem_has_the_published_number_of_parameters(depth: int, w
     assert sum(parameter.numel() for parameter in network.parameters()) == n_parameters
 
 
+@pytest.mark.parametrize(("depth", "n_parameters"), [(18, 83_448), (34, 186_776)])
+def test_without_shortcuts_only_the_two_that_widen_are_missing(depth: int, n_parameters: int) -> None:
+    network = build_network({"kind": "plain", "depth": depth, "stem": "large"}, 64)
+    widening = (8 * 16 + 2 * 16) + (16 * 32 + 2 * 32)             # 1×1 convolution and its norm; an identity has none
+    assert sum(parameter.numel() for parameter in network.parameters()) == n_parameters - widening
+
+
+def test_a_plain_block_adds_nothing_to_what_its_convolutions_give() -> None:
+    torch.manual_seed(0)
+    x = torch.rand(2, 8, 6, 6)
+    for kind, passed_on in (("residual", x), ("plain", torch.zeros_like(x))):
+        block = build_network({"kind": kind}, 16).trunk.blocks[0].eval()
+        torch.nn.init.zeros_(block.bn2.weight)                    # the convolutions give zero
+        assert torch.equal(block(x), passed_on)
+
+
 def test_standard_width_at_34_layers_has_21_million_parameters() -> None:
     network = build_network({"depth": 34, "width": "standard", "stem": "large"}, 64)
     assert sum(parameter.numel() for parameter in network.parameters()) / 1e6 == pytest.approx(21.3, abs=0.05)
@@ -26,7 +42,7 @@ def test_standard_width_at_34_layers_has_21_million_parameters() -> None:
 @pytest.mark.parametrize(("stem", "size_px", "last_px"), [("small", 64, 4), ("large", 224, 7)])
 def test_each_stem_leaves_a_map_to_pool_at_its_size(stem: str, size_px: int, last_px: int) -> None:
     network = build_network({"depth": 18, "width": "paper", "stem": stem}, 16)
-    maps = network.blocks(network.stem(torch.rand(1, 1, size_px, size_px)))
+    maps = network.trunk.blocks(network.trunk.stem(torch.rand(1, 1, size_px, size_px)))
     assert maps.shape == (1, 32, last_px, last_px)
 
 
@@ -41,12 +57,12 @@ def test_alpha_sharpens_the_same_code_towards_its_signs() -> None:
     assert torch.equal(soft >= 0, sharp >= 0)
     assert (sharp.abs() >= soft.abs()).all()
     torch.testing.assert_close(torch.atanh(soft), network.hash_layer(
-        network.blocks(network.stem(x)).mean(dim=(2, 3))), atol=1e-5, rtol=1e-4)
+        network.trunk.blocks(network.trunk.stem(x)).mean(dim=(2, 3))), atol=1e-5, rtol=1e-4)
 
 
 def test_channels_named_in_the_settings_win_over_the_argument() -> None:
     network = build_network({"depth": 18, "width": "paper", "in_channels": 3}, 16)
-    assert network.stem[0].weight.shape == (8, 3, 3, 3)
+    assert network.trunk.stem[0].weight.shape == (8, 3, 3, 3)
 
 
 def test_a_batch_norm_on_the_code_keeps_every_bit_alive_and_adds_no_parameter() -> None:
