@@ -22,9 +22,10 @@ SHARED = ("images", "split", "labels", "similarity", "features")
 
 def run_once(root: Path, params: Any, method: str, seed: int) -> dict[str, Any]:
     """Train, encode and measure one method with one seed."""
-    from components.contracts import LABELS, SIMILARITY, SPLIT, codes_schema, read_table
+    from components.contracts import codes_schema, read_table
     from components.encode.encode import encode_images, write_codes
     from components.evaluate.measure import measure
+    from components.evaluate.tables import Tables
     from components.hashing.model import load_model
     from components.train.stage import train_method
     from components.workspace import Workspace
@@ -40,9 +41,8 @@ def run_once(root: Path, params: Any, method: str, seed: int) -> dict[str, Any]:
         assert history is not None
         model = load_model(workspace.model(method))
         write_codes(workspace.codes(method), model, *encode_images(workspace, model))
-        metrics = measure(read_table(workspace.codes(method), codes_schema(params.bits)),
-                          read_table(workspace.split, SPLIT), read_table(workspace.labels, LABELS),
-                          read_table(workspace.similarity, SIMILARITY), params.evaluate, params.seed).metrics
+        metrics = measure(read_table(workspace.codes(method), codes_schema(params.bits)), Tables.read(workspace),
+                          params.evaluate, params.seed).metrics
     interval = metrics.intervals["map"]
     return {"method": method, "seed": seed, "test_map": metrics.figures.map, "low": interval.low,
             "high": interval.high, "chance": metrics.chance.map, "val_map": metrics.validation_map,

@@ -144,7 +144,7 @@ class SliceFigures(Document):
     """MAP of the same queries for a gallery in random order."""
     ndcg_at_100: float | None
     interval: Interval | None
-    """Of MAP, bootstrapped over the slice's own patients; None for fewer than two."""
+    """Of MAP, resampling the patients of all queries; None for fewer than two patients."""
 
 
 class Difference(Document):

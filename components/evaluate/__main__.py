@@ -10,10 +10,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--method", required=True, help="a method of params.yaml, such as lsh")
     args = parser.parse_args(argv)
 
-    from components.contracts import LABELS, QUERIES, SIMILARITY, SPLIT, read_table, write_table
+    from components.contracts import QUERIES, write_table
     from components.evaluate.latency import measure_latency
     from components.evaluate.log import log_figures
     from components.evaluate.measure import measure
+    from components.evaluate.tables import Tables
     from components.index.code_table import place_codes, read_codes
     from components.index.search import load_index, require_built_from
     from components.params import load_params
@@ -24,14 +25,13 @@ def main(argv: list[str] | None = None) -> int:
     codes = read_codes(path)
     index = load_index(workspace.index(args.method))
     require_built_from(index, workspace.index(args.method), path, codes)
-    split, labels = read_table(workspace.split, SPLIT), read_table(workspace.labels, LABELS)
-    metrics, queries = measure(codes, split, labels, read_table(workspace.similarity, SIMILARITY), params.evaluate,
-                               params.seed)
+    tables = Tables.read(workspace)
+    metrics, queries = measure(codes, tables, params.evaluate, params.seed)
     folder = workspace.metrics(args.method)
     write_table(folder / "queries.parquet", queries, QUERIES)
     metrics.write(folder / "metrics.json")
 
-    latency = measure_latency(index, place_codes(codes, split, labels).of_folds("test"))
+    latency = measure_latency(index, place_codes(codes, tables.split, tables.labels).of_folds("test"))
     latency.write(workspace.latency(args.method))
     log_figures(workspace, params.promote.name, metrics, latency)
     interval = metrics.intervals["map"]

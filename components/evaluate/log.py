@@ -35,7 +35,9 @@ def flat_figures(metrics: Metrics, latency: Latency) -> dict[str, float]:
     figures |= {f"test/chance/{name}": value for name, value in metrics.chance}
     for name, interval in metrics.intervals.items():
         figures |= {f"test/{name}_low": interval.low, f"test/{name}_high": interval.high}
-    figures |= {"validation/map_expected_ties": metrics.validation_map, "validation/chance": metrics.validation_chance}
+    if metrics.validation_map is not None and metrics.validation_chance is not None:
+        figures |= {"validation/map_expected_ties": metrics.validation_map,
+                    "validation/chance": metrics.validation_chance}
     figures |= {f"latency/{name}": value for name, value in latency if name.endswith("_ms")}
     figures |= {"test/no_relevant_rate": metrics.no_relevant_rate, "test/n_distinct_codes": metrics.n_distinct_codes}
     return {name: float(value) for name, value in figures.items()}

@@ -1,25 +1,25 @@
 """Measuring a method: its codes, and who is relevant to whom → figures."""
 
-import hashlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from components.contracts import QUERIES
 from components.documents import Interval, Metrics
 from components.errors import MedhashError
-from components.evaluate.per_query import (
-    PerQuery,
-    chance_figures,
-    mean_figures,
-    measure_queries,
-    precision_recall_curve,
-)
+from components.evaluate.digest import evaluation_digest
+from components.evaluate.per_query import PerQuery
+from components.evaluate.ranked import Ranked, rank_by_euclidean, rank_by_hamming
+from components.evaluate.refusals import require_answerable, require_known_sets, require_queries
+from components.evaluate.slices import slice_figures
+from components.evaluate.tables import Tables
 from components.index.code_table import PlacedCodes, code_info, place_codes
 from components.params import EvaluateParams
 from components.retrieval.bootstrap import patient_bootstrap
-from components.retrieval.histogram import relevance_histogram
+from components.retrieval.hamming import as_words
 
 WITH_INTERVAL = ("map", "ndcg_at_100", "acg_at_100", "weighted_map", "precision_h2")
 
@@ -31,73 +31,84 @@ class Measured(NamedTuple):
     queries: pa.Table
 
 
-def measure(codes: pa.Table, split: pa.Table, labels: pa.Table, similarity: pa.Table, settings: EvaluateParams,
-            seed: int) -> Measured:
+def measure(codes: pa.Table, tables: Tables, settings: EvaluateParams, seed: int,
+            threads: int | None = None) -> Measured:
     """Let test images search train and val, val images search train, and measure what they find.
 
-    codes: contract `codes_schema` with its schema metadata; the rest: contracts SPLIT, LABELS, SIMILARITY. Pairs of
-    one patient are left out; queries to which nothing is relevant stand outside every mean. Any model's codes of
-    the same images can be measured: equal evaluation_digest means the same queries, gallery and relevance.
+    codes: contract `codes_schema` with its schema metadata. Pairs of one patient are left out; queries to which
+    nothing is relevant stand outside every mean. Without a val fold the validation figures are None. Any model's
+    codes of the same images can be measured: equal evaluation_digest means the same queries, gallery and relevance.
+    threads: of counting, None for all that `available_threads` gives; the result does not depend on it.
     Raises MedhashError if the tables do not fit each other, or if no query has anything relevant in its gallery.
     """
-    info = code_info(codes.schema)
-    placed, levels = place_codes(codes, split, labels), level_matrix(similarity)
-    queries, gallery = placed.of_folds("test"), placed.of_folds("train", "val")
-    histogram = _histogram(queries, gallery, levels, "test")
-    per_query = measure_queries(histogram)
-    answerable = per_query.answerable()
-    patients = queries.patient_ids[per_query.n_relevant > 0]
+    placed, levels = place_codes(codes, tables.split, tables.labels), tables.level_matrix()
 
-    validation = _histogram(placed.of_folds("val"), placed.of_folds("train"), levels, "val")
+    def search(asking: tuple[str, ...], searched: tuple[str, ...]) -> Ranked:
+        return rank_by_hamming(placed.of_folds(*asking), placed.of_folds(*searched), levels, threads)
+
+    return _measured(codes, placed, levels, search, tables, settings, seed)
+
+
+def measure_relaxed(codes: pa.Table, relaxed: np.ndarray, tables: Tables, settings: EvaluateParams, seed: int,
+                    threads: int | None = None) -> Measured:
+    """The same for a method that is not binarised: images are ranked by the Euclidean distance of relaxed codes.
+
+    relaxed: float32, (N, K), in [-1, 1], the row order of `codes`, which must be its signs (1 where h ≥ 0): the
+    figures about bits and distinct codes are theirs. Radius ρ of P@H2 and of the curve is a squared distance of 4 ρ,
+    the same on codes of -1 and +1. Takes a sort per query: an upper bound for a table, not for a daily run.
+    Raises MedhashError also where the relaxed codes do not fit the binary ones.
+    """
+    placed, levels = place_codes(codes, tables.split, tables.labels), tables.level_matrix()
+    if relaxed.shape != (len(placed), 8 * placed.codes.shape[1]) or not (np.abs(relaxed) <= 1).all():
+        raise MedhashError(f"relaxed codes of shape {relaxed.shape} do not lie in [-1, 1] or do not belong to "
+                           f"{len(placed)} codes of {8 * placed.codes.shape[1]} bits", "encode the images again, and "
+                           "take the relaxed codes from the same run")
+    relaxed = relaxed[pc.sort_indices(codes["image_id"]).to_numpy()]
+    if (np.packbits(relaxed >= 0, axis=1) != placed.codes).any():
+        raise MedhashError("the binary codes are not the signs of the relaxed ones", "encode the images again, and "
+                           "take both codes from the same run and in the same order")
+
+    def search(asking: tuple[str, ...], searched: tuple[str, ...]) -> Ranked:
+        return rank_by_euclidean(placed.of_folds(*asking), relaxed[np.isin(placed.folds, asking)],
+                                 placed.of_folds(*searched), relaxed[np.isin(placed.folds, searched)], levels, threads)
+
+    return _measured(codes, placed, levels, search, tables, settings, seed)
+
+
+def _measured(codes: pa.Table, placed: PlacedCodes, levels: np.ndarray,
+              search: Callable[[tuple[str, ...], tuple[str, ...]], Ranked], tables: Tables, settings: EvaluateParams,
+              seed: int) -> Measured:
+    info = code_info(codes.schema)
+    queries, gallery = placed.of_folds("test"), placed.of_folds("train", "val")
+    require_known_sets(queries, gallery, levels)
+    require_queries(queries, "test")
+    ranked = search(("test",), ("train", "val"))
+    require_answerable(ranked, queries, gallery, tables, "test")
+
+    asking, searched = placed.of_folds("val"), placed.of_folds("train")
+    validation = search(("val",), ("train",)) if len(asking) else None
+    if validation is not None:
+        require_answerable(validation, asking, searched, tables, "val")
+
     metrics = Metrics(
         method=info.method, bits=info.bits, n_queries=len(queries), n_gallery=len(gallery),
-        no_relevant_rate=float((per_query.n_relevant == 0).mean()),
-        figures=mean_figures(answerable), chance=chance_figures(histogram),
-        intervals=_intervals(answerable, patients, settings.bootstrap_samples, seed),
-        curve=precision_recall_curve(histogram),
-        validation_map=mean_figures(measure_queries(validation).answerable()).map,
-        validation_chance=chance_figures(validation).map,
-        n_distinct_codes=len(np.unique(gallery.codes, axis=0)),
+        no_relevant_rate=float((~ranked.answerable).mean()),
+        figures=ranked.figures(), chance=ranked.chance_figures(),
+        intervals=_intervals(ranked.per_query.answerable(), queries.patient_ids[ranked.answerable],
+                             settings.bootstrap_samples, seed),
+        slices=slice_figures(queries, ranked, tables, settings.bootstrap_samples, seed),
+        curve=ranked.curve(),
+        validation_map=validation.figures().map if validation else None,
+        validation_chance=validation.chance_figures().map if validation else None,
+        n_distinct_codes=_n_distinct(gallery.codes),
         bit_balance=np.unpackbits(gallery.codes, axis=1).mean(axis=0).tolist(),
         evaluation_digest=evaluation_digest(queries, gallery, levels), model_digest=info.model_digest)
-    return Measured(metrics, _query_table(queries, per_query))
+    return Measured(metrics, _query_table(queries, ranked.per_query))
 
 
-def level_matrix(similarity: pa.Table) -> np.ndarray:
-    """Contract SIMILARITY as a dense matrix: int16, (S, S), [set_a, set_b] → relevance level."""
-    a, b = similarity["set_a"].to_numpy(), similarity["set_b"].to_numpy()
-    size = int(max(a.max(initial=-1), b.max(initial=-1))) + 1
-    levels = np.zeros((size, size), np.int16)
-    levels[a, b] = similarity["level"].to_numpy()
-    return levels
-
-
-def evaluation_digest(queries: PlacedCodes, gallery: PlacedCodes, levels: np.ndarray) -> str:
-    """SHA-256 over the ids, patients and label sets of queries and gallery, and the levels between the sets.
-
-    Figures are comparable where it is equal: the codes, and so the method, play no part.
-    """
-    digest = hashlib.sha256()
-    for part in (queries, gallery):
-        for image_id, patient_id, set_id in zip(part.image_ids, part.patient_ids, part.set_ids, strict=True):
-            digest.update(f"{image_id} {patient_id} {set_id}\n".encode())
-        digest.update(b"\n")
-    digest.update(levels.astype("<i2").tobytes())
-    return digest.hexdigest()
-
-
-def _histogram(queries: PlacedCodes, gallery: PlacedCodes, levels: np.ndarray, fold: str) -> np.ndarray:
-    largest = max(queries.set_ids.max(initial=-1), gallery.set_ids.max(initial=-1))
-    if largest >= len(levels):
-        raise MedhashError(f"label set {largest} of labels.parquet has no row in similarity.parquet",
-                           "run the stage similarity again")
-    histogram = relevance_histogram(queries.codes, gallery.codes, queries.set_ids, gallery.set_ids, levels,
-                                    queries.patient_ids, gallery.patient_ids)
-    if not histogram[:, :, 1:].any():
-        raise MedhashError(f"none of the {len(queries)} queries of fold {fold} shares a label with any of the "
-                           f"{len(gallery)} images it searches", "check the split's shares and the labels' classes in "
-                           "params.yaml")
-    return histogram
+def _n_distinct(codes: np.ndarray) -> int:
+    words = as_words(codes)
+    return len(np.unique(words[:, 0]) if words.shape[1] == 1 else np.unique(words, axis=0))
 
 
 def _intervals(queries: PerQuery, patients: np.ndarray, n_samples: int, seed: int) -> dict[str, Interval]:

@@ -4,7 +4,6 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from components.contracts import LABELS, SIMILARITY, SPLIT, read_table
 from components.documents import Metrics
 from components.errors import MedhashError
 from components.params import Params
@@ -21,13 +20,19 @@ def pick_challenger(workspace: Workspace, methods: list[str]) -> Metrics:
     """The method with the highest MAP on validation patients; of equals, the first by name.
 
     Test figures play no part in the choice, so that they stay an honest measure of what was chosen.
-    Raises MedhashError if there is no method to choose from.
+    Raises MedhashError if there is no method to choose from, or no validation figure to choose by.
     """
     if not methods:
         raise MedhashError("every method of params.yaml is a reference", "add a method that may be promoted, or take "
                            "one out of quality.references")
     measured = [Metrics.read(workspace.metrics(method) / "metrics.json") for method in methods]
-    return min(measured, key=lambda metrics: (-metrics.validation_map, metrics.method))
+    chosen_by: dict[str, float] = {}
+    for metrics in measured:
+        if metrics.validation_map is None:
+            raise MedhashError(f"{metrics.method} has no validation MAP, and promotion chooses its challenger by it",
+                               "set split.val_share above 0 in params.yaml, then `dvc repro`")
+        chosen_by[metrics.method] = metrics.validation_map
+    return min(measured, key=lambda metrics: (-chosen_by[metrics.method], metrics.method))
 
 
 def score_champion(workspace: Workspace, params: Params, champion: Path, challenger: Metrics) -> Score:
@@ -52,6 +57,7 @@ def _measure_again(workspace: Workspace, params: Params, champion: Path) -> Metr
 
     from components.encode.encode import encode_images, write_codes
     from components.evaluate.measure import measure
+    from components.evaluate.tables import Tables
     from components.hashing.model import load_model
     from components.index.code_table import read_codes
     torch.set_num_threads(params.train.threads)
@@ -65,5 +71,4 @@ def _measure_again(workspace: Workspace, params: Params, champion: Path) -> Metr
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "codes.parquet"
         write_codes(path, model, image_ids, folds, packed)
-        return measure(read_codes(path), read_table(workspace.split, SPLIT), read_table(workspace.labels, LABELS),
-                       read_table(workspace.similarity, SIMILARITY), params.evaluate, params.seed).metrics
+        return measure(read_codes(path), Tables.read(workspace), params.evaluate, params.seed).metrics

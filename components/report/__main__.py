@@ -16,7 +16,8 @@ def main(argv: list[str] | None = None) -> int:
     page = render_page(run)
     with replacing_file(workspace.report) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    print(f"report: {workspace.report} ({len(page) / 1e6:.1f} MB), best method by validation MAP: {run.best}")
+    chosen = "best method by validation MAP" if run.is_validated else "no validation figures; the first method"
+    print(f"report: {workspace.report} ({len(page) / 1e6:.1f} MB), {chosen}: {run.best}")
     return 0
 
 

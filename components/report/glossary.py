@@ -10,6 +10,8 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
      "the images so far was relevant; average that over the relevant images, then over the queries. 1 is perfect."),
     ("Ties", "Distances are whole numbers, so many images are equally far. MAP here is the average over all orders of "
      "such ties; worst and best show how much the order alone could change it."),
+    ("Slice", "The queries that have something in common, such as a finding, a view or an age. They search the whole "
+     "gallery, and their chance is their own: a rare finding is hit more seldom."),
     ("Chance", "The same measure when the gallery is in random order. A method at chance has learned nothing useful, "
      "however high its figure may look."),
     ("95 % interval", "Where the figure would lie if other patients had been drawn: the middle 95 % of many draws of "

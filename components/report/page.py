@@ -13,6 +13,7 @@ from components.report.plots.map_bars import map_bars
 from components.report.plots.precision_recall import precision_recall
 from components.report.retrievals import retrievals
 from components.report.run import Run
+from components.report.slice_table import slice_tables
 from components.report.summary import summary
 
 _FOLDER = Path(__file__).parent
@@ -23,6 +24,7 @@ def render_page(run: Run) -> str:
     metrics = list(run.metrics.values())
     return _template().render(
         summary=summary(run), data=data_cards(run), gates=run.gates, rows=metric_table(run), chance=metrics[0].chance,
+        is_validated=run.is_validated, slices=slice_tables(run),
         comparable=len({result.evaluation_digest for result in metrics}) == 1,
         has_latency=any(run.latencies.values()), pairs=literal_pairs(run),
         curves=[{"method": method, "n_epochs": len(history.epochs), "best_epoch": history.best_epoch + 1,

@@ -43,6 +43,11 @@ class Run:
     """Per-query table of the best method."""
 
     @property
+    def is_validated(self) -> bool:
+        """Was every method measured on validation patients, so that one is best by it."""
+        return all(measured.validation_map is not None for measured in self.metrics.values())
+
+    @property
     def best(self) -> str:
         return best_method(self.metrics)
 
@@ -53,8 +58,15 @@ class Run:
 
 
 def best_method(metrics: dict[str, Metrics]) -> str:
-    """The method with the highest validation MAP; of equals, the first by name."""
-    return min(metrics, key=lambda method: (-metrics[method].validation_map, method))
+    """The method with the highest validation MAP; of equals, the first by name.
+
+    Without a val fold the first method of params.yaml: test figures must not choose.
+    """
+    by_validation = {method: measured.validation_map for method, measured in metrics.items()
+                     if measured.validation_map is not None}
+    if len(by_validation) < len(metrics):
+        return next(iter(metrics))
+    return min(by_validation, key=lambda method: (-by_validation[method], method))
 
 
 def read_run(workspace: Workspace, params: Params) -> Run:

@@ -1,55 +1,75 @@
 """Average precision of a ranking with ties: expected over random tie order, worst and best; and its weighted form."""
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 
-
-class AveragePrecision(NamedTuple):
-    """Average precision per query, float64, (Q,); NaN where nothing is relevant."""
-
-    expected: np.ndarray
-    worst: np.ndarray
-    best: np.ndarray
+from components.retrieval.ties import TieOrders, levels_ascending, levels_descending
 
 
-def average_precision(histogram: np.ndarray) -> AveragePrecision:
+def average_precision(histogram: np.ndarray) -> TieOrders:
     """AP over the whole ranking, (1/R) Σ_p δ_p · (relevant among the first p) / p, δ_p = [item p is relevant].
 
-    histogram: int64, (Q, K + 1, L + 1) of `relevance_histogram`; relevant means level > 0. Items at one distance
+    histogram: int64, (Q, K + 1, L + 1) of `RelevanceCounter`; relevant means level > 0. Items at one distance
     are tied: `expected` is the mean over all orders of the ties, `worst` puts irrelevant ties first, `best` last.
     A group of c tied items, r of them relevant, after n items with R' relevant adds, with H the harmonic numbers
     and S(m) = Σ_{k=1..r} (R' + k)/(m + k) = r + (R' - m)(H_{m+r} - H_m), S(n + c - r) to the worst and S(n) to
-    the best sum; `expected_precision_sum` gives the expected one.
+    the best sum; `expected_precision_sum` gives the expected one. NaN where nothing is relevant.
     Source: McSherry & Najork 2008, "Computing information retrieval performance measures efficiently in the
     presence of tied scores", §2.2.
     """
-    count = histogram.sum(axis=2)
     relevant = histogram[:, :, 1:].sum(axis=2)
-    ranked_before = np.cumsum(count, axis=1) - count
-    relevant_before = np.cumsum(relevant, axis=1) - relevant
-    harmonic = _harmonic_numbers(count)
-
-    def precision_sum(start: np.ndarray) -> np.ndarray:
-        step = harmonic[start + relevant] - harmonic[start]
-        terms: np.ndarray = (relevant + (relevant_before - start) * step).sum(axis=1)
-        return terms
-
-    n_relevant = _nan_where_zero(relevant.sum(axis=1))
-    return AveragePrecision(expected=expected_precision_sum(count, relevant, relevant) / n_relevant,
-                            worst=precision_sum(ranked_before + count - relevant) / n_relevant,
-                            best=precision_sum(ranked_before) / n_relevant)
+    binary = np.moveaxis(np.stack([histogram[:, :, 0], relevant]), 0, 2)
+    count = binary.sum(axis=2)
+    return _per_relevant(expected_precision_sum(count, relevant, relevant), binary)
 
 
-def weighted_average_precision(histogram: np.ndarray) -> np.ndarray:
-    """(1/R) Σ_p δ_p · ACG@p with ACG@p = (1/p) Σ_{i≤p} level_i, expected over random tie order.
+def weighted_average_precision(histogram: np.ndarray) -> TieOrders:
+    """(1/R) Σ_p δ_p · ACG@p with ACG@p = (1/p) Σ_{i≤p} level_i; exceeds 1 where levels do.
 
-    histogram: as above. Returns float64, (Q,), NaN where nothing is relevant; exceeds 1 where levels do.
-    Source: Order-Sensitive Deep Hashing, §3, mAP_w. Deviation: ties are taken in expectation.
+    histogram: as above. Worst and best are exact: of two neighbours the more relevant one first never lowers the
+    sum. If both are relevant, only the first of their two terms changes, and it grows with the level that comes
+    first; if one is irrelevant, the other's own term has the same gain over a smaller place. So a group is worst in
+    ascending and best in descending order of level.
+    Source: Order-Sensitive Deep Hashing, §3, mAP_w. Deviation: ties are taken in expectation, worst and best.
     """
-    gain = histogram @ np.arange(histogram.shape[2])
+    gain = (histogram * np.arange(histogram.shape[2])).sum(axis=2)
     relevant = histogram[:, :, 1:].sum(axis=2)
-    return expected_precision_sum(histogram.sum(axis=2), relevant, gain) / _nan_where_zero(relevant.sum(axis=1))
+    return _per_relevant(expected_precision_sum(histogram.sum(axis=2), relevant, gain), histogram)
+
+
+def _per_relevant(expected_sum: np.ndarray, histogram: np.ndarray) -> TieOrders:
+    n_relevant = histogram[:, :, 1:].sum(axis=(1, 2))
+    divisor = np.where(n_relevant > 0, n_relevant, np.nan)
+    n_levels = histogram.shape[2]
+    return TieOrders(expected_sum / divisor,
+                     precision_sum_in_order(histogram, levels_ascending(n_levels)) / divisor,
+                     precision_sum_in_order(histogram, levels_descending(n_levels)) / divisor)
+
+
+def precision_sum_in_order(histogram: np.ndarray, order: Iterable[int]) -> np.ndarray:
+    """Σ_p δ_p · (gain of the first p items) / p where the items of a group come in the order of levels given.
+
+    histogram: as above; an item's gain is its level. c items of level l > 0 after m items with gain G add
+    Σ_{k=1..c} (G + l k)/(m + k) = l c + (G - l m)(H_{m+c} - H_m). Returns float64, (Q,).
+    """
+    count = histogram.sum(axis=2)
+    gain = (histogram * np.arange(histogram.shape[2])).sum(axis=2)
+    harmonic = _harmonic_numbers(count)
+    start, gain_before = np.cumsum(count, axis=1) - count, np.cumsum(gain, axis=1) - gain
+    before = harmonic[start]
+    total = np.zeros(count.shape)
+    for level in order:
+        items = histogram[:, :, level]
+        after = harmonic[start + items]
+        if level:
+            total += level * items + (gain_before - level * start) * (after - before)
+            gain_before += level * items
+        start += items
+        before = after
+    summed: np.ndarray = total.sum(axis=1)
+    return summed
 
 
 def expected_precision_sum(count: np.ndarray, relevant: np.ndarray, gain: np.ndarray) -> np.ndarray:
@@ -79,10 +99,12 @@ def expected_precision_sum(count: np.ndarray, relevant: np.ndarray, gain: np.nda
 
 
 def _harmonic_numbers(count: np.ndarray) -> np.ndarray:
-    """H_0 … H_N for the longest ranking, float64."""
-    longest = int(count.sum(axis=1).max(initial=0))
-    return np.concatenate([[0.0], np.cumsum(1 / np.arange(1, longest + 1))])
+    """H_0, H_1 … as far as the longest ranking needs them, float64."""
+    return _harmonic_numbers_below(1 << int(count.sum(axis=1).max(initial=0)).bit_length())
 
 
-def _nan_where_zero(n_relevant: np.ndarray) -> np.ndarray:
-    return np.where(n_relevant > 0, n_relevant, np.nan)
+@lru_cache(maxsize=2)
+def _harmonic_numbers_below(length: int) -> np.ndarray:
+    numbers = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, length))])
+    numbers.flags.writeable = False
+    return numbers

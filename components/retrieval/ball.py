@@ -19,7 +19,7 @@ class Ball(NamedTuple):
 def hamming_balls(histogram: np.ndarray) -> Ball:
     """Precision and recall of everything within each Hamming radius.
 
-    histogram: int64, (Q, K + 1, L + 1) of `relevance_histogram`; relevant means level > 0. Ties play no part.
+    histogram: int64, (Q, K + 1, L + 1) of `RelevanceCounter`; relevant means level > 0. Ties play no part.
     Source: Deep Residual Hashing, §3 (P@H2 and precision-recall curves); empty balls count as 0.
     """
     n_items = np.cumsum(histogram.sum(axis=2), axis=1)

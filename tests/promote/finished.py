@@ -11,16 +11,16 @@ from components.workspace import Workspace
 
 def after_training(workspace: Workspace, params: Params, method: str) -> Metrics:
     """Encode, index and measure a method, without the latency and the log of the stage evaluate."""
-    from components.contracts import LABELS, QUERIES, SIMILARITY, SPLIT, read_table, write_table
+    from components.contracts import QUERIES, write_table
     from components.encode.__main__ import main as encode
     from components.evaluate.measure import measure
+    from components.evaluate.tables import Tables
     from components.index.__main__ import main as index
     from components.index.code_table import read_codes
     for stage in (encode, index):
         assert stage(["--root", str(workspace.root), "--method", method]) == 0
-    metrics, queries = measure(read_codes(workspace.codes(method)), read_table(workspace.split, SPLIT),
-                               read_table(workspace.labels, LABELS), read_table(workspace.similarity, SIMILARITY),
-                               params.evaluate, params.seed)
+    metrics, queries = measure(read_codes(workspace.codes(method)), Tables.read(workspace), params.evaluate,
+                               params.seed)
     metrics.write(workspace.metrics(method) / "metrics.json")
     write_table(workspace.metrics(method) / "queries.parquet", queries, QUERIES)
     return metrics

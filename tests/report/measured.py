@@ -7,7 +7,8 @@ import pyarrow as pa
 from builders import LABELS_OF_SETS, small_workspace, write_codes
 
 from components.contracts import LABELS, QUERIES, SPLIT, read_table, write_table
-from components.documents import Check, CurvePoint, Figures, GateReport, Interval, Metrics
+from components.documents import Check, CurvePoint, Figures, GateReport, Interval, Metrics, SliceFigures
+from components.evaluate.per_query import COLUMNS
 from components.files import write_json
 from components.workspace import Workspace
 
@@ -61,8 +62,7 @@ def write_metrics(workspace: Workspace, method: str, bits: int, model_digest: st
         hits = np.array([bool(labels[other] & labels[query]) for other in ranked])
         ap = float((np.cumsum(hits) / np.arange(1, len(hits) + 1))[hits].mean())
         rows.append({"image_id": ids[query], "patient_id": patients[query], "n_relevant": int(hits.sum()),
-                     "ap_expected": ap, "ap_worst": ap, "ap_best": ap, "ndcg_at_100": ap, "acg_at_100": ap,
-                     "weighted_ap": ap, "precision_h2": ap, "n_within_h2": 1})
+                     "n_within_h2": 1} | dict.fromkeys(COLUMNS.values(), ap))
     value = float(np.mean([row["ap_expected"] for row in rows]))
     chance = float(np.mean([row["n_relevant"] / len(gallery) for row in rows]))
     metrics = Metrics.model_validate({
@@ -71,6 +71,7 @@ def write_metrics(workspace: Workspace, method: str, bits: int, model_digest: st
         "intervals": {"map": Interval(value=value, low=value - 0.04, high=value + 0.04)},
         "curve": [CurvePoint(radius=radius, recall=(radius / bits) ** 2,
                              precision=chance + (value - chance) * (1 - radius / bits)) for radius in range(bits + 1)],
+        "slices": slices(value, chance),
         "validation_map": value, "validation_chance": chance, "n_distinct_codes": len(np.unique(codes, axis=0)),
         "bit_balance": np.unpackbits(codes, axis=1).mean(axis=0).tolist(), "evaluation_digest": "e" * 64,
         "model_digest": model_digest} | changed)
@@ -79,6 +80,22 @@ def write_metrics(workspace: Workspace, method: str, bits: int, model_digest: st
     return metrics
 
 
+def slices(value: float, chance: float) -> dict[str, dict[str, SliceFigures]]:
+    """A slice of each standing: above chance, within it, one patient, and nothing relevant."""
+    wide, narrow = (Interval(value=value, low=low, high=1.0) for low in (0.0, chance + 0.01))
+    common = {"n_queries": 12, "n_answerable": 12, "n_patients": 9, "map": value, "chance_map": chance,
+              "ndcg_at_100": value}
+    absent = dict.fromkeys(("map", "chance_map", "ndcg_at_100", "interval"))
+    return {"label": {"Mass": SliceFigures.model_validate(common | {"interval": narrow}),
+                      "Effusion": SliceFigures.model_validate(common | {"interval": wide, "n_queries": 20}),
+                      "<i>Hernia</i>": SliceFigures.model_validate(absent | {
+                          "n_queries": 1, "n_answerable": 0, "n_patients": 0})},
+            "view": {"PA": SliceFigures.model_validate(common | {"interval": None, "n_patients": 1})},
+            "sex": {"unknown": SliceFigures.model_validate(common | {"interval": narrow})}}
+
+
 def _figures(value: float) -> Figures:
-    return Figures(map=value, map_worst_ties=value - 0.01, map_best_ties=value + 0.01, ndcg_at_100=value,
-                   acg_at_100=value, weighted_map=value, precision_h2=value, empty_ball_rate=0.1)
+    ends = {"": 0.0, "_worst_ties": -0.01, "_best_ties": 0.01}
+    tied = {name + end: value + step for name in ("map", "ndcg_at_100", "acg_at_100", "weighted_map")
+            for end, step in ends.items()}
+    return Figures.model_validate(tied | {"precision_h2": value, "empty_ball_rate": 0.1})

@@ -8,8 +8,9 @@ import pytest
 from report.measured import measured_workspace, write_metrics
 
 from components.contracts import REJECTED, write_table
-from components.documents import Check, GateReport, Interval
+from components.documents import Check, GateReport, Interval, Metrics
 from components.report.__main__ import main
+from components.workspace import Workspace
 
 VOID = {"meta", "link", "img", "br"}
 METHODS = {"lsh": 0.97, "drh-18": 0.4, "drh-18-paper": 0.99}
@@ -89,7 +90,7 @@ def test_the_page_loads_nothing_from_anywhere(html: str, page: Page) -> None:
 
 def test_every_anchor_leads_to_a_section_and_every_picture_has_words(page: Page) -> None:
     anchors = [link[1:] for link in page.links if link.startswith("#")]
-    assert len(anchors) == 9
+    assert len(anchors) == 10
     assert set(anchors) <= set(page.ids)
     assert len(set(page.ids)) == len(page.ids)
     assert page.images_without_words == 0
@@ -109,6 +110,31 @@ def test_a_method_whose_interval_holds_chance_is_flagged(page: Page) -> None:
 def test_the_paper_literal_settings_are_named_with_their_collapse(page: Page) -> None:
     assert "drh-18-paper keeps the paper's literal settings" in page.text
     assert "Its codes collapsed: 96 gallery images share 1 distinct codes" in page.text
+
+
+def test_slices_stand_beside_their_own_chance_and_say_what_they_cannot_tell(page: Page) -> None:
+    assert "Effusion 20 9" in page.text
+    assert "within chance" in page.text.split("Effusion 20 9")[1].split("Mass 12 9")[0]
+    assert "chance" not in page.text.split("Mass 12 9")[1].split("<i>Hernia</i>")[0]
+    assert "<i>Hernia</i> 1 0 nothing in the gallery is relevant to them" in page.text
+    assert "one patient" in page.text.split("PA 12 1")[1][:40]
+    assert "sex queries" not in page.text                        # all of unknown sex: not a table
+
+
+def test_ndcg_stands_between_its_worst_and_best_tie_order(root: Path, page: Page) -> None:
+    value = Metrics.read(Workspace(root).metrics("drh-18") / "metrics.json").figures.ndcg_at_100
+    assert f"{value:.3f} {value - 0.01:.3f} / {value + 0.01:.3f}" in page.text
+
+
+def test_without_validation_the_page_says_so_and_shows_the_first_method(tmp_path: Path) -> None:
+    workspace = measured_workspace(tmp_path, {"lsh": 0.9, "drh-18": 0.2}, n_patients=10)
+    for number, method in enumerate(("lsh", "drh-18")):
+        write_metrics(workspace, method, 32, f"{number:064x}", validation_map=None, validation_chance=None)
+    text = Page(report(tmp_path)).text
+    assert "There are no validation patients to choose a method by; this page shows lsh" in text
+    assert "no val fold" in text
+    assert "best on validation" not in text
+    assert not re.search(r"\b(nan|NaN|None)\b", text)
 
 
 def test_text_from_the_data_is_escaped(html: str, page: Page) -> None:

@@ -1,10 +1,12 @@
-"""Measures of rankings with ties against their definitions, averaged over every order of the ties."""
+"""Measures of rankings with ties against their definitions over every order of the ties: mean, least, greatest."""
 
 import math
 from itertools import permutations, product
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from components.retrieval.average_precision import average_precision, weighted_average_precision
 from components.retrieval.gain import acg, ndcg
@@ -47,7 +49,7 @@ def ndcg_by_definition(levels, p):
 
 
 MEASURES = {
-    "expected AP": (lambda table: average_precision(table).expected, ap_by_definition),
+    "AP": (average_precision, ap_by_definition),
     "weighted AP": (weighted_average_precision, weighted_ap_by_definition),
     **{f"ACG@{p}": (lambda table, p=p: acg(table, p), lambda levels, p=p: acg_by_definition(levels, p))
        for p in (1, 3, 4, 100)},
@@ -64,21 +66,27 @@ def as_histogram(groups, n_levels=4):
     return table
 
 
-@pytest.mark.parametrize("groups", RANKINGS.values(), ids=RANKINGS)
-@pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
-def test_a_measure_is_its_definition_averaged_over_every_order_of_the_ties(measure, groups):
+def assert_mean_least_and_greatest(measure, groups):
     closed_form, definition = measure
     # `set` in tie_orders keeps one of equal orders; all of them occur equally often, so the mean is the same.
-    expected = np.mean([definition(order) for order in tie_orders(groups)])
-    assert closed_form(as_histogram(groups))[0] == pytest.approx(expected, abs=1e-12)
+    values = [definition(order) for order in tie_orders(groups)]
+    result = closed_form(as_histogram(groups))
+    assert result.expected[0] == pytest.approx(np.mean(values), abs=1e-12)
+    assert result.worst[0] == pytest.approx(min(values), abs=1e-12)
+    assert result.best[0] == pytest.approx(max(values), abs=1e-12)
 
 
 @pytest.mark.parametrize("groups", RANKINGS.values(), ids=RANKINGS)
-def test_worst_and_best_ap_are_the_extremes_over_every_order_of_the_ties(groups):
-    values = [ap_by_definition(order) for order in tie_orders(groups)]
-    result = average_precision(as_histogram(groups))
-    assert result.worst[0] == pytest.approx(min(values), abs=1e-12)
-    assert result.best[0] == pytest.approx(max(values), abs=1e-12)
+@pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
+def test_a_measure_is_the_mean_least_and_greatest_of_its_definition_over_every_order_of_the_ties(measure, groups):
+    assert_mean_least_and_greatest(measure, groups)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.lists(st.lists(st.integers(0, 3), max_size=4), min_size=1, max_size=4), st.sampled_from(list(MEASURES)))
+def test_so_it_is_for_any_small_ranking(groups, name):
+    if any(level for group in groups for level in group):
+        assert_mean_least_and_greatest(MEASURES[name], groups)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -89,7 +97,10 @@ def test_large_groups_agree_with_random_tie_orders(seed):
     for name, (closed_form, definition) in MEASURES.items():
         values = np.array([definition(order) for order in orders])
         error = 4.5 * values.std() / math.sqrt(len(values)) + 1e-12
-        assert abs(closed_form(as_histogram(groups))[0] - values.mean()) < error, name
+        result = closed_form(as_histogram(groups))
+        assert abs(result.expected[0] - values.mean()) < error, name
+        assert result.worst[0] <= values.min() + 1e-12, name
+        assert result.best[0] >= values.max() - 1e-12, name
 
 
 def test_a_query_without_a_relevant_item_has_no_figure_except_an_acg_of_zero():
@@ -97,11 +108,12 @@ def test_a_query_without_a_relevant_item_has_no_figure_except_an_acg_of_zero():
     assert np.isnan(average_precision(table)).all()
     assert np.isnan(weighted_average_precision(table)).all()
     assert np.isnan(ndcg(table, 2)).all()
-    assert acg(table, 2).tolist() == [0.0]
+    assert np.array(acg(table, 2)).tolist() == [[0.0], [0.0], [0.0]]
 
 
 def test_queries_of_one_histogram_are_measured_independently_of_each_other():
     tables = [as_histogram(groups + [[]] * (4 - len(groups))) for name, groups in RANKINGS.items() if len(groups) <= 4]
     together = np.concatenate(tables)
     for closed_form, _ in MEASURES.values():
-        assert closed_form(together).tolist() == [closed_form(table)[0] for table in tables]
+        assert np.array(closed_form(together)).T.tolist() == [np.array(closed_form(table))[:, 0].tolist()
+                                                              for table in tables]

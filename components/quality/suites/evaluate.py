@@ -4,12 +4,13 @@ import great_expectations.expectations as gxe
 import pandas as pd
 
 from components.contracts import QUERIES, read_table
-from components.documents import Interval, Metrics
+from components.documents import Figures, Interval, Metrics
 from components.params import Params
 from components.quality.inspection import Inspection
 from components.workspace import Workspace
 
-_SHARES = ("map", "map_worst_ties", "map_best_ties", "ndcg_at_100", "precision_h2", "empty_ball_rate")
+_SHARES = ("map", "map_worst_ties", "map_best_ties", "ndcg_at_100", "ndcg_at_100_worst_ties", "ndcg_at_100_best_ties",
+           "precision_h2", "empty_ball_rate")
 """Figures that cannot exceed 1; acg_at_100 and weighted_map count shared labels and can."""
 _ROUNDING = 1e-9
 ABOVE, WITHIN, BELOW = "above chance", "within its interval of chance", "below chance"
@@ -58,6 +59,15 @@ def _beside_chance(interval: Interval, chance: float) -> str:
     return ABOVE if interval.low > chance else BELOW if interval.high < chance else WITHIN
 
 
+def _ordered(figures: Figures, name: str) -> bool:
+    expected = name.removesuffix("_worst_ties").removesuffix("_best_ties")
+    worst, best = (getattr(figures, expected + end, None) for end in ("_worst_ties", "_best_ties"))
+    if worst is None or best is None:
+        return True
+    ordered: bool = worst - _ROUNDING <= getattr(figures, expected) <= best + _ROUNDING
+    return ordered
+
+
 def _figures(metrics: Metrics, method: str) -> pd.DataFrame:
     """A row per figure, the method's and chance's; what does not apply to a figure holds."""
     rows = []
@@ -67,8 +77,7 @@ def _figures(metrics: Metrics, method: str) -> pd.DataFrame:
             rows.append({
                 "row": f"{whose} {name} {value:.4f}",
                 "in_range": 0 <= value <= (1 + _ROUNDING if name in _SHARES else float("inf")),
-                "ordered": not name.startswith("map") or (
-                    figures.map_worst_ties - _ROUNDING <= figures.map <= figures.map_best_ties + _ROUNDING),
+                "ordered": _ordered(figures, name),
                 "inside": interval is None or (abs(interval.value - value) <= _ROUNDING and
                                                interval.low - _ROUNDING <= value <= interval.high + _ROUNDING)})
     return pd.DataFrame(rows)

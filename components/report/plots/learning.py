@@ -8,11 +8,11 @@ _NOT_A_LOSS = {"learning_rate", "alpha", "val_map", "distinct_codes", "worst_bit
 History = list[dict[str, float | None]]
 
 
-def learning_curves(epochs: History, best_epoch: int, chance: float) -> str:
+def learning_curves(epochs: History, best_epoch: int, chance: float | None) -> str:
     """Draw the epochs of history.json and return a data: URI.
 
     epochs: a row per epoch with `loss`, its terms, `val_map` and `distinct_codes`. best_epoch: row of the weights
-    that were kept, marked by a dot. chance: validation MAP of a gallery in random order.
+    that were kept, marked by a dot. chance: validation MAP of a gallery in random order, if measured.
     """
     steps = range(1, len(epochs) + 1)
     terms = sorted((name for name in epochs[0] if name not in _NOT_A_LOSS), key=lambda name: name != "loss")
@@ -31,8 +31,9 @@ def learning_curves(epochs: History, best_epoch: int, chance: float) -> str:
             axes.plot(steps, values, color=PALETTE[0])
             axes.plot(best_epoch + 1, values[best_epoch], "o", color=INK, markersize=4.5)
             axes.set(title=title, xlabel="epoch")
-        map_axes.axhline(chance, color=MUTED, linestyle=":", linewidth=1.2, label=f"chance {chance:.3f}")
-        map_axes.legend()
+        if chance is not None:
+            map_axes.axhline(chance, color=MUTED, linestyle=":", linewidth=1.2, label=f"chance {chance:.3f}")
+            map_axes.legend()
         code_axes.set_ylim(bottom=0)
         for axes in (loss_axes, map_axes, code_axes):
             axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))

@@ -1,0 +1,35 @@
+"""Comparing two methods query by query: which one ranks better, by how much, and how sure that is."""
+
+import numpy as np
+import pyarrow as pa
+
+from components.documents import Difference
+from components.errors import MedhashError
+from components.evaluate.per_query import COLUMNS
+from components.retrieval.bootstrap import paired_bootstrap
+
+_SAME = ("image_id", "patient_id", "n_relevant")
+
+
+def compare(a: pa.Table, b: pa.Table, n_samples: int, seed: int) -> dict[str, Difference]:
+    """Field of document Figures → how far method a lies above method b, paired by query, resampling patients.
+
+    a, b: contract QUERIES of two methods that were measured on the same queries and gallery. Only queries to which
+    something is relevant count. A difference of two seeds of one method says nothing about the methods: compare
+    several (`spread_over_seeds`). Raises MedhashError if the tables are about different queries or relevance, or if
+    nothing is relevant to any query.
+    """
+    a, b = a.sort_by("image_id"), b.sort_by("image_id")
+    for name in _SAME:
+        if not a[name].equals(b[name]):
+            raise MedhashError(f"the two query tables differ in column {name}, so their queries, patients or relevance "
+                               "are not the same", "evaluate both methods on the same split and labels")
+    answerable = a["n_relevant"].to_numpy() > 0
+    if not answerable.any():
+        raise MedhashError("nothing is relevant to any query of the two tables", "check the labels' classes in "
+                           "params.yaml")
+    of_a, of_b = (np.stack([table[column].to_numpy()[answerable] for column in COLUMNS.values()], axis=1)
+                  for table in (a, b))
+    found = paired_bootstrap(of_a, of_b, a["patient_id"].to_numpy()[answerable].astype(str), n_samples, seed)
+    return {figure: Difference(value=float(value), low=float(low), high=float(high), p_value=float(p_value))
+            for figure, value, low, high, p_value in zip(COLUMNS, *found, strict=True)}

@@ -1,0 +1,71 @@
+"""Two methods on the same queries, and one method over seeds."""
+
+import numpy as np
+import pytest
+from builders import LABELS_OF_SETS
+from evaluate.small import N_IMAGES, measured_tables
+
+from components.documents import Figures
+from components.errors import MedhashError
+from components.evaluate.compare import compare
+from components.evaluate.measure import measure
+from components.evaluate.per_query import COLUMNS
+from components.evaluate.seeds import spread_over_seeds
+from components.params import EvaluateParams
+from components.retrieval.bootstrap import paired_bootstrap
+
+SETTINGS = EvaluateParams(bootstrap_samples=20)
+
+
+def with_noise(root, share, seed):
+    """Measured codes that spell the labels but for a share of flipped bits."""
+    random = np.random.default_rng(seed)
+    rows = [[255 if label in LABELS_OF_SETS[image % 4] else 0 for label in range(3)] for image in range(N_IMAGES)]
+    flipped = np.packbits(random.random((N_IMAGES, 24)) < share, axis=1)
+    return measure(*measured_tables(root, np.array(rows, np.uint8) ^ flipped), SETTINGS, seed=0)
+
+
+def test_the_better_method_lies_above_the_worse_in_every_figure(tmp_path):
+    better, worse = with_noise(tmp_path / "a", 0.1, 0), with_noise(tmp_path / "b", 0.3, 1)
+    found = compare(better.queries, worse.queries, 400, seed=0)
+    assert set(found) == set(COLUMNS) == set(Figures.model_fields) - {"empty_ball_rate"}
+    for name, difference in found.items():
+        value = getattr(better.metrics.figures, name) - getattr(worse.metrics.figures, name)
+        assert difference.value == pytest.approx(value, abs=1e-12)
+        assert difference.low <= difference.value <= difference.high
+    assert found["map"].low > 0
+    assert found["map"].p_value < 0.05
+    expected = paired_bootstrap(better.queries["ap_expected"].to_numpy()[:, None],
+                                worse.queries["ap_expected"].to_numpy()[:, None],
+                                better.queries["patient_id"].to_numpy().astype(str), 400, 0)
+    assert (found["map"].low, found["map"].high) == pytest.approx((expected.low[0], expected.high[0]), abs=1e-12)
+
+
+def test_the_order_of_rows_does_not_matter_but_other_queries_or_relevance_are_refused(tmp_path, replaced):
+    first, second = with_noise(tmp_path / "a", 0.1, 0).queries, with_noise(tmp_path / "b", 0.2, 1).queries
+    found = compare(first, second, 50, seed=0)
+    assert compare(first, second.take(list(range(47, -1, -1))), 50, seed=0) == found
+    with pytest.raises(MedhashError, match="differ in column image_id"):
+        compare(first, second.slice(1), 50, seed=0)
+    with pytest.raises(MedhashError, match="differ in column n_relevant"):
+        compare(first, replaced(second, "n_relevant", [1] * 48), 50, seed=0)
+    with pytest.raises(MedhashError, match="nothing is relevant"):
+        compare(*(replaced(table, "n_relevant", [0] * 48) for table in (first, second)), 50, seed=0)
+
+
+def test_seeds_have_a_mean_and_a_spread_and_must_be_of_one_method_on_the_same_queries(tmp_path):
+    runs = [with_noise(tmp_path / str(seed), 0.2, seed).metrics.model_copy(update={"model_digest": str(seed) * 64})
+            for seed in range(3)]
+    spread = spread_over_seeds(runs)
+    values = [run.figures.map for run in runs]
+    assert (spread["map"].mean, spread["map"].std) == pytest.approx((np.mean(values), np.std(values, ddof=1)))
+    assert set(spread) == {*Figures.model_fields, "validation_map"}
+    without = [runs[0].model_copy(update={"validation_map": None}), *runs[1:]]
+    assert set(spread_over_seeds(without)) == set(Figures.model_fields)
+    for changed, reason in (({"method": "itq"}, "differ in method"), ({"bits": 8}, "differ in bits"),
+                            ({"evaluation_digest": "f" * 64}, "differ in evaluation_digest"),
+                            ({"model_digest": "1" * 64}, "the same model")):
+        with pytest.raises(MedhashError, match=reason):
+            spread_over_seeds([runs[0].model_copy(update=changed), *runs[1:]])
+    with pytest.raises(MedhashError, match="two seeds or more"):
+        spread_over_seeds(runs[:1])
