@@ -98,11 +98,12 @@ def dicom(view: str, **values) -> bytes:
     header.SOPClassUID = header.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
     header.SOPInstanceUID = header.file_meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[view, str(values)])
     header.PatientName, header.PatientID, header.ViewPosition = "Smith^98765431", "98765431", view
-    header.Rows, header.Columns = 2500, 2048
+    header.Rows, header.Columns, header.BitsAllocated, header.BitsStored, header.HighBit = 4, 8, 16, 12, 11
+    header.SamplesPerPixel, header.PixelRepresentation, header.PhotometricInterpretation = 1, 0, "MONOCHROME1"
     for keyword, value in values.items():
         setattr(header, keyword, value)
-    header.PixelData, header["PixelData"].VR = bytes(64), "OW"
-    header.BitsAllocated = 16
+    header.PixelData = np.arange(32, dtype=np.uint16).tobytes()
+    header["PixelData"].VR = "OW"
     buffer = io.BytesIO()
     header.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()

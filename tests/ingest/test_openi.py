@@ -1,5 +1,6 @@
 """Open-i: reports and images in the published layouts, chosen by rules, joined with what headers say."""
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from openi_archive import DICOM_FOLDER, FIRST, KEY, PNG_FOLDER, PNG_TAR, REPORTS_TAR, OpeniArchive, dicom, png, xml
@@ -29,7 +30,7 @@ def archive(tmp_path, monkeypatch) -> OpeniArchive:
     ("major-or-automatic", [], [], []),
 ])
 def test_the_rule_makes_headings_of_mesh_terms(rule, major, automatic, expected):
-    assert headings(major, automatic, rule) == expected
+    assert headings(major, automatic, OpeniParams(mesh=rule)) == expected
 
 
 def test_a_row_is_a_frontal_image_with_its_reports_headings_and_its_headers_values(archive, capsys):
@@ -124,7 +125,11 @@ def test_without_a_header_table_views_come_from_dicom_headers(place, archive, ca
     assert archive.ingest("--metadata-only") == 0
     assert [(row["source_row"], row["view"], row["sex"], row["age"], row["width"], row["height"], row["pixel_spacing"],
              row["burned_in"]) for row in archive.taken()] == [
-        (1001, "PA", "F", 90, 2048, 2500, 0.15, True), (3001, None, None, 0, 2048, 2500, None, None)]
+        (1001, "PA", "F", 90, 8, 4, 0.15, True), (3001, None, None, 0, 8, 4, None, None)]
+    assert archive.ingest() == 0
+    assert [row["source_row"] for row in archive.taken()] == [1001, 3001]
+    pixels = np.load(archive.workspace.pixels)
+    assert (pixels.shape, int(pixels[0, 0, 4, 0])) == ((2, 1, 16, 16), 255)         # MONOCHROME1: 0 is white
     archive.images["98765431_IM-0001-1001.dcm"] = archive.images["98765431_IM-0001-1001.dcm"][:200]
     archive.write(images=place)
     assert archive.ingest("--metadata-only") == 0

@@ -62,7 +62,7 @@ def chosen():
 
 
 def of_the_nine(report, rule):
-    return [name for name in headings(report.major, report.automatic, rule) if name in NINE]
+    return [name for name in headings(report.major, report.automatic, OpeniParams(mesh=rule)) if name in NINE]
 
 
 @pytest.mark.parametrize("rule", REPORTS)
@@ -87,7 +87,8 @@ def test_every_label_rule_and_frontal_rule_give_the_counted_images(rule, reports
 def test_rows_carry_their_reports_headings(rule, reports, chosen):
     rows = chosen["first"].rows if rule == "main-heading" else \
         read_entries(OPENI, IngestParams(openi=OpeniParams(mesh=rule))).rows
-    expected = {report.report_id: "|".join(headings(report.major, report.automatic, rule)) for report in reports}
+    expected = {report.report_id: "|".join(headings(report.major, report.automatic, OpeniParams(mesh=rule)))
+                for report in reports}
     assert rows["labels"].fillna("").tolist() == rows["patient"].map(expected).tolist()
     assert rows.index.is_unique
     assert rows["source_name"].is_unique

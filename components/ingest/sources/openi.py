@@ -46,7 +46,7 @@ def read_entries(archive: Path, settings: IngestParams) -> Entries:
     refused = _nameless(rows) + _repeated(rows)
     rows = rows.drop([rejection.source_row for rejection in refused])
     rows, damaged = _with_headers(rows, archive, settings)
-    kept = frontal(rows, settings.openi.frontal, listed_pa(archive), archive)
+    kept = frontal(rows, settings.openi, listed_pa(archive), archive)
     n_imageless = sum(not report.images for report in reports)
     print(f"{int((~kept).sum()):,} images left out by ingest.openi.frontal: {settings.openi.frontal}, "
           f"{n_imageless:,} reports without an image")
@@ -78,7 +78,7 @@ def _rows(reports: list[Report], settings: IngestParams) -> pd.DataFrame:
     """A row for each image; without labels (null) where the rule finds no heading in its report."""
     rows = []
     for report in reports:
-        labels = "|".join(headings(report.major, report.automatic, settings.openi.mesh)) or None
+        labels = "|".join(headings(report.major, report.automatic, settings.openi)) or None
         rows += [(report.row + place, image_name(image), report.report_id, report.report_id, labels, image, place)
                  for place, image in enumerate(report.images, start=1)]
     columns = ["row", "source_name", "patient", "study", "labels", "image", "place"]

@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-import warnings
 import zlib
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -10,16 +9,20 @@ from typing import BinaryIO
 import pandas as pd
 
 from components.errors import MedhashError
+from components.ingest.dicom_header import read_header
+from components.ingest.integrity import Unreadable
 from components.ingest.sources.nih_table import MAX_AGE, TOP_AGE
 from components.ingest.sources.openi_files import Images
 from components.ingest.sources.openi_reports import image_name
 
 TABLE = "nlmcxr_dicom_metadata.csv"
 PA_LIST = "nlmcxr_tsne_pa.csv"
-_KEYWORDS = {"View Position": "ViewPosition", "Patient's Sex": "PatientSex", "Patient's Age": "PatientAge",
-             "Columns": "Columns", "Rows": "Rows", "Pixel Spacing": "PixelSpacing",
-             "Imager Pixel Spacing": "ImagerPixelSpacing", "Burned In Annotation": "BurnedInAnnotation"}
-"""Title of the table's column → DICOM keyword of the same element; nothing else is read of either."""
+_TAGS = {"View Position": 0x00185101, "Patient's Sex": 0x00100040, "Patient's Age": 0x00101010, "Columns": 0x00280011,
+         "Rows": 0x00280010, "Pixel Spacing": 0x00280030, "Imager Pixel Spacing": 0x00181164,
+         "Burned In Annotation": 0x00280301}
+"""Title of the table's column → DICOM tag of the same element; nothing else is read of either."""
+_HEAD_BYTES = 1 << 20
+"""What is read of a DICOM file: elements stand in the order of their tags, those of the pixels last."""
 _LATERAL = ("LL", "RL", "LATERAL", "LARGE LATERAL")
 
 
@@ -29,7 +32,7 @@ def table_headers(archive: Path) -> pd.DataFrame | None:
     Raises MedhashError where it cannot be read, lacks `imageid` or `View Position`, or holds an image twice.
     """
     path = _plain_or_gz(archive / TABLE)
-    return None if path is None else _typed(_read(path, ("imageid", "View Position"), set(_KEYWORDS)))
+    return None if path is None else _typed(_read(path, ("imageid", "View Position"), set(_TAGS)))
 
 
 def listed_pa(archive: Path) -> frozenset[str]:
@@ -54,24 +57,24 @@ def dicom_headers(images: Images, max_bytes: int) -> tuple[pd.DataFrame, set[str
     damaged = set()
     for file_name, stream in images.streams(max_bytes):
         name = image_name(PurePosixPath(file_name).stem)
-        header = _header(stream)
+        header = _header(stream, max_bytes)
         if header is None:
             damaged.add(name)
         else:
             raw[name] = header
-    return _typed(pd.DataFrame.from_dict(raw, orient="index", columns=list(_KEYWORDS)).astype("str")), damaged
+    return _typed(pd.DataFrame.from_dict(raw, orient="index", columns=list(_TAGS)).astype("str")), damaged
 
 
-def _header(stream: BinaryIO) -> list[str] | None:
-    """The values of _KEYWORDS as text; None where there is no such header."""
-    from pydicom import dcmread
+def _header(stream: BinaryIO, max_bytes: int) -> list[str] | None:
+    """The values of _TAGS as text; None where there is no header that describes an image."""
     try:
-        with warnings.catch_warnings(action="ignore"):          # their text quotes values
-            header = dcmread(stream, stop_before_pixels=True, specific_tags=list(_KEYWORDS.values()))
-            values = [str(header.get(keyword, "")) for keyword in _KEYWORDS.values()]
-        return values if "Rows" in header else None             # None: cut off before the image is described
-    except Exception:                                           # pydicom raises whatever a broken header leads it to
+        header = read_header(stream.read(_HEAD_BYTES), _TAGS.values(), max_bytes)
+    except Unreadable:                                          # the scan will say why
         return None
+    if not header.integers(_TAGS["Rows"]):
+        return None
+    return [str(next(iter(header.integers(tag)), "")) if title in ("Columns", "Rows") else header.text(tag)
+            for title, tag in _TAGS.items()]
 
 
 def _plain_or_gz(path: Path) -> Path | None:
@@ -109,8 +112,8 @@ def _read(path: Path, needed: tuple[str, ...], wanted: set[str]) -> pd.DataFrame
 
 def _typed(raw: pd.DataFrame) -> pd.DataFrame:
     """LL, RL, LATERAL and LARGE LATERAL are one view here, LATERAL; any other but PA and AP is unknown."""
-    raw = raw.reindex(columns=list(_KEYWORDS)).fillna("").apply(lambda column: column.str.strip())
-    view, sex, age, columns, rows, spacing, at_detector, burned_in = (raw[title] for title in _KEYWORDS)
+    raw = raw.reindex(columns=list(_TAGS)).fillna("").apply(lambda column: column.str.strip())
+    view, sex, age, columns, rows, spacing, at_detector, burned_in = (raw[title] for title in _TAGS)
     view = view.str.upper().replace(dict.fromkeys(_LATERAL, "LATERAL"))
     years = age.str.extract(r"^(\d{1,3})([YMWD]?)$")
     whole_years = pd.to_numeric(years[0], errors="coerce").mask(years[1].isin(["M", "W", "D"]), 0)

@@ -1,14 +1,13 @@
 """Labels of a report: its MeSH terms under one of four rules."""
 
-from typing import Literal
+from components.params import OpeniParams
 
-Rule = Literal["main-heading", "exact", "single-major", "major-or-automatic"]
 _OF_THE_LUNG = ("hyperdistention", "hypoinflation")
 """Main headings do not tell these two apart from the rest of `lung`."""
 
 
-def headings(major: list[str], automatic: list[str], rule: Rule) -> list[str]:
-    """All headings of a report in lower case, each once, in the report's order.
+def headings(major: list[str], automatic: list[str], settings: OpeniParams) -> list[str]:
+    """All headings of a report by the rule settings.mesh, in lower case, each once, in the report's order.
 
     A term reads `heading/qualifier/…`; its main heading is what stands before the first `/`, and `lung hyperdistention`
     or `lung hypoinflation` where it begins `lung/hyperdistention` or `lung/hypoinflation`.
@@ -18,10 +17,10 @@ def headings(major: list[str], automatic: list[str], rule: Rule) -> list[str]:
     Source: Deep Residual Hashing, §4, names nine patterns and no rule; Shin et al., "Learning to Read Chest X-Rays",
     CVPR 2016, takes reports with a single heading. Deviation: the rule is a setting, as none gives the paper's count.
     """
-    if rule == "single-major" and len(major) != 1:
+    if settings.mesh == "single-major" and len(major) != 1:
         return []
-    terms = major + automatic if rule == "major-or-automatic" else major
-    return list(dict.fromkeys(_heading(term, whole=rule == "exact") for term in terms))
+    terms = major + automatic if settings.mesh == "major-or-automatic" else major
+    return list(dict.fromkeys(_heading(term, whole=settings.mesh == "exact") for term in terms))
 
 
 def _heading(term: str, whole: bool) -> str:
