@@ -6,6 +6,8 @@ import numpy as np
 
 from components.index.code_table import PlacedCodes
 
+_BLOCK_ROWS = 4096
+
 
 def evaluation_digest(queries: PlacedCodes, gallery: PlacedCodes, levels: np.ndarray) -> str:
     """SHA-256 over the ids, patients and label sets of queries and gallery, and the levels between the sets.
@@ -14,8 +16,11 @@ def evaluation_digest(queries: PlacedCodes, gallery: PlacedCodes, levels: np.nda
     """
     digest = hashlib.sha256()
     for part in (queries, gallery):
-        rows = zip(part.image_ids.tolist(), part.patient_ids.tolist(), part.set_ids.tolist(), strict=True)
-        digest.update("".join(f"{image_id} {patient_id} {set_id}\n" for image_id, patient_id, set_id in rows).encode())
+        for start in range(0, len(part), _BLOCK_ROWS):
+            rows = zip(*(column[start:start + _BLOCK_ROWS].tolist()
+                         for column in (part.image_ids, part.patient_ids, part.set_ids)), strict=True)
+            text = "".join(f"{image_id} {patient_id} {set_id}\n" for image_id, patient_id, set_id in rows)
+            digest.update(text.encode())
         digest.update(b"\n")
     digest.update(levels.astype("<i2").tobytes())
     return digest.hexdigest()

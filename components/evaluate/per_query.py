@@ -66,7 +66,8 @@ def measure_queries(histogram: np.ndarray, balls: Ball) -> PerQuery:
     radius = min(RADIUS, balls.n_items.shape[1] - 1)
     return PerQuery(histogram[:, :, 1:].sum(axis=(1, 2)), *average_precision(histogram),
                     *ndcg(histogram, LIST_LENGTH), *acg(histogram, LIST_LENGTH),
-                    *weighted_average_precision(histogram), balls.precision[:, radius], balls.n_items[:, radius])
+                    *weighted_average_precision(histogram), balls.precision[:, radius].copy(),
+                    balls.n_items[:, radius].copy())             # a view would keep every radius in memory
 
 
 def joined(parts: Sequence[PerQuery]) -> PerQuery:

@@ -77,7 +77,7 @@ def rank_by_euclidean(queries: PlacedCodes, query_codes: np.ndarray, gallery: Pl
 def _measure(histogram: np.ndarray, by_radius: np.ndarray) -> Ranked:
     balls, random = hamming_balls(by_radius), chance_histogram(by_radius)
     return Ranked(measure_queries(histogram, balls), measure_queries(random, hamming_balls(random)),
-                  balls.n_items[:, -1], balls.precision, balls.recall)
+                  balls.n_items[:, -1].copy(), balls.precision, balls.recall)
 
 
 def _joined(measured: Callable[[int, int], Ranked], ranges: Sequence[tuple[int, int]], threads: int | None) -> Ranked:

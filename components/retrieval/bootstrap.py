@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-_CHUNK_DRAWS = 1 << 21
-"""Patients drawn at once: 16 MB."""
+_CHUNK_DRAWS = 1 << 19
+"""Patients drawn at once: 4 MB."""
 
 
 class PairedDifference(NamedTuple):

@@ -12,8 +12,8 @@ from components.retrieval.own_patient import OwnPatientPairs
 
 KERNEL_PAIRS = 50_000_000
 """From so many pairs on, compiling the counter costs less than numpy would; below, numpy counts."""
-_CHUNK_CELLS = 1 << 18
-"""Histogram cells counted at once: 2 MB, so that the measures' work arrays stay in the processor's cache."""
+_CHUNK_CELLS = 1 << 17
+"""Histogram cells counted at once: 1 MB, so that the measures' work arrays stay in the processor's cache."""
 
 
 class RelevanceCounter:

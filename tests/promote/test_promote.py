@@ -74,6 +74,14 @@ def test_the_challenger_is_chosen_on_validation_patients_not_on_test(run: Any) -
     assert aliases(run)["champion"] == "lsh"
 
 
+def test_without_a_validation_figure_nothing_is_promoted(run: Any) -> None:
+    run.set_figures("itq", validation_map=None, validation_chance=None)
+    with pytest.raises(MedhashError, match="itq has no validation MAP") as refused:
+        promote(run.workspace, run.params("lsh", "itq"))
+    assert "split.val_share above 0" in refused.value.fix
+    assert aliases(run) == {}
+
+
 def test_a_reference_is_never_promoted_however_well_it_does(run: Any) -> None:
     run.set_figures("lsh", validation_map=0.9, test_map=0.6)
     run.set_figures("itq", validation_map=0.8, test_map=0.99)

@@ -63,6 +63,10 @@ POISONS = [
         w.metrics("lsh") / "metrics.json", lambda document: document["intervals"]["precision_h2"].update(high=0.0))),
     ("evaluate", "tie order", "lsh map_worst_ties", lambda w: edit_json(
         w.metrics("lsh") / "metrics.json", lambda document: document["figures"].update(map_worst_ties=0.99))),
+    ("evaluate", "tie order", "lsh weighted_map_best_ties", lambda w: edit_json(
+        w.metrics("lsh") / "metrics.json", lambda document: document["figures"].update(weighted_map_best_ties=0.0))),
+    ("evaluate", "in its range", "lsh label Mass MAP 1.5", lambda w: edit_json(
+        w.metrics("lsh") / "metrics.json", lambda document: document["slices"]["label"]["Mass"].update(map=1.5))),
     ("evaluate", "every query has a row", "lsh metrics: 24", lambda w: take(
         w.metrics("lsh") / "queries.parquet", list(range(20)))),
 ]

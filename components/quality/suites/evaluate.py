@@ -69,7 +69,7 @@ def _ordered(figures: Figures, name: str) -> bool:
 
 
 def _figures(metrics: Metrics, method: str) -> pd.DataFrame:
-    """A row per figure, the method's and chance's; what does not apply to a figure holds."""
+    """A row per figure, the method's and chance's, and per slice; what does not apply to a figure holds."""
     rows = []
     for whose, figures in ((method, metrics.figures), (f"{method} chance", metrics.chance)):
         for name, value in figures.model_dump().items():
@@ -78,6 +78,17 @@ def _figures(metrics: Metrics, method: str) -> pd.DataFrame:
                 "row": f"{whose} {name} {value:.4f}",
                 "in_range": 0 <= value <= (1 + _ROUNDING if name in _SHARES else float("inf")),
                 "ordered": _ordered(figures, name),
-                "inside": interval is None or (abs(interval.value - value) <= _ROUNDING and
-                                               interval.low - _ROUNDING <= value <= interval.high + _ROUNDING)})
+                "inside": _inside(interval, value)})
+    for kind, slices in metrics.slices.items():
+        for name, part in slices.items():
+            if part.map is not None and part.chance_map is not None and part.ndcg_at_100 is not None:
+                rows.append({"row": f"{method} {kind} {name} MAP {part.map:.4f}", "ordered": True,
+                             "in_range": all(0 <= value <= 1 + _ROUNDING
+                                             for value in (part.map, part.chance_map, part.ndcg_at_100)),
+                             "inside": _inside(part.interval, part.map)})
     return pd.DataFrame(rows)
+
+
+def _inside(interval: Interval | None, value: float) -> bool:
+    return interval is None or (abs(interval.value - value) <= _ROUNDING and
+                                interval.low - _ROUNDING <= value <= interval.high + _ROUNDING)
