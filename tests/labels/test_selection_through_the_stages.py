@@ -7,10 +7,12 @@ import pytest
 from builders import small_workspace
 
 from components.contracts import LABELS, SPLIT, read_table
-from components.documents import Metrics, Vocabulary
+from components.documents import Vocabulary
+from components.evaluate.measure import measure
+from components.evaluate.tables import Tables
 from components.index.code_table import read_codes
 from components.index.search import load_index
-from components.params import load_params
+from components.params import EvaluateParams, load_params
 from components.quality.__main__ import main as check
 from components.train.stage import train_method
 
@@ -20,11 +22,10 @@ size_px: 16
 bits: 16
 split: {strategy: STRATEGY, val_share: 0.0}
 labels: {classes: [Effusion, Mass], no_finding: exclude, images_per_class: 50}
-evaluate: {bootstrap_samples: 10}
 quality: {max_dead_bit_share: 1.0, fold_share_tolerance: 0.2}
 """
 TABLES = ("split", "labels", "similarity")
-PER_METHOD = ("encode", "index", "evaluate")
+PER_METHOD = ("encode", "index")
 
 
 def run(root, stage, *arguments):
@@ -64,6 +65,6 @@ def test_every_stage_of_a_method_takes_the_drawn_images_alone(workspace):
     assert dict(zip(codes["image_id"].to_pylist(), codes["fold"].to_pylist(), strict=True)) == drawn
     in_train = {image_id for image_id, fold in drawn.items() if fold == "train"}
     assert set(load_index(workspace.index("lsh")).image_ids.to_pylist()) == in_train
-    metrics = Metrics.read(workspace.metrics("lsh") / "metrics.json")
+    metrics = measure(codes, Tables.read(workspace), EvaluateParams(bootstrap_samples=10), seed=7).metrics
     assert (metrics.n_queries, metrics.n_gallery) == (100 - len(in_train), len(in_train))
     assert metrics.validation_map is None
