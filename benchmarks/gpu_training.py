@@ -13,23 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.synthetic import N_CLASSES, data_set, pixels_of
+
 METHOD = "drh-18-standard"
 SIZE_PX = 224
-N_CLASSES = 4
 N_BATCH = 64
 """Images of the batch on which GPU and CPU are compared."""
-
-
-def synthetic_pixels(n_images: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """uint8 images (n, 1, 224, 224) and their classes (n,)."""
-    random = np.random.default_rng(seed)
-    pixels = random.integers(0, 100, (n_images, 1, SIZE_PX, SIZE_PX), dtype=np.uint8)
-    classes = np.arange(n_images) % N_CLASSES
-    half = SIZE_PX // 2
-    for image, label in zip(pixels, classes, strict=True):
-        top, left = label // 2 * half, label % 2 * half
-        image[0, top:top + half, left:left + half] += 100
-    return pixels, classes
 
 
 def speed(pixels: np.ndarray, classes: np.ndarray, precision: str, epochs: int, batch_size: int,
@@ -37,21 +26,11 @@ def speed(pixels: np.ndarray, classes: np.ndarray, precision: str, epochs: int, 
     """Medians over the epochs after the first of images_per_s and data_wait_share, through the stage's own loop."""
     from components.hashing.methods import find_method, with_overrides
     from components.params import Params, TrainParams
-    from components.train.data import DataSet, Fold
     from components.train.deep import train_deep
     from components.train.processes import joined
-    from components.workspace import Workspace
 
     with tempfile.TemporaryDirectory() as folder, joined(device, 8) as processes:
-        workspace = Workspace(Path(folder))
-        workspace.pixels.parent.mkdir(parents=True)
-        np.save(workspace.pixels, pixels)
-        everything = Fold(np.arange(len(pixels)).astype(str), np.arange(len(pixels)),
-                          np.eye(N_CLASSES, dtype=np.float32)[classes], classes.astype(np.int32),
-                          np.arange(len(pixels)))
-        n_val = min(256, len(pixels) // 4)
-        folds = {"train": everything.take(np.arange(n_val, len(pixels))), "val": everything.take(np.arange(n_val))}
-        data = DataSet(folds, np.eye(N_CLASSES, dtype=np.int16), [f"class {n}" for n in range(N_CLASSES)], "synthetic")
+        workspace, data = data_set(Path(folder), pixels, classes, n_val=min(256, len(pixels) // 4))
         params = Params(methods=[METHOD], size_px=SIZE_PX, bits=64,
                         train=TrainParams(epochs=epochs, patience=epochs, precision=precision, device=device))
         method = with_overrides(find_method(METHOD), {"batch_size": batch_size})
@@ -105,7 +84,7 @@ def main() -> int:
         return 1
     print(f"{METHOD}, {SIZE_PX} px, batch {args.batch_size}, {args.images:,} images, "
           f"{torch.cuda.get_device_name() if args.device == 'cuda' else 'CPU'}")
-    pixels, classes = synthetic_pixels(args.images)
+    pixels, classes = pixels_of(args.images, SIZE_PX)
     for precision in ("fp32", "bf16"):
         figures = (speed(pixels, classes, precision, args.epochs, args.batch_size, args.device)
                    | agreement(pixels, classes, precision, args.device))
