@@ -5,14 +5,16 @@ from typing import Any
 from components.documents import SliceFigures
 from components.report.run import Run
 
+KINDS = ("label", "view", "sex", "age")
 MOST_ROWS = 60
 """Slices of one kind; the ones with the fewest queries are left out."""
 
 
 def slice_tables(run: Run) -> list[dict[str, Any]]:
-    """A table per kind of slice that tells anything: more than one value, or one that is known."""
+    """A table per kind of slice of which the archive says anything; labels with the most queries first."""
     tables = []
-    for kind, slices in run.metrics[run.best].slices.items():
+    for kind in KINDS:
+        slices = run.metrics[run.best].slices.get(kind, {})
         if list(slices) in ([], ["unknown"]):
             continue
         ordered = list(slices.items())
