@@ -56,5 +56,5 @@ class EuclideanCounter:
         return total
 
     def _table(self, bucket: np.ndarray, level: np.ndarray, n_buckets: int) -> np.ndarray:
-        counts = np.bincount(bucket * self.n_levels + level, minlength=n_buckets * self.n_levels)
-        return counts.reshape(1, n_buckets, self.n_levels)
+        counts = np.bincount(level * n_buckets + bucket, minlength=n_buckets * self.n_levels)
+        return np.moveaxis(counts.reshape(self.n_levels, 1, n_buckets), 0, 2)       # as RelevanceCounter lays them out
