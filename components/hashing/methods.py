@@ -90,10 +90,10 @@ _DRH_TABLES: tuple[Method, ...] = (
     ShallowMethod("mhf", "Metric hashing forest on GIST", "Conjeti et al. (MedIA 2016)", fit_mhf, "forest"),
     ShallowMethod("ksh", "Supervised hashing with kernels on GIST", "Liu et al. (CVPR 2012)", fit_ksh, "kernel"),
     TwoStepMethod(DeepMethod("a-ksh", "AlexNet by cross-entropy, then KSH", "Krizhevsky et al. (2012); " + _DRH,
-                             {"kind": "alexnet", "stem": "small", "head": "embedding"}, ClassifySettings(), _FINE_TUNE),
+                             {"kind": "alexnet", "stem": "large", "head": "embedding"}, ClassifySettings(), _FINE_TUNE),
                   fit_ksh, "kernel"),
     TwoStepMethod(DeepMethod("v-ksh", "CNN-F (VGG-F) by cross-entropy, then KSH", "Chatfield et al. (2014); " + _DRH,
-                             {"kind": "cnn-f", "stem": "small", "head": "embedding"}, ClassifySettings(), _FINE_TUNE),
+                             {"kind": "cnn-f", "stem": "large", "head": "embedding"}, ClassifySettings(), _FINE_TUNE),
                   fit_ksh, "kernel"),
     *_drh_rows(18), *_drh_rows(34),
 )
@@ -142,7 +142,7 @@ _LITERAL: tuple[Method, ...] = (
     DeepMethod("drh-18-standard", "Deep Residual Hashing, 18 layers of standard width, for 224 px", _DRH,
                _NORMED | {"width": "standard", "stem": "large"}, _J, _ONE_CYCLE),
     DeepMethod("osdh-paper", "Order-Sensitive Deep Hashing, AlexNet, the paper's settings", _OSDH,
-               {"kind": "alexnet", "stem": "small"}, OsdhSettings(), _OSDH_PAPER, _ALPHAS),
+               {"kind": "alexnet", "stem": "large"}, OsdhSettings(), _OSDH_PAPER, _ALPHAS),
 )
 
 CATALOGUE: dict[str, Method] = {method.name: method
