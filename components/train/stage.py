@@ -30,6 +30,10 @@ def train_method(workspace: Workspace, params: Params, name: str, *, seed: int |
     """
     seed, target = params.seed if seed is None else seed, out or workspace.model(name)
     method = with_overrides(find_method(name), params.train.overrides.get(name, {}))
+    for other in {*params.train.overrides, *params.train.initial_weights}:
+        find_method(other)                                   # a name that is misspelt would else change nothing
+    if isinstance(method, ShallowMethod | Unbinarised) and name in params.train.initial_weights:
+        raise MedhashError(f"{name} trains no network that train.initial_weights could start", "remove it there")
     if isinstance(method, Unbinarised):
         raise MedhashError(f"{name} is {method.of} before binarising, and no model of its own",
                            f"train {method.of}; `medhash benchmark` measures {name} on its model")

@@ -62,6 +62,18 @@ def test_without_a_val_fold_every_epoch_runs_and_the_last_is_kept(workspace, sch
     assert history["epochs"][2]["distinct_codes"] > 1
 
 
+@pytest.mark.parametrize(("method", "settings", "message"), [
+    ("drh-18", {"initial_weights": {"drh-81": "weights.safetensors"}}, "no hashing method 'drh-81'; did you mean drh-18"),
+    ("lsh", {"initial_weights": {"lsh": "weights.safetensors"}}, "lsh trains no network"),
+    ("drh-18", {"initial_weights": {"drh-18": "weights.safetensors"}}, "weights.safetensors"),
+    ("drh-nb-18", {}, "drh-nb-18 is drh-18 before binarising"),
+])
+def test_what_names_no_network_is_refused_before_anything_is_trained(workspace, method, settings, message):
+    with pytest.raises(MedhashError, match=message):
+        train_method(workspace, params(**settings), method)
+    assert not workspace.model(method).exists()
+
+
 def test_training_after_kill_9_ends_with_the_bytes_of_an_undisturbed_one(workspace, tmp_path):
     settings = params(epochs=8, overrides={"schedule": "plateau", "plateau_epochs": 1})
     train_method(workspace, settings, "drh-18", out=tmp_path / "undisturbed")
