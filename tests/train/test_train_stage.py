@@ -63,7 +63,7 @@ def test_without_a_val_fold_every_epoch_runs_and_the_last_is_kept(workspace, sch
 
 
 @pytest.mark.parametrize(("method", "settings", "message"), [
-    ("drh-18", {"initial_weights": {"drh-81": "weights.safetensors"}}, "no hashing method 'drh-81'; did you mean drh-18"),
+    ("drh-18", {"initial_weights": {"drh-81": "w.safetensors"}}, "no hashing method .drh-81.; did you mean drh-18"),
     ("lsh", {"initial_weights": {"lsh": "weights.safetensors"}}, "lsh trains no network"),
     ("drh-18", {"initial_weights": {"drh-18": "weights.safetensors"}}, "weights.safetensors"),
     ("drh-nb-18", {}, "drh-nb-18 is drh-18 before binarising"),
