@@ -17,6 +17,7 @@ COMMANDS = {
     "promote": "register the best model and move the champion alias if it is better",
     "quality": "run the data-quality gate after a stage",
     "query": "find cases similar to an image with the champion",
+    "benchmark": "measure the papers' tables on a data set of yours",
     "demo": "run the whole pipeline through Airflow on the bundled sample",
     "ui": "open Airflow and MLflow on 127.0.0.1",
 }

@@ -1,0 +1,102 @@
+"""Which code a result depends on, as a digest that comments, docstrings and other methods do not change."""
+
+import ast
+import hashlib
+import inspect
+import re
+import textwrap
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from components.hashing.coders import CODERS
+from components.hashing.methods import DeepMethod, Method, ShallowMethod, TwoStepMethod, Unbinarised, find_method
+
+_PACKAGE = "components"
+_NOT_FOLLOWED = {f"components.{name}" for name in (
+    "command", "errors", "files", "params", "workspace", "origins", "tracking",
+    "benchmark.code", "benchmark.pipeline", "benchmark.sets",
+    "hashing.methods", "hashing.coders", "hashing.networks.build", "hashing.objectives.settings",
+    "hashing.objectives.settings_pairwise", "hashing.objectives.settings_pointwise")}
+"""No result hangs on the first ones; the last ones lead to every method, and a method's own parts are named instead."""
+_ADDRESS = re.compile(r"<function (\w+) at 0x[0-9a-f]+>")
+
+
+def code_digest(modules: Iterable[str]) -> str:
+    """SHA-256 over the meaning of these modules and all of `components` that they import, at any depth.
+
+    Meaning: the syntax tree without docstrings. It may differ between versions of Python.
+    """
+    digest = hashlib.sha256()
+    for name in imported(modules):
+        digest.update(f"{name}\n{_meaning(name)}\n".encode())
+    return digest.hexdigest()
+
+
+def imported(modules: Iterable[str]) -> list[str]:
+    """These modules and all of `components` that they import, directly or not, sorted."""
+    found: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += [other for other in _imports(name) if other not in _NOT_FOLLOWED]
+    return sorted(found)
+
+
+def modules_of(method: Method) -> list[str]:
+    """The modules of the library that a method is made of: its fit, its coder, its objective, its network."""
+    if isinstance(method, Unbinarised):
+        return modules_of(find_method(method.of))
+    if isinstance(method, ShallowMethod):
+        return [method.fit.__module__, CODERS[method.coder].relaxed.__module__]
+    if isinstance(method, TwoStepMethod):
+        return [method.fit.__module__, CODERS[method.coder].relaxed.__module__, *modules_of(method.network)]
+    return ["components.hashing.networks.build", *_built_by(method)]
+
+
+def described(method: Method) -> str:
+    """Every setting of a catalogue's row in one line that is equal for equal settings."""
+    return _ADDRESS.sub(r"<\1>", repr(method))
+
+
+def _built_by(method: DeepMethod) -> list[str]:
+    """Modules that the objective's settings import where they build it."""
+    return _imported_by(ast.parse(textwrap.dedent(inspect.getsource(type(method.objective).build))))
+
+
+@cache
+def _imports(name: str) -> list[str]:
+    return _imported_by(ast.parse(path_of(name).read_text()))
+
+
+def _imported_by(tree: ast.AST) -> list[str]:
+    names = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return [name for name in dict.fromkeys(names) if name.split(".")[0] == _PACKAGE and path_of(name).exists()]
+
+
+@cache
+def _meaning(name: str) -> str:
+    tree = ast.parse(path_of(name).read_text())
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [one for one in body if not _is_text(one)]      # type: ignore[attr-defined]
+    return ast.dump(tree)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+            and isinstance(statement.value.value, str))
+
+
+def path_of(name: str) -> Path:
+    """The file of a module: of this checkout, as `python -m components…` would find it."""
+    base = Path(__file__).resolve().parents[2].joinpath(*name.split("."))
+    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")

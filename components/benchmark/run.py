@@ -1,0 +1,116 @@
+"""A benchmark from end to end: stages written, items run, the table and its page shown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.benchmark.board import ProgressBoard
+from components.benchmark.capacity import default_jobs
+from components.benchmark.dvc import PREPARE, child_of, run_target, stale_items
+from components.benchmark.items import Asked, Item, ask
+from components.benchmark.pipeline import write_params, write_prepare, write_repository, write_rows
+from components.benchmark.runner import run_items
+from components.benchmark.sets import SetWorkspace, find_set, resolve_set, set_workspace
+from components.errors import MedhashError
+from components.orchestration.process import interrupt_on_signals
+from components.params import Params
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asks for."""
+
+    table: str
+    dataset: str
+    methods: Sequence[str] | None
+    bits: Sequence[int] | None
+    seeds: Sequence[int]
+    epochs: int | None
+    jobs: int | None
+
+
+def run_benchmark(root: Path, options: Options) -> int:
+    """Measure what is missing, write the table, and return the exit code: 1 if a row failed.
+
+    Raises MedhashError for settings that are wrong, or where the data set's tables cannot be made.
+    """
+    interrupt_on_signals()
+    root = root.resolve()
+    asked = ask(options.table, options.methods, options.bits, options.seeds)
+    name, path = find_set(root, options.dataset)
+    resolved = resolve_set(root, path, options.epochs)
+    workspace = set_workspace(root, name)
+    write_repository(workspace)
+    params = write_params(workspace, resolved)
+    write_prepare(workspace, params)
+    items = asked.items()
+    for method in dict.fromkeys(item.method for item in items):
+        own = [item for item in items if item.method == method]
+        write_rows(workspace, params, method, [item.bits for item in own], [item.seed for item in own])
+    jobs = options.jobs or default_jobs(params)
+    print(f"{asked.table.title}, on {name}: {len(items)} trainings, up to {jobs} at once; "
+          f"logs: {(workspace.state / 'logs').relative_to(root)}", flush=True)
+    _prepare(workspace)
+    failed = _measure(workspace, asked, items, jobs)
+    _show(workspace, asked, params, failed)
+    return 1 if failed else 0
+
+
+def _prepare(workspace: SetWorkspace) -> None:
+    """Make the tables that all rows read, if they are not up to date."""
+    log = workspace.state / "logs" / "prepare.log"
+    child = child_of(workspace, log)
+    print("prepare: images, folds, labels, features …", flush=True)
+    _, message = run_target(child, PREPARE)
+    if message is not None:
+        problem, _, fix = message.partition("\n  fix: ")
+        raise MedhashError(f"the data set {workspace.name} cannot be prepared: {problem}",
+                           fix or f"{log} holds the whole log")
+
+
+def _measure(workspace: SetWorkspace, asked: Asked, items: list[Item], jobs: int) -> dict[Item, str]:
+    from components.benchmark import facts
+    from components.benchmark.papers import TITLES
+    from components.documents import Metrics
+    figure = asked.table.figures[0]
+
+    def headline(item: Item) -> str:
+        metrics = Metrics.read(workspace.row(*item) / facts.METRICS)
+        return f"{TITLES[figure]} {getattr(metrics.figures, figure):.4f}"
+
+    stale = stale_items(workspace, items)
+    with ProgressBoard(len(items), headline) as board:
+        for item in items:
+            if item not in stale:
+                board.up_to_date(item)
+        failed = run_items(workspace, [item for item in items if item in stale], jobs, board)
+    print(board.summary(), flush=True)
+    return failed
+
+
+def _show(workspace: SetWorkspace, asked: Asked, params: Params, failed: dict[Item, str]) -> None:
+    from components.benchmark import notes
+    from components.benchmark.cells import make_cells, make_drops
+    from components.benchmark.page import render_page
+    from components.benchmark.plots import draw
+    from components.benchmark.record import record_table
+    from components.benchmark.results import read_results
+    from components.benchmark.text import as_csv, as_markdown
+    from components.files import replacing_file
+    results = read_results(workspace, asked, failed)
+    cells, drops = make_cells(asked, results, params), make_drops(asked, results, params)
+    pictures = draw(workspace, asked, results, params.seed)
+    told = {"conditions": notes.conditions(workspace, asked, results, params),
+            "below_chance": notes.below_chance(asked, cells, results), "deviations": notes.deviations(results)}
+    markdown = as_markdown(asked, workspace.name, cells, drops)
+    files = []
+    for suffix, content in (("md", markdown), ("csv", as_csv(cells)),
+                            ("html", render_page(asked, workspace.name, cells, drops, pictures, told))):
+        files.append(workspace.tables / f"{asked.table.name}.{suffix}")
+        with replacing_file(files[-1]) as temporary:
+            temporary.write_text(content)
+    record_table(workspace, asked, params, cells, [*files, *(path for path, _ in pictures)])
+    print("\n" + markdown[:markdown.index("## Cell by cell")].split("\n", 4)[4])
+    for item, message in failed.items():
+        print(f"failed: {item}: {message}")
+    print("\n".join(str(path.relative_to(workspace.checkout)) for path in files))

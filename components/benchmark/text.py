@@ -1,0 +1,107 @@
+"""A table as Markdown, in the paper's shape and cell by cell, and as CSV."""
+
+import csv
+import io
+from dataclasses import fields
+
+from components.benchmark.cells import Cell, Drop
+from components.benchmark.items import Asked
+from components.benchmark.papers import TITLES
+
+FLAG = "†"
+"""Marks a figure that does not lie above chance."""
+
+
+def as_csv(cells: list[Cell]) -> str:
+    """A line per cell; empty where there is nothing. Figures are shares, not percent."""
+    names = [field.name for field in fields(Cell) if field.name != "to_best"]
+    of_best = ["to_best", "to_best_low", "to_best_high", "to_best_p"]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(names + of_best)
+    for cell in cells:
+        difference = cell.to_best
+        writer.writerow([_plain(getattr(cell, name)) for name in names] + (
+            [_plain(value) for value in (difference.value, difference.low, difference.high, difference.p_value)]
+            if difference else [""] * 4))
+    return out.getvalue()
+
+
+def as_markdown(asked: Asked, dataset: str, cells: list[Cell], drops: list[Drop]) -> str:
+    """Paper-shaped tables first, one per figure, then every cell with its interval, chance and comparison."""
+    lines = [f"# {asked.table.title}", "", f"Shape: {asked.table.source}. Data set: `{dataset}`. Ours: mean ± standard "
+             f"deviation over seeds {', '.join(map(str, asked.seeds))}; in brackets what the paper prints, on its own "
+             f"data. {FLAG}: not above chance. Bold: the best of ours.", ""]
+    for figure in asked.table.figures:
+        lines += [f"## {TITLES[figure]}", "", *shaped(asked, cells, figure), ""]
+    lines += ["## Cell by cell", "",
+              "The interval is the 95 % bootstrap over patients of the seed where it is widest; the difference to the "
+              "best row at these bits is the mean over seeds, paired by query, with its own interval.", "",
+              "| figure | bits | row | method | paper | ours | 95 % interval | chance | distinct codes | to the best | "
+              "why not above chance, or failed |", "|---|---|---|---|---|---|---|---|---|---|---|"]
+    lines += [f"| {cell.title} | {cell.bits} | {cell.row} | `{cell.method}` | {number(cell.paper)} | {ours(cell)} | "
+              f"{interval(cell)} | {number(cell.chance)} | {distinct(cell)} | {to_best(cell)} | "
+              f"{_safe(cell.failure or cell.not_above_chance or '')} |" for cell in cells]
+    if drops:
+        lines += ["", "## What binarising costs", "", "| figure | bits | relaxed | binary | relaxed - binary | paper |",
+                  "|---|---|---|---|---|---|"]
+        lines += [f"| {drop.title} | {drop.bits} | {drop.relaxed} | {drop.binary} | {drop.value.value:+.4f} "
+                  f"[{drop.value.low:+.4f}, {drop.value.high:+.4f}] | {number(drop.paper)} |" for drop in drops]
+    return "\n".join(lines) + "\n"
+
+
+def shaped(asked: Asked, cells: list[Cell], figure: str) -> list[str]:
+    """Rows × bits of one figure, the last line chance."""
+    own = {(cell.row, cell.bits): cell for cell in cells if cell.figure == figure}
+    lines = ["| row | " + " | ".join(f"{bits} bits" for bits in asked.bits) + " |",
+             "|---" * (len(asked.bits) + 1) + "|"]
+    for row in asked.table.rows:
+        lines.append(f"| {row.name} | " + " | ".join(_shaped(own[row.name, bits]) for bits in asked.bits) + " |")
+    chance = next((cell.chance for cell in own.values() if cell.chance is not None), None)
+    return [*lines, "| chance" + f" | {number(chance)}" * len(asked.bits) + " |"]
+
+
+def ours(cell: Cell) -> str:
+    """Mean ± standard deviation over seeds."""
+    if cell.mean is None:
+        return "failed"
+    spread = f" ± {cell.std:.4f}" if cell.std is not None else ""
+    return f"{cell.mean:.4f}{spread}{FLAG if cell.not_above_chance else ''}"
+
+
+def number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def interval(cell: Cell) -> str:
+    return "–" if cell.low is None else f"{cell.low:.4f} – {cell.high:.4f} (seed {cell.interval_seed})"
+
+
+def distinct(cell: Cell) -> str:
+    if cell.n_distinct_min is None:
+        return "–"
+    span = f"{cell.n_distinct_min:,}" if cell.n_distinct_min == cell.n_distinct_max else \
+        f"{cell.n_distinct_min:,} – {cell.n_distinct_max:,}"
+    return f"{span} of {cell.n_gallery:,}"
+
+
+def to_best(cell: Cell) -> str:
+    if cell.mean is None:
+        return "–"
+    if cell.to_best is None:
+        return "the best"
+    found = cell.to_best
+    return f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"
+
+
+def _shaped(cell: Cell) -> str:
+    text = f"**{ours(cell)}**" if cell.mean is not None and cell.row == cell.best else ours(cell)
+    return text + (f" ({cell.paper:.4f})" if cell.paper is not None else "")
+
+
+def _safe(text: str) -> str:
+    return text.replace("\n", " ").replace("|", "\\|")
+
+
+def _plain(value: object) -> object:
+    return "" if value is None else f"{value:.6f}" if isinstance(value, float) else str(value).replace("\n", " ")
