@@ -25,7 +25,7 @@ def fit_cbe(features: np.ndarray, labels: np.ndarray, bits: int, seed: int) -> T
     random = np.random.default_rng(seed)
     signs = random.choice([-1.0, 1.0], x.shape[1])
     length = np.linalg.norm(x, axis=1, keepdims=True)
-    start = random.standard_normal(x.shape[1])
+    start = random.standard_normal((x.shape[1],))
     r, _ = alternate(x * signs / np.where(length > 0, length, 1), start, bits, ITERATIONS)
     return {"mean": mean.astype(np.float32), "signs": signs.astype(np.float32), "r": r.astype(np.float32),
             "row": np.arange(bits, dtype=np.int32)}

@@ -6,7 +6,7 @@ import numpy as np
 
 from components.hashing.shallow.dh import VARIANCE, code_loss
 from components.hashing.shallow.layers import CodeLoss, fit_layers
-from components.hashing.shallow.linear import Tensors
+from components.hashing.shallow.linear import Tensors, checked
 from components.hashing.shallow.similarity import need_both_kinds
 
 SCATTER = 1.0
@@ -21,6 +21,7 @@ def fit_sdh(features: np.ndarray, labels: np.ndarray, bits: int, seed: int) -> T
     Raises MedhashError if no two images share a label or all do, or as `fit_layers` does.
     Source: Liong et al., Deep Hashing for Compact Binary Codes Learning (CVPR 2015), §3.3; deviation as in DH.
     """
+    checked(features)                                   # before the labels: without images they teach nothing either
     scatter = scatter_loss(labels)
 
     def loss(h: np.ndarray) -> tuple[float, np.ndarray]:
@@ -34,8 +35,8 @@ def fit_sdh(features: np.ndarray, labels: np.ndarray, bits: int, seed: int) -> T
 def scatter_loss(labels: np.ndarray) -> CodeLoss:
     """H ↦ -(λ1 α/2) tr(Σ_B - Σ_W) and its gradient.
 
-    Images of one label set have the same partners, so sums over pairs are sums over sets: with S = [a label shared],
-    Σ_ij S_ij ||h_i - h_j||² = 2 (Σ_i (S1)_i ||h_i||² - tr(Hᵀ S H)) and half its gradient's half is (S1) ∘ H - S H.
+    With S = [a label shared], Σ_ij S_ij ||h_i - h_j||² = 2 tr Hᵀ P and has the gradient 4 P, P = (S1) ∘ H - S H.
+    Images of one label set have the same partners, so S is never built.
     """
     times_similar = similarity_product(labels)
     degree = times_similar(np.ones((len(labels), 1)))

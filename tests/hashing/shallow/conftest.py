@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from components.hashing.codes import binarise
 from components.hashing.coders import CODERS
+from components.hashing.codes import binarise
 from components.hashing.shallow.lsh import fit_lsh
 from components.retrieval.average_precision import average_precision
 from components.retrieval.histogram import relevance_histogram
