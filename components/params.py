@@ -41,6 +41,8 @@ class DicomParams(Section):
     key_column: str = "sop_instance_uid"
     labels_column: str = "labels"
     """Labels of a row, separated by |."""
+    findings: Annotated[list[str], Field(min_length=1)] = [*NIH_FINDINGS, "No Finding"]
+    """Labels that may occur there. Another one refuses its images, so that no free text passes."""
 
 
 class IngestParams(Section):

@@ -14,7 +14,7 @@ REASONS = {
     "unsafe_report": "the report declares a document type or entities, which are never expanded",
     "duplicate_report": "an earlier report has the same id",
     "unknown_modality": "the header's modality is none that ingest takes",
-    "empty_key": "the header lacks what the table of labels is joined by",
+    "empty_key": "the header, or the row of labels, lacks what joins them",
     "duplicate_instance": "an earlier file has the same SOP Instance UID",
     "shared_key": "images of two patients have the same key",
     "contradicting_labels": "two rows of the table of labels give the same key different labels",

@@ -11,8 +11,11 @@ from components.ingest.entries import SourceFile
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
-def tar_files(path: Path, max_bytes: int, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> Iterator[SourceFile]:
+def tar_files(path: Path, max_bytes: int, suffixes: tuple[str, ...] = IMAGE_SUFFIXES,
+              with_folders: bool = False) -> Iterator[SourceFile]:
     """Files of a tar, compressed or not, that end as an image does, read in one pass and one file at a time.
+
+    with_folders: a file's name is its whole path in the tar, instead of the last part of it.
 
     Raises MedhashError where a member's path is absolute or climbs out with `..`, where a member is a link or a
     device, and where the tar itself is damaged; the member is named by its number.
@@ -25,7 +28,7 @@ def tar_files(path: Path, max_bytes: int, suffixes: tuple[str, ...] = IMAGE_SUFF
                 _refuse_unsafe(path, number, member)
                 if not member.isfile() or not ends_with(member.name, suffixes):
                     continue
-                name = _base_name(member.name)
+                name = storable(member.name if with_folders else PurePosixPath(member.name).name)
                 if member.size > max_bytes:
                     yield SourceFile(name, b"", "too_large")
                     continue
@@ -46,7 +49,7 @@ def folder_files(folder: Path, max_bytes: int, suffixes: tuple[str, ...] = IMAGE
     for path in sorted(folder.iterdir()):
         if not ends_with(path.name, suffixes):
             continue
-        name = _base_name(path.name)
+        name = storable(path.name)
         try:
             data = None if path.stat().st_size > max_bytes else path.read_bytes()
         except OSError:                                         # its text would name the file, and with it the patient
@@ -55,9 +58,9 @@ def folder_files(folder: Path, max_bytes: int, suffixes: tuple[str, ...] = IMAGE
             yield SourceFile(name, b"", "too_large") if data is None else SourceFile(name, data)
 
 
-def _base_name(name: str) -> str:
-    """The last part of a path; bytes that are no UTF-8 are written out, as no table could hold them."""
-    return PurePosixPath(name).name.encode("utf-8", "backslashreplace").decode()
+def storable(name: str) -> str:
+    """A name whose bytes that are no UTF-8 are written out, as no table could hold them."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def ends_with(name: str, suffixes: tuple[str, ...]) -> bool:

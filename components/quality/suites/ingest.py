@@ -17,8 +17,9 @@ from components.workspace import Workspace
 
 VALUES = {
     "modality": ("xray", "mammography", "histology"),
-    "organ": ("chest", "breast", "colon", "skin"),
-    "view": ("PA", "AP", "LATERAL", "CC", "MLO"),
+    "organ": ("chest", "breast", "colon", "skin", "abdomen", "pelvis", "head", "neck", "spine", "shoulder", "arm",
+              "hand", "hip", "leg", "foot", "unknown"),
+    "view": ("PA", "AP", "LATERAL", "CC", "MLO", "ML", "LM", "XCCL"),
     "laterality": ("L", "R"),
     "sex": ("F", "M"),
     "official_fold": ("train_val", "test"),
@@ -90,7 +91,8 @@ def _burned_in(images: pa.Table, lines: pd.Series, limit: float) -> Inspection:
 
 
 def _refused(images: pa.Table, rejected: pa.Table, limit: float) -> Inspection:
-    lines = [f"line {line}" if line is not None else f"image {image_id} without a line" for line, image_id in
+    lines = [f"line {line}" if line is not None else f"image {image_id} without a line" if image_id
+             else "labels without an image" for line, image_id in
              zip(rejected["source_row"].to_pylist(), rejected["image_id"].to_pylist(), strict=True)]
     reasons = [reason if reason in REASONS else "a reason ingest does not know"
                for reason in rejected["reason"].to_pylist()]

@@ -1,0 +1,93 @@
+"""The DICOM files of a folder: all that lie in it, in its folders and in its tars, one after the other."""
+
+import io
+import os
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import BinaryIO
+
+from components.ingest.dicom_header import is_dicom
+from components.ingest.sources.files import storable, tar_files
+
+_SUFFIXES = (".dcm", ".dicom", ".ima")
+_TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz")
+_DIRECTORY = "DICOMDIR"
+"""The name of a medium's table of contents, which is DICOM and no image. Source: PS3.10, section 8.6."""
+_MAGIC_ENDS = 132
+
+
+@dataclass(frozen=True)
+class DicomFile:
+    """A file, named by its path in the archive; `stream` is open until the next one is asked for.
+
+    reason: one of entries.REASONS where there is no stream.
+    """
+
+    name: str
+    stream: BinaryIO | None
+    reason: str = ""
+
+
+def dicom_files(archive: Path, max_bytes: int) -> Generator[DicomFile]:
+    """Files that end as DICOM files do, and those without ending (or with a number for one) that are DICOM.
+
+    Order: by name, folders and tars where their names stand; in a tar as packed. Hidden files are left out, and links
+    to folders are not followed. Raises MedhashError where a tar is unsafe or damaged.
+    """
+    for path in _sorted_files(archive):
+        name = storable(path.relative_to(archive).as_posix())
+        if path.name.lower().endswith(_TAR_SUFFIXES):
+            for member in tar_files(path, max_bytes, ("",), with_folders=True):
+                inner = f"{name}/{member.name}"
+                if member.reason and _has_suffix(inner):
+                    yield DicomFile(inner, None, member.reason)
+                elif not member.reason and _is_candidate(inner, member.data[:_MAGIC_ENDS]):
+                    yield DicomFile(inner, io.BytesIO(member.data))
+        elif _has_suffix(name) or _may_be_dicom(name):
+            yield from _opened(path, name, max_bytes)
+
+
+def _opened(path: Path, name: str, max_bytes: int) -> Iterator[DicomFile]:
+    try:
+        stream = path.open("rb")
+    except OSError:                                             # its text would name the file
+        if _has_suffix(name):
+            yield DicomFile(name, None, "unreadable")
+        return
+    with stream:
+        try:
+            start = stream.read(_MAGIC_ENDS)
+            stream.seek(0)
+            size = os.fstat(stream.fileno()).st_size
+        except OSError:
+            yield DicomFile(name, None, "unreadable")
+            return
+        if _is_candidate(name, start):
+            yield DicomFile(name, None, "too_large") if size > max_bytes else DicomFile(name, stream)
+
+
+def _sorted_files(folder: Path) -> Iterator[Path]:
+    with os.scandir(folder) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _sorted_files(Path(entry.path))
+        elif not entry.is_dir():
+            yield Path(entry.path)
+
+
+def _has_suffix(name: str) -> bool:
+    return name.lower().endswith(_SUFFIXES)
+
+
+def _may_be_dicom(name: str) -> bool:
+    """No ending, or a number, as the UIDs have by which archives name their files."""
+    path = PurePath(name)
+    return path.name != _DIRECTORY and (not path.suffix or path.suffix[1:].isdigit())
+
+
+def _is_candidate(name: str, start: bytes) -> bool:
+    return not PurePath(name).name.startswith(".") and (_has_suffix(name) or (_may_be_dicom(name) and is_dicom(start)))
