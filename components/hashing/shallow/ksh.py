@@ -9,7 +9,7 @@ from components.hashing.shallow.similarity import labelled_sample, signed_simila
 
 N_ANCHORS = 300
 ITERATIONS = 500
-TOLERANCE = 1e-5
+TOLERANCE = 1e-4
 """A bit is done when an accepted step improves its objective by less than this share."""
 _FLAT = 1e-6
 """Directions of the kernel below this share of the largest variance carry no bit: in float32 they would be noise."""

@@ -14,8 +14,8 @@ DECAY = 0.001
 """λ3."""
 ITERATIONS = 100
 SATURATED = 0.8
-"""Mean |h| at which training ends: from there on supervised bits turn into copies of each other, which λ2 = 0.001 is too
-weak to prevent (measured: 2 distinct codes of 1,014 images after 30 further steps)."""
+"""Mean |h| at which training ends: from there on supervised bits turn into copies of each other, which λ2 = 0.001 is
+too weak to prevent (measured: 2 distinct codes of 1,014 images where SDH ran for 30 steps at a first rate of 0.01)."""
 _FIRST_RATE = 0.001
 _WIDTHS = {16: (60, 30), 32: (80, 50), 64: (100, 80)}
 """Bits → units of the two hidden layers, as in the paper; between them interpolated."""
