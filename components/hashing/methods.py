@@ -44,6 +44,7 @@ _NARROW: Network = {"kind": "residual", "depth": 18, "width": "paper", "stem": "
 """8-16-32-32 channels, for about 64 px."""
 _NORMED = _NARROW | {"code_norm": "batch"}
 _UNBOUNDED = _NARROW | {"activation": "none"}
+_UNBOUNDED_NORMED = _UNBOUNDED | {"code_norm": "batch"}
 
 _ONE_CYCLE = Recipe(batch_size=128, optimizer="adamw", learning_rate=2e-3, weight_decay=0.05, schedule="one-cycle")
 _SHORT = replace(_ONE_CYCLE, weight_decay=0.2, warmup=0.15)
@@ -108,7 +109,7 @@ _OSDH_TABLES: tuple[Method, ...] = (
     ShallowMethod("ssh", "Semi-supervised hashing on GIST-1024", "Wang et al. (TPAMI 2012)", fit_ssh,
                   features="gist-1024"),
     ShallowMethod("sdh", "Supervised deep hashing of GIST", "Liong et al. (CVPR 2015)", fit_sdh, "layers", "gist-1024"),
-    DeepMethod("dsh", "Deep Supervised Hashing", "Liu et al. (CVPR 2016)", _UNBOUNDED, DshSettings(), _SHORT),
+    DeepMethod("dsh", "Deep Supervised Hashing", "Liu et al. (CVPR 2016)", _UNBOUNDED_NORMED, DshSettings(), _SHORT),
     DeepMethod("hashnet", "HashNet", "Cao et al. (ICCV 2017)", _NARROW, HashnetSettings(), _SHORT, _GENTLE_ALPHAS),
     DeepMethod("osdh", "Order-Sensitive Deep Hashing, residual backbone", _OSDH, _NORMED, _L, _SHORT_OSDH,
                _GENTLE_ALPHAS),
@@ -119,14 +120,14 @@ _OSDH_TABLES: tuple[Method, ...] = (
 )
 
 _LATER: tuple[Method, ...] = (
-    DeepMethod("dpsh", "Deep Pairwise-Supervised Hashing", "Li et al. (IJCAI 2016)", _UNBOUNDED, DpshSettings(),
-               _SHORT),
+    DeepMethod("dpsh", "Deep Pairwise-Supervised Hashing", "Li et al. (IJCAI 2016)", _UNBOUNDED_NORMED,
+               DpshSettings(), _SHORT),
     DeepMethod("greedyhash", "Greedy Hash", "Su et al. (NeurIPS 2018)", _UNBOUNDED, GreedyhashSettings(), _SHORT),
-    DeepMethod("idhn", "Improved Deep Hashing with soft pairwise similarity", "Zhang et al. (TMM 2019)", _NARROW,
+    DeepMethod("idhn", "Improved Deep Hashing with soft pairwise similarity", "Zhang et al. (TMM 2019)", _NORMED,
                IdhnSettings(), _SHORT),
     DeepMethod("csq", "Central Similarity Quantization", "Yuan et al. (CVPR 2020)", _NARROW, CsqSettings(), _SHORT),
     DeepMethod("orthohash", "OrthoHash, one loss for all", "Hoe et al. (NeurIPS 2021)",
-               _UNBOUNDED | {"code_norm": "batch"}, OrthohashSettings(), _SHORT),
+               _UNBOUNDED_NORMED, OrthohashSettings(), _SHORT),
     DeepMethod("hashnet-classify", "HashNet's pairwise loss and a classifier on the code", "Cao et al. (2017); ours",
                _NARROW, HashnetSettings(classification=0.3), _SHORT, _GENTLE_ALPHAS),
     TwoStepMethod(DeepMethod("backbone-itq", "Frozen ResNet-18, then ITQ", "He et al. (2016); Gong & Lazebnik (2011)",
