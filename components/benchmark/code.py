@@ -16,9 +16,13 @@ _PACKAGE = "components"
 _NOT_FOLLOWED = {f"components.{name}" for name in (
     "command", "errors", "files", "params", "workspace", "origins", "tracking",
     "benchmark.code", "benchmark.pipeline", "benchmark.sets",
-    "hashing.methods", "hashing.coders", "hashing.networks.build", "hashing.objectives.settings",
-    "hashing.objectives.settings_pairwise", "hashing.objectives.settings_pointwise")}
+    "hashing.methods", "hashing.coders", "hashing.networks.build", "hashing.networks.residual",
+    "hashing.networks.eight_layers", "hashing.networks.backbone",
+    "hashing.objectives.settings", "hashing.objectives.settings_pairwise", "hashing.objectives.settings_pointwise")}
 """No result hangs on the first ones; the last ones lead to every method, and a method's own parts are named instead."""
+TRUNKS = {"residual": "residual", "plain": "residual", "alexnet": "eight_layers", "cnn-f": "eight_layers",
+          "torchvision": "backbone"}
+"""Kind of network → its module in hashing.networks."""
 _ADDRESS = re.compile(r"<function (\w+) at 0x[0-9a-f]+>")
 
 
@@ -53,7 +57,8 @@ def modules_of(method: Method) -> list[str]:
         return [method.fit.__module__, CODERS[method.coder].relaxed.__module__]
     if isinstance(method, TwoStepMethod):
         return [method.fit.__module__, CODERS[method.coder].relaxed.__module__, *modules_of(method.network)]
-    return ["components.hashing.networks.build", *_built_by(method)]
+    trunk = TRUNKS[str(method.network.get("kind", "residual"))]
+    return ["components.hashing.networks.build", f"components.hashing.networks.{trunk}", *_built_by(method)]
 
 
 def described(method: Method) -> str:

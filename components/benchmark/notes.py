@@ -30,7 +30,8 @@ def conditions(workspace: SetWorkspace, asked: Asked, results: list[Measured], p
     vocabulary = Vocabulary.read(workspace.vocabulary)
     facts = [fact for result in results for fact in result.facts.values()]
     epochs = sorted({fact.n_epochs for fact in facts if fact.model.family != "shallow"})
-    started = sorted({fact.method for fact in facts if fact.model.settings.get("initial_weights")})
+    started = sorted({fact.method for fact in facts
+                      if fact.model.settings.get("initial_weights", "random") != "random"})
     features = sorted({fact.model.input for fact in facts if fact.model.family == "shallow"})
     here = {
         "data set": f"{workspace.name} (ingest.source {params.ingest.source})",

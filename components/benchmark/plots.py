@@ -76,7 +76,7 @@ def _t_sne(path: Path, workspace: SetWorkspace, results: list[Measured], seed: i
     """A panel per row; returns how many images are drawn."""
     maps = [_codes_and_labels(workspace, result, seed) for result in results]
     names = sorted({name for _, labels in maps for name in labels}, key=lambda name: (name == OTHER, name))
-    with canvas(9.0, 4.6 * ((len(results) + 1) // 2)) as drawn:
+    with canvas(4.7 * min(2, len(results)), 4.6 * ((len(results) + 1) // 2)) as drawn:
         panels = np.atleast_1d(drawn.figure.subplots((len(results) + 1) // 2, min(2, len(results)))).ravel()
         for panel, result, (bits, labels) in zip(panels, results, maps, strict=False):
             places = _laid_out(bits, seed)
@@ -87,7 +87,7 @@ def _t_sne(path: Path, workspace: SetWorkspace, results: list[Measured], seed: i
             panel.set(xticks=[], yticks=[], title=f"{result.row.name}, MAP {result.metrics[0].figures.map:.3f}")
         for panel in panels[len(results):]:
             panel.set_axis_off()
-        drawn.figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4,
+        drawn.figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3,
                             markerscale=1.8)
         _save(drawn, path)
     return len(maps[0][1])
