@@ -6,8 +6,8 @@ import psutil
 
 from components.params import Params
 
-_BASE_BYTES = 900 << 20
-"""A process with torch, the tables and the codes of a few thousand images."""
+_BASE_BYTES = 1400 << 20
+"""A process with torch, the tables and a network: at 64 px the narrow networks took 0.97 GB, AlexNet 1.4 GB."""
 _BYTES_PER_PIXEL = 60_000
 """Activations of a batch and their gradients, per pixel of one image."""
 
