@@ -17,7 +17,7 @@ _COMMIT_EVERY = 256
 _TABLE = """CREATE TABLE IF NOT EXISTS decoded (
     sha256 BLOB NOT NULL, size_px INTEGER NOT NULL, decoder TEXT NOT NULL,
     width INTEGER NOT NULL, height INTEGER NOT NULL, pixels BLOB NOT NULL,
-    PRIMARY KEY (sha256, size_px, decoder)) WITHOUT ROWID"""
+    PRIMARY KEY (sha256, size_px, decoder))"""
 _WHERE = "WHERE sha256 = ? AND size_px = ? AND decoder = ?"
 
 

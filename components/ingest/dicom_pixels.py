@@ -54,9 +54,11 @@ def _monochrome(header: Header, shape: tuple[int, int], inverted: bool) -> np.nd
     values = stored_values(header, shape, np.dtype(f"u{allocated // 8}"), grey=False)
     table = grey_table(header, bits, header.integer(_SIGNED, 0) == 1, inverted)
     # values of a compressed frame may come as int16; other bits than the stored ones may hold an overlay
-    width = 8 * values.dtype.itemsize
-    raw = np.arange(1 << width)
-    return cv2.LUT(values.view(f"u{values.dtype.itemsize}"), table[(raw >> shift) & ((1 << bits) - 1)])
+    n_above = 8 * values.dtype.itemsize - bits - shift
+    if n_above < 0:
+        raise Unreadable("damaged", "the frame holds fewer bits than the header says")
+    by_raw_value = np.tile(np.repeat(table, 1 << shift), 1 << n_above)
+    return cv2.LUT(values.view(f"u{values.dtype.itemsize}"), by_raw_value)
 
 
 def _luma(header: Header, shape: tuple[int, int], photometric: str) -> np.ndarray:

@@ -84,7 +84,9 @@ def test_monochrome1_is_the_negative_of_monochrome2():
     pixels = RANDOM.integers(0, 4096, (20, 30)).astype(np.uint16)
     positive, negative = (decode_dicom(dicom(pixels, bits=12, PhotometricInterpretation=kind), NO_LIMIT)
                           for kind in ("MONOCHROME2", "MONOCHROME1"))
-    assert np.abs(positive.astype(int) + negative - 255).max() <= 1           # a half may round up in both
+    assert np.array_equal(negative, 255 - positive)
+    inverted = dicom(4095 - pixels, bits=12, PhotometricInterpretation="MONOCHROME1")
+    assert np.array_equal(decode_dicom(inverted, NO_LIMIT), positive)
     assert greys(dicom(np.array([[0, 100, 255, 255]], np.uint8), PhotometricInterpretation="MONOCHROME1")) == [
         255, 155, 0, 0]
 
