@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from builders import LABELS_OF_SETS, VOCABULARY, small_workspace, write_codes
+from dicom_files import dicom
 
 from components import tracking
 from components.documents import ModelSpec, SubCode
@@ -78,6 +79,20 @@ def test_an_image_of_the_gallery_finds_itself_first_with_its_labels(workspace, c
     for number, _, labels in found:
         assert labels == ", ".join(VOCABULARY[label] for label in LABELS_OF_SETS[number % 4])
     assert re.search(r"ms: decode [\d.]+, encode [\d.]+, search [\d.]+", output)
+
+
+def test_a_dicom_file_of_the_same_picture_gets_the_same_answer_and_its_header_is_not_shown(workspace, capsys):
+    ask_release(workspace, "--k", 7)
+    expected = neighbours(capsys.readouterr().out)
+    data = dicom(np.load(workspace.pixels)[12, 0], PatientName="Poe^Edgar", PatientID="Poe")
+    (workspace.root / "query.dcm").write_bytes(data)
+    assert ask_release(workspace, "--k", 7, image="query.dcm") == 0
+    output = capsys.readouterr()
+    assert neighbours(output.out) == expected
+    (workspace.root / "query.dcm").write_bytes(data[:-100])
+    assert ask_release(workspace, image="query.dcm") == 1
+    assert "truncated" in (error := capsys.readouterr().err)
+    assert "Poe" not in output.out + output.err + error
 
 
 def test_the_excluded_patient_is_not_among_the_neighbours_and_as_many_are_found(workspace, capsys):
