@@ -30,9 +30,9 @@ OWN_PATIENT = f"{10_003:016x}"
 
 def random_projection(folder):
     random = np.random.default_rng(0)
-    spec = ModelSpec(method="lsh", family="shallow", bits=32, input="gist-512", coder="linear", size_px=32, network={}, settings={},
-                     sub_codes=[SubCode(name="code", start=0, stop=32)], labels=VOCABULARY, data_digest="0" * 64,
-                     weights_sha256="")
+    spec = ModelSpec(method="lsh", family="shallow", bits=32, input="gist-512", coder="linear", size_px=32,
+                     network={}, settings={}, sub_codes=[SubCode(name="code", start=0, stop=32)],
+                     labels=VOCABULARY, data_digest="0" * 64, weights_sha256="")
     save_model(folder, spec, {"mean": np.full(512, 0.02, np.float32),
                               "projection": random.normal(size=(512, 32)).astype(np.float32)})
 
