@@ -30,8 +30,8 @@ IMAGES = pa.schema([
     _PATIENT_ID,
     _column("study_id", pa.string(), "keyed pseudonym of the examination"),
     _column("bag_id", pa.string(), "images that carry one label together; a bag of one is the image itself"),
-    _column("source_row", pa.int64(), "line of the archive's table that describes the image, header = 1; where there is "
-            "no table, the place of its file or report by name (the source says how)"),
+    _column("source_row", pa.int64(), "line of the archive's table that describes the image, header = 1; where there "
+            "is no table, the place of its file or report by name (the source says how)"),
     _column("sha256", pa.string(), "SHA-256 of the source file; null until its pixels are ingested", optional=True),
     _column("pixel_row", pa.int64(), "row in the pixel store; null until its pixels are ingested", optional=True),
     _column("modality", pa.string(), "xray, mammography, histology …"),
