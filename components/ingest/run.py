@@ -43,6 +43,11 @@ def _ingest(workspace: Workspace, archive: Path, settings: IngestParams, size_px
 def _take(workspace: Workspace, settings: IngestParams, entries: Entries, scan: Scan | None,
           cache: DecodeCache | None, size_px: int, key: bytes) -> str:
     rejections = entries.rejections + (judge(entries, scan) if scan else [])
+    if entries.rows.empty and not rejections:
+        raise MedhashError(f"{entries.table}: there is no row to take",
+                           "see that ingest.archive holds the whole archive"
+                           + ("; ingest.openi.frontal may leave out every image" if settings.source == "openi" else "")
+                           + "; the last good tables are untouched")
     sources = sources_table(entries, rejections, key)
     refused_rows = {rejection.source_row for rejection in rejections if rejection.source_row is not None}
     n_taken = len(entries.rows) - len(refused_rows & set(entries.rows.index))
@@ -62,13 +67,17 @@ def _take(workspace: Workspace, settings: IngestParams, entries: Entries, scan: 
 def _too_many(entries: Entries, rejections: list[Rejection], settings: IngestParams, private: Path) -> MedhashError:
     rows = sorted((rejection.source_row, rejection.reason, rejection.detail) for rejection in rejections
                   if rejection.source_row is not None)
-    first = "; ".join(f"row {row}: {reason}" + (f" ({detail})" if detail != REASONS[reason] else "")
-                      for row, reason, detail in rows[:_SHOWN])
+    told = [f"row {row}: {reason}" + (f" ({detail})" if detail != REASONS[reason] else "")
+            for row, reason, detail in rows]
+    # A line of a table of labels has no row; its number stands in the detail.
+    told += [f"{rejection.reason} ({rejection.detail})" for rejection in rejections
+             if rejection.source_row is None and rejection.detail != REASONS[rejection.reason]]
+    first = "; ".join(told[:_SHOWN])
     share = len(rejections) / max(entries.n_rows, 1)
     return MedhashError(
         f"{entries.table}: {len(rejections)} refused against {entries.n_rows} rows ({share:.1%}, "
         f"ingest.max_rejected_share allows {settings.max_rejected_share:.1%}): {_counted(rejections)}"
-        + (f"; first rows: {first}" if first else ""),
+        + (f"; the first: {first}" if first else ""),
         f"names and reasons are in {private}; mend the archive, or raise ingest.max_rejected_share if this loss is "
         "acceptable" + ("; where images are still to come, index the table alone with --metadata-only" if any(
             reason == "missing_image" for _, reason, _ in rows) else "") + "; the last good tables are untouched")

@@ -192,6 +192,12 @@ def test_a_bad_file_or_row_is_refused_in_a_word_of_its_own(case, hospital, capsy
     assert not any(value in error for value in ("1.9.", "M1", "one.dcm", "Poe"))
 
 
+def test_a_refused_line_of_the_labels_is_named_by_its_number(hospital, capsys):
+    hospital.lines.append(hospital.lines[1])
+    assert hospital.ingest(0.0) == 1
+    assert "duplicate_row (line 6 of labels.csv" in capsys.readouterr().err
+
+
 def test_images_of_two_patients_under_one_accession_number_are_all_refused(hospital):
     hospital.dicom = "key: accession_number, key_column: accession"
     hospital.files["b/three"] = dicom(picture(2), PatientID="M2", SOPInstanceUID="1.9.2", AccessionNumber="A0")
@@ -221,6 +227,6 @@ def test_an_image_that_says_that_writing_is_burnt_in_stops_at_the_gate_by_its_ro
     report, _ = check_stage("ingest", hospital.workspace, params)
     failed = [check for check in report.checks if not check.success]
     assert ["burnt into the pixels" in check.expectation for check in failed] == [True]
-    assert any(row.startswith("line 5") for row in failed[0].offending)
+    assert (failed[0].observed, failed[0].offending) == ("1 of 5 rows not so", ["line 5"])
     lenient = params.model_copy(update={"quality": params.quality.model_copy(update={"max_burned_in_share": 0.2})})
     assert check_stage("ingest", hospital.workspace, lenient)[0].success

@@ -28,6 +28,7 @@ def archive(tmp_path, monkeypatch) -> OpeniArchive:
     ("single-major", ["Cardiomegaly/mild", "Cardiomegaly"], [], []),
     ("major-or-automatic", ["Opacity/lung"], ["Nodule", "opacity"], ["opacity", "nodule"]),
     ("major-or-automatic", [], [], []),
+    ("main-heading", ["/lung", " ", "Opacity"], [], ["opacity"]),
 ])
 def test_the_rule_makes_headings_of_mesh_terms(rule, major, automatic, expected):
     assert headings(major, automatic, OpeniParams(mesh=rule)) == expected

@@ -96,7 +96,20 @@ def _evil(archive):
     archive.write()
 
 
+def _emptied(archive):
+    archive.reports, archive.images = {}, {}
+    archive.write()
+
+
+def _lateral(archive):
+    archive.headers = [f"{line.rpartition(',')[0]},LL" for line in archive.headers]
+    archive.write()
+
+
 STOPPED = {
+    "empty tars": (_emptied, "NLMCXR_reports.tgz (row = 1000 × report + image): there is no row to take",
+                   "see that ingest.archive holds the whole archive", "the last good tables are untouched"),
+    "lateral images alone": (_lateral, "there is no row to take", "ingest.openi.frontal may leave out every image"),
     "no reports": (_without("reports.tgz"), "holds neither NLMCXR_reports.tgz nor ecgen-radiology"),
     "no images": (_without("png.tgz"), "holds no NLMCXR_png.tgz", "--metadata-only"),
     "no views": (_without(TABLE), "ingest.openi.frontal: first-not-lateral needs the images' views", "put " + TABLE,

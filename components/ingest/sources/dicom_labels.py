@@ -51,7 +51,8 @@ def read_labels(path: Path, settings: DicomParams) -> LabelTable:
     except OSError as error:
         if error.errno is None:                                 # gzip's own
             raise _not_csv(path, line, error) from error
-        raise MedhashError(f"{path} cannot be read: {error.strerror}", "mend its permissions or its disk") from error
+        raise MedhashError(f"{path} cannot be read: {error.strerror}",
+                           "mend its permissions or its disk, or set ingest.dicom.labels to another CSV") from error
     except (csv.Error, UnicodeDecodeError, EOFError, zlib.error) as error:
         raise _not_csv(path, line, error) from error
     if not labels.lines:

@@ -10,7 +10,8 @@ def headings(major: list[str], automatic: list[str], settings: OpeniParams) -> l
     """All headings of a report by the rule settings.mesh, in lower case, each once, in the report's order.
 
     A term reads `heading/qualifier/…`; its main heading is what stands before the first `/`, and `lung hyperdistention`
-    or `lung hypoinflation` where it begins `lung/hyperdistention` or `lung/hypoinflation`.
+    or `lung hypoinflation` where it begins `lung/hyperdistention` or `lung/hypoinflation`. A term that begins with `/`
+    has no main heading.
     main-heading: of every major term. exact: the whole of every major term, where `lung/hyperdistention` alone is
     `lung hyperdistention`. single-major: main-heading of reports with exactly one major term, and nothing of others.
     major-or-automatic: main-heading of every major and every automatic term, which a program found in the text.
@@ -20,7 +21,8 @@ def headings(major: list[str], automatic: list[str], settings: OpeniParams) -> l
     if settings.mesh == "single-major" and len(major) != 1:
         return []
     terms = major + automatic if settings.mesh == "major-or-automatic" else major
-    return list(dict.fromkeys(_heading(term, whole=settings.mesh == "exact") for term in terms))
+    found = (_heading(term, whole=settings.mesh == "exact") for term in terms)
+    return list(dict.fromkeys(heading for heading in found if heading))
 
 
 def _heading(term: str, whole: bool) -> str:
