@@ -7,7 +7,6 @@ from typing import Any
 from components.benchmark import text
 from components.benchmark.cells import Cell, Drop
 from components.benchmark.items import Asked
-from components.benchmark.papers import TITLES
 
 _HERE = Path(__file__).parent
 
@@ -15,11 +14,12 @@ _HERE = Path(__file__).parent
 def render_page(asked: Asked, dataset: str, cells: list[Cell], drops: list[Drop], pictures: list[tuple[Path, str]],
                 notes: dict[str, Any]) -> str:
     """HTML with everything in it; every text from the run is escaped. notes: conditions, below_chance, deviations."""
-    figures = [{"title": TITLES[figure], "rows": _shaped(asked, cells, figure), "chance": next((
-        cell.chance for cell in cells if cell.figure == figure and cell.chance is not None), None)}
-               for figure in asked.table.figures]
+    shown = [{"title": grid.title, "headings": [heading for heading, _, _ in grid.columns],
+              "rows": _shaped(asked, cells, grid),
+              "chance": [text.chance_of(cells, figure) for _, figure, _ in grid.columns]}
+             for grid in text.grids(asked)]
     rendered: str = _template().render(
-        table=asked.table, dataset=dataset, bits=asked.bits, seeds=asked.seeds, figures=figures, cells=cells,
+        table=asked.table, dataset=dataset, over=text.over(asked), grids=shown, cells=cells,
         drops=drops, text=text, **notes,
         pictures=[{"uri": "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode(), "caption": caption}
                   for path, caption in pictures],
@@ -27,9 +27,10 @@ def render_page(asked: Asked, dataset: str, cells: list[Cell], drops: list[Drop]
     return rendered
 
 
-def _shaped(asked: Asked, cells: list[Cell], figure: str) -> list[dict[str, Any]]:
-    own = {(cell.row, cell.bits): cell for cell in cells if cell.figure == figure}
-    return [{"name": row.name, "cells": [own[row.name, bits] for bits in asked.bits]} for row in asked.table.rows]
+def _shaped(asked: Asked, cells: list[Cell], grid: text.Grid) -> list[dict[str, Any]]:
+    own = {(cell.row, cell.figure, cell.bits): cell for cell in cells}
+    return [{"name": row.name, "cells": [own[row.name, figure, bits] for _, figure, bits in grid.columns]}
+            for row in asked.table.rows]
 
 
 def _template() -> Any:

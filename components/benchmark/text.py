@@ -2,7 +2,7 @@
 
 import csv
 import io
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 from components.benchmark.cells import Cell, Drop
 from components.benchmark.items import Asked
@@ -29,11 +29,10 @@ def as_csv(cells: list[Cell]) -> str:
 
 def as_markdown(asked: Asked, dataset: str, cells: list[Cell], drops: list[Drop]) -> str:
     """Paper-shaped tables first, one per figure, then every cell with its interval, chance and comparison."""
-    lines = [f"# {asked.table.title}", "", f"Shape: {asked.table.source}. Data set: `{dataset}`. Ours: mean ± standard "
-             f"deviation over seeds {', '.join(map(str, asked.seeds))}; in brackets what the paper prints, on its own "
-             f"data. {FLAG}: not above chance. Bold: the best of ours.", ""]
-    for figure in asked.table.figures:
-        lines += [f"## {TITLES[figure]}", "", *shaped(asked, cells, figure), ""]
+    lines = [f"# {asked.table.title}", "", f"Shape: {asked.table.source}. Data set: `{dataset}`. Ours: {over(asked)}; "
+             f"in brackets what the paper prints, on its own data. {FLAG}: not above chance. Bold: the best.", ""]
+    for grid in grids(asked):
+        lines += [f"## {grid.title}", "", *shaped(asked, cells, grid), ""]
     lines += ["## Cell by cell", "",
               "The interval is the 95 % bootstrap over patients of the seed where it is widest; the difference to the "
               "best row at these bits is the mean over seeds, paired by query, with its own interval.", "",
@@ -50,15 +49,45 @@ def as_markdown(asked: Asked, dataset: str, cells: list[Cell], drops: list[Drop]
     return "\n".join(lines) + "\n"
 
 
-def shaped(asked: Asked, cells: list[Cell], figure: str) -> list[str]:
-    """Rows × bits of one figure, the last line chance."""
-    own = {(cell.row, cell.bits): cell for cell in cells if cell.figure == figure}
-    lines = ["| row | " + " | ".join(f"{bits} bits" for bits in asked.bits) + " |",
-             "|---" * (len(asked.bits) + 1) + "|"]
+def over(asked: Asked) -> str:
+    """What a figure is over seeds, in words."""
+    seeds = ", ".join(map(str, asked.seeds))
+    return f"mean ± standard deviation over seeds {seeds}" if len(asked.seeds) > 1 else f"seed {seeds}"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of rows × columns: code lengths of one figure, or figures at one code length."""
+
+    title: str
+    columns: tuple[tuple[str, str, int], ...]
+    """(heading, figure, bits)"""
+
+
+def grids(asked: Asked) -> list[Grid]:
+    """A grid per figure, or one for all figures where there is one code length."""
+    if len(asked.bits) == 1:
+        return [Grid(f"{asked.bits[0]} bits", tuple((TITLES[figure], figure, asked.bits[0])
+                                                    for figure in asked.table.figures))]
+    return [Grid(TITLES[figure], tuple((f"{bits} bits", figure, bits) for bits in asked.bits))
+            for figure in asked.table.figures]
+
+
+def shaped(asked: Asked, cells: list[Cell], grid: Grid) -> list[str]:
+    """The grid as Markdown, the last line chance."""
+    own = {(cell.row, cell.figure, cell.bits): cell for cell in cells}
+    lines = ["| row | " + " | ".join(heading for heading, _, _ in grid.columns) + " |",
+             "|---" * (len(grid.columns) + 1) + "|"]
     for row in asked.table.rows:
-        lines.append(f"| {row.name} | " + " | ".join(_shaped(own[row.name, bits]) for bits in asked.bits) + " |")
-    chance = next((cell.chance for cell in own.values() if cell.chance is not None), None)
-    return [*lines, "| chance" + f" | {number(chance)}" * len(asked.bits) + " |"]
+        lines.append(f"| {row.name} | " + " | ".join(_shaped(own[row.name, figure, bits])
+                                                     for _, figure, bits in grid.columns) + " |")
+    chance = [number(chance_of(cells, figure)) for _, figure, _ in grid.columns]
+    return [*lines, f"| chance | {' | '.join(chance)} |"]
+
+
+def chance_of(cells: list[Cell], figure: str) -> float | None:
+    """What a random order scores; it does not depend on the code length."""
+    return next((cell.chance for cell in cells if cell.figure == figure and cell.chance is not None), None)
 
 
 def ours(cell: Cell) -> str:

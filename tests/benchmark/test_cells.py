@@ -10,7 +10,7 @@ from components.benchmark.cells import make_cells, make_drops
 from components.benchmark.items import ask
 from components.benchmark.notes import below_chance
 from components.benchmark.results import Measured
-from components.benchmark.text import FLAG, as_csv, as_markdown
+from components.benchmark.text import FLAG, as_csv, as_markdown, grids
 from components.contracts import QUERIES
 from components.documents import Figures, Interval, Metrics
 from components.params import Params
@@ -46,6 +46,15 @@ def table(**by_method):
 def rows(**by_method):
     asked, results = table(**{name.replace("_", "-"): value for name, value in by_method.items()})
     return asked, results, {(cell.method, cell.figure): cell for cell in make_cells(asked, results, PARAMS)}
+
+
+@pytest.mark.parametrize(("name", "bits", "headings"), [
+    ("drh1", None, [["16 bits", "32 bits", "48 bits", "64 bits"]]),
+    ("osdh2", None, [["NDCG@100", "ACG@100", "mAPw"]]),
+    ("osdh2", [16, 32], [["16 bits", "32 bits"]] * 3),
+])
+def test_columns_are_code_lengths_or_the_figures_of_one_length(name, bits, headings):
+    assert [[heading for heading, _, _ in grid.columns] for grid in grids(ask(name, None, bits, [0]))] == headings
 
 
 def test_mean_deviation_and_the_widest_interval_are_those_of_the_seeds():
