@@ -1,9 +1,10 @@
 """What a row of the catalogue can be: a shallow method, a deep one, one after the other, or relaxed codes. No torch."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as checked_dataclass
 
@@ -73,6 +74,8 @@ class TwoStepMethod:
     coder: str
     frozen: bool = False
     """The network is not trained: its initial weights (train.initial_weights, or random ones) make the features."""
+    needs: Callable[[np.ndarray], None] | None = None
+    """Raises MedhashError where `fit` could not use the train fold's labels; asked before the network is trained."""
 
     @property
     def name(self) -> str:

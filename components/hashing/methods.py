@@ -28,7 +28,7 @@ from components.hashing.objectives.settings import (
 from components.hashing.shallow.cbe import fit_cbe
 from components.hashing.shallow.dh import fit_dh
 from components.hashing.shallow.itq import fit_itq
-from components.hashing.shallow.ksh import fit_ksh
+from components.hashing.shallow.ksh import fit_ksh, need_for_ksh
 from components.hashing.shallow.lsh import fit_lsh
 from components.hashing.shallow.mhf import fit_mhf
 from components.hashing.shallow.sdh import fit_sdh
@@ -80,7 +80,7 @@ def _drh_rows(layers: int) -> tuple[Method, ...]:
         Unbinarised(f"drh-nb-{layers}", f"Deep Residual Hashing not binarised, {layers} layers", _DRH,
                     f"drh-{layers}"),
         TwoStepMethod(DeepMethod(f"drn-ksh-{layers}", f"Residual network of {layers} layers by J_S, then KSH", _DRH,
-                                 residual, _J_S, _SHORT_DRH), fit_ksh, "kernel"),
+                                 residual, _J_S, _SHORT_DRH), fit_ksh, "kernel", needs=need_for_ksh),
     )
 
 
@@ -92,10 +92,10 @@ _DRH_TABLES: tuple[Method, ...] = (
     ShallowMethod("ksh", "Supervised hashing with kernels on GIST", "Liu et al. (CVPR 2012)", fit_ksh, "kernel"),
     TwoStepMethod(DeepMethod("a-ksh", "AlexNet by cross-entropy, then KSH", "Krizhevsky et al. (2012); " + _DRH,
                              {"kind": "alexnet", "stem": "large", "head": "embedding"}, ClassifySettings(), _FINE_TUNE),
-                  fit_ksh, "kernel"),
+                  fit_ksh, "kernel", needs=need_for_ksh),
     TwoStepMethod(DeepMethod("v-ksh", "CNN-F (VGG-F) by cross-entropy, then KSH", "Chatfield et al. (2014); " + _DRH,
                              {"kind": "cnn-f", "stem": "large", "head": "embedding"}, ClassifySettings(), _FINE_TUNE),
-                  fit_ksh, "kernel"),
+                  fit_ksh, "kernel", needs=need_for_ksh),
     *_drh_rows(18), *_drh_rows(34),
 )
 

@@ -26,8 +26,11 @@ def train_two_step(workspace: Workspace, params: Params, method: TwoStepMethod, 
     """Train the network (unless frozen), embed the train fold, fit the coder.
 
     Returns model.json without the weights' digest, the tensors of both, and the network's progress with one row more:
-    the validation MAP of the coder's codes, which `started`'s listener is told too.
+    the validation MAP of the coder's codes, which `started`'s listener is told too. Raises MedhashError before anything
+    is trained where the coder could not be fitted to the train fold's labels.
     """
+    if method.needs is not None:
+        method.needs(data.folds["train"].labels)
     listeners: list[Callable[[Row, Row], None]] = []
 
     def heard(start: Start) -> Callable[[Row, Row], None]:

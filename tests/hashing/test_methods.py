@@ -13,6 +13,7 @@ from components.hashing.kinds import DeepMethod, Recipe, ShallowMethod, TwoStepM
 from components.hashing.methods import CATALOGUE, alpha_at, find_method, settings_of, with_overrides
 from components.hashing.networks.build import build_network
 from components.hashing.objectives.settings import DrhSettings, OsdhSettings
+from components.hashing.shallow.ksh import fit_ksh, need_for_ksh
 
 
 def test_reading_the_catalogue_does_not_import_torch() -> None:
@@ -53,6 +54,7 @@ def test_every_network_takes_a_step_on_its_objective_and_has_the_coder_it_names(
     assert len(moved) > 3
     if isinstance(method, TwoStepMethod):
         assert method.coder in CODERS
+        assert method.needs is (need_for_ksh if method.fit is fit_ksh else None)
     else:
         assert network.n_outputs == 16
 

@@ -145,6 +145,14 @@ def test_a_coder_that_fails_leaves_the_trained_network_for_the_next_attempt(work
     assert len(resumed) == 4
 
 
+def test_too_few_images_for_ksh_are_refused_before_the_network_is_trained(workspace: Workspace) -> None:
+    heard: list[object] = []
+    with pytest.raises(MedhashError, match="300 training images, but there are 72"):
+        train_method(workspace, params(), "drn-ksh-18", started=lambda start: heard.append(start) or print)
+    assert not heard
+    assert not workspace.checkpoint("drn-ksh-18").exists()
+
+
 def test_a_frozen_network_is_the_one_of_the_file(workspace: Workspace, tmp_path: Path, offer) -> None:
     offer(METHODS["frozen"])
     torch.manual_seed(5)

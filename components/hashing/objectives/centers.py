@@ -8,6 +8,8 @@ from scipy.linalg import hadamard
 
 from components.errors import MedhashError
 
+_BERNOULLI = "centers: bernoulli for this method in train.overrides of params.yaml"
+
 
 def hash_centers(n_labels: int, bits: int, kind: Literal["hadamard", "bernoulli"], seed: int) -> torch.Tensor:
     """Float32, (C, K), of ±1, the same for the same arguments.
@@ -26,10 +28,10 @@ def hash_centers(n_labels: int, bits: int, kind: Literal["hadamard", "bernoulli"
         return torch.from_numpy(random.choice(signs, (n_labels, bits)))
     if bits & (bits - 1):
         raise MedhashError(f"hash centres from a Hadamard matrix need a power of two of bits, not {bits}",
-                           "set bits to a power of two such as 32 or 64, or the objective's setting centers: bernoulli")
+                           f"set bits to a power of two such as 32 or 64, or {_BERNOULLI}")
     if n_labels > 2 * bits:
         raise MedhashError(f"a Hadamard matrix of {bits} bits gives {2 * bits} hash centres, but there are {n_labels} "
-                           "labels", "raise bits to the next power of two, or set the objective's centers: bernoulli")
+                           "labels", f"raise bits to the next power of two, or set {_BERNOULLI}")
     rows = hadamard(bits, dtype=np.float32)
     if n_labels <= bits:
         chosen = rows[random.permutation(bits)[:n_labels]]

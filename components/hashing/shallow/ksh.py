@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from components.hashing.shallow.linear import Tensors, checked, need_images, size
-from components.hashing.shallow.similarity import labelled_sample, signed_similarity
+from components.hashing.shallow.similarity import labelled_sample, need_both_kinds, signed_similarity
 
 N_ANCHORS = 300
 ITERATIONS = 500
@@ -26,7 +26,7 @@ def fit_ksh(features: np.ndarray, labels: np.ndarray, bits: int, seed: int) -> T
     set; here σ is the mean distance of an image to an anchor.
     """
     exact = checked(features)
-    need_images(len(exact), N_ANCHORS, f"KSH draws {N_ANCHORS} anchors, and so it")
+    need_for_ksh(labels)
     random = np.random.default_rng(seed)
     mean = exact.mean(axis=0)
     anchors = (exact - mean)[np.sort(random.choice(len(exact), N_ANCHORS, replace=False))]
@@ -39,6 +39,18 @@ def fit_ksh(features: np.ndarray, labels: np.ndarray, bits: int, seed: int) -> T
     return {"mean": mean.astype(np.float32), "anchors": anchors.astype(np.float32),
             "width": np.array([width], np.float32), "kernel_mean": kernel_mean.astype(np.float32),
             "weights": weights.astype(np.float32)}
+
+
+def need_for_ksh(labels: np.ndarray) -> None:
+    """Raises MedhashError if KSH has too few images for its anchors, or no two of them share a label, or all do.
+
+    labels: multi-hot, (N, C). What `fit_ksh` would say of them, without features.
+    """
+    need_images(len(labels), N_ANCHORS, f"KSH draws {N_ANCHORS} anchors, and so it")
+    sets, n_images = np.unique(labels > 0, axis=0, return_counts=True)
+    share = sets.astype(np.float32) @ sets.T.astype(np.float32) > 0                         # set × set
+    n_similar = int(n_images @ share @ n_images - n_images[share.diagonal()].sum())
+    need_both_kinds(n_similar, len(labels) * (len(labels) - 1))
 
 
 def greedy_bits(kernel: np.ndarray, similarity: np.ndarray, bits: int) -> tuple[np.ndarray, list[float]]:

@@ -16,6 +16,7 @@ from components.hashing.shallow.ksh import (
     kernel_bits,
     loss,
     loss_and_gradient,
+    need_for_ksh,
     smooth_bit,
     whitened,
 )
@@ -76,3 +77,19 @@ def test_ksh_ranks_shared_labels_far_above_random_projections(archive: Any, map_
 def test_fewer_images_than_anchors_are_refused_with_both_numbers(archive: Any) -> None:
     with pytest.raises(MedhashError, match="300 training images, but there are 299"):
         fit_ksh(archive.gallery.features[:299], archive.gallery.labels[:299], 16, 0)
+
+
+@pytest.mark.parametrize(("labels", "message"), [
+    (np.eye(299), "300 training images, but there are 299"),
+    (np.eye(300), "no two training images share a label"),
+    (np.zeros((300, 2)), "no two training images share a label"),
+    (np.ones((300, 2)), "every two training images share a label"),
+])
+def test_labels_tell_without_features_that_ksh_cannot_be_fitted(labels: np.ndarray, message: str) -> None:
+    with pytest.raises(MedhashError, match=message):
+        need_for_ksh(labels)
+
+
+def test_one_pair_that_shares_a_label_and_one_that_does_not_are_enough() -> None:
+    need_for_ksh(np.concatenate([np.eye(300)[:299], np.eye(300)[:1]]))
+    need_for_ksh(np.concatenate([np.ones((299, 2)), np.zeros((1, 2))]))
