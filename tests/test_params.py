@@ -41,6 +41,13 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, named: str) -> None:
         load_params(path)
 
 
+def test_a_file_that_is_no_text_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes(b"methods: [lsh]  # \xfcber")
+    with pytest.raises(MedhashError, match="not text in UTF-8: invalid start byte at byte 18"):
+        load_params(path)
+
+
 def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
     with pytest.raises(MedhashError, match="root of the repository"):
         load_params(tmp_path / "params.yaml")

@@ -125,6 +125,9 @@ def _yaml(path: Path) -> Any:
     if not path.exists():
         raise MedhashError(f"{path} does not exist", "run in the root of the repository, or give --root")
     try:
-        return yaml.safe_load(path.read_text())
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise MedhashError(f"{path} is not valid YAML: {error}", "mend the line it names") from error
+    except UnicodeDecodeError as error:
+        raise MedhashError(f"{path} is not text in UTF-8: {error.reason} at byte {error.start}",
+                           "save the file as UTF-8") from error

@@ -63,7 +63,7 @@ def decode_file(path: Path, size_px: int, max_pixels: int) -> np.ndarray:
         return decode_bytes(data, size_px, max_pixels).pixels
     except Unreadable as error:
         raise MedhashError(f"the image cannot be read: {error.reason}, {error.detail}",
-                           "give a complete PNG, JPEG or DICOM file") from error
+                           "give a complete PNG or JPEG file, or a DICOM file of one frame") from error
 
 
 def _grey(image: np.ndarray) -> np.ndarray:

@@ -25,7 +25,8 @@ def draw_per_class(membership: np.ndarray, names: list[str], image_ids: np.ndarr
             raise MedhashError(
                 f"labels.images_per_class: {n_per_class} images of {names[number]} are asked for; it has "
                 f"{membership[:, number].sum()} images, of which rarer classes left {len(left)}",
-                "lower labels.images_per_class, or take that class out of labels.classes, in params.yaml")
+                "lower labels.images_per_class, or take that class out (labels.classes; for No Finding: "
+                "labels.no_finding: exclude), in params.yaml")
         keys = [hashlib.sha256(f"labels\0{seed}\0{names[number]}\0{image_id}".encode()).digest()
                 for image_id in image_ids[left]]
         drawn[left[sorted(range(len(left)), key=keys.__getitem__)[:n_per_class]]] = True

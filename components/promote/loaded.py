@@ -36,7 +36,7 @@ class LoadedRelease:
             decoded = decode_bytes(image, self.model.spec.size_px, IngestParams().max_image_pixels)
         except Unreadable as error:
             raise MedhashError(f"the image cannot be read: {error.reason}, {error.detail}",
-                               "give a complete PNG, JPEG or DICOM file") from error
+                               "give a complete PNG or JPEG file, or a DICOM file of one frame") from error
         return binarise(self.model.relaxed_pixels(decoded.pixels[np.newaxis]))[0]
 
     def nearest(self, image: bytes, k: int = 5) -> list[Answer]:

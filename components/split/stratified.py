@@ -51,8 +51,9 @@ def _quotas(n_patients: int, shares: np.ndarray) -> np.ndarray:
     """Whole patients per fold by largest remainder, at least one for every fold with a share."""
     asked = shares > 0
     if n_patients < asked.sum():
-        raise MedhashError(f"{n_patients} patients cannot fill {asked.sum()} folds",
-                           "ingest more patients, or set split.test_share or split.val_share to 0 in params.yaml")
+        raise MedhashError(f"too few patients for {asked.sum()} folds: {n_patients}",
+                           "ingest more patients, or set split.val_share to 0 in params.yaml; without a test fold "
+                           "nothing can be measured")
     exact = shares * n_patients
     places = np.maximum(np.floor(exact).astype(int), asked)
     while places.sum() != n_patients:

@@ -30,8 +30,7 @@ def train_method(workspace: Workspace, params: Params, name: str, *, seed: int |
     """
     seed, target = params.seed if seed is None else seed, out or workspace.model(name)
     method = with_overrides(find_method(name), params.train.overrides.get(name, {}))
-    for other in {*params.train.overrides, *params.train.initial_weights}:
-        find_method(other)                                   # a name that is misspelt would else change nothing
+    _require_known(params)
     if isinstance(method, ShallowMethod | Unbinarised) and name in params.train.initial_weights:
         raise MedhashError(f"{name} trains no network that train.initial_weights could start", "remove it there")
     if isinstance(method, Unbinarised):
@@ -56,6 +55,18 @@ def train_method(workspace: Workspace, params: Params, name: str, *, seed: int |
             return None
     return _write(target, spec, tensors, {"best_epoch": progress.best_epoch, "epochs": progress.history},
                   finished=workspace.checkpoint(method.name))
+
+
+def _require_known(params: Params) -> None:
+    """A method that is misspelt in a setting would else change nothing, or stop a run when other methods are done."""
+    for setting, names in (("methods", params.methods), ("quality.references", params.quality.references),
+                           ("train.overrides", params.train.overrides),
+                           ("train.initial_weights", params.train.initial_weights)):
+        for name in names:
+            try:
+                find_method(name)
+            except MedhashError as error:
+                raise MedhashError(f"{setting} of params.yaml: {error.problem}", error.fix) from error
 
 
 def _write(target: Path, spec: ModelSpec, weights: dict[str, Any], history: dict[str, Any],

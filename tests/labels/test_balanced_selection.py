@@ -80,7 +80,8 @@ def test_every_image_of_a_class_is_as_likely_whatever_other_classes_passed_over_
 
 
 @pytest.mark.parametrize(("findings", "words"), [
-    (FINDINGS, ["6 images of Hernia", "has 5 images", "left 5", "labels.images_per_class"]),
+    (FINDINGS, ["6 images of Hernia", "has 5 images", "left 5", "labels.images_per_class",
+                "labels.no_finding: exclude"]),
     (["Edema|Mass"] * 8 + ["Hernia"] * 6 + ["Mass"], ["6 images of Mass", "has 9 images", "left 3"]),
 ])
 def test_a_class_with_too_few_images_is_an_error_that_names_it(findings, words):

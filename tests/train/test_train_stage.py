@@ -15,7 +15,7 @@ from components.contracts import LABELS, read_table, write_table
 from components.errors import MedhashError
 from components.files import sha256_file
 from components.hashing.model import load_model
-from components.params import Params, TrainParams
+from components.params import Params, QualityParams, TrainParams
 from components.train.stage import train_method
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +60,17 @@ def test_without_a_val_fold_every_epoch_runs_and_the_last_is_kept(workspace, sch
     assert (len(history["epochs"]), history["best_epoch"]) == (3, 2)
     assert "val_map" not in history["epochs"][2]
     assert history["epochs"][2]["distinct_codes"] > 1
+
+
+@pytest.mark.parametrize(("setting", "change"), [
+    ("methods", {"methods": ["lsh", "drh-81"]}),
+    ("quality.references", {"quality": QualityParams(references=["drh-81"])}),
+    ("train.overrides", {"train": TrainParams(overrides={"drh-81": {"momentum": 0.5}})}),
+])
+def test_a_method_that_a_setting_misspells_is_named_with_the_setting(workspace, setting, change):
+    with pytest.raises(MedhashError, match=f"{setting} of params.yaml: there is no hashing method 'drh-81'; did you"):
+        train_method(workspace, params().model_copy(update=change), "lsh")
+    assert not workspace.model("lsh").exists()
 
 
 @pytest.mark.parametrize(("method", "settings", "message"), [
