@@ -1,5 +1,6 @@
 """What a table's rows measured: read from the items' files, one cell per row, bits and figure."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +71,9 @@ class Measured:
         chance, low = self.chance(figure), min(one.intervals[figure].low for one in self.metrics)
         if low > chance:
             return None
-        told = "below chance" if self.mean(figure) <= chance else "the interval contains chance"
+        # One code for all images ranks as a random order does, up to the rounding of sums.
+        told = "at chance" if math.isclose(self.mean(figure), chance, rel_tol=1e-9) else \
+            "below chance" if self.mean(figure) < chance else "the interval contains chance"
         if self.n_distinct[0] < COLLAPSED_SHARE * self.metrics[0].n_gallery:
             told += f"; collapsed codes: {self.n_distinct[0]} distinct of {self.metrics[0].n_gallery:,}"
         if figure == "precision_h2" and (empty := max(one.figures.empty_ball_rate for one in self.metrics)) > 0.5:

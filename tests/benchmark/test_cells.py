@@ -70,6 +70,7 @@ def test_mean_deviation_and_the_widest_interval_are_those_of_the_seeds():
 
 @pytest.mark.parametrize(("low", "value", "n_distinct", "said"), [
     (0.20, 0.30, 500, "the interval contains chance"), (0.10, 0.20, 500, "below chance"),
+    (0.20, 0.25 + 1e-15, 1, "at chance"),
     (0.20, 0.30, 7, "collapsed codes: 7 distinct of 1,000")])
 def test_a_row_that_is_not_above_chance_says_why(low, value, n_distinct, said):
     *_, cells = rows(drh_18=([metrics(value, low, 0.5, n_distinct=n_distinct)], queries(np.full(20, value)), {}))
