@@ -50,12 +50,12 @@ def test_tasks_and_edges_are_those_of_the_graph_then_seal_then_promote(parsed):
     assert {name: task["upstream"] for name, task in parsed["dags"]["hashing_retrain"]["tasks"].items()} == expected
 
 
-def test_a_matrix_stage_has_one_mapped_task_per_method(parsed):
-    methods = yaml.safe_load((REPOSITORY / "params.yaml").read_text())["methods"]
+def test_a_matrix_stage_has_one_mapped_task_per_method_or_kind_of_features(parsed):
+    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     items = {name: task["items"] for name, task in parsed["dags"]["hashing_retrain"]["tasks"].items()
              if task["items"] is not None}
-    assert items == {stage: [f"{stage}@{method}" for method in methods]
-                     for stage in ("train", "encode", "index", "evaluate")}
+    assert items == {stage: [f"{stage}@{value}" for value in params[over]] for stage, over in (
+        ("features", "features"), *((stage, "methods") for stage in ("train", "encode", "index", "evaluate")))}
 
 
 def test_training_and_encoding_wait_for_a_gpu_slot_and_nothing_else_does(parsed):
