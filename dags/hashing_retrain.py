@@ -1,7 +1,8 @@
 """Weekly retraining: the stages of dvc.yaml as tasks, then a seal, then promotion.
 
-Every stage is one task that runs exactly that stage by name; a matrix stage is one mapped task per method of
-params.yaml. Gates are stages: when one fails, the run ends there, and what people search with stays as it was.
+Every stage is one task that runs exactly that stage by name; a matrix stage is one mapped task per method, or kind of
+features, of params.yaml. Gates are stages: when one fails, the run ends there, and what people search with stays as it
+was.
 Settings: section `schedule` of params.yaml. The checkout is MEDHASH_ROOT, by default the folder above this one.
 """
 
