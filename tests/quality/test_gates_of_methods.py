@@ -78,10 +78,15 @@ def test_a_poisoned_table_fails_and_names_the_row(workspace, stage, words, row, 
     require_named(workspace, stage, words, row, poison)
 
 
+@pytest.mark.parametrize("stage", ["train", "encode"])
 @pytest.mark.parametrize(("references", "passes"), [("[]", False), ("[lsh]", True)])
-def test_the_codes_of_a_reference_may_collapse(workspace, references, passes):
-    rewrite_codes(workspace, lambda codes: codes.fill(85))
+def test_the_codes_of_a_reference_may_collapse(workspace, stage, references, passes):
+    if stage == "train":
+        edit_json(workspace.model("lsh") / "history.json", lambda document: document["epochs"][1].update(
+            distinct_codes=1))
+    else:
+        rewrite_codes(workspace, lambda codes: codes.fill(85))
     with (workspace.root / "params.yaml").open("a") as params:
         params.write(f"quality: {{references: {references}}}\n")
-    report, _ = check_stage("encode", workspace, load_params(workspace.root / "params.yaml"))
+    report, _ = check_stage(stage, workspace, load_params(workspace.root / "params.yaml"))
     assert report.success is passes
