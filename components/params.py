@@ -20,7 +20,7 @@ class Section(BaseModel):
 
 
 class OpeniParams(Section):
-    """How Open-i's reports become labels, and which images count as frontal; docs/openi.md counts what each rule takes."""
+    """How Open-i's reports become labels, and which images are frontal; docs/openi.md counts what each rule takes."""
 
     mesh: Literal["main-heading", "exact", "single-major", "major-or-automatic"] = "main-heading"
     """M1: the main heading of any major term; M2: a major term's exact text; M4: M1 on reports with exactly one major
