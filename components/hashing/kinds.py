@@ -69,7 +69,7 @@ class TwoStepMethod:
     """A network first, then a shallow method on what it makes of the images."""
 
     network: DeepMethod
-    """Trained as it stands, but for epochs = 0 where the network stays as it starts (see `frozen`)."""
+    """Trained as it stands, unless it is frozen."""
     fit: Fit
     coder: str
     frozen: bool = False
