@@ -3,24 +3,41 @@
 import importlib
 import sys
 
-COMMANDS = {
+STAGES = {
     "ingest": "read an archive into images.parquet and the pixel store",
     "split": "place every patient in a fold",
     "labels": "turn the archive's labels into canonical label sets",
     "similarity": "count shared labels between label sets",
-    "features": "compute GIST-512 vectors for the shallow methods",
+    "features": "compute GIST vectors for the shallow methods",
     "train": "train one hashing method",
     "encode": "turn every image into a binary code",
     "index": "build the FAISS index of the gallery",
     "evaluate": "measure retrieval of the test patients",
     "report": "write the report page",
-    "promote": "register the best model and move the champion alias if it is better",
+}
+OTHERS = {
     "quality": "run the data-quality gate after a stage",
+    "drift": "compare new images with those the champion was trained on",
+    "promote": "register the best model and make it the champion if the rule says so",
+    "hold": "keep the champion as it is, whatever comes, until the hold is lifted",
+    "rollback": "make the champion's predecessor the champion again",
+    "forget": "remove a patient from tables, pixels, codes, indexes and releases",
+    "audit": "show who did what and when, and verify that nothing was changed since",
+    "lineage": "trace a code or an answer back to its origins, or an image to the releases that hold it",
     "query": "find cases similar to an image with the champion",
     "benchmark": "measure the papers' tables on a data set of yours",
+    "work": "run one item of the graph on another machine, through the shared DVC remote",
     "demo": "run the whole pipeline through Airflow on the bundled sample",
-    "ui": "open Airflow and MLflow on 127.0.0.1",
+    "ui": "open Airflow and MLflow on 127.0.0.1 until Ctrl-C",
+    "up": "start Airflow and MLflow as services on 127.0.0.1",
+    "down": "stop these services",
+    "status": "say whether they are healthy, who the champion is and how the last run ended",
 }
+COMMANDS = STAGES | OTHERS
+_MODULES = {"hold": "components.champion.hold", "rollback": "components.champion.rollback",
+            "work": "components.worker.__main__", "up": "components.services.up",
+            "down": "components.services.down", "status": "components.services.status"}
+"""Where a command's `main` is, if not in components/NAME/__main__.py."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -36,17 +53,17 @@ def main(argv: list[str] | None = None) -> int:
         print(f"error: there is no command {arguments[0]!r}\n  fix: choose one of {', '.join(COMMANDS)}",
               file=sys.stderr)
         return 2
-    command = importlib.import_module(f"components.{arguments[0]}.__main__")
+    command = importlib.import_module(_MODULES.get(arguments[0], f"components.{arguments[0]}.__main__"))
     return int(command.main(arguments[1:]))
 
 
 def _help() -> str:
-    lines = [f"  {name:<12}{summary}" for name, summary in COMMANDS.items()]
+    stages, others = ([f"  {name:<12}{summary}" for name, summary in part.items()] for part in (STAGES, OTHERS))
     return "\n".join([
         "usage: medhash COMMAND [options]      (medhash COMMAND --help tells more)", "",
         "Find similar cases in medical image archives by short binary codes.", "",
         "The stages, in the order data flows (settings in params.yaml; `dvc repro` runs what is not up to date):",
-        *lines[:11], "", "Around them:", *lines[11:],
+        *stages, "", "Around them:", *others,
     ])
 
 

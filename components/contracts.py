@@ -83,6 +83,14 @@ SIMILARITY = pa.schema([
 ENTRIES = pa.schema([_IMAGE_ID, _PATIENT_ID, _column("set_id", pa.int32(), "the image's label set")])
 """The id table beside a FAISS index: row number = position in the index; sorted by image_id."""
 
+RELEASED = pa.schema([
+    _IMAGE_ID,
+    _PATIENT_ID,
+    _column("sha256", pa.string(), "SHA-256 of the source file", optional=True),
+    _FOLD,
+])
+"""images.parquet of a release: what it was made from, for as long as it exists; sorted by image_id."""
+
 QUERIES = pa.schema([
     _IMAGE_ID,
     _PATIENT_ID,

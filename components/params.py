@@ -4,19 +4,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from components.errors import MedhashError
-
-Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
+from components.params_operation import DriftParams, PromoteParams, ScheduleParams
+from components.params_section import Count, Section, Share
 
 NIH_FINDINGS = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Effusion", "Emphysema", "Fibrosis",
                 "Hernia", "Infiltration", "Mass", "Nodule", "Pleural_Thickening", "Pneumonia", "Pneumothorax")
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class OpeniParams(Section):
@@ -121,19 +116,6 @@ class QualityParams(Section):
     """Methods that are there to be compared with: their collapse stops no run, and they are never promoted."""
 
 
-class PromoteParams(Section):
-    name: str = "medhash-nih"
-    """Name of the registered model."""
-    min_gain: Share = 0.0
-    """The challenger's MAP must exceed the champion's by more than this on the same queries."""
-
-
-class ScheduleParams(Section):
-    cron: str = "@weekly"
-    retries: Annotated[int, Field(ge=0)] = 1
-    gpu_slots: Count = 1
-
-
 class Params(Section):
     """The whole of params.yaml."""
 
@@ -149,6 +131,7 @@ class Params(Section):
     train: TrainParams = TrainParams()
     evaluate: EvaluateParams = EvaluateParams()
     quality: QualityParams = QualityParams()
+    drift: DriftParams = DriftParams()
     promote: PromoteParams = PromoteParams()
     schedule: ScheduleParams = ScheduleParams()
 

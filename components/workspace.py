@@ -108,5 +108,34 @@ class Workspace:
         return self.state / "latency" / f"{method}.json"
 
     @property
+    def audit_log(self) -> Path:
+        """Who did what and when, a JSON document per line; only ever added to."""
+        return self.state / "audit" / "log.jsonl"
+
+    @property
+    def query_uses(self) -> Path:
+        """How often each test patient's images asked in a promotion decision: JSON, pseudonym → count."""
+        return self.state / "promotion" / "query_uses.json"
+
+    @property
+    def released(self) -> Path:
+        """Copies of releases that queries are answered from."""
+        return self.state / "cache" / "releases"
+
+    @property
+    def forgotten(self) -> Path:
+        """Digests of the pseudonyms of patients to leave out, a line each; in git, so that every machine knows."""
+        return self.root / "data" / "forgotten.txt"
+
+    @property
+    def drift_report(self) -> Path:
+        return self.root / "reports" / "drift" / "index.html"
+
+    @property
+    def decisions(self) -> Path:
+        """The pages of promotion decisions, one per version; MLflow has them too."""
+        return self.root / "reports" / "promotion"
+
+    @property
     def mlflow_database(self) -> Path:
         return self.state / "mlflow" / "mlflow.db"

@@ -14,10 +14,10 @@ from airflow.sdk import DAG
 
 from components.graph import read_graph
 from components.orchestration.operators import ActOperator, SealOperator, StageOperator
+from components.orchestration.placement import GPU_STAGES, gpu_tasks
 from components.params import load_params
 
 ROOT = Path(os.environ.get("MEDHASH_ROOT") or Path(__file__).resolve().parents[1])
-GPU_STAGES = ("train", "encode")
 SCHEDULE = load_params(ROOT / "params.yaml").schedule
 
 with DAG(
@@ -33,12 +33,13 @@ with DAG(
 ) as dag:
     tasks = {}
     for stage in read_graph(ROOT):
-        pool = "gpu" if stage.name in GPU_STAGES else "default_pool"
-        if stage.is_matrix:
-            task = StageOperator.partial(task_id=stage.name, root=str(ROOT), pool=pool,
+        if stage.name in GPU_STAGES:
+            task = gpu_tasks(stage, str(ROOT))
+        elif stage.is_matrix:
+            task = StageOperator.partial(task_id=stage.name, root=str(ROOT),
                                          map_index_template="{{ task.item }}").expand(item=list(stage.items))
         else:
-            task = StageOperator(task_id=stage.name, root=str(ROOT), pool=pool, item=stage.name)
+            task = StageOperator(task_id=stage.name, root=str(ROOT), item=stage.name)
         for name in stage.upstream:
             tasks[name] >> task
         tasks[stage.name] = task

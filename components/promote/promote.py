@@ -11,7 +11,7 @@ from components.params import Params
 from components.promote.account import account
 from components.promote.desk import desk
 from components.promote.gates import require_gates
-from components.promote.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
+from components.promote.registry import CHALLENGER, CHAMPION, Registry
 from components.promote.release import Release, build_release, check_release, describe
 from components.promote.rivals import Score, pick_challenger, score_champion
 from components.promote.rule import Decision, decide
@@ -54,9 +54,7 @@ def promote(workspace: Workspace, params: Params) -> str:
         registry.tag(version, _tags(metrics, rival, decision))
         registry.client.log_text(str(version.run_id), text, f"promotion/version-{version.version}.md")
         if decision.promote:
-            if champion is not None:
-                registry.point(PREVIOUS, champion)
-            registry.point(CHAMPION, version)
+            registry.crown(version)
     return text
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 RELEASE = "release"
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+PREDECESSOR = "predecessor"
+"""Tag of a version: the number of the version it took the place of, which a rollback goes back to."""
 
 
 class Registry:
@@ -58,6 +60,18 @@ class Registry:
 
     def point(self, alias: str, version: "ModelVersion") -> None:
         self.client.set_registered_model_alias(self.name, alias, version.version)
+
+    def crown(self, version: "ModelVersion") -> None:
+        """Make a version the champion. The alias `champion` moves last, in one step, so that there is always one.
+
+        Cut off before that, the old champion serves, and the same call finishes the work. What a rollback goes back
+        to is a tag of the version itself: `previous` alone could point to the champion in between.
+        """
+        champion = self.version_of(CHAMPION)
+        if champion is not None and champion.version != version.version:
+            self.tag(version, {PREDECESSOR: str(champion.version)})
+            self.point(PREVIOUS, champion)
+        self.point(CHAMPION, version)
 
     def tag(self, version: "ModelVersion", tags: dict[str, str]) -> None:
         for key, value in tags.items():

@@ -44,7 +44,7 @@ def champion_folder(workspace: Workspace, name: str) -> Path:
             raise MedhashError(f"the registered model {name} has no champion yet", "run `medhash promote` after "
                                "training, or give --release FOLDER") from error
         # A version number can come back after a model was deleted; with its time of creation it cannot.
-        folder = workspace.state / "cache" / "releases" / name / f"{version.version}-{version.creation_timestamp}"
+        folder = workspace.released / name / f"{version.version}-{version.creation_timestamp}"
         if not folder.exists():
             with replacing_folder(folder) as temporary:
                 download_artifacts(artifact_uri=f"models:/{name}/{version.version}", dst_path=os.fspath(temporary))
