@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from components import tracking
 from components.documents import Metrics
-from components.origins import origins
 from components.params import Params
 from components.promote.account import account
+from components.promote.assemble import build_release
 from components.promote.desk import desk
 from components.promote.gates import require_gates
 from components.promote.registry import CHALLENGER, CHAMPION, Registry
-from components.promote.release import Release, build_release, check_release, describe
+from components.promote.release import Release, check_release
 from components.promote.rivals import Score, pick_challenger, score_champion
 from components.promote.rule import Decision, decide
 from components.workspace import Workspace
@@ -31,9 +31,8 @@ def promote(workspace: Workspace, params: Params) -> str:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")        # read by MLflow as it is imported
     require_gates(workspace)
     metrics = pick_challenger(workspace, [name for name in params.methods if name not in params.quality.references])
-    release = describe(workspace.model(metrics.method), workspace.codes(metrics.method),
-                       workspace.index(metrics.method), metrics, origins(workspace.root))
     with desk(workspace) as folder, tracking.answered():
+        release = build_release(workspace, params, metrics.method, folder / "release")
         registry = Registry(tracking.connect(workspace), params.promote.name)
         champion = registry.version_of(CHAMPION)
         if champion is not None and champion.tags.get("model_digest") == release.model_digest:
@@ -60,7 +59,6 @@ def promote(workspace: Workspace, params: Params) -> str:
 
 def _register(workspace: Workspace, registry: Registry, release: Release, folder: Path) -> "ModelVersion":
     """A new version under the run that trained the model; under a run of its own if it was trained elsewhere."""
-    build_release(workspace, release, folder)
     run_id = tracking.find_run(release.model_digest)
     if run_id is None:
         experiment_id = tracking.experiment(registry.client, workspace, registry.name)

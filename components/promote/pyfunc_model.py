@@ -22,16 +22,20 @@ class ReleasedModel(PythonModel):
         self.release = LoadedRelease(Path(context.artifacts["release"]))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """model_input: column `image`, the bytes of PNG or JPEG files. params: k, the number of neighbours (5).
+        """model_input: column `image`, the bytes of PNG, JPEG or DICOM files.
+
+        params: k, the number of neighbours (5); exclude_patient, the pseudonym of a patient whose images are left out
+        ("": nobody's).
 
         Returns column `neighbours`: JSON, a list of {image_id, distance, labels}, nearest first. Raises
         MedhashError naming the row of an image that cannot be read.
         """
-        k = int((params or {}).get("k", 5))
+        settings = params or {}
+        k, excluded = int(settings.get("k", 5)), str(settings.get("exclude_patient", "")) or None
         answers = []
         for row, image in enumerate(model_input["image"]):
             try:
-                found = self.release.nearest(bytes(image), k)
+                found = self.release.nearest(bytes(image), k, excluded)
             except MedhashError as error:
                 raise MedhashError(f"row {row}: {error.problem}", error.fix) from error
             answers.append(json.dumps([answer._asdict() for answer in found]))

@@ -1,5 +1,6 @@
 """The registered model in MLflow: its versions, its aliases, and the release folder inside a version."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ RELEASE = "release"
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 PREDECESSOR = "predecessor"
 """Tag of a version: the number of the version it took the place of, which a rollback goes back to."""
+AIRFLOW_RUN, AIRFLOW_RUN_VARIABLE = "airflow_run", "MEDHASH_AIRFLOW_RUN"
+"""Tag of a version: the Airflow run that registered it, which tells its tasks by this variable."""
 
 
 class Registry:
@@ -43,7 +46,7 @@ class Registry:
         info = log_release(folder, run_id)
         return self.client.create_model_version(
             self.name, source=info.model_uri, run_id=run_id, model_id=info.model_id,
-            tags={key: str(value) for key, value in release}, description=f"{release.method}, {release.bits} bits")
+            tags=release.tags() | _airflow_run(), description=f"{release.method}, {release.bits} bits")
 
     def fetch(self, version: "ModelVersion", into: Path) -> Path:
         """Copy what a version holds into a folder; returns the release folder in it.
@@ -76,6 +79,11 @@ class Registry:
     def tag(self, version: "ModelVersion", tags: dict[str, str]) -> None:
         for key, value in tags.items():
             self.client.set_model_version_tag(self.name, version.version, key, value)
+
+
+def _airflow_run() -> dict[str, str]:
+    run = os.environ.get(AIRFLOW_RUN_VARIABLE)
+    return {AIRFLOW_RUN: run} if run else {}
 
 
 def _identity(tags: dict[str, str]) -> tuple[str | None, ...]:

@@ -1,23 +1,38 @@
-"""A release: model, codes, index, label names and figures of one method in one folder, checked to belong together."""
+"""A release: model, index, codes, images, label names, figures and settings of one method in one folder."""
 
-import shutil
+import json
 from pathlib import Path
+from typing import Literal
 
-from components.contracts import LABEL_SETS, read_table
-from components.documents import Document, Metrics, Vocabulary
+from components.contracts import RELEASED, read_table
+from components.documents import Document
 from components.errors import MedhashError
-from components.files import replacing_folder, sha256_file, sha256_files
-from components.hashing.model import load_model
-from components.index.code_table import code_info, read_codes
-from components.index.search import load_index, require_built_from
-from components.workspace import Workspace
+from components.files import sha256_file
+from components.promote.parts import Parts, load_parts
+
+FORMAT = 2
+RELEASE_FILE = "release.json"
+IMAGES_FILE, LABELS_FILE, PARAMS_FILE, PROFILE_FILE = "images.parquet", "labels.json", "params.yaml", "profile.json"
+_RESTORE = "restore that folder from a backup, or take its version out of use in MLflow"
+
+
+class Preprocessing(Document):
+    """What is done to the bytes of an image before the model sees it."""
+
+    size_px: int
+    max_image_pixels: int
+    """An image that declares more is refused before it is decoded."""
+    decoder: str
+    """components.ingest.decode.DECODER of the code that decoded the gallery."""
 
 
 class Release(Document):
     """release.json: what the folder holds and what it stands on. Digests are SHA-256."""
 
+    format: Literal[2] = 2
     method: str
     bits: int
+    preprocessing: Preprocessing
     model_digest: str
     codes_digest: str
     index_digest: str
@@ -27,6 +42,13 @@ class Release(Document):
     evaluation_digest: str
     git_commit: str
     dvc_lock: str
+    files: dict[str, str]
+    """Path in the folder → digest, of every file but this one."""
+
+    def tags(self) -> dict[str, str]:
+        """What the registered version says of itself."""
+        texts = {key: str(value) for key, value in self if isinstance(value, str | int)}
+        return texts | {"images_digest": self.files[IMAGES_FILE], "params_digest": self.files[PARAMS_FILE]}
 
 
 class LabelSets(Document):
@@ -35,61 +57,70 @@ class LabelSets(Document):
     sets: list[list[str]]
 
 
-def describe(model: Path, codes: Path, index: Path, metrics: Metrics, origins: dict[str, str]) -> Release:
-    """Load every part, check that they belong to one model, and say what they are.
+def read_release(folder: Path) -> Release:
+    """Read release.json, and nothing else of the folder.
 
-    Raises MedhashError naming the file if a part is broken, or if model, codes, index and figures differ in code
-    length or in the model they were made with.
+    Raises MedhashError if it is missing, unreadable, or of another format than this code reads.
     """
-    loaded, table, built = load_model(model), read_codes(codes), load_index(index)
-    info = code_info(table.schema, str(codes))
-    require_built_from(built, index, codes, table)
-    parts = {str(codes): (info.bits, info.model_digest), str(index): (built.info.bits, built.info.model_digest),
-             "the figures in metrics.json": (metrics.bits, metrics.model_digest)}
-    for part, (bits, digest) in parts.items():
-        if bits != loaded.spec.bits:
-            raise MedhashError(f"{part} has codes of {bits} bits, the model in {model} of {loaded.spec.bits}",
-                               f"run encode, index and evaluate again for {metrics.method}, or `dvc repro`")
-        if digest != loaded.digest:
-            raise MedhashError(f"{part} comes from model {digest[:12]}…, but {model} holds model {loaded.digest[:12]}…",
-                               f"run encode, index and evaluate again for {metrics.method}, or `dvc repro`")
-    return Release(method=metrics.method, bits=metrics.bits, model_digest=loaded.digest,
-                   codes_digest=sha256_file(codes), index_digest=sha256_files(sorted(index.iterdir())),
-                   data_digest=loaded.spec.data_digest, evaluation_digest=metrics.evaluation_digest,
-                   git_commit=origins["git_commit"], dvc_lock=origins["dvc_lock"])
-
-
-def build_release(workspace: Workspace, release: Release, folder: Path) -> None:
-    """Copy the parts of a method into a folder of their own, whole or not at all, and check the copy."""
-    method = release.method
-    sets, names = read_table(workspace.label_sets, LABEL_SETS).sort_by("set_id"), Vocabulary.read(workspace.vocabulary)
-    with replacing_folder(folder) as temporary:
-        shutil.copytree(workspace.model(method), temporary / "model")
-        shutil.copytree(workspace.index(method), temporary / "index")
-        shutil.copyfile(workspace.codes(method), temporary / "codes.parquet")
-        shutil.copyfile(workspace.metrics(method) / "metrics.json", temporary / "metrics.json")
-        LabelSets(sets=[[names.labels[index] for index in indices] for indices in sets["labels"].to_pylist()]).write(
-            temporary / "labels.json")
-        release.write(temporary / "release.json")
-        check_release(temporary)
+    path = folder / RELEASE_FILE
+    if path.exists():
+        try:
+            document = json.loads(path.read_bytes())
+        except ValueError as error:
+            raise MedhashError(f"{path} is not JSON: it is damaged",
+                               "restore that folder from a backup, or promote again") from error
+        found = document.get("format", 1) if isinstance(document, dict) else "unknown"
+        if found != FORMAT:
+            raise MedhashError(f"{path} describes a release of format {found}; this version of medhash reads format "
+                               f"{FORMAT}", "`medhash promote --force --reason …` puts this run's best model in its "
+                               "place; to search with the old release itself, use the medhash it was made with")
+    return Release.read(path)
 
 
 def check_release(folder: Path) -> Release:
-    """Read a release folder and check every part against release.json.
+    """Read a release folder and check every part against release.json, and the parts against each other.
 
-    Raises MedhashError if a part is missing, broken, or not the one that release.json describes.
+    Raises MedhashError if a file is missing, damaged or unknown to release.json, if the format is another one, or if
+    the parts are not of one model, one gallery and one set of images.
     """
-    release = Release.read(folder / "release.json")
-    found = describe(folder / "model", folder / "codes.parquet", folder / "index",
-                     Metrics.read(folder / "metrics.json"), {"git_commit": release.git_commit,
-                                                             "dvc_lock": release.dvc_lock})
-    differing = [key for key, value in found if getattr(release, key) != value]
+    release = read_release(folder)
+    _check_files(folder, release)
+    parts = load_parts(folder / "model", folder / "codes.parquet", folder / "index", folder / "metrics.json")
+    facts = {**parts.facts(), "preprocessing": release.preprocessing.model_copy(
+        update={"size_px": parts.model.spec.size_px})}
+    differing = [key for key, value in facts.items() if getattr(release, key) != value]
     if differing:
-        raise MedhashError(f"{folder}: {', '.join(differing)} differs from what release.json says",
-                           "restore that folder from a backup, or take its version out of use in MLflow")
-    sets = LabelSets.read(folder / "labels.json").sets
-    largest = int(load_index(folder / "index").set_ids.max())
+        raise MedhashError(f"{folder}: {', '.join(differing)} differs from what {RELEASE_FILE} says", _RESTORE)
+    sets = LabelSets.read(folder / LABELS_FILE).sets
+    largest = int(parts.index.set_ids.max(initial=-1))
     if largest >= len(sets):
-        raise MedhashError(f"{folder}: labels.json has {len(sets)} label sets, the index points to set {largest}",
+        raise MedhashError(f"{folder}: {LABELS_FILE} has {len(sets)} label sets, the index points to set {largest}",
                            "run index again, then promote")
+    _check_images(folder, parts)
     return release
+
+
+def _check_files(folder: Path, release: Release) -> None:
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} - {RELEASE_FILE}
+    for name in sorted(found | release.files.keys()):
+        path = folder / name
+        if name not in release.files:
+            raise MedhashError(f"{path} is not a part of the release that {RELEASE_FILE} describes", _RESTORE)
+        if name not in found:
+            raise MedhashError(f"{path} does not exist", _RESTORE)
+        if sha256_file(path) != release.files[name]:
+            raise MedhashError(f"{path} is not the file that {RELEASE_FILE} describes: its SHA-256 differs", _RESTORE)
+
+
+def _check_images(folder: Path, parts: Parts) -> None:
+    """images.parquet must name the images that have codes, and give those of the index the same patients."""
+    path = folder / IMAGES_FILE
+    images = read_table(path, RELEASED)
+    coded = parts.codes.select(["image_id", "fold"]).sort_by("image_id")
+    if not images.select(["image_id", "fold"]).equals(coded.cast(images.select(["image_id", "fold"]).schema)):
+        raise MedhashError(f"{path} names other images or folds than codes.parquet", "promote again")
+    patients = dict(zip(images["image_id"].to_pylist(), images["patient_id"].to_pylist(), strict=True))
+    names = {number: patient for patient, number in parts.index.patient_number.items()}
+    entries = zip(parts.index.image_ids.to_pylist(), parts.index.patient_of.tolist(), strict=True)
+    if any(patients.get(image_id) != names[number] for image_id, number in entries):
+        raise MedhashError(f"{path} gives images of the index another patient, or lacks them", "promote again")

@@ -37,7 +37,8 @@ def test_the_first_model_above_chance_becomes_champion_with_all_its_parts(run: A
     champion = registry(run).version_of("champion")
     folder = registry(run).fetch(champion, tmp_path / "fetched")
     assert sorted(path.name for path in folder.iterdir()) == [
-        "codes.parquet", "index", "labels.json", "metrics.json", "model", "release.json"]
+        "codes.parquet", "images.parquet", "index", "labels.json", "metrics.json", "model", "params.yaml",
+        "release.json"]
     assert check_release(folder).model_digest == run.figures("lsh").model_digest
     assert champion.tags["decision"] == "promoted"
     assert float(champion.tags["map"]) == pytest.approx(run.figures("lsh").figures.map, abs=1e-6)

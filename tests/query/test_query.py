@@ -18,9 +18,10 @@ from components.hashing.codes import binarise
 from components.hashing.model import load_model, save_model
 from components.index.__main__ import main as index_main
 from components.index.code_table import read_codes
-from components.params import EvaluateParams
+from components.params import EvaluateParams, load_params
+from components.promote.assemble import build_release
 from components.promote.registry import CHAMPION, Registry
-from components.promote.release import Release, build_release, describe
+from components.promote.release import Release
 from components.query.__main__ import main
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
@@ -47,10 +48,8 @@ def workspace(tmp_path_factory):
     write_codes(made, "lsh", binarise(model.relaxed_pixels(pixels)), model.digest)
     assert index_main(["--root", str(made.root), "--method", "lsh"]) == 0
     metrics, _ = measure(read_codes(made.codes("lsh")), Tables.read(made), EvaluateParams(bootstrap_samples=5), seed=0)
-    release = describe(made.model("lsh"), made.codes("lsh"), made.index("lsh"), metrics,
-                       {"git_commit": "none", "dvc_lock": "none"})
     metrics.write(made.metrics("lsh") / "metrics.json")
-    build_release(made, release, made.root / "release")
+    build_release(made, load_params(PARAMS), "lsh", made.root / "release")
     cv2.imwrite(str(made.root / "query.png"), pixels[12, 0])
     return made
 
@@ -174,8 +173,8 @@ def flip_a_weight(release):
 
 
 @pytest.mark.parametrize(("spoil", "message"), [
-    (remove_labels, "labels.json does not exist"), (flip_a_code, "index_digest differs from what release.json says"),
-    (flip_a_weight, "weights.safetensors is not the file that model.json describes"), (shutil.rmtree, "not a folder")])
+    (remove_labels, "labels.json does not exist"), (flip_a_code, "codes.faiss is not the file that release.json"),
+    (flip_a_weight, "weights.safetensors is not the file that release.json"), (shutil.rmtree, "not a folder")])
 def test_a_damaged_release_does_not_answer(workspace, tmp_path, capsys, spoil, message):
     shutil.copytree(workspace.root / "release", tmp_path / "release")
     spoil(tmp_path / "release")

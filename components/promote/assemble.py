@@ -1,0 +1,74 @@
+"""Putting a release together: copies of a method's parts in one folder, sealed by their digests."""
+
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import yaml
+
+from components.contracts import IMAGES, LABEL_SETS, RELEASED, read_table, write_table
+from components.documents import Vocabulary
+from components.errors import MedhashError
+from components.files import replacing_folder, sha256_file
+from components.ingest.decode import DECODER
+from components.origins import origins
+from components.params import Params
+from components.promote.parts import Parts, load_parts
+from components.promote.release import (
+    IMAGES_FILE,
+    LABELS_FILE,
+    PARAMS_FILE,
+    RELEASE_FILE,
+    LabelSets,
+    Preprocessing,
+    Release,
+    check_release,
+)
+from components.workspace import Workspace
+
+
+def build_release(workspace: Workspace, params: Params, method: str, folder: Path) -> Release:
+    """Copy the parts of a method into a folder of their own, whole or not at all, and check the copy.
+
+    params: the settings of the run, kept in the release with every default. Raises MedhashError naming the file in
+    the workspace if a part is missing or broken, or if the parts do not belong together.
+    """
+    parts = load_parts(workspace.model(method), workspace.codes(method), workspace.index(method),
+                       workspace.metrics(method) / "metrics.json")
+    with replacing_folder(folder) as temporary:
+        shutil.copytree(workspace.model(method), temporary / "model")
+        shutil.copytree(workspace.index(method), temporary / "index")
+        shutil.copyfile(workspace.codes(method), temporary / "codes.parquet")
+        shutil.copyfile(workspace.metrics(method) / "metrics.json", temporary / "metrics.json")
+        write_table(temporary / IMAGES_FILE, _released_images(workspace, parts), RELEASED)
+        _label_sets(workspace).write(temporary / LABELS_FILE)
+        (temporary / PARAMS_FILE).write_text(yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False))
+        preprocessing = Preprocessing(size_px=parts.model.spec.size_px, decoder=DECODER,
+                                      max_image_pixels=params.ingest.max_image_pixels)
+        release = Release(**parts.facts() | origins(workspace.root), preprocessing=preprocessing,
+                          files=digests(temporary))
+        release.write(temporary / RELEASE_FILE)
+        check_release(temporary)
+    return release
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Path → SHA-256 of every file of a release folder but release.json, as Release.files holds them."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    names = {path.relative_to(folder).as_posix(): path for path in paths}
+    return {name: sha256_file(path) for name, path in names.items() if name != RELEASE_FILE}
+
+
+def _released_images(workspace: Workspace, parts: Parts) -> pa.Table:
+    """Contract RELEASED: the images that have codes, gallery and queries."""
+    images = read_table(workspace.images, IMAGES).select(["image_id", "patient_id", "sha256"])
+    joined = parts.codes.select(["image_id", "fold"]).join(images, "image_id", join_type="left outer")
+    if joined["patient_id"].null_count:
+        raise MedhashError(f"{joined['patient_id'].null_count} images with codes of {parts.metrics.method} are not in "
+                           f"{workspace.images}", "run encode again, or `dvc repro`")
+    return joined.sort_by("image_id")
+
+
+def _label_sets(workspace: Workspace) -> LabelSets:
+    sets, names = read_table(workspace.label_sets, LABEL_SETS).sort_by("set_id"), Vocabulary.read(workspace.vocabulary)
+    return LabelSets(sets=[[names.labels[index] for index in indices] for indices in sets["labels"].to_pylist()])
