@@ -114,7 +114,7 @@ class Workspace:
 
     @property
     def query_uses(self) -> Path:
-        """How often each test patient's images asked in a promotion decision: JSON, pseudonym → count."""
+        """Which promotion decisions each test patient's images asked in: JSON, pseudonym → list of decisions."""
         return self.state / "promotion" / "query_uses.json"
 
     @property

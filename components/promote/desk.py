@@ -1,31 +1,38 @@
-"""Where a promotion lays out its copies: one at a time, and nothing of it is left behind."""
+"""Where an act on the champion lays out its copies: one at a time, and nothing of it is left behind."""
 
 import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from components.errors import MedhashError
+from components.promote.lease import leased
 from components.workspace import Workspace
+
+if TYPE_CHECKING:
+    from components.promote.registry import Registry
 
 
 @contextmanager
-def desk(workspace: Workspace) -> Iterator[Path]:
-    """Yield an empty folder; removed at the end, or by the next promotion if this one is killed.
+def desk(workspace: Workspace, registry: "Registry") -> Iterator[Path]:
+    """Yield an empty folder; removed at the end, or by the next act on the champion if this one is killed.
 
-    Raises MedhashError if another promotion is under way in this checkout.
+    Raises MedhashError if another act (promotion, rollback) is under way in this checkout, or by another coordinator
+    on the same registered model.
     """
-    folder = workspace.state / "promotion"
+    folder = workspace.state / "desk"
     folder.mkdir(parents=True, exist_ok=True)
-    with folder.with_name("promotion.lock").open("w") as lock:
+    with folder.with_name("desk.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise MedhashError("another promotion is under way in this checkout", "wait for it to end") from error
-        shutil.rmtree(folder)
-        folder.mkdir()
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder)
+        with leased(workspace, registry):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder)
