@@ -25,9 +25,7 @@ def slice_figures(queries: PlacedCodes, ranked: Ranked, tables: Tables, n_sample
     is the whole gallery throughout, and one set of resampled patients serves all slices.
     Raises MedhashError if a query's image has no row in the table images.
     """
-    images = tables.images.take(_rows_of(queries.image_ids, tables.images))
-    members = {"label": _by_label(queries, tables), "view": _by_value(_texts(images["view"])),
-               "sex": _by_value(_texts(images["sex"])), "age": _by_value(_bands(images["age"]))}
+    members = slice_members(queries, tables)
     masks = [mask for by_value in members.values() for mask in by_value.values()]
     _, patients = np.unique(queries.patient_ids, return_inverse=True)
     precision = ranked.per_query.ap_expected
@@ -35,6 +33,16 @@ def slice_figures(queries: PlacedCodes, ranked: Ranked, tables: Tables, n_sample
                                     n_samples, seed))
     return {name: {value: _figures(mask, ranked, patients, next(bounds)) for value, mask in by_value.items()}
             for name, by_value in members.items()}
+
+
+def slice_members(queries: PlacedCodes, tables: Tables) -> dict[str, dict[str, np.ndarray]]:
+    """`label`, `view`, `sex` and `age` → value → which queries have it, bool, (Q,); in the order of `slice_figures`.
+
+    Raises MedhashError if a query's image has no row in the table images.
+    """
+    images = tables.images.take(_rows_of(queries.image_ids, tables.images))
+    return {"label": _by_label(queries, tables), "view": _by_value(_texts(images["view"])),
+            "sex": _by_value(_texts(images["sex"])), "age": _by_value(_bands(images["age"]))}
 
 
 def _figures(mask: np.ndarray, ranked: Ranked, patients: np.ndarray, bounds: np.ndarray) -> SliceFigures:
