@@ -31,9 +31,10 @@ def promote(workspace: Workspace, params: Params) -> str:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")        # read by MLflow as it is imported
     require_gates(workspace)
     metrics = pick_challenger(workspace, [name for name in params.methods if name not in params.quality.references])
-    with desk(workspace) as folder, tracking.answered():
-        release = build_release(workspace, params, metrics.method, folder / "release")
+    with tracking.answered():
         registry = Registry(tracking.connect(workspace), params.promote.name)
+    with tracking.answered(), desk(workspace, registry) as folder:
+        release = build_release(workspace, params, metrics.method, folder / "release")
         champion = registry.version_of(CHAMPION)
         if champion is not None and champion.tags.get("model_digest") == release.model_digest:
             return (f"{registry.name}: version {champion.version} ({release.method}) is the champion already: "

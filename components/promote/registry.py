@@ -1,6 +1,7 @@
 """The registered model in MLflow: its versions, its aliases, and the release folder inside a version."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,9 +26,10 @@ class Registry:
     def __init__(self, client: "MlflowClient", name: str) -> None:
         self.client = client
         self.name = name
+        self.fence: Callable[[], None] = lambda: None
+        """Raises MedhashError unless the champion may be changed now; set by the lease."""
         if not client.search_registered_models(f"name = '{name}'"):
-            client.create_registered_model(name, description="Model, codes and index of one method, released together. "
-                                           "`champion` is what people search with.")
+            _create(client, name)
 
     def version_of(self, alias: str) -> "ModelVersion | None":
         """The version an alias points to."""
@@ -70,15 +72,28 @@ class Registry:
         Cut off before that, the old champion serves, and the same call finishes the work. What a rollback goes back
         to is a tag of the version itself: `previous` alone could point to the champion in between.
         """
+        self.fence()
         champion = self.version_of(CHAMPION)
         if champion is not None and champion.version != version.version:
             self.tag(version, {PREDECESSOR: str(champion.version)})
             self.point(PREVIOUS, champion)
+        self.fence()
         self.point(CHAMPION, version)
 
     def tag(self, version: "ModelVersion", tags: dict[str, str]) -> None:
         for key, value in tags.items():
             self.client.set_model_version_tag(self.name, version.version, key, value)
+
+
+def _create(client: "MlflowClient", name: str) -> None:
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
+    try:
+        client.create_registered_model(name, description="Model, codes and index of one method, released together. "
+                                       "`champion` is what people search with.")
+    except MlflowException as error:                        # another machine was first
+        if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+            raise
 
 
 def _airflow_run() -> dict[str, str]:

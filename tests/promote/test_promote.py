@@ -46,7 +46,7 @@ def test_the_first_model_above_chance_becomes_champion_with_all_its_parts(run: A
     logged = registry(run).client.list_artifacts(champion.run_id, "promotion")
     assert [item.path for item in logged] == ["promotion/version-1.md"]
     assert "version 1 is promoted" in text
-    assert not (run.workspace.state / "promotion").exists()
+    assert not (run.workspace.state / "promotion" / "desk").exists()
     assert not [path for path in folder.parent.parent.rglob("*") if path.suffix in (".pkl", ".pickle")]
 
 
@@ -239,5 +239,5 @@ def test_a_damaged_release_in_the_store_never_becomes_champion(run: Any) -> None
 
 def test_two_promotions_at_once_are_refused(run: Any) -> None:
     from components.promote.desk import desk
-    with desk(run.workspace), pytest.raises(MedhashError, match="another promotion is under way"):
+    with desk(run.workspace, registry(run)), pytest.raises(MedhashError, match="another promotion is under way"):
         promote(run.workspace, run.params("lsh"))
