@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test lint lock clean
+.PHONY: help setup demo ui up down status test lint lock clean
 
 help:            ## list these commands
 	@grep -hE '^[a-z]+: *.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1|/' | column -t -s '|'
@@ -19,6 +19,15 @@ demo: setup      ## retrain on the bundled chest X-rays through Airflow, and pri
 
 ui: setup        ## open Airflow and MLflow on 127.0.0.1 (Ctrl-C stops both)
 	medhash ui
+
+up: setup        ## start Airflow and MLflow as services on 127.0.0.1; they stay until `make down`
+	medhash up $(ARGS)
+
+down: setup      ## stop these services
+	medhash down $(ARGS)
+
+status: setup    ## say whether they are healthy, how the last run ended and who the champion is
+	medhash status $(ARGS)
 
 # A file's tests stay in one process: they share costly fixtures, and the pinned pytest does not honour xdist's groups.
 test: setup      ## run the tests, real services included

@@ -21,7 +21,7 @@ from checkout import CLASSES, checkout_environment, run_in, scratch_checkout
 
 from components.documents import GateReport
 from components.files import sha256_file
-from components.ui.ports import HOST, free_ports
+from components.services.ports import HOST, free_ports
 from components.workspace import Workspace
 
 pytestmark = pytest.mark.slow

@@ -1,0 +1,111 @@
+"""Say of each service whether it is healthy, and of the retraining how its last run ended and who the champion is.
+
+Exit code 0 if all services are healthy, else 1.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.command import reports_errors
+from components.workspace import Workspace
+
+if TYPE_CHECKING:
+    from components.services.state import ServiceState, State
+
+
+@reports_errors
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="medhash status", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, default=Path("."), help="the checkout to work in (default: this folder)")
+    root = parser.parse_args(argv).root.resolve()
+    from components.services.state import acquire, here, last_state
+    workspace = Workspace(root)
+    state = last_state(workspace)
+    lock = acquire(workspace)
+    if lock is not None:
+        with lock:
+            print(_not_running(root, state))
+        return 1
+    if state is None:
+        print("the services are being started by another command")
+        return 1
+    print(f"{state.phase}, {state.holder()}\n")
+    if state.host != here()[1]:
+        print(f"they run on another machine: ask there, on {state.host}")
+        return 1
+    lines = [_service_line(service, root) for service in state.services]
+    print("\n".join([f"{'service':<23}{'state':<12}{'process':<9}{'port':<7}{'up for':<10}{'restarts':<10}log",
+                     *(line for line, _ in lines)]))
+    healthy = state.phase == "running" and all(well for _, well in lines)
+    print()
+    print("\n".join(f"{name:<13}{text}" for name, text in _retraining(root, state)))
+    return 0 if healthy else 1
+
+
+def _not_running(root: Path, state: "State | None") -> str:
+    """Nobody watches: what is known of why."""
+    from components.services.marks import marked
+    if state is None:
+        return "not running: medhash up starts the services"
+    if state.phase == "failed":
+        return f"not running: the last start failed: {state.problem}\n  fix: {state.fix}"
+    left = len(marked(root))
+    return (f"not running: the watcher, {state.holder()}, was killed or its machine went down, and {left} processes of "
+            "it are left\n  fix: medhash up clears that and starts the services; medhash down only clears it")
+
+
+def _service_line(service: "ServiceState", root: Path) -> tuple[str, bool]:
+    """A row of the table, and whether the service is healthy."""
+    if service.gave_up:
+        state = "gave up"
+    elif service.pid is None:
+        state = "down"
+    else:
+        state = {True: "healthy", False: "unhealthy", None: "unknown"}[service.healthy]
+    up = _duration(time.time() - service.started_at) if service.pid else "-"
+    log = Path(service.log)
+    shown = log.relative_to(root) if log.is_relative_to(root) else log
+    return (f"{service.name:<23}{state:<12}{service.pid or '-':<9}{service.port or '-':<7}{up:<10}"
+            f"{service.restarts:<10}{shown}", state == "healthy")
+
+
+def _duration(seconds: float) -> str:
+    minutes = int(seconds) // 60
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60:02d}" if minutes < 2880 else f"{minutes // 1440} days"
+
+
+def _retraining(root: Path, state: "State") -> list[tuple[str, str]]:
+    """The DAG, its last run and the champion, as far as the two services answer."""
+    from components.orchestration.airflow_home import DAG_ID
+    from components.params import load_params
+    from components.services.airflow_api import ask_airflow, version_with_alias
+    from components.services.ports import HOST
+    name = load_params(root / "params.yaml").promote.name
+    said: list[tuple[str, str]] = []
+    try:
+        dag, runs = ask_airflow(f"http://{HOST}:{state.airflow_port}", f"/dags/{DAG_ID}",
+                                f"/dags/{DAG_ID}/dagRuns?order_by=-run_after&limit=1")
+        said.append(("DAG", f"{DAG_ID} is paused: un-pause it on its page, and it runs by its schedule"
+                     if dag["is_paused"] else f"{DAG_ID} is on; next run {dag['next_dagrun_run_after'] or 'unknown'}"))
+        said += [("last run", f"{run['state']}: {run['dag_run_id']}, from {run['start_date'] or '-'} to "
+                              f"{run['end_date'] or '-'}") for run in runs["dag_runs"]] or [("last run", "none yet")]
+    except (OSError, KeyError, json.JSONDecodeError) as error:
+        said.append(("DAG", f"not known: Airflow does not answer ({error})"))
+    try:
+        version = version_with_alias(f"http://{HOST}:{state.mlflow_port}", name, "champion")
+        said.append(("champion", f"version {version} of {name}" if version else f"none yet ({name})"))
+    except (OSError, KeyError, json.JSONDecodeError) as error:
+        said.append(("champion", f"not known: MLflow does not answer ({error})"))
+    return said
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
