@@ -60,7 +60,7 @@ def inputs_of(repo: "Repo", item: str) -> list[Input]:
             made = PurePosixPath(out.def_path)
             if made == path or made in path.parents or path in made.parents:
                 inside = path in made.parents
-                found.append(Input(str(made) if inside else str(path), out.stage.addressing, bool(out.hash_info),
+                found.append(Input(str(made) if inside else str(path), out.stage.name, bool(out.hash_info),
                                    str(path) if inside else None))
     return found
 
@@ -77,4 +77,4 @@ def opened(root: Path) -> "Repo":
 
 def stage_of(repo: "Repo", item: str):  # type: ignore[no-untyped-def]  # DVC's classes have no types
     """DVC's stage object of an item."""
-    return repo.stage.load_one(path="dvc.yaml", name=item)
+    return repo.stage.load_one(path=f"{repo.root_dir}/dvc.yaml", name=item)
