@@ -8,6 +8,7 @@ import yaml
 
 from components.contracts import IMAGES, LABEL_SETS, RELEASED, read_table, write_table
 from components.documents import Vocabulary
+from components.drift.profile import profile_release
 from components.errors import MedhashError
 from components.files import replacing_folder, sha256_file
 from components.ingest.decode import DECODER
@@ -18,6 +19,7 @@ from components.promote.release import (
     IMAGES_FILE,
     LABELS_FILE,
     PARAMS_FILE,
+    PROFILE_FILE,
     RELEASE_FILE,
     LabelSets,
     Preprocessing,
@@ -43,6 +45,7 @@ def build_release(workspace: Workspace, params: Params, method: str, folder: Pat
         write_table(temporary / IMAGES_FILE, _released_images(workspace, parts), RELEASED)
         _label_sets(workspace).write(temporary / LABELS_FILE)
         (temporary / PARAMS_FILE).write_text(yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False))
+        profile_release(workspace, method).write(temporary / PROFILE_FILE)
         preprocessing = Preprocessing(size_px=parts.model.spec.size_px, decoder=DECODER,
                                       max_image_pixels=params.ingest.max_image_pixels)
         release = Release(**parts.facts() | origins(workspace.root), preprocessing=preprocessing,

@@ -38,7 +38,7 @@ def test_the_first_model_above_chance_becomes_champion_with_all_its_parts(run: A
     folder = registry(run).fetch(champion, tmp_path / "fetched")
     assert sorted(path.name for path in folder.iterdir()) == [
         "codes.parquet", "images.parquet", "index", "labels.json", "metrics.json", "model", "params.yaml",
-        "release.json"]
+        "profile.json", "release.json"]
     assert check_release(folder).model_digest == run.figures("lsh").model_digest
     assert champion.tags["decision"] == "promoted"
     assert float(champion.tags["map"]) == pytest.approx(run.figures("lsh").figures.map, abs=1e-6)

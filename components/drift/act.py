@@ -1,0 +1,95 @@
+"""The act: measure, judge, write the page, log it, and stop the run where the new images are too different."""
+
+import time
+from typing import NamedTuple
+
+from components import tracking
+from components.drift.acceptance import accept, accepted
+from components.drift.champion import find_champion
+from components.drift.history import Measurement, log_report, read_history
+from components.drift.measure import DriftReport, measure_drift, not_measured
+from components.drift.page import HEADLINES, render_page
+from components.drift.profile import read_profile
+from components.errors import MedhashError
+from components.files import replacing_file
+from components.params import Params
+from components.promote.release import check_release
+from components.workspace import Workspace
+
+
+class Acceptance(NamedTuple):
+    """Somebody's word that these images may be trained on."""
+
+    reason: str
+    by: str | None
+    """None: the account that asks."""
+
+
+def judge(workspace: Workspace, params: Params, acceptance: Acceptance | None = None) -> DriftReport:
+    """Compare the new images with the champion's, write the page, and log figures and page to MLflow.
+
+    acceptance: recorded if the drift would stop the run; the same new images then pass until the champion changes,
+    with the verdict `accepted`. Raises MedhashError if MLflow does not answer, the champion's release is damaged, or
+    a table or the pixel store is missing.
+    """
+    report = _measure(workspace, params)
+    if report.verdict == "stop":
+        if acceptance is not None:
+            accept(workspace, report, acceptance.reason, acceptance.by)
+        entry = accepted(workspace, report)
+        if entry is not None:
+            said = f"accepted by {entry.entry.who} at {entry.entry.at}: {entry.entry.what['reason']}"
+            report = report.model_copy(update={"verdict": "accepted", "notes": [*report.notes, said]})
+    _publish(workspace, report)
+    return report
+
+
+def require_no_stop(workspace: Workspace, report: DriftReport) -> None:
+    """Raise MedhashError naming the measures if the report stops the run."""
+    if report.verdict != "stop":
+        return
+    far = ", ".join(f"{finding.measure} ({finding.drift:.2f})" for finding in report.findings
+                    if finding.verdict == "stop")
+    raise MedhashError(
+        f"{report.n_images:,} images that are new since the champion differ too much from those it was trained on: "
+        f"{far}; drift.stop is {report.stop:g}",
+        f"look at {workspace.drift_report}, then at the scanner, the export or the labels behind it. If the change is "
+        "wanted: `medhash drift --accept --reason …` lets these images pass, or raise drift.stop in params.yaml for "
+        "one run")
+
+
+def told(report: DriftReport) -> str:
+    """The report as a few lines for a terminal or a task's log."""
+    lines = []
+    if report.findings:
+        lines = [f"{'measure':<16}{'PSI':>8}{'drift':>8}{'warn':>7}{'stop':>7}  verdict"]
+        lines += [f"{finding.measure:<16}{finding.psi:>8.3f}{finding.drift:>8.3f}{report.warn:>7g}{report.stop:>7g}  "
+                  f"{'STOP' if finding.verdict == 'stop' else finding.verdict}" for finding in report.findings]
+    lines += [f"note: {note}" for note in report.notes]
+    return "\n".join([*lines, f"drift: {report.verdict}: {HEADLINES[report.verdict]} ({report.n_images:,} new images "
+                              f"of {report.n_patients:,} patients)"])
+
+
+def _measure(workspace: Workspace, params: Params) -> DriftReport:
+    champion = find_champion(workspace, params.promote.name)
+    if champion is None:
+        return not_measured(params, None, f"{params.promote.name} has no champion yet")
+    profile = read_profile(champion.folder)
+    if profile is None:
+        return not_measured(params, champion.version, f"the release of version {champion.version} has no profile of "
+                            "its images, as releases of earlier versions of medhash; the next promotion brings one")
+    release = check_release(champion.folder)
+    return measure_drift(workspace, params, champion.version, champion.folder, profile, release.model_digest)
+
+
+def _publish(workspace: Workspace, report: DriftReport) -> None:
+    client = tracking.connect(workspace)
+    now = Measurement(int(time.time() * 1000), report.champion or "none",
+                      {finding.measure: finding.drift for finding in report.findings})
+    history = [*read_history(client, report.model), now] if report.findings else []
+    page = render_page(report, history)
+    report.write(workspace.drift_report.with_name("drift.json"))
+    with replacing_file(workspace.drift_report) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    if report.findings:
+        log_report(client, workspace, report)

@@ -1,0 +1,55 @@
+"""The figures of the drift page, each a data: URI: a measure's histogram, and drift over time."""
+
+from datetime import UTC, datetime
+
+from components.drift.findings import Finding
+from components.drift.history import Measurement
+from components.report.plots.style import INK, MUTED, PALETTE, canvas, method_line
+
+_NARROW = 12
+"""So many bins stand side by side with readable names; more lie on their side."""
+
+
+def compared(finding: Finding) -> str:
+    """Two bars per bin: the share of patients in the baseline and among the new images."""
+    places, n_bins = range(len(finding.bins)), len(finding.bins)
+    sideways = n_bins > _NARROW or max(map(len, finding.bins)) > 16
+    with canvas(6.4, 0.9 + 0.24 * n_bins if sideways else 2.3) as drawn:
+        axes = drawn.figure.subplots()
+        for shift, shares, colour, name in ((-0.2, finding.baseline, "#9aa5b1", "champion's"),
+                                            (0.2, finding.new, PALETTE[0], "new")):
+            (axes.barh if sideways else axes.bar)([place + shift for place in places], shares, 0.38, color=colour,
+                                                  label=name)
+        if sideways:
+            axes.set_yticks(places, finding.bins)
+            axes.invert_yaxis()
+            axes.set_xlabel("share of patients")
+            axes.grid(False, axis="y")
+        else:
+            axes.set_xticks(places, finding.bins, rotation=30, ha="right")
+            axes.set_ylabel("share of patients")
+            axes.grid(False, axis="x")
+        axes.legend()
+    return drawn.uri
+
+
+def over_time(history: list[Measurement], warn: float, stop: float) -> str:
+    """A line per measure over the measurements, the two limits dotted, a thin upright where the champion changed."""
+    times = [datetime.fromtimestamp(measurement.at_ms / 1000, UTC) for measurement in history]
+    measures = list(dict.fromkeys(name for measurement in history for name in measurement.drift))
+    with canvas(6.8, 3.0) as drawn:
+        axes = drawn.figure.subplots()
+        for position, name in enumerate(measures):
+            axes.plot(range(len(history)), [measurement.drift.get(name, float("nan")) for measurement in history],
+                      marker="o", markersize=3, label=name, **method_line(position))
+        for limit, name in ((warn, "warn"), (stop, "stop")):
+            axes.axhline(limit, color=INK, linestyle=":", linewidth=1)
+            axes.annotate(name, (0, limit), xytext=(2, 2), textcoords="offset points", fontsize=8, color=MUTED)
+        for place in range(1, len(history)):
+            if history[place].champion != history[place - 1].champion:
+                axes.axvline(place - 0.5, color=MUTED, linewidth=0.8)
+        shown = range(0, len(history), max(1, len(history) // 8))
+        axes.set_xticks(shown, [f"{times[place]:%Y-%m-%d}" for place in shown], rotation=30, ha="right")
+        axes.set_ylabel("drift (PSI less chance)")
+        drawn.figure.legend(loc="outside right upper")
+    return drawn.uri

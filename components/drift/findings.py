@@ -1,0 +1,65 @@
+"""New images against a champion's profile, measure by measure: PSI, what chance gives, and a verdict."""
+
+from typing import Literal
+
+import numpy as np
+
+from components.documents import Document
+from components.drift.histogram import Histogram
+from components.drift.psi import chance_limit, expected_psi, psi
+from components.params_operation import DriftParams
+
+ALPHA = 0.01
+"""A finding beyond the limits counts only if chance alone gives as much in fewer than 1 % of cases, all measures
+taken together (Bonferroni)."""
+Verdict = Literal["ok", "warn", "stop", "not judged"]
+
+
+class Finding(Document):
+    """One measure. Shares are of patients, each counting once."""
+
+    measure: str
+    bins: list[str]
+    baseline: list[float]
+    new: list[float]
+    n_baseline_images: int
+    n_baseline_patients: int
+    n_new_images: int
+    n_new_patients: int
+    psi: float
+    by_chance: float
+    """Expected PSI of two samples as small as these from one population."""
+    drift: float
+    """psi - by_chance: what is held against the limits."""
+    chance_limit: float
+    """PSI that chance alone rarely exceeds."""
+    verdict: Verdict
+
+
+def find_drift(baseline: dict[str, Histogram], new: dict[str, Histogram], settings: DriftParams) -> list[Finding]:
+    """A finding for each measure that both have, in the order of `new`.
+
+    baseline, new: histograms over the same bins. n and m of psi, expected_psi and chance_limit are numbers of
+    patients: images of one patient are alike, and would make chance look like drift. Verdict: above settings.stop
+    `stop`, above settings.warn `warn`, either only if also above the chance limit; `not judged` for fewer than
+    settings.min_images new images.
+    """
+    shared = [name for name in new if name in baseline]
+    return [_finding(name, baseline[name], new[name], ALPHA / len(shared), settings) for name in shared]
+
+
+def _finding(name: str, baseline: Histogram, new: Histogram, alpha: float, settings: DriftParams) -> Finding:
+    p, q, n, m = new.shares, baseline.shares, new.n_patients, baseline.n_patients
+    used = (p > 0) | (q > 0)
+    n_bins = int(np.count_nonzero(used))
+    value, chance = psi(p[used], q[used], n, m), expected_psi(n_bins, n, m)
+    limit, drift = chance_limit(n_bins, n, m, alpha), value - chance
+    verdict: Verdict = "ok"
+    if new.n_images < settings.min_images:
+        verdict = "not judged"
+    elif value > limit and drift > settings.warn:
+        verdict = "stop" if drift > settings.stop else "warn"
+    return Finding(measure=name, bins=baseline.bins(), baseline=np.round(q, 6).tolist(), new=np.round(p, 6).tolist(),
+                   n_baseline_images=baseline.n_images, n_baseline_patients=m, n_new_images=new.n_images,
+                   n_new_patients=n, psi=round(value, 6), by_chance=round(chance, 6), drift=round(drift, 6),
+                   chance_limit=round(limit, 6), verdict=verdict)
