@@ -1,6 +1,7 @@
 """Binary codes of all labelled images that have pixels, by a trained model."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,13 @@ from components.hashing.model import HashModel
 from components.workspace import Workspace
 
 
-def encode_images(workspace: Workspace, model: HashModel,
-                  batch_size: int = 256) -> tuple[list[str], list[str], np.ndarray]:
+def encode_images(workspace: Workspace, model: HashModel, batch_size: int = 256,
+                  known: Mapping[str, bytes] | None = None) -> tuple[list[str], list[str], np.ndarray]:
     """Image ids in order, their folds, and their codes packed as uint8 (images, bits/8).
 
     Every image counts that stands in labels.parquet and has pixels. Shallow models read the features stage's
-    vectors. Raises MedhashError if there is nothing to encode, or pixels or features do not fit the tables.
+    vectors. known: image id → packed code of images that this model encoded before, which are not encoded again.
+    Raises MedhashError if there is nothing to encode, or pixels or features do not fit the tables.
     """
     labels = read_table(workspace.labels, LABELS)
     images = read_table(workspace.images, IMAGES).select(["image_id", "pixel_row"])
@@ -30,18 +32,23 @@ def encode_images(workspace: Workspace, model: HashModel,
     if not chosen:
         raise MedhashError("no labelled image has pixels, so there is nothing to encode",
                            "run ingest with the archive's images (ingest.metadata_only: false)")
-    pixel_rows = np.array([rows[image_id] for image_id, _ in chosen])
+    known = known or {}
+    packed = np.zeros((len(chosen), model.spec.bits // 8), np.uint8)
+    for place, (image_id, _) in enumerate(chosen):
+        if image_id in known:
+            packed[place] = np.frombuffer(known[image_id], np.uint8)
+    places = np.array([place for place, (image_id, _) in enumerate(chosen) if image_id not in known], np.int64)
+    pixel_rows = np.array([rows[chosen[place][0]] for place in places], np.int64)
     shallow = model.spec.family == "shallow"
     source = workspace.features(model.spec.input) if shallow else workspace.pixels
-    inputs = _inputs(source, int(pixel_rows.max()) + 1)
+    inputs = _inputs(source, int(pixel_rows.max(initial=-1)) + 1)
     relaxed_codes = model.relaxed_features if shallow else model.relaxed_pixels
-    packed = []
-    with tqdm(total=len(chosen), desc=f"encode {model.spec.method}", unit="image", disable=None) as progress:
-        for start in range(0, len(chosen), batch_size):
-            batch = inputs[pixel_rows[start:start + batch_size]]
-            packed.append(binarise(relaxed_codes(batch)))
-            progress.update(len(batch))
-    return [image_id for image_id, _ in chosen], [fold for _, fold in chosen], np.concatenate(packed)
+    with tqdm(total=len(places), desc=f"encode {model.spec.method}", unit="image", disable=None) as progress:
+        for start in range(0, len(places), batch_size):
+            batch = slice(start, start + batch_size)
+            packed[places[batch]] = binarise(relaxed_codes(inputs[pixel_rows[batch]]))
+            progress.update(len(places[batch]))
+    return [image_id for image_id, _ in chosen], [fold for _, fold in chosen], packed
 
 
 def write_codes(path: Path, model: HashModel, image_ids: list[str], folds: list[str], packed: np.ndarray) -> None:

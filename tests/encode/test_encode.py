@@ -131,3 +131,18 @@ def test_a_method_without_a_model_or_with_anothers_is_an_error_of_one_message(
     workspace.model("drh-18").rename(workspace.model("osdh"))
     assert main(["--root", str(workspace.root), "--method", "osdh"]) == 1
     assert "holds a model of drh-18" in capsys.readouterr().err
+
+
+def test_images_whose_codes_are_known_are_not_encoded_again(workspace: Workspace) -> None:
+    save_untrained(workspace, "drh-18")
+    model = load_model(workspace.model("drh-18"))
+    image_ids, folds, packed = encode_images(workspace, model)
+    kept = np.frombuffer(b"\xa5\x5a", np.uint8)                   # a code that shows where it was taken from
+    known = {image_id: kept.tobytes() for image_id in image_ids[::3]}
+    again = encode_images(workspace, model, known=known | {"of an image that is gone": b"\0\0"})
+    assert again[:2] == (image_ids, folds)
+    expected = packed.copy()
+    expected[::3] = kept
+    assert np.array_equal(again[2], expected)
+    assert np.array_equal(encode_images(workspace, model, known=dict.fromkeys(image_ids, b"\xa5\x5a"))[2],
+                          np.tile(kept, (40, 1)))
