@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,17 +38,25 @@ class Finished:
 
 
 class Child:
-    """Runs one command at a time in its own process group, so that stopping it stops what it started."""
+    """Runs one command at a time under a guard: stopping it stops all it started, and so does the end of this process.
 
-    def __init__(self, root: Path, on_line: OnLine) -> None:
+    variables: of the command's environment, on top of this process's own; needed: processes without which the command
+    must not go on, beside this one.
+    """
+
+    def __init__(self, root: Path, on_line: OnLine, variables: Mapping[str, str] | None = None,
+                 needed: Sequence[int] = ()) -> None:
+        self.on_line = on_line
         self._root = root
-        self._on_line = on_line
+        self._variables = variables or {}
+        self._guard = [sys.executable, "-m", "components.orchestration.guard", *map(str, needed), "--"]
         self._process: subprocess.Popen[str] | None = None
 
     def run(self, argv: list[str]) -> Finished:
         """Run `argv` in the root of the checkout; `python` there is the interpreter that runs this."""
         tail: deque[str] = deque(maxlen=_TAIL_LINES)
-        with subprocess.Popen(argv, cwd=self._root, env=_environment(self._root), text=True, errors="replace",
+        with subprocess.Popen([*self._guard, *argv], cwd=self._root, text=True, errors="replace",
+                              env={**_environment(self._root), **self._variables}, stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as process:
             self._process = process
             assert process.stdout is not None
@@ -56,7 +64,7 @@ class Child:
                 for line in process.stdout:
                     line = line.rstrip()
                     tail.append(line)
-                    self._on_line(line)
+                    self.on_line(line)
             except BaseException:
                 # Ctrl-C, or Airflow ending the task: the command is in a group of its own and would not notice.
                 self.stop()
@@ -64,9 +72,9 @@ class Child:
         return Finished(process.returncode, tuple(tail))
 
     def stop(self) -> None:
-        """Ask the running command and all it started to end."""
+        """Have the running command and all it started ended; what does not end when asked is killed."""
         if self._process is not None and self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGTERM)
+            self._process.terminate()
 
 
 def _environment(root: Path) -> Mapping[str, str]:
