@@ -9,11 +9,13 @@ DAG = "hashing_retrain"
 
 
 class AirflowRest:
-    """A client of one Airflow without login."""
+    """A client of one Airflow, with or without login."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, user: str | None = None, password: str = "") -> None:
         self.address = address
-        self._token = self._ask("GET", "/auth/token")["access_token"]
+        login = ("GET", "/auth/token") if user is None else (
+            "POST", "/auth/token", {"username": user, "password": password})
+        self._token = self._ask(*login)["access_token"]
 
     def wait_for_dag(self, seconds: float = 120) -> dict[str, Any]:
         """The DAG, once the DAG processor has found it."""
@@ -25,9 +27,12 @@ class AirflowRest:
             assert time.monotonic() < deadline, "the DAG was not found"
             time.sleep(1)
 
+    def unpause(self) -> None:
+        self._ask("PATCH", f"/api/v2/dags/{DAG}", {"is_paused": False})
+
     def trigger(self) -> str:
         """Un-pause the DAG and start a run; its id."""
-        self._ask("PATCH", f"/api/v2/dags/{DAG}", {"is_paused": False})
+        self.unpause()
         return self._ask("POST", f"/api/v2/dags/{DAG}/dagRuns", {"logical_date": None, "conf": {}})["dag_run_id"]
 
     def wait_for_end(self, run: str, seconds: float = 1200) -> str:

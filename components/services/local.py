@@ -2,6 +2,7 @@
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from components import tracking
@@ -14,7 +15,7 @@ from components.workspace import Workspace
 
 
 def local_services(root: Path, airflow_port: int, mlflow_port: int) -> list[Service]:
-    """In the order in which they are stopped: nothing is scheduled before anything else goes."""
+    """The scheduler comes first: it is stopped before the others."""
     # Tasks that nobody runs any more are looked for at the start and then so often; Airflow's own 300 s is long.
     environment = airflow_environment(root, airflow_port) | {"AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30"}
     logs = Workspace(root).state / "logs"
@@ -35,11 +36,16 @@ def local_services(root: Path, airflow_port: int, mlflow_port: int) -> list[Serv
 
 
 def prepare_stores(root: Path, airflow_port: int) -> None:
-    """Create or migrate both databases. Raises MedhashError naming the log."""
-    workspace = Workspace(root)
-    prepare_airflow(airflow_environment(root, airflow_port), workspace.state / "logs" / "airflow-database.log",
-                    load_params(root / "params.yaml").schedule.gpu_slots)
-    tracking.connect(workspace)
+    """Create or migrate both databases, at once: each takes seconds, nearly all of it imports.
+
+    Raises MedhashError naming the log.
+    """
+    workspace, gpu_slots = Workspace(root), load_params(root / "params.yaml").schedule.gpu_slots
+    with ThreadPoolExecutor() as pool:
+        airflow = pool.submit(prepare_airflow, airflow_environment(root, airflow_port),
+                              workspace.state / "logs" / "airflow-database.log", gpu_slots)
+        tracking.connect(workspace)
+        airflow.result()
 
 
 def _mlflow_server(root: Path, port: int) -> list[str]:

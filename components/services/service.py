@@ -28,24 +28,31 @@ class Service:
         self._argv, self._environment = argv, environment | mark(root, name)
         self._root, self._health, self._has_tasks = root, health, has_tasks
         self._process: subprocess.Popen[bytes] | None = None
+        self._asked = False
         self.started_at = 0.0
         """Seconds since 1970."""
 
     def start(self) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self.started_at = time.time()
+        self.started_at, self._asked = time.time(), False
         with self.log.open("ab") as handle:
             # A session of its own: Ctrl-C reaches only us, and we stop the services in an orderly way.
             self._process = subprocess.Popen(self._argv, env=self._environment, cwd=self._root, stdout=handle,
                                              stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                              start_new_session=True, preexec_fn=_take_interrupts)
 
-    def stop(self) -> None:
-        """SIGINT, which these services take as the request to end in order; what is left after that is ended too."""
-        if self._process is not None and not self.ended:
+    def ask_to_stop(self) -> None:
+        """SIGINT, which these services take as the request to end in order. Returns at once."""
+        if self._process is not None and not self.ended and not self._asked:
+            self._asked = True
             self._process.send_signal(signal.SIGINT)
             if self._has_tasks:
                 _kill_runners(self._process.pid)
+
+    def stop(self) -> None:
+        """Ask it to end and wait; what is left after that is ended too."""
+        self.ask_to_stop()
+        if self._process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_STOP_SECONDS)
         end_family(marked(self._root, self.name))

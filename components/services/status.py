@@ -15,6 +15,8 @@ from components.workspace import Workspace
 if TYPE_CHECKING:
     from components.services.state import ServiceState, State
 
+_STARTING_SECONDS = 60.0
+
 
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
@@ -64,6 +66,8 @@ def _service_line(service: "ServiceState", root: Path) -> tuple[str, bool]:
         state = "gave up"
     elif service.pid is None:
         state = "down"
+    elif not service.healthy and time.time() - service.started_at < _STARTING_SECONDS:
+        state = "starting"
     else:
         state = {True: "healthy", False: "unhealthy", None: "unknown"}[service.healthy]
     up = _duration(time.time() - service.started_at) if service.pid else "-"

@@ -90,6 +90,10 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         self._remember("stopping")
+        for one in self._watched[:1]:
+            one.service.stop()                          # the scheduler, alone: a task ends while all it needs is there
+        for one in self._watched:
+            one.service.ask_to_stop()
         for one in self._watched:
             one.service.stop()
             one.look()

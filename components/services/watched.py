@@ -39,12 +39,13 @@ class Watched:
                 self._start_at = None
                 self._ill_since = now
                 self.restarts += 1
+                self.healthy = None
                 self.service.start()
         elif self.service.ended:
             self._record_end(f"ended by itself with exit code {self.service.exit_code}", now)
         elif now >= self._look_at:
-            self._look_at = now + _LOOK_SECONDS
             self._look(now)
+            self._look_at = now + (_LOOK_SECONDS if self.healthy else _LOOK_SECONDS / 5)
 
     def look(self) -> None:
         """Ask for its health now."""
