@@ -1,31 +1,38 @@
-"""The account of a promotion, for the person who reads the log and for the run's artifacts."""
+"""The account of a decision, for the person who reads the log and for the run's artifacts."""
 
-from typing import TYPE_CHECKING
-
-from components.documents import Metrics
-from components.promote.rivals import Score
-from components.promote.rule import Decision
-
-if TYPE_CHECKING:
-    from mlflow.entities.model_registry import ModelVersion
+from components.promote.decision_report import DecisionReport
 
 
-def account(name: str, version: "ModelVersion", metrics: Metrics, champion: "ModelVersion | None",
-            rival: Score | None, decision: Decision) -> str:
-    """A few lines of Markdown: who met whom, on what, with which figures, and what came of it."""
-    interval = metrics.intervals.get("map")
-    spread = f" [{interval.low:.4f}, {interval.high:.4f}]" if interval else ""
-    lines = [f"# {name}: version {version.version} is {'' if decision.promote else 'not '}promoted", "",
-             f"- why: {decision.why}",
-             f"- challenger: version {version.version}, {metrics.method}, {metrics.bits} bits, chosen by validation "
-             f"MAP {metrics.validation_map:.4f}; test MAP {metrics.figures.map:.4f}{spread}, chance "
-             f"{metrics.chance.map:.4f}"]
-    if champion is not None and rival is not None:
-        lines.append(f"- champion it met: version {champion.version}, {champion.tags.get('method', 'unknown method')}; "
-                     f"MAP {rival.map:.4f} ({rival.how})")
-    lines.append(f"- measured on {metrics.n_queries:,} queries and {metrics.n_gallery:,} gallery images, evaluation "
-                 f"{metrics.evaluation_digest[:12]}")
-    serving = version if decision.promote else champion
-    lines.append(f"- serving now: {f'version {serving.version}' if serving is not None else 'nothing'}"
-                 + (f"; version {champion.version} is kept as `previous`" if decision.promote and champion else ""))
+def account(report: DecisionReport) -> str:
+    """A few lines of Markdown: who met whom, on what, with which figures, and what came of it; the verdict last."""
+    lines = [f"# {headline(report)}", "",
+             f"- challenger: version {report.version}, {report.method}, {report.bits} bits, chosen by validation MAP "
+             f"{figure(report.validation_map)}; MAP {figure(report.challenger_map)}, chance {figure(report.chance)}"]
+    if report.champion_version is not None:
+        lines.append(f"- champion: version {report.champion_version}, {report.champion_method}; MAP "
+                     f"{figure(report.champion_map)}" + (f" ({report.champion_how})" if report.champion_how else ""))
+    if report.gain is not None:
+        lines.append(f"- gain: {report.gain.value:+.4f}, 95 % interval [{report.gain.low:+.4f}, "
+                     f"{report.gain.high:+.4f}], paired by query and resampled by patient")
+    lines += [f"- measured on {report.n_answerable:,} of {report.n_queries:,} queries of {report.n_patients:,} test "
+              f"patients (group {report.group + 1} of {len(report.groups)}, whose turn it is) and "
+              f"{report.n_gallery:,} gallery images", ""]
+    lines += [f"- {'✓' if clause.held else '✗'} {clause.name}: {clause.why}"
+              + (f" → {clause.fix}" if clause.fix and not clause.held else "") for clause in report.clauses]
+    serving = report.version if report.promoted else report.champion_version
+    kept = f"; version {report.champion_version} is kept as `previous`" * (
+        report.promoted and report.champion_version is not None)
+    lines += ["", f"- serving now: {f'version {serving}' if serving is not None else 'nothing'}{kept}", "",
+              f"{headline(report)}: {report.why}"]
     return "\n".join(lines) + "\n"
+
+
+def headline(report: DecisionReport) -> str:
+    """`medhash-nih: version 3 is not promoted`, and so on."""
+    became = {"promoted": "is promoted", "forced": "is promoted by force",
+              "held": "is not promoted: the champion is held", "not promoted": "is not promoted"}
+    return f"{report.model}: version {report.version} {became[report.outcome]}"
+
+
+def figure(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.4f}"

@@ -8,11 +8,12 @@ from pathlib import Path
 from components.documents import GateReport
 from components.errors import MedhashError
 from components.graph import read_graph
+from components.promote.clauses.clause import Clause
 from components.workspace import Workspace
 
 
-def require_gates(workspace: Workspace) -> None:
-    """Check the report of every gate of dvc.yaml.
+def require_gates(workspace: Workspace) -> Clause:
+    """Check the report of every gate of dvc.yaml; the clause that is returned held.
 
     Raises MedhashError naming the gate: no report, failed expectations, or a report about other data, settings or
     checks than those that lie here now.
@@ -32,6 +33,7 @@ def require_gates(workspace: Workspace) -> None:
     if stale:
         raise MedhashError(f"the report of {', '.join(stale)} is about an earlier run, so nothing is promoted",
                            "run the pipeline: `dvc repro`")
+    return Clause("gates", True, f"all {len(gates)} gates passed, on the data that lies here now")
 
 
 def stale_stages(root: Path, stages: list[str]) -> list[str]:

@@ -1,19 +1,24 @@
-"""Who stands for promotion, and how well the champion does on the challenger's own queries."""
+"""Who stands for promotion, and the codes that the champion gives today's images."""
 
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+import pyarrow as pa
+
 from components.documents import Metrics
 from components.errors import MedhashError
+from components.files import sha256_file
 from components.params import Params
+from components.promote.release import IMAGES_FILE, read_release
 from components.workspace import Workspace
 
 
-class Score(NamedTuple):
-    map: float
+class RivalCodes(NamedTuple):
+    codes: pa.Table
+    """Contract of codes/METHOD.parquet."""
     how: str
-    """Where the figure comes from, in words."""
+    """Where they come from, in words."""
 
 
 def pick_challenger(workspace: Workspace, methods: list[str]) -> Metrics:
@@ -35,29 +40,26 @@ def pick_challenger(workspace: Workspace, methods: list[str]) -> Metrics:
     return min(measured, key=lambda metrics: (-chosen_by[metrics.method], metrics.method))
 
 
-def score_champion(workspace: Workspace, params: Params, champion: Path, challenger: Metrics) -> Score:
-    """The champion's MAP on the queries and gallery that the challenger was measured on.
+def champion_codes(workspace: Workspace, params: Params, champion: Path, challenger: Path) -> RivalCodes:
+    """The champion's codes of the images that the challenger was measured on.
 
-    champion: its release folder. Where its own figures are about the same images and labels they are taken;
-    otherwise its model encodes the images that lie here now, and its codes are measured as the challenger's were.
+    champion, challenger: release folders. Where both were made from the same files, patients, folds and labels, the
+    champion's released codes are taken; otherwise its model encodes the images that lie here now.
+    Raises MedhashError if it cannot, as where the size of the images has changed.
     """
-    own = Metrics.read(champion / "metrics.json")
-    if own.evaluation_digest == challenger.evaluation_digest:
-        return Score(own.figures.map, "as measured when it was released: same queries and gallery")
-    measured = _measure_again(workspace, params, champion)
-    if measured.evaluation_digest != challenger.evaluation_digest:
-        raise MedhashError(f"the figures of {challenger.method} are about other images or labels than lie here now",
-                           "run evaluate again, or `dvc repro`")
-    return Score(measured.figures.map, f"measured anew on today's queries and gallery; {own.figures.map:.4f} at its "
-                                       "release, on other data")
+    from components.index.code_table import read_codes
+    ours, theirs = read_release(challenger), read_release(champion)
+    same_data = (ours.evaluation_digest == theirs.evaluation_digest and ours.preprocessing == theirs.preprocessing
+                 and sha256_file(challenger / IMAGES_FILE) == sha256_file(champion / IMAGES_FILE))
+    if same_data:
+        return RivalCodes(read_codes(champion / "codes.parquet"), "by its released codes, as the images are the same")
+    return RivalCodes(_encode_again(workspace, params, champion), "by its model, which encoded today's images anew")
 
 
-def _measure_again(workspace: Workspace, params: Params, champion: Path) -> Metrics:
+def _encode_again(workspace: Workspace, params: Params, champion: Path) -> pa.Table:
     import torch
 
     from components.encode.encode import encode_images, write_codes
-    from components.evaluate.measure import measure
-    from components.evaluate.tables import Tables
     from components.hashing.model import load_model
     from components.index.code_table import read_codes
     torch.set_num_threads(params.train.threads)
@@ -66,9 +68,9 @@ def _measure_again(workspace: Workspace, params: Params, champion: Path) -> Metr
         image_ids, folds, packed = encode_images(workspace, model)
     except MedhashError as error:
         raise MedhashError(f"the champion cannot encode the images of this run, so it cannot be compared: "
-                           f"{error.problem}", f"{error.fix}; or take the alias `champion` from its version in MLflow, "
-                           "so that the challenger is the first") from error
+                           f"{error.problem}", f"{error.fix}; or `medhash promote --force --reason …` puts this run's "
+                           "best model in its place without comparing them") from error
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "codes.parquet"
         write_codes(path, model, image_ids, folds, packed)
-        return measure(read_codes(path), Tables.read(workspace), params.evaluate, params.seed).metrics
+        return read_codes(path)

@@ -26,7 +26,8 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("finished")
     workspace = small_workspace(root)
     (root / "params.yaml").write_text("bits: 16\nsize_px: 32\nmethods: [lsh, itq]\ntrain: {device: cpu}\n"
-                                      "evaluate: {bootstrap_samples: 20}\n")
+                                      "evaluate: {bootstrap_samples: 20}\n"
+                                      "promote: {query_groups: 1, min_slice_patients: 2, bootstrap_samples: 100}\n")
     (root / "dvc.yaml").write_text(DVC)
     params = load_params(root / "params.yaml")
     assert features(["--root", str(root)]) == 0

@@ -33,20 +33,18 @@ class Run:
         self.root = root
         self.workspace = Workspace(root)
 
-    def params(self, *methods: str, min_gain: float = 0.0) -> Params:
+    def params(self, *methods: str, **promote: float | int) -> Params:
+        """The run's settings with these methods, and settings of the section promote changed."""
         settings = load_params(self.root / "params.yaml")
         return settings.model_copy(update={"methods": list(methods), "promote": settings.promote.model_copy(
-            update={"min_gain": min_gain})})
+            update=promote)})
 
     def figures(self, method: str) -> Metrics:
         return Metrics.read(self.workspace.metrics(method) / "metrics.json")
 
     def set_figures(self, method: str, **changed: float | str) -> None:
-        """Change figures of a method's metrics.json: test_map, chance, validation_map, evaluation_digest …"""
+        """Change figures of a method's metrics.json: validation_map, evaluation_digest …"""
         metrics = self.figures(method)
-        for key, field in (("test_map", "figures"), ("chance", "chance")):
-            if key in changed:
-                changed[field] = getattr(metrics, field).model_copy(update={"map": changed.pop(key)})  # type: ignore
         metrics.model_copy(update=changed).write(self.workspace.metrics(method) / "metrics.json")
 
     def forget(self, n_images: int) -> None:

@@ -3,15 +3,15 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from components.audit.log import read_log
 from components.documents import Check, GateReport
 from components.errors import MedhashError
 from components.promote.__main__ import main
 from components.promote.gates import require_gates, stale_stages
-from components.promote.rule import decide
+from components.promote.latest import Latest
 from components.workspace import Workspace
 
 PIPELINE = """
@@ -39,7 +39,18 @@ def test_a_failed_gate_is_named_and_nothing_is_touched(tmp_path: Path, capsys: p
     told = capsys.readouterr().err
     assert "the gate after split failed" in told
     assert "no patient stands in two folds" in told
-    assert not workspace.state.exists()
+    assert not workspace.mlflow_database.exists()
+
+
+def test_a_failed_gate_is_in_the_audit_log_and_in_the_latest_decision_and_cannot_be_forced(tmp_path: Path) -> None:
+    workspace = write_run(tmp_path, failed=True)
+    for arguments in ([], [], ["--force", "--reason", "I know better"], ["--dry-run"]):
+        assert main(["--root", str(tmp_path), *arguments]) == 1
+    lines = read_log(workspace)
+    assert [(line.entry.act, line.entry.what["failed"]) for line in lines] == [("refuse", ["gates"])]
+    latest = Latest.read(workspace.decisions / "latest.json")
+    assert (latest.promoted, latest.version, latest.failed_clauses) == (False, None, ["gates"])
+    assert "no patient stands in two folds" in latest.why
 
 
 def test_a_gate_that_did_not_run_is_named(tmp_path: Path) -> None:
@@ -73,14 +84,3 @@ def test_dvc_tells_which_gates_saw_other_data(tmp_path: Path, monkeypatch: pytes
 def test_a_folder_that_dvc_does_not_know_is_an_error_not_a_pass(tmp_path: Path) -> None:
     with pytest.raises(MedhashError, match="dvc cannot tell"):
         stale_stages(tmp_path, ["gate-split"])
-
-
-@pytest.mark.parametrize(("challenger", "chance", "champion", "min_gain", "promoted"), [
-    (0.30, 0.26, None, 0.0, True), (0.26, 0.26, None, 0.0, False), (0.20, 0.26, None, 0.0, False),
-    (0.30, 0.26, None, 0.5, True),                    # without a champion there is nothing to gain over
-    (0.34, 0.26, 0.33, 0.0, True), (0.33, 0.26, 0.33, 0.0, False), (0.32, 0.26, 0.33, 0.0, False),
-    (0.34, 0.26, 0.33, 0.02, False), (0.36, 0.26, 0.33, 0.02, True)])
-def test_the_rule(challenger: float, chance: float, champion: float | None, min_gain: float, promoted: bool) -> None:
-    decision: Any = decide(challenger, chance, champion, min_gain)
-    assert decision.promote is promoted
-    assert f"{challenger:.4f}" in decision.why

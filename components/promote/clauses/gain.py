@@ -1,0 +1,41 @@
+"""Whether the challenger ranks better: than the champion by a sure margin, or, where there is none, than chance."""
+
+from components.documents import Difference
+from components.promote.clauses.clause import ROUNDING, Clause
+
+_ANOTHER_TURN = "wait for another group's turn, lower promote.query_groups, or add test patients"
+
+
+def above_chance(challenger_map: float | None, chance_map: float | None) -> Clause:
+    """A first champion's MAP must exceed that of a random order on the same queries.
+
+    Both are None where no query of the group can be answered.
+    """
+    if challenger_map is None or chance_map is None:
+        return Clause("above-chance", False, "nothing in the gallery is relevant to any query whose turn it is",
+                      _ANOTHER_TURN)
+    figures = f"MAP {challenger_map:.4f}, chance {chance_map:.4f}"
+    if challenger_map > chance_map + ROUNDING:
+        return Clause("above-chance", True, f"there was no champion, and the model is above chance: {figures}")
+    return Clause("above-chance", False, f"there is no champion, but the model is not above chance: {figures}",
+                  "look at the report's learning curves and at the labels; train longer, on more data, or another "
+                  "method")
+
+
+def gain(difference: Difference | None, n_patients: int, min_gain: float) -> Clause:
+    """low > min_gain, where [low, high] is the 95 % interval of the mean AP difference, challenger less champion.
+
+    difference: paired by query and resampled by patient; None where no query of the group can be answered.
+    n_patients: of the answerable queries; a single one gives no interval.
+    """
+    if difference is None:
+        return Clause("gain", False, "nothing in the gallery is relevant to any query whose turn it is", _ANOTHER_TURN)
+    figures = f"{difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
+    if n_patients < 2:
+        return Clause("gain", False, f"the gain {difference.value:+.4f} is that of one patient, which says nothing "
+                      "about others", _ANOTHER_TURN)
+    if difference.low > min_gain + ROUNDING:
+        return Clause("gain", True, f"MAP gain {figures}: its lower end exceeds {min_gain:g}")
+    return Clause("gain", False, f"MAP gain {figures}: its lower end does not exceed {min_gain:g}",
+                  "none needed: the champion stays. A small gain shows with more test patients per group "
+                  "(promote.query_groups) or more training data")

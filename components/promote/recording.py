@@ -1,0 +1,86 @@
+"""Writing a decision down, in an order that a kill at any write leaves to be finished by the same command."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from components.audit.log import who_asks
+from components.champion.act import Act
+from components.champion.hold import held
+from components.errors import MedhashError
+from components.files import replacing_file
+from components.promote.account import account
+from components.promote.audited import append_once
+from components.promote.decision_report import DecisionReport
+from components.promote.page.render import render_page
+from components.promote.registry import CHAMPION, Registry
+from components.promote.uses import Uses, write_uses
+from components.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+_LONGEST_TAG = 4000
+"""MLflow takes 5,000 characters."""
+
+
+def write_down(workspace: Workspace, registry: Registry, version: "ModelVersion", report: DecisionReport,
+               uses: Uses, force: Act | None) -> DecisionReport:
+    """Uses, audit line, pages, then tags: all that a decision leaves but the alias. Returns the report with its audit.
+
+    Each write is the same when it is repeated, so a run that was cut off is finished by running it again.
+    """
+    write_uses(workspace, uses)
+    act = "force" if report.outcome == "forced" else "promote" if report.promoted else "refuse"
+    stamped = report.stamped(append_once(workspace, act, _what(report, force), force.who if force else None).digest)
+    texts = {"md": account(stamped), "html": render_page(stamped),
+             "json": json.dumps(stamped.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"}
+    for ending, text in texts.items():
+        registry.client.log_text(str(version.run_id), text, f"promotion/version-{version.version}.{ending}")
+    with replacing_file(workspace.decisions / f"version-{version.version}.html") as temporary:
+        temporary.write_text(texts["html"], encoding="utf-8")
+    registry.tag(version, _tags(stamped))
+    return stamped
+
+
+def require_unchanged(registry: Registry, champion: "ModelVersion | None", force: Act | None) -> None:
+    """Raise MedhashError if the champion is no longer the one that was compared, or somebody holds it by now."""
+    now = registry.version_of(CHAMPION)
+    before, after = (found.version if found is not None else None for found in (champion, now))
+    if before != after:
+        raise MedhashError(f"the champion changed while the challenger was compared with it: it was version {before}, "
+                           f"now it is version {after}", "run `medhash promote` again: it compares with the new one")
+    if force is None and held(registry) is not None:
+        raise MedhashError("the champion was put on hold while the challenger was compared with it",
+                           "`medhash hold --lift` ends the hold; then run `medhash promote` again")
+
+
+def take_back(workspace: Workspace, registry: Registry, version: "ModelVersion", problem: str) -> None:
+    """Say of a version that was to be promoted that it was not."""
+    append_once(workspace, "refuse", {"model": registry.name, "version": str(version.version), "failed": ["champion"],
+                                      "why": problem})
+    registry.tag(version, {"decision": "not promoted", "failed_clauses": "champion", "why": problem[:_LONGEST_TAG]})
+
+
+def _what(report: DecisionReport, force: Act | None) -> dict[str, Any]:
+    """The details in the audit log; nothing that differs when the same decision is made again."""
+    what: dict[str, Any] = {"model": report.model, "version": report.version, "method": report.method,
+                            "against": report.champion_version, "turn": report.turn, "failed": report.failed,
+                            "evaluation_digest": report.evaluation_digest}
+    if report.gain is not None:
+        what["gain"] = [round(value, 6) for value in (report.gain.value, report.gain.low, report.gain.high)]
+    if force is not None:
+        what |= {"reason": force.reason, "account": who_asks()}
+    return what
+
+
+def _tags(report: DecisionReport) -> dict[str, str]:
+    texts = {"decision": report.outcome, "why": report.why[:_LONGEST_TAG],
+             "failed_clauses": ", ".join(report.failed), "turn": str(report.turn),
+             "decision_digest": report.evaluation_digest, "forced_by": report.by, "reason": report.reason}
+    figures = {"map": report.challenger_map, "chance": report.chance, "champion_map": report.champion_map,
+               "validation_map": report.validation_map, "p95_ms": report.p95_ms}
+    if report.gain is not None:
+        figures |= {"gain": report.gain.value, "gain_low": report.gain.low, "gain_high": report.gain.high}
+    tags = {key: text for key, text in texts.items() if text is not None}
+    tags |= {key: f"{value:.6f}" for key, value in figures.items() if value is not None}
+    return tags | {"audit": str(report.audit)}
