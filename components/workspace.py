@@ -97,6 +97,11 @@ class Workspace:
         return self.state / "private"
 
     @property
+    def file_memo(self) -> Path:
+        """What earlier runs of ingest learnt of each file of the archive, so as not to read it again."""
+        return self.private / "files.sqlite"
+
+    @property
     def decode_cache(self) -> Path:
         return self.state / "cache" / "decoded.sqlite"
 

@@ -56,7 +56,8 @@ def write_prepare(workspace: SetWorkspace, params: Params) -> None:
     root, folder = _relative(workspace.checkout, workspace.root), workspace.root
     _write_stage(folder, "prepare", {
         "cmd": f"python -m components.benchmark.prepare --root {root} --dataset {workspace.name}",
-        "deps": [_relative(workspace.checkout / params.ingest.archive, folder), "prepare.json"],
+        "deps": [_relative(workspace.checkout / params.ingest.archive, folder), "prepare.json",
+                 _relative(workspace.forgotten, folder)],
         "outs": ["data/derived"]})
 
 

@@ -32,6 +32,11 @@ class SetWorkspace(Workspace):
         return self.checkout / "var" / "benchmark" / self.name
 
     @property
+    def forgotten(self) -> Path:
+        """Who is forgotten is forgotten in every data set."""
+        return self.checkout / "data" / "forgotten.txt"
+
+    @property
     def params_file(self) -> Path:
         return self.root / "params.yaml"
 

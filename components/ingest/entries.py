@@ -1,8 +1,11 @@
 """What a source hands to ingest: the rows of an archive's table, and what was refused so far."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
+
+from components.ingest.memo import Place
 
 REASONS = {
     "malformed_row": "the row has not as many fields as the header",
@@ -38,13 +41,19 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Rejection:
-    """One row or file that cannot be taken. `source_name` and `value` are private, `detail` is public."""
+    """One row or file that cannot be taken. `detail` is public; `source_name`, `value` and `patients` are private."""
 
     reason: str
     detail: str
     source_row: int | None = None
     source_name: str = ""
     value: str = ""
+    patients: tuple[str, ...] = ()
+    """Whom it is about; several where the row does not tell for certain, none where it does not tell at all."""
+
+
+def _no_patient(name: str) -> tuple[str, ...]:
+    return ()
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,7 @@ class Entries:
     study, labels (findings joined by |), view, sex, age, width, height, pixel_spacing and official_fold; where they
     are known per image also laterality, burned_in, modality and organ, which else hold for the whole archive.
     names: image names of every row, refused ones too. n_rows: rows of the table, refused ones too.
+    patients_of: whom a file without a row may be of, by its name.
     """
 
     table: str
@@ -65,6 +75,7 @@ class Entries:
     names: frozenset[str]
     n_rows: int
     rejections: list[Rejection]
+    patients_of: Callable[[str], tuple[str, ...]] = _no_patient
 
 
 @dataclass(frozen=True)
@@ -74,3 +85,7 @@ class SourceFile:
     name: str
     data: bytes
     reason: str = ""
+    place: Place | None = None
+    """Where it lies, for the file memo; None where it changed while it was read."""
+    told: str = ""
+    """What the file memo knows of it; it was not read then."""

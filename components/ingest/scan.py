@@ -1,4 +1,4 @@
-"""The scan: every file of an archive is read once, told by its digest, and decoded unless it was before."""
+"""The scan: every file of an archive is told by its digest, and decoded unless it was before."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -10,6 +10,7 @@ from tqdm import tqdm
 from components.ingest.cache import DecodeCache
 from components.ingest.entries import REASONS, Entries, Rejection, SourceFile
 from components.ingest.integrity import Unreadable
+from components.ingest.known import Known
 from components.ingest.pool import decode_all
 
 
@@ -30,16 +31,20 @@ class Scan:
 
 
 def scan_files(files: Iterable[SourceFile], entries: Entries, cache: DecodeCache, size_px: int, max_pixels: int,
-               workers: int) -> Scan:
-    """Read all files, decode what the cache does not hold, and put it there. The files' order does not matter."""
+               workers: int, known: Known | None = None) -> Scan:
+    """Hash all files, decode what the cache does not hold, and put it there. The files' order does not matter.
+
+    known: told the digest of each file that was read, for the next run.
+    """
     scan = Scan()
     wanted = set(entries.rows["source_name"])
     with tqdm(files, total=len(wanted), desc="ingest", unit="image", disable=None) as progress:
-        new = _not_decoded_yet(progress, scan, entries.names, wanted, cache)
+        new = _not_decoded_yet(progress, scan, entries.names, wanted, cache, known)
         with closing(decode_all(new, size_px, max_pixels, workers)) as decoded:
             for digest, image in decoded:
                 if isinstance(image, Unreadable):
                     scan.failures[digest] = image
+                    cache.put_failure(digest, image)
                 else:
                     cache.put(digest, image)
                     scan.sizes[digest] = (image.width, image.height)
@@ -49,17 +54,21 @@ def scan_files(files: Iterable[SourceFile], entries: Entries, cache: DecodeCache
 
 
 def _not_decoded_yet(files: Iterable[SourceFile], scan: Scan, names: frozenset[str], wanted: set[str],
-                     cache: DecodeCache) -> Iterator[tuple[str, bytes]]:
+                     cache: DecodeCache, known: Known | None) -> Iterator[tuple[str, bytes]]:
     seen: set[str] = set()
     for file in files:
         if file.name not in names:
             scan.strays.add(file.name)
+        if known and not file.told and (file.name not in wanted or file.reason):
+            known.put(file.place, "")
         if file.name not in wanted:
             continue
         if file.reason:
             scan.refused[file.name] = file.reason
             continue
-        digest = hashlib.sha256(file.data).hexdigest()
+        digest = file.told or hashlib.sha256(file.data).hexdigest()
+        if known and not file.told:
+            known.put(file.place, digest)
         if scan.digests.setdefault(file.name, digest) != digest:
             scan.ambiguous.add(file.name)
         if digest in seen:
@@ -68,6 +77,8 @@ def _not_decoded_yet(files: Iterable[SourceFile], scan: Scan, names: frozenset[s
         if size := cache.size(digest):
             scan.sizes[digest] = size
             scan.n_reused += 1
+        elif failure := cache.failure(digest):
+            scan.failures[digest] = failure
         else:
             yield digest, file.data
 

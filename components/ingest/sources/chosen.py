@@ -6,17 +6,18 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from components.ingest.entries import Entries, SourceFile
+from components.ingest.known import Known
 from components.params import IngestParams
 
 
 class Source(Protocol):
     """What a module of this package offers."""
 
-    def read_entries(self, archive: Path, settings: IngestParams) -> Entries:
-        """The archive's table. Raises MedhashError where it cannot be read."""
+    def read_entries(self, archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
+        """The archive's table; known: headers that earlier runs read. Raises MedhashError where it cannot be read."""
 
-    def image_files(self, archive: Path, settings: IngestParams) -> Generator[SourceFile]:
-        """Every image file of the archive, in any order."""
+    def image_files(self, archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
+        """Every image file of the archive, in any order; of what is known, without its bytes."""
 
 
 def source_of(settings: IngestParams) -> Source:

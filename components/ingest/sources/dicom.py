@@ -5,6 +5,8 @@ them), counted from 1; it stays as long as no file is added before. Labels are j
 number, which go no further than this module.
 """
 
+import dataclasses
+import json
 from collections.abc import Generator, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,7 +16,8 @@ from tqdm import tqdm
 
 from components.errors import MedhashError
 from components.ingest.entries import REASONS, Entries, Rejection, SourceFile
-from components.ingest.sources.dicom_files import dicom_files
+from components.ingest.known import Known
+from components.ingest.sources.dicom_files import DicomFile, dicom_files
 from components.ingest.sources.dicom_labels import LabelTable, read_labels
 from components.ingest.sources.dicom_rows import DicomRow, UnfitHeader, header_row
 from components.params import IngestParams
@@ -24,7 +27,7 @@ _MAX_BYTES_PER_PIXEL = 8
 _KEY_WORDS = {"sop_instance_uid": "SOP Instance UID", "accession_number": "accession number"}
 
 
-def read_entries(archive: Path, settings: IngestParams) -> Entries:
+def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
     """The headers of all files, labelled; of each file only the header is read, and of the headers one row is kept.
 
     Refused are files without a row of labels and rows of labels without a file, files of one SOP Instance UID but the
@@ -35,12 +38,15 @@ def read_entries(archive: Path, settings: IngestParams) -> Entries:
     max_bytes = settings.max_image_pixels * _MAX_BYTES_PER_PIXEL
     rows: list[DicomRow] = []
     rejections: list[Rejection] = []
-    for number, file in enumerate(tqdm(dicom_files(archive, max_bytes), desc="headers", unit="file", disable=None), 1):
-        try:
-            rows.append(header_row(file, max_bytes))
-        except UnfitHeader as error:
-            rows.append(DicomRow.without(file.name, error))
-            rejections.append(Rejection(error.reason, error.detail, number, file.name, error.value))
+    files = dicom_files(archive, max_bytes, known)
+    for number, file in enumerate(tqdm(files, desc="headers", unit="file", disable=None), 1):
+        row = _row(file, max_bytes, known)
+        if isinstance(row, UnfitHeader):
+            rows.append(DicomRow.without(file.name, row))
+            rejections.append(Rejection(row.reason, row.detail, number, file.name, row.value,
+                                        (row.patient,) if row.patient else ()))
+        else:
+            rows.append(row)
     if not rows:
         raise MedhashError(f"{archive} holds no DICOM file (.dcm, or without ending), nor does a tar there",
                            "set ingest.archive to the folder that holds them")
@@ -60,19 +66,40 @@ def read_entries(archive: Path, settings: IngestParams) -> Entries:
                    frame.drop(columns=["key", *_KEY_WORDS]), names, len(rows) + len(surplus), rejections + surplus)
 
 
-def image_files(archive: Path, settings: IngestParams) -> Generator[SourceFile]:
+def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
     """Every DICOM file with its bytes."""
     max_bytes = settings.max_image_pixels * _MAX_BYTES_PER_PIXEL
-    for file in dicom_files(archive, max_bytes):
+    for file in dicom_files(archive, max_bytes, known):
         if file.stream is None:
-            yield SourceFile(file.name, b"", file.reason)
+            yield SourceFile(file.name, b"", file.reason, file.place, file.told)
             continue
         try:
             data = file.stream.read()
         except OSError:                                         # its text would name the file
             yield SourceFile(file.name, b"", "unreadable")
         else:
-            yield SourceFile(file.name, data)
+            yield SourceFile(file.name, data, "", file.place)
+
+
+def _row(file: DicomFile, max_bytes: int, known: Known | None) -> DicomRow | UnfitHeader:
+    """From the header, or from what an earlier run made of it. Nothing is remembered of a forgotten patient."""
+    if file.told:
+        unfit, fields = json.loads(file.told)
+        return UnfitHeader(*fields) if unfit else DicomRow(file.name, *fields)
+    row: DicomRow | UnfitHeader
+    try:
+        row = header_row(file, max_bytes)
+        fields = row[1:]
+    except UnfitHeader as error:
+        row, fields = error, dataclasses.astuple(error)
+    if known and _may_be_kept(row) and not known.forgets(row.patient):
+        known.put(file.place, json.dumps([isinstance(row, UnfitHeader), fields]))
+    return row
+
+
+def _may_be_kept(row: DicomRow | UnfitHeader) -> bool:
+    """A file that the file system would not hand out may be readable the next time."""
+    return not (isinstance(row, UnfitHeader) and row.reason == "unreadable")
 
 
 def _rows_without_file(labels: LabelTable, keys: frozenset[str]) -> list[Rejection]:
@@ -83,31 +110,35 @@ def _rows_without_file(labels: LabelTable, keys: frozenset[str]) -> list[Rejecti
 def _repeated(frame: pd.DataFrame) -> list[Rejection]:
     first: dict[str, int] = {}
     rejections = []
-    for row, name, uid in _rows(frame, "sop_instance_uid"):
+    for row, name, patient, uid in _rows(frame, "sop_instance_uid"):
         if uid and first.setdefault(uid, row) != row:
             detail = f"row {first[uid]} has the same SOP Instance UID"
-            rejections.append(Rejection("duplicate_instance", detail, row, name))
+            rejections.append(Rejection("duplicate_instance", detail, row, name, patients=(patient,)))
     return rejections
 
 
 def _unlabelled(labels: LabelTable, words: str, frame: pd.DataFrame) -> list[Rejection]:
     rejections = []
-    for row, name, key in _rows(frame, "key"):
+    for row, name, patient, key in _rows(frame, "key"):
         if not key:
-            rejections.append(Rejection("empty_key", f"the header names no {words}", row, name))
+            reason, detail = "empty_key", f"the header names no {words}"
         elif key not in labels.lines:
-            rejections.append(Rejection("no_row", f"{labels.name} has no row with the file's {words}", row, name))
+            reason, detail = "no_row", f"{labels.name} has no row with the file's {words}"
         elif key in labels.defects:
-            rejections.append(Rejection(*labels.defects[key], row, name, labels.text[key]))
+            reason, detail = labels.defects[key]
+        else:
+            continue
+        rejections.append(Rejection(reason, detail, row, name, labels.text.get(key, ""), (patient,)))
     return rejections
 
 
 def _of_two_patients(words: str, frame: pd.DataFrame) -> list[Rejection]:
     several = frame["patient"].groupby(frame["key"]).transform("nunique") > 1
-    return [Rejection("shared_key", f"another patient's image has the same {words}", row, name)
-            for row, name, _ in _rows(frame[several], "key")]
+    return [Rejection("shared_key", f"another patient's image has the same {words}", row, name, patients=(patient,))
+            for row, name, patient, _ in _rows(frame[several], "key")]
 
 
-def _rows(frame: pd.DataFrame, column: str) -> Iterator[tuple[int, str, str]]:
-    """(row, source name, value) of every row."""
-    return zip(frame.index.tolist(), frame["source_name"].tolist(), frame[column].tolist(), strict=True)
+def _rows(frame: pd.DataFrame, column: str) -> Iterator[tuple[int, str, str, str]]:
+    """(row, source name, patient, value) of every row."""
+    return zip(frame.index.tolist(), *(frame[name].tolist() for name in ("source_name", "patient", column)),
+               strict=True)

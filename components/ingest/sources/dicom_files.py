@@ -8,6 +8,8 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from components.ingest.dicom_header import is_dicom
+from components.ingest.known import NO_IMAGE, Known
+from components.ingest.memo import Place, place_of
 from components.ingest.sources.files import storable, tar_files
 
 _SUFFIXES = (".dcm", ".dicom", ".ima")
@@ -21,35 +23,53 @@ _MAGIC_ENDS = 132
 class DicomFile:
     """A file, named by its path in the archive; `stream` is open until the next one is asked for.
 
-    reason: one of entries.REASONS where there is no stream.
+    reason: one of entries.REASONS where there is no stream. told: what is known of the file, which has no stream then.
     """
 
     name: str
     stream: BinaryIO | None
     reason: str = ""
+    place: Place | None = None
+    told: str = ""
 
 
-def dicom_files(archive: Path, max_bytes: int) -> Generator[DicomFile]:
+def dicom_files(archive: Path, max_bytes: int, known: Known | None = None) -> Generator[DicomFile]:
     """Files that end as DICOM files do, and those without ending (or with a number for one) that are DICOM.
 
     Order: by name, folders and tars where their names stand; in a tar as packed. Hidden files are left out, and links
-    to folders are not followed. Raises MedhashError where a tar is unsafe or damaged.
+    to folders are not followed. A file of which enough is known is not opened.
+    Raises MedhashError where a tar is unsafe or damaged.
     """
     for path in _sorted_files(archive):
         name = storable(path.relative_to(archive).as_posix())
         if path.name.lower().endswith(_TAR_SUFFIXES):
-            for member in tar_files(path, max_bytes, ("",), with_folders=True):
-                inner = f"{name}/{member.name}"
-                if member.reason and _has_suffix(inner):
-                    yield DicomFile(inner, None, member.reason)
-                elif not member.reason and _is_candidate(inner, member.data[:_MAGIC_ENDS]):
-                    yield DicomFile(inner, io.BytesIO(member.data))
-        elif _has_suffix(name) or _may_be_dicom(name):
-            yield from _opened(path, name, max_bytes)
+            yield from _in_tar(path, name, max_bytes, known)
+        elif (_has_suffix(name) or _may_be_dicom(name)) and not (known and known.leaves_out(name)):
+            yield from _opened(path, name, max_bytes, known)
 
 
-def _opened(path: Path, name: str, max_bytes: int) -> Iterator[DicomFile]:
+def _in_tar(path: Path, name: str, max_bytes: int, known: Known | None) -> Iterator[DicomFile]:
+    known = known.named(lambda member: f"{name}/{member}") if known else None
+    for member in tar_files(path, max_bytes, ("",), with_folders=True, known=known):
+        inner = f"{name}/{member.name}"
+        if member.told:
+            if member.told != NO_IMAGE:
+                yield DicomFile(inner, None, "", member.place, member.told)
+        elif _has_suffix(inner) if member.reason else _is_candidate(inner, member.data[:_MAGIC_ENDS]):
+            yield DicomFile(inner, None if member.reason else io.BytesIO(member.data), member.reason, member.place)
+        elif known:
+            known.put(member.place, NO_IMAGE)
+
+
+def _opened(path: Path, name: str, max_bytes: int, known: Known | None) -> Iterator[DicomFile]:
     try:
+        place = place_of(path, path.stat())
+        if known and (told := known.told(place)):
+            if told != NO_IMAGE:
+                yield DicomFile(name, None, "", place, told)
+            return
+        if known and not known.wants(name):
+            return
         stream = path.open("rb")
     except OSError:                                             # its text would name the file
         if _has_suffix(name):
@@ -59,12 +79,17 @@ def _opened(path: Path, name: str, max_bytes: int) -> Iterator[DicomFile]:
         try:
             start = stream.read(_MAGIC_ENDS)
             stream.seek(0)
-            size = os.fstat(stream.fileno()).st_size
+            opened = place_of(path, os.fstat(stream.fileno()))
         except OSError:
             yield DicomFile(name, None, "unreadable")
             return
-        if _is_candidate(name, start):
-            yield DicomFile(name, None, "too_large") if size > max_bytes else DicomFile(name, stream)
+        if not _is_candidate(name, start):
+            if known and opened == place:
+                known.put(place, NO_IMAGE)
+        elif opened.size > max_bytes:
+            yield DicomFile(name, None, "too_large")
+        else:
+            yield DicomFile(name, stream, "", place if opened == place else None)
 
 
 def _sorted_files(folder: Path) -> Iterator[Path]:

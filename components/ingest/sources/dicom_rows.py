@@ -40,6 +40,7 @@ class UnfitHeader(Exception):
     value: str = ""
     sop_instance_uid: str = ""
     accession_number: str = ""
+    patient: str = ""
 
 
 class DicomRow(NamedTuple):
@@ -81,7 +82,8 @@ def header_row(file: DicomFile, max_bytes: int) -> DicomRow:
     modality, patient = header.text(_MODALITY), header.text(_PATIENT)
     uid, accession = header.text(_SOP_UID), header.text(_ACCESSION)
     if modality not in MODALITIES:
-        raise UnfitHeader("unknown_modality", f"Modality is none of {', '.join(MODALITIES)}", modality, uid, accession)
+        raise UnfitHeader("unknown_modality", f"Modality is none of {', '.join(MODALITIES)}", modality, uid, accession,
+                          patient)
     if not patient:
         raise UnfitHeader("empty_patient", "Patient ID is empty", "", uid, accession)
     kind = MODALITIES[modality]

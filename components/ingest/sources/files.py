@@ -1,5 +1,6 @@
 """The image files of an archive, from tars that are never unpacked and from folders."""
 
+import os
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -7,21 +8,29 @@ from pathlib import Path, PurePosixPath
 
 from components.errors import MedhashError
 from components.ingest.entries import SourceFile
+from components.ingest.known import Known
+from components.ingest.memo import Place, place_of
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 def tar_files(path: Path, max_bytes: int, suffixes: tuple[str, ...] = IMAGE_SUFFIXES,
-              with_folders: bool = False) -> Iterator[SourceFile]:
+              with_folders: bool = False, known: Known | None = None) -> Iterator[SourceFile]:
     """Files of a tar, compressed or not, that end as an image does, read in one pass and one file at a time.
 
     with_folders: a file's name is its whole path in the tar, instead of the last part of it.
+    known: spares reading a tar that has not changed, and leaves out files of forgotten patients.
 
     Raises MedhashError where a member's path is absolute or climbs out with `..`, where a member is a link or a
     device, and where the tar itself is damaged; the member is named by its number.
     """
-    number = 0
+    number = n_yielded = 0
     try:
+        whole = place_of(path, path.stat())
+        members = known.members(whole, max_bytes) if known else None
+        if known and members is not None:
+            yield from _told(members, known, max_bytes)
+            return
         with tarfile.open(path, "r|*") as tar:
             for number, member in enumerate(tar, start=1):
                 tar.members = []  # type: ignore[attr-defined]  # tarfile keeps every header it has seen
@@ -29,12 +38,18 @@ def tar_files(path: Path, max_bytes: int, suffixes: tuple[str, ...] = IMAGE_SUFF
                 if not member.isfile() or not ends_with(member.name, suffixes):
                     continue
                 name = storable(member.name if with_folders else PurePosixPath(member.name).name)
+                if known and known.leaves_out(name):
+                    continue
+                n_yielded += 1
+                place = whole._replace(offset=member.offset, name=name, n_bytes=member.size)
                 if member.size > max_bytes:
-                    yield SourceFile(name, b"", "too_large")
+                    yield SourceFile(name, b"", "too_large", place)
                     continue
                 content = tar.extractfile(member)
                 assert content is not None                      # true of every regular file
-                yield SourceFile(name, content.read())
+                yield SourceFile(name, content.read(), "", place)
+        if known and place_of(path, path.stat()) == whole:
+            known.tar_ended(whole, n_yielded)
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise MedhashError(f"{path} cannot be read: {error.strerror}",
@@ -44,18 +59,43 @@ def tar_files(path: Path, max_bytes: int, suffixes: tuple[str, ...] = IMAGE_SUFF
                            ) from error
 
 
-def folder_files(folder: Path, max_bytes: int, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> Iterator[SourceFile]:
-    """Files that lie in a folder itself and end as an image does, sorted by name."""
+def folder_files(folder: Path, max_bytes: int, suffixes: tuple[str, ...] = IMAGE_SUFFIXES,
+                 known: Known | None = None) -> Iterator[SourceFile]:
+    """Files that lie in a folder itself and end as an image does, sorted by name.
+
+    known: spares reading what has not changed and what no row asks for, and leaves out files of forgotten patients.
+    """
     for path in sorted(folder.iterdir()):
         if not ends_with(path.name, suffixes):
             continue
         name = storable(path.name)
+        if known and known.leaves_out(name):
+            continue
         try:
-            data = None if path.stat().st_size > max_bytes else path.read_bytes()
+            place = place_of(path, path.stat())
+            told = known.told(place) if known else ""
+            if place.size > max_bytes:
+                file = SourceFile(name, b"", "too_large")
+            elif told or (known and not known.wants(name)):
+                file = SourceFile(name, b"", "", place, told)
+            else:
+                file = SourceFile(name, *_read(path, place))
         except OSError:                                         # its text would name the file, and with it the patient
-            yield SourceFile(name, b"", "unreadable")
-        else:
-            yield SourceFile(name, b"", "too_large") if data is None else SourceFile(name, data)
+            file = SourceFile(name, b"", "unreadable")
+        yield file
+
+
+def _read(path: Path, place: Place) -> tuple[bytes, str, Place | None]:
+    """The fields of a SourceFile after its name."""
+    with path.open("rb") as handle:
+        data = handle.read()
+        return data, "", place if place_of(path, os.fstat(handle.fileno())) == place else None
+
+
+def _told(members: list[tuple[Place, str]], known: Known, max_bytes: int) -> Iterator[SourceFile]:
+    for place, value in members:
+        if not known.leaves_out(place.name):
+            yield SourceFile(place.name, b"", "too_large" if place.n_bytes > max_bytes else "", place, value)
 
 
 def storable(name: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from components.errors import MedhashError
 from components.ingest.entries import Entries, SourceFile
+from components.ingest.known import Known
 from components.ingest.sources.files import IMAGE_SUFFIXES, folder_files, tar_files
 from components.ingest.sources.nih_lists import official_folds
 from components.ingest.sources.nih_table import read_table
@@ -22,7 +23,7 @@ _MAX_BYTES_PER_PIXEL = 8
 """Four channels of 16 bits, uncompressed: no honest file needs more."""
 
 
-def read_entries(archive: Path, settings: IngestParams) -> Entries:
+def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
     """The archive's table with the official folds.
 
     Raises MedhashError where the table is absent or lacks a column, or where a list contradicts the other.
@@ -36,7 +37,7 @@ def read_entries(archive: Path, settings: IngestParams) -> Entries:
     return entries
 
 
-def image_files(archive: Path, settings: IngestParams) -> Generator[SourceFile]:
+def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
     """Every image file of the archive, tars first.
 
     Raises MedhashError where there is neither tar nor folder of images, and where a tar is unsafe or damaged.
@@ -47,14 +48,14 @@ def image_files(archive: Path, settings: IngestParams) -> Generator[SourceFile]:
         raise MedhashError(f"{archive} holds no images_*.tar.gz, no images_*.tar and no folder of images",
                            "fetch the images, or index the table alone with --metadata-only "
                            "(ingest.metadata_only: true)")
-    return _files(tars, folders, settings.max_image_pixels * _MAX_BYTES_PER_PIXEL)
+    return _files(tars, folders, settings.max_image_pixels * _MAX_BYTES_PER_PIXEL, known)
 
 
-def _files(tars: list[Path], folders: list[Path], max_bytes: int) -> Generator[SourceFile]:
+def _files(tars: list[Path], folders: list[Path], max_bytes: int, known: Known | None) -> Generator[SourceFile]:
     for tar in tars:
-        yield from tar_files(tar, max_bytes)
+        yield from tar_files(tar, max_bytes, known=known)
     for folder in folders:
-        yield from folder_files(folder, max_bytes)
+        yield from folder_files(folder, max_bytes, known=known)
 
 
 def _holds_images(path: Path) -> bool:

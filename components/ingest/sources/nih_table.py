@@ -45,7 +45,7 @@ def read_table(path: Path) -> Entries:
     for line, row in zip(lines, values, strict=True):
         if len(row) != len(header):
             rejections.append(Rejection("malformed_row", f"{len(row)} fields, the header has {len(header)}", line,
-                                        value=",".join(row)))
+                                        value=",".join(row), patients=_possible_patients(row)))
             in_malformed.update(field.strip() for field in row)
         else:
             good.append([row[position] for position in positions.values()])
@@ -57,7 +57,8 @@ def read_table(path: Path) -> Entries:
         refused = refuse(rows)
         rejections += refused
         rows = rows.drop([rejection.source_row for rejection in refused])
-    return Entries(path.name, "finding", "xray", "chest", _typed(rows), frozenset(names), len(values), rejections)
+    return Entries(path.name, "finding", "xray", "chest", _typed(rows), frozenset(names), len(values), rejections,
+                   _patients_of)
 
 
 def _read_csv(path: Path) -> tuple[list[str], list[int], list[list[str]]]:
@@ -104,33 +105,36 @@ def _positions(path: Path, header: list[str]) -> dict[str, int]:
 
 
 def _nameless(rows: pd.DataFrame) -> list[Rejection]:
-    return [Rejection("empty_image_name", "Image Index is empty", line)
-            for line in rows.index[rows["source_name"] == ""]]
+    nameless = rows[rows["source_name"] == ""]
+    return [Rejection("empty_image_name", "Image Index is empty", line, patients=(patient,))
+            for line, patient in zip(nameless.index.tolist(), _number(nameless["patient"]), strict=True)]
 
 
 def _repeated(rows: pd.DataFrame) -> list[Rejection]:
     first = pd.Series(rows.index, index=rows["source_name"].array)
     first = first[~first.index.duplicated()]
     repeated = rows[rows["source_name"].duplicated()]
-    return [Rejection("duplicate_row", f"row {first[name]} describes the same image", line, name)
-            for line, name in _lines_and_names(repeated)]
+    return [Rejection("duplicate_row", f"row {first[name]} describes the same image", line, name, patients=(patient,))
+            for (line, name), patient in zip(_lines_and_names(repeated), _number(repeated["patient"]), strict=True)]
 
 
 def _without_patient(rows: pd.DataFrame) -> list[Rejection]:
     empty = rows[rows["patient"] == ""]
-    return [Rejection("empty_patient", "Patient ID is empty", line, name) for line, name in _lines_and_names(empty)]
+    return [Rejection("empty_patient", "Patient ID is empty", line, name, patients=_patients_of(name))
+            for line, name in _lines_and_names(empty)]
 
 
 def _with_unknown_finding(rows: pd.DataFrame) -> list[Rejection]:
     rejections = []
     known = {text for text in rows["labels"].unique() if _unknown_finding(text) is None}
     strange = rows[~rows["labels"].isin(known)]
-    for (line, name), text in zip(_lines_and_names(strange), strange["labels"], strict=True):
+    patients = _number(strange["patient"])
+    for (line, name), text, patient in zip(_lines_and_names(strange), strange["labels"], patients, strict=True):
         unknown = _unknown_finding(text) or ""
         near = difflib.get_close_matches(unknown, sorted(FINDINGS), n=1)
         hint = f"; the nearest known one is {near[0]}" if near else ""
         rejections.append(Rejection("unknown_finding", f"Finding Labels holds a finding that NIH does not list{hint}",
-                                    line, name, unknown))
+                                    line, name, unknown, (patient,)))
     return rejections
 
 
@@ -164,6 +168,18 @@ def _typed(rows: pd.DataFrame) -> pd.DataFrame:
 def _number(texts: pd.Series) -> pd.Series:
     """1, 01 and 00000001 are one patient: leading zeros come and go with the program that saved the table."""
     return texts.str.replace(r"^0+(?=\d+$)", "", regex=True)
+
+
+def _possible_patients(row: list[str]) -> tuple[str, ...]:
+    """Of a row whose fields stand in no known column: every field that may be a patient, or an image of one."""
+    fields = [field.strip() for field in row]
+    return (*_number(pd.Series(fields, dtype="str")), *(patient for field in fields for patient in _patients_of(field)))
+
+
+def _patients_of(name: str) -> tuple[str, ...]:
+    """Images are named after their patients: 00000001_000.png."""
+    number, underscore, _ = name.partition("_")
+    return (number.lstrip("0") or "0",) if underscore and number.isdigit() else ()
 
 
 def _pixels(texts: pd.Series) -> pd.Series:

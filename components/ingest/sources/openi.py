@@ -13,6 +13,7 @@ import pandas as pd
 
 from components.errors import MedhashError
 from components.ingest.entries import Entries, Rejection, SourceFile
+from components.ingest.known import Known
 from components.ingest.sources.openi_files import images_of
 from components.ingest.sources.openi_frontal import frontal
 from components.ingest.sources.openi_headers import dicom_headers, listed_pa, table_headers
@@ -24,7 +25,7 @@ _MAX_BYTES_PER_PIXEL = 8
 """Four channels of 16 bits, uncompressed: no honest file needs more."""
 
 
-def read_entries(archive: Path, settings: IngestParams) -> Entries:
+def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
     """The frontal images of the reports, labelled by their MeSH headings under the attribute `mesh`.
 
     Row number: 1000 × the report's place + the image's place in its report, both counted from 1, reports in the order
@@ -53,10 +54,11 @@ def read_entries(archive: Path, settings: IngestParams) -> Entries:
     rows = rows[kept].drop(columns=["image", "place"])
     sizes = {"width": np.nan, "height": np.nan}                 # where no header tells them, the files will
     return Entries(f"{table} (row = {IMAGES_PER_REPORT} × report + image)", "mesh", "xray", "chest",
-                   rows if "width" in rows else rows.assign(**sizes), names, n_rows, rejections + refused + damaged)
+                   rows if "width" in rows else rows.assign(**sizes), names, n_rows, rejections + refused + damaged,
+                   _patients_of)
 
 
-def image_files(archive: Path, settings: IngestParams) -> Generator[SourceFile]:
+def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
     """Every image file of the archive, DICOM where there is any, otherwise PNG; named as the reports name them.
 
     Raises MedhashError where there are none, and where a tar is unsafe or damaged.
@@ -66,8 +68,17 @@ def image_files(archive: Path, settings: IngestParams) -> Generator[SourceFile]:
         raise MedhashError(f"{archive} holds no NLMCXR_png.tgz, no NLMCXR_dcm.tgz and no folder of images",
                            "fetch the images, or index the reports alone with --metadata-only "
                            "(ingest.metadata_only: true)")
-    for file in images.files(_max_bytes(settings)):
-        yield replace(file, name=image_name(PurePosixPath(file.name).stem))
+    for file in images.files(_max_bytes(settings), known.named(_name_of) if known else None):
+        yield replace(file, name=_name_of(file.name))
+
+
+def _name_of(file_name: str) -> str:
+    return image_name(PurePosixPath(file_name).stem)
+
+
+def _patients_of(name: str) -> tuple[str, ...]:
+    """Images are named after their reports: CXR1_IM-0001-3001."""
+    return (name.partition("_")[0],)
 
 
 def _max_bytes(settings: IngestParams) -> int:
@@ -86,15 +97,18 @@ def _rows(reports: list[Report], settings: IngestParams) -> pd.DataFrame:
 
 
 def _nameless(rows: pd.DataFrame) -> list[Rejection]:
-    return [Rejection("empty_image_name", "parentImage has no id", row) for row in rows.index[rows["image"] == ""]]
+    nameless = rows[rows["image"] == ""]
+    return [Rejection("empty_image_name", "parentImage has no id", row, patients=(patient,))
+            for row, patient in zip(nameless.index.tolist(), nameless["patient"], strict=True)]
 
 
 def _repeated(rows: pd.DataFrame) -> list[Rejection]:
     first: dict[str, int] = {}
     rejections = []
-    for row, name in zip(rows.index.tolist(), rows["source_name"].tolist(), strict=True):
+    for row, name, patient in zip(rows.index.tolist(), rows["source_name"], rows["patient"], strict=True):
         if name and first.setdefault(name, row) != row:
-            rejections.append(Rejection("duplicate_row", f"row {first[name]} describes the same image", row, name))
+            rejections.append(Rejection("duplicate_row", f"row {first[name]} describes the same image", row, name,
+                                        patients=(patient,)))
     return rejections
 
 
@@ -108,6 +122,6 @@ def _with_headers(rows: pd.DataFrame, archive: Path,
         return rows, []
     headers, damaged = dicom_headers(images, _max_bytes(settings))
     without = rows.index[rows["source_name"].isin(damaged)]
-    rejections = [Rejection("damaged", "the DICOM header cannot be read", row, rows.loc[row, "source_name"])
-                  for row in without.tolist()]
+    rejections = [Rejection("damaged", "the DICOM header cannot be read", row, rows.loc[row, "source_name"],
+                            patients=(rows.loc[row, "patient"],)) for row in without.tolist()]
     return rows.drop(without).join(headers, on="source_name"), rejections

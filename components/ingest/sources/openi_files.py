@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from components.errors import MedhashError
 from components.ingest.entries import SourceFile
+from components.ingest.known import Known
 from components.ingest.sources.files import IMAGE_SUFFIXES, ends_with, folder_files, tar_files
 
 _TAR_SUFFIXES = (".tgz", ".tar.gz", ".tar")
@@ -32,12 +33,12 @@ class Images:
     def are_dicom(self) -> bool:
         return self.suffixes == _DICOM
 
-    def files(self, max_bytes: int) -> Iterator[SourceFile]:
+    def files(self, max_bytes: int, known: Known | None = None) -> Iterator[SourceFile]:
         """Every file, tars first. Raises MedhashError where a tar is unsafe or damaged."""
         for tar in self.tars:
-            yield from tar_files(tar, max_bytes, self.suffixes)
+            yield from tar_files(tar, max_bytes, self.suffixes, known=known)
         for folder in self.folders:
-            yield from folder_files(folder, max_bytes, self.suffixes)
+            yield from folder_files(folder, max_bytes, self.suffixes, known)
 
     def streams(self, max_bytes: int) -> Iterator[tuple[str, BinaryIO]]:
         """Name and opened bytes of every file that can be had: of a folder's, only what the caller reads is read."""

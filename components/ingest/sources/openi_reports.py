@@ -41,7 +41,7 @@ def read_reports(archive: Path) -> tuple[str, list[Report], list[Rejection]]:
             if earlier == report.row:
                 continue
             report = Rejection("duplicate_report", f"row {earlier} is a report of the same id", report.row,
-                               value=file.name)
+                               value=file.name, patients=(report.report_id,))
         rejections.append(report)
     return table, reports, rejections
 
@@ -65,15 +65,16 @@ def _read(file: SourceFile, row: int) -> Report | Rejection:
     if file.reason:
         detail = f"the report has more than {MAX_REPORT_BYTES} bytes" if file.reason == "too_large" else \
             REASONS[file.reason]
-        return Rejection(file.reason, detail, row, value=file.name)
+        return Rejection(file.reason, detail, row, value=file.name, patients=_patients_of(file.name))
     try:
         root = fromstring(file.data, forbid_dtd=True)
     except DefusedXmlException:                                 # its text would quote the report
-        return Rejection("unsafe_report", REASONS["unsafe_report"], row, value=file.name)
+        return Rejection("unsafe_report", REASONS["unsafe_report"], row, value=file.name,
+                         patients=_patients_of(file.name))
     except (ParseError, ValueError, LookupError) as error:      # the last two: an encoding that nobody knows
         line = getattr(error, "position", (0,))[0]
         return Rejection("malformed_report", f"no well-formed XML{f' from line {line}' if line else ''}", row,
-                         value=file.name)
+                         value=file.name, patients=_patients_of(file.name))
     return _report(root, row, file.name)
 
 
@@ -92,7 +93,13 @@ def _report(root: Element, row: int, file_name: str) -> Report | Rejection:
         reason, detail = "malformed_report", "a MeSH term holds |, which separates labels"
     else:
         return Report(row, report_id, major, automatic, images)
-    return Rejection(reason, detail, row, value=file_name)
+    return Rejection(reason, detail, row, value=file_name, patients=(report_id, *_patients_of(file_name)))
+
+
+def _patients_of(file_name: str) -> tuple[str, ...]:
+    """Of a report that does not say its id: files are named by its number."""
+    stem = PurePosixPath(file_name).stem
+    return stem, f"CXR{stem}"
 
 
 def _terms(root: Element, kind: str) -> list[str]:
