@@ -23,6 +23,7 @@ QUICK: dict[str, Any] = {
     # Two epochs on a few patients teach a network little: what the gates of codes are for is tested elsewhere.
     "quality": {"fold_share_tolerance": 1.0, "min_images_per_class_and_fold": 1, "max_dead_bit_share": 1.0,
                 "max_bit_imbalance": 0.5, "min_distinct_code_share": 0.0},
+    "promote": {"query_groups": 1, "max_p95_ms": 5000.0},      # four test patients; a busy machine is slow
     "schedule": {"cron": "0 0 29 2 *", "retries": 0, "gpu_slots": 2},    # un-pausing starts no run of its own
 }
 """Sections of params.yaml, with only what differs from the defaults."""
