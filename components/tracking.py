@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-          "MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_ENABLE_ASYNC_LOGGING": "false", "MLFLOW_LOGGING_LEVEL": "ERROR"}
-"""No anonymous usage reports, no notes about tables and pip on the terminal; a silent server is soon noticed."""
+          "MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_ENABLE_ASYNC_LOGGING": "false", "MLFLOW_LOGGING_LEVEL": "ERROR",
+          "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+"""No anonymous usage reports, no bars, no notes about tables and pip; a silent server is soon noticed. MLflow reads
+these as it is imported."""
 
 
 def connect(workspace: Workspace) -> "MlflowClient":
@@ -53,15 +55,15 @@ def experiment(client: "MlflowClient", workspace: Workspace, name: str) -> str:
 
 
 def find_run(model_digest: str) -> str | None:
-    """The id of the latest finished run that trained the model with this digest; None if there is none.
+    """The id of the latest run that trained the model with this digest; None if there is none.
 
-    Call `connect` first.
+    A run that a killed registration left open counts: the tag is set once the model is trained. Call `connect` first.
     """
     import mlflow
     with answered():
         runs = mlflow.search_runs(search_all_experiments=True, output_format="list", max_results=1,
                                   filter_string=f"tags.model_digest = '{model_digest}' and "
-                                                "attributes.status = 'FINISHED'",
+                                                "attributes.status != 'FAILED'",
                                   order_by=["attributes.start_time DESC"])
     return str(runs[0].info.run_id) if runs else None
 
@@ -79,11 +81,15 @@ def answered() -> Iterator[None]:
     try:
         yield
     except (MlflowException, RequestException) as error:
-        address = re.sub(r"//[^/@]*@", "//", mlflow.get_tracking_uri())
-        first_line = re.sub(r"//[^/@\s]*@", "//", str(error).splitlines()[0])[:300]
-        raise MedhashError(f"MLflow at {address} does not take the request: {first_line}",
+        raise MedhashError(f"MLflow at {masked(mlflow.get_tracking_uri())} does not take the request: {masked(error)}",
                            "start that server, set MLFLOW_TRACKING_URI to another, or unset it to use var/mlflow; then "
                            "run the same command again, it goes on from the last checkpoint") from error
+
+
+def masked(text: object) -> str:
+    """The first line of a text, without the names and passwords that addresses may hold."""
+    lines = str(text).splitlines() or [type(text).__name__]
+    return re.sub(r"//[^/@\s]*@", "//", lines[0])[:300]
 
 
 @contextmanager

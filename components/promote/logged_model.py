@@ -10,8 +10,9 @@ _NEEDS = ("faiss-cpu", "mlflow", "numpy", "opencv-python-headless", "pandas", "p
 
 
 def log_release(folder: Path, run_id: str) -> Any:
-    """Log the folder under the run; returns MLflow's ModelInfo.
+    """Log the folder, which must be called `release`, under the run; returns MLflow's ModelInfo.
 
+    MLflow keeps an artifact under its folder's name.
     To load the model, `components` must be importable: the requirements name the libraries only, because a package
     of the name medhash in a public registry would be somebody else's.
     """
@@ -20,6 +21,8 @@ def log_release(folder: Path, run_id: str) -> Any:
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
     from components.promote.registry import RELEASE
+    if folder.name != RELEASE:
+        raise ValueError(f"{folder} must be called {RELEASE}")
     signature = ModelSignature(inputs=Schema([ColSpec("binary", "image")]),
                                outputs=Schema([ColSpec("string", "neighbours")]),
                                params=ParamSchema([ParamSpec("k", "integer", 5),

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.errors import MedhashError
-from components.promote.release import Release
+from components.promote.release import Release, check_release
+from components.tracking import masked
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -16,6 +17,8 @@ RELEASE = "release"
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 PREDECESSOR = "predecessor"
 """Tag of a version: the number of the version it took the place of, which a rollback goes back to."""
+ROLLED_BACK = "rolled_back"
+"""Tag of a version that a rollback left: who, when and why."""
 AIRFLOW_RUN, AIRFLOW_RUN_VARIABLE = "airflow_run", "MEDHASH_AIRFLOW_RUN"
 """Tag of a version: the Airflow run that registered it, which tells its tasks by this variable."""
 
@@ -34,12 +37,23 @@ class Registry:
     def version_of(self, alias: str) -> "ModelVersion | None":
         """The version an alias points to."""
         number = self.client.get_registered_model(self.name).aliases.get(alias)
-        return self.client.get_model_version(self.name, str(number)) if number is not None else None
+        return self.version(str(number)) if number is not None else None
+
+    def version(self, number: str) -> "ModelVersion | None":
+        """The version of that number; None if there is none, or none any more."""
+        from mlflow.exceptions import MlflowException
+        from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+        try:
+            return self.client.get_model_version(self.name, number)
+        except MlflowException as error:
+            if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                return None
+            raise
 
     def find(self, release: Release) -> "ModelVersion | None":
         """The version that was registered for this model, codes and index; the latest if there are several."""
         versions = [version for version in self.client.search_model_versions(f"name = '{self.name}'")
-                    if _identity(version.tags) == _identity(dict(release))]
+                    if _identity(version.tags) == _identity(release.tags())]
         return max(versions, key=lambda version: int(version.version), default=None)
 
     def register(self, release: Release, folder: Path, run_id: str) -> "ModelVersion":
@@ -53,15 +67,34 @@ class Registry:
     def fetch(self, version: "ModelVersion", into: Path) -> Path:
         """Copy what a version holds into a folder; returns the release folder in it.
 
-        Raises MedhashError if the version holds none.
+        Raises MedhashError if the version holds none, or what it holds is gone or out of reach.
         """
         from mlflow.artifacts import download_artifacts
+        from mlflow.exceptions import MlflowException
         uri = f"models:/{self.name}/{version.version}"
         into.mkdir(parents=True)
-        folder = Path(download_artifacts(artifact_uri=uri, dst_path=str(into))) / "artifacts" / RELEASE
+        try:
+            folder = Path(download_artifacts(artifact_uri=uri, dst_path=str(into))) / "artifacts" / RELEASE
+        except (MlflowException, FileNotFoundError) as error:
+            raise MedhashError(f"what {uri} holds cannot be fetched: {masked(error)}", "see that MLflow's artifact "
+                               "store answers; if the artifacts are gone, restore them from a backup") from error
         if not folder.is_dir():
-            raise MedhashError(f"{uri} holds no release folder", "register versions with `medhash promote` only")
+            raise MedhashError(f"{uri} holds no release", "restore its artifacts from a backup if they are gone; "
+                               "register versions with `medhash promote` only")
         return folder
+
+    def fetch_checked(self, version: "ModelVersion", into: Path) -> tuple[Path, Release]:
+        """As `fetch`, with every part checked, and the whole held to the digests of the version's tags.
+
+        Raises MedhashError if the release is damaged, of another format, or not the one that was registered.
+        """
+        folder = self.fetch(version, into)
+        release = check_release(folder)
+        if _identity(release.tags()) != _identity(version.tags):
+            raise MedhashError(f"version {version.version} of {self.name} holds another release than was registered: "
+                               "model, codes or index differ from its tags",
+                               "restore its artifacts from a backup, or delete the version in MLflow")
+        return folder, release
 
     def point(self, alias: str, version: "ModelVersion") -> None:
         self.client.set_registered_model_alias(self.name, alias, version.version)
@@ -79,6 +112,23 @@ class Registry:
             self.point(PREVIOUS, champion)
         self.fence()
         self.point(CHAMPION, version)
+        if ROLLED_BACK in version.tags:
+            self.client.delete_model_version_tag(self.name, version.version, ROLLED_BACK)
+
+    def uncrown(self, before: "ModelVersion") -> None:
+        """Make the champion's predecessor champion again; the alias `champion` moves last.
+
+        `previous` goes to what a further rollback would go back to, and away if there is nothing.
+        """
+        self.fence()
+        number = before.tags.get(PREDECESSOR)
+        further = self.version(number) if number is not None else None
+        if further is not None and ROLLED_BACK not in further.tags:
+            self.point(PREVIOUS, further)
+        elif PREVIOUS in self.client.get_registered_model(self.name).aliases:
+            self.client.delete_registered_model_alias(self.name, PREVIOUS)
+        self.fence()
+        self.point(CHAMPION, before)
 
     def tag(self, version: "ModelVersion", tags: dict[str, str]) -> None:
         for key, value in tags.items():

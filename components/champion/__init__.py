@@ -1,0 +1,1 @@
+"""Acts of people on the champion: hold it as it is, and go back to the one before."""

@@ -1,0 +1,74 @@
+"""Keep the champion as it is, whatever comes, until the hold is lifted.
+
+Runs go on and register what they trained; they promote nothing. `medhash promote --force` and `medhash rollback`,
+which a person asks for by name, are not kept from anything.
+"""
+
+from typing import TYPE_CHECKING
+
+from components.champion.act import Act, add_act_options, registry_of
+from components.command import reports_errors, stage_parser
+from components.errors import MedhashError
+
+if TYPE_CHECKING:
+    from components.promote.registry import Registry
+    from components.workspace import Workspace
+
+HOLD = "hold"
+"""Tag of the registered model, there while the hold lasts."""
+
+
+class Hold(Act):
+    """Who holds the champion, since when, and why."""
+
+
+def held(registry: "Registry") -> Hold | None:
+    """The hold, asked of MLflow anew; None if there is none."""
+    text = registry.client.get_registered_model(registry.name).tags.get(HOLD)
+    return Hold.of_tag(HOLD, text) if text is not None else None
+
+
+def hold(workspace: "Workspace", registry: "Registry", asked: Hold) -> str:
+    """Hold the champion; returns an account. Raises MedhashError if it is held already."""
+    from components.audit.log import append
+    from components.promote.lease import holder
+    present = held(registry)
+    if present is not None:
+        raise MedhashError(f"{registry.name} is held already, {present}", "lift that hold first: `medhash hold --lift`")
+    append(workspace, "hold", {"model": registry.name, "reason": asked.reason}, asked.who)
+    registry.client.set_registered_model_tag(registry.name, HOLD, asked.model_dump_json())
+    busy = holder(registry)
+    return f"{registry.name} is held, {asked}" + (
+        f"\nnote: process {busy.pid} on {busy.host} is promoting since {busy.since}; it may have decided already"
+        if busy else "")
+
+
+def lift(workspace: "Workspace", registry: "Registry", who: str, reason: str | None) -> str:
+    """Lift the hold; returns an account. Raises MedhashError if there is none."""
+    from components.audit.log import append
+    present = held(registry)
+    if present is None:
+        raise MedhashError(f"{registry.name} is not held", "nothing is to be done")
+    append(workspace, "lift", {"model": registry.name, "held": str(present)} | ({"reason": reason} if reason else {}),
+           who)
+    registry.client.delete_registered_model_tag(registry.name, HOLD)
+    return f"{registry.name} is no longer held; it was, {present}"
+
+
+@reports_errors
+def main(argv: list[str] | None = None) -> int:
+    parser = stage_parser("hold", __doc__)
+    parser.add_argument("--lift", action="store_true", help="end the hold")
+    add_act_options(parser)
+    args = parser.parse_args(argv)
+    asked = Hold.now(args.reason if args.reason is not None or not args.lift else "lifted", args.by)
+    from components import tracking
+    from components.workspace import Workspace
+    workspace, registry = Workspace(args.root), registry_of(args)
+    with tracking.answered():
+        print(lift(workspace, registry, asked.who, args.reason) if args.lift else hold(workspace, registry, asked))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
