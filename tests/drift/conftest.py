@@ -4,8 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from drift.bench import Bench
 from drift.population import Patients, crown, train_lsh, write_params, write_patients
 
+from components.drift.champion import find_champion
 from components.workspace import Workspace
 
 N_OLD = 200
@@ -22,6 +24,7 @@ def crowned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patched:
         patched.delenv("MLFLOW_TRACKING_URI", raising=False)
         crown(workspace)
+        assert find_champion(workspace, "medhash-nih") is not None          # and its copy lies in the cache from now on
     return root
 
 
@@ -42,3 +45,8 @@ def old() -> Patients:
 @pytest.fixture
 def new() -> Patients:
     return Patients(100, seed=2, first=N_OLD)
+
+
+@pytest.fixture
+def bench(crowned: Path, tmp_path: Path) -> Bench:
+    return Bench(tmp_path, crowned / "release")
