@@ -11,14 +11,19 @@ from components.workspace import Workspace
 
 def after_training(workspace: Workspace, params: Params, method: str) -> Metrics:
     """Encode, index and measure a method, without the latency and the log of the stage evaluate."""
-    from components.contracts import QUERIES, write_table
     from components.encode.__main__ import main as encode
+    assert encode(["--root", str(workspace.root), "--method", method]) == 0
+    return index_and_measure(workspace, params, method)
+
+
+def index_and_measure(workspace: Workspace, params: Params, method: str) -> Metrics:
+    """The same from the codes on."""
+    from components.contracts import QUERIES, write_table
     from components.evaluate.measure import measure
     from components.evaluate.tables import Tables
     from components.index.__main__ import main as index
     from components.index.code_table import read_codes
-    for stage in (encode, index):
-        assert stage(["--root", str(workspace.root), "--method", method]) == 0
+    assert index(["--root", str(workspace.root), "--method", method]) == 0
     metrics, queries = measure(read_codes(workspace.codes(method)), Tables.read(workspace), params.evaluate,
                                params.seed)
     metrics.write(workspace.metrics(method) / "metrics.json")
