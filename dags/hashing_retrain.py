@@ -1,9 +1,10 @@
-"""Weekly retraining: the stages of dvc.yaml as tasks, then a seal, then promotion.
+"""Retraining: the stages of dvc.yaml as tasks, drift before training, then a seal, then promotion.
 
 Every stage is one task that runs exactly that stage by name; a matrix stage is one mapped task per method, or kind of
 features, of params.yaml. Gates are stages: when one fails, the run ends there, and what people search with stays as it
-was.
-Settings: section `schedule` of params.yaml. The checkout is MEDHASH_ROOT, by default the folder above this one.
+was. A run starts by the clock, and when `watch_archive` finds that the archive has changed.
+Settings: section `schedule` of params.yaml; docs/schedule.md. The checkout is MEDHASH_ROOT, by default the folder
+above this one.
 """
 
 import os
@@ -13,8 +14,10 @@ from pathlib import Path
 from airflow.sdk import DAG
 
 from components.graph import read_graph
-from components.orchestration.operators import ActOperator, SealOperator, StageOperator
+from components.orchestration.notify import callbacks
+from components.orchestration.operators import DriftOperator, PromoteOperator, SealOperator, StageOperator
 from components.orchestration.placement import GPU_STAGES, gpu_tasks
+from components.orchestration.schedule import form, run_schedule, task_settings
 from components.params import load_params
 
 ROOT = Path(os.environ.get("MEDHASH_ROOT") or Path(__file__).resolve().parents[1])
@@ -24,12 +27,15 @@ with DAG(
     dag_id="hashing_retrain",
     description="Retrain, measure and promote the hashing models",
     doc_md=__doc__,
-    schedule=SCHEDULE.cron,
+    schedule=run_schedule(SCHEDULE),
     start_date=datetime(2026, 1, 1),
     catchup=False,
     max_active_runs=1,
+    dagrun_timeout=timedelta(hours=SCHEDULE.run_hours),
+    params=form(),
     tags=["medhash", "retraining"],
-    default_args={"retries": SCHEDULE.retries, "retry_delay": timedelta(minutes=1)},
+    default_args=task_settings(SCHEDULE),
+    **callbacks(SCHEDULE.notify),
 ) as dag:
     tasks = {}
     for stage in read_graph(ROOT):
@@ -44,6 +50,8 @@ with DAG(
             tasks[name] >> task
         tasks[stage.name] = task
 
+    drift = DriftOperator(task_id="drift", root=str(ROOT))
+    tasks["gate-similarity"] >> drift >> tasks["train"]
     seal = SealOperator(task_id="seal", root=str(ROOT))
-    promote = ActOperator(task_id="promote", root=str(ROOT), module="components.promote")
+    promote = PromoteOperator(task_id="promote", root=str(ROOT))
     [task for task in tasks.values() if not task.downstream_list] >> seal >> promote

@@ -1,5 +1,6 @@
 """Airflow's side of a task: run a plain function of this package, log its lines, fail with or without retry."""
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
 from components.errors import MedhashError
+from components.orchestration.failure import FAILURE, told
 from components.orchestration.process import Child
 from components.orchestration.progress import progress_line
+from components.orchestration.request import Request
 from components.orchestration.seal import seal
 from components.orchestration.stage_run import StageFailed, run_act, run_item
 
@@ -23,24 +26,41 @@ class _InCheckout(BaseOperator):
         super().__init__(**kwargs)
         self.root = root
         self._child: Child | None = None
+        self._context: Any = {}
+
+    def pre_execute(self, context: Any) -> None:
+        self._context = context
+
+    def _request(self) -> Request:
+        """What the run was asked for. Any task checks it: the first one ends a run that the last could not finish."""
+        run = self._context.get("dag_run")
+        return Request(self._context.get("params", {}), getattr(run, "triggering_user_name", None))
 
     @contextmanager
     def _reported(self, item: str) -> Iterator[Child]:
-        """Hand out a child process to work with; log start, end and failure.
+        """Hand out a child process to work with; log start, end and failure, and leave the failure as an XCom.
 
         What a second try cannot mend becomes an AirflowFailException.
         """
         started = time.monotonic()
         self.log.info(progress_line(item, "started"))
-        self._child = Child(Path(self.root), self.log.info)
+        self._child = Child(Path(self.root), self.log.info, self._variables(), _supervisor())
         try:
+            self._request()
             yield self._child
-        except (StageFailed, MedhashError) as failure:
-            self.log.error(progress_line(item, "failed", message=str(failure)))
-            if isinstance(failure, StageFailed) and failure.retry:
-                raise
-            raise AirflowFailException(str(failure)) from failure
+        except (StageFailed, MedhashError, AirflowTaskTimeout) as failure:
+            self.log.error(progress_line(item, "failed", message=told(failure, self.execution_timeout)))
+            if "ti" in self._context:
+                self._context["ti"].xcom_push(FAILURE, {"item": item, "message": told(failure, self.execution_timeout,
+                                                                                     to_others=True)})
+            if isinstance(failure, MedhashError) or (isinstance(failure, StageFailed) and not failure.retry):
+                raise AirflowFailException(str(failure)) from failure
+            raise
         self.log.info(progress_line(item, "done", seconds=round(time.monotonic() - started, 1)))
+
+    def _variables(self) -> dict[str, str]:
+        run = self._context.get("run_id")
+        return {"MEDHASH_WHO": f"airflow:{run}", "MEDHASH_AIRFLOW_RUN": run} if run else {}
 
     def on_kill(self) -> None:
         if self._child is not None:
@@ -70,7 +90,7 @@ class SealOperator(_InCheckout):
 
 
 class ActOperator(_InCheckout):
-    """Runs `python -m components.NAME`, an act that is no stage, such as promote."""
+    """Runs `python -m components.NAME`, an act that is no stage."""
 
     def __init__(self, *, module: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -78,4 +98,50 @@ class ActOperator(_InCheckout):
 
     def execute(self, context: Any) -> None:
         with self._reported(self.task_id) as child:
-            run_act(self.module, child)
+            run_act(self.module, child, self._arguments())
+
+    def _arguments(self) -> list[str]:
+        return []
+
+
+class DriftOperator(ActOperator):
+    """Measures the drift of new images, and accepts it where the run was asked to."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(module="components.drift", **kwargs)
+
+    def _arguments(self) -> list[str]:
+        return self._request().drift_arguments()
+
+
+class PromoteOperator(ActOperator):
+    """Promotes as the run was asked to; leaves the decision as an XCom and as the note of the run."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(module="components.promote", **kwargs)
+
+    def execute(self, context: Any) -> None:
+        from components.orchestration.decision import DECISION, age_of_decision, read_decision
+        from components.orchestration.note import write_note
+
+        before = age_of_decision(Path(self.root))
+        try:
+            super().execute(context)
+        finally:
+            if age_of_decision(Path(self.root)) != before and "ti" in self._context:
+                decision = read_decision(Path(self.root))
+                self._context["ti"].xcom_push(DECISION, decision.model_dump(mode="json"))
+                write_note(self._context["ti"], decision.note(), self.log)
+
+    def _arguments(self) -> list[str]:
+        return self._request().promote_arguments()
+
+
+def _supervisor() -> list[int]:
+    """The process that reports this task to Airflow; without it, a second try may begin beside this one.
+
+    None where tasks run inside the command itself, as under `airflow dags test`.
+    """
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import CommsDecoder
+    return [os.getppid()] if isinstance(getattr(task_runner, "SUPERVISOR_COMMS", None), CommsDecoder) else []

@@ -1,0 +1,133 @@
+"""Who is told how a run ended: a JSON document by POST, a mail in plain text, by the connections params.yaml names.
+
+Airflow calls this once a run has ended, in its DAG processor, which knows the run's id and the task that decided its
+end; what failed, and what promotion decided, those tasks left as XComs. A message that cannot be delivered is an
+error in the log of the DAG processor, after three attempts, and changes nothing about the run.
+"""
+
+import logging
+import smtplib
+import ssl
+import time
+from collections.abc import Callable
+from email.message import EmailMessage
+from typing import Any
+from urllib.parse import quote
+
+from components.errors import MedhashError
+from components.orchestration.failure import FAILURE
+from components.params_operation import NotifyParams
+
+_ATTEMPTS = 3
+_PAUSE_SECONDS = 2.0
+_TIMEOUT_SECONDS = 10
+_REASONS = {"timed_out": "the run took longer than schedule.run_hours allows",
+            "all_tasks_deadlocked": "no task could be started any more"}
+_NO_MESSAGE = "it was ended from outside, lost, or failed on another machine; its log tells more"
+Callback = Callable[[Any], None]
+_log = logging.getLogger("airflow.medhash.notify")
+
+
+def callbacks(notify: NotifyParams) -> dict[str, Callback]:
+    """The arguments of the DAG by which Airflow calls us; none where nobody wants to hear.
+
+    Raises MedhashError where a mail would have no recipient.
+    """
+    if not (notify.webhook or notify.email):
+        return {}
+    if notify.email and not notify.recipients:
+        raise MedhashError("params.yaml: schedule.notify.recipients is empty, and schedule.notify.email is set",
+                           "list the addresses that get the mail")
+
+    def failed(context: Any) -> None:
+        tell(notify, message_of(context, "failed"))
+
+    def succeeded(context: Any) -> None:
+        tell(notify, message_of(context, "success"))
+
+    return {"on_failure_callback": failed} | ({"on_success_callback": succeeded} if notify.on == "always" else {})
+
+
+def message_of(context: Any, state: str) -> dict[str, str | None]:
+    """What is told: dag, run, state, champion, decision, failed_task, message, link.
+
+    champion: the version that became the champion, or was found to be it already; None where the run left it as it
+    was. decision: promoted, forced, held, not promoted, champion already; None where promotion was not reached.
+    """
+    from airflow.sdk.configuration import conf
+
+    from components.orchestration.decision import DECISION, Decision
+
+    dag, run, ti = context["dag"].dag_id, context["run_id"], context.get("ti")
+    base = conf.get("api", "base_url", fallback="http://localhost:8080").rstrip("/")
+    message: dict[str, str | None] = {
+        "dag": dag, "run": run, "state": state, "champion": None, "decision": None, "failed_task": None,
+        "message": _REASONS.get(context.get("reason") or ""), "link": f"{base}/dags/{dag}/runs/{quote(run)}"}
+    if ti is None:
+        return message
+    if document := ti.xcom_pull(task_ids="promote", key=DECISION, map_indexes=-1):
+        decision = Decision.model_validate(document)
+        message |= {"champion": decision.champion, "decision": decision.outcome, "message": decision.why}
+    if state == "failed":
+        failure = ti.xcom_pull(task_ids=ti.task_id, key=FAILURE, map_indexes=ti.map_index) or {}
+        message |= {"failed_task": failure.get("item", ti.task_id),
+                    "message": failure.get("message") or message["message"] or _NO_MESSAGE}
+    return message
+
+
+def tell(notify: NotifyParams, message: dict[str, str | None]) -> None:
+    """Send it to all who want it; one that cannot be reached keeps nobody else from hearing."""
+    ways: list[tuple[str, Callable[[], None]]] = []
+    if notify.webhook:
+        ways.append((notify.webhook, lambda: _post(notify.webhook, message)))
+    if notify.email:
+        ways.append((notify.email, lambda: _mail(notify.email, notify.recipients, message)))
+    for connection, send in ways:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                send()
+            except Exception as error:
+                # The text of these errors may quote the address, and with it a secret of a webhook.
+                _log.error("connection %s: attempt %d of %d to tell how run %s ended failed: %s%s", connection, attempt,
+                           _ATTEMPTS, message["run"], type(error).__name__, _number(error))
+                time.sleep(_PAUSE_SECONDS if attempt < _ATTEMPTS else 0)
+            else:
+                _log.info("connection %s: told that run %s ended as %s", connection, message["run"], message["state"])
+                break
+
+
+def _post(connection: str, message: dict[str, str | None]) -> None:
+    from airflow.providers.http.hooks.http import HttpHook
+    HttpHook("POST", connection).run(json=message, extra_options={"timeout": _TIMEOUT_SECONDS})
+
+
+def _mail(connection: str, recipients: list[str], message: dict[str, str | None]) -> None:
+    """A mail in plain text, which the hook of the SMTP provider cannot send; the connection means the same to both.
+
+    TLS from the start, unless its extra has disable_ssl; then STARTTLS, unless it has disable_tls too.
+    """
+    from airflow.sdk import Connection
+    server = Connection.get(connection)
+    extra = server.extra_dejson
+    mail = EmailMessage()
+    mail["Subject"] = f"{message['dag']}: {message['decision'] or message['state']}" + (
+        f" at {message['failed_task']}" if message["failed_task"] else "")
+    mail["From"] = extra.get("from_email") or server.login
+    mail["To"] = ", ".join(recipients)
+    mail.set_content("\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in message.items() if value) + "\n")
+    secure = ssl.create_default_context()
+    at, limit = {"host": server.host, "port": server.port or 0}, extra.get("timeout", _TIMEOUT_SECONDS)
+    with (smtplib.SMTP(**at, timeout=limit) if extra.get("disable_ssl") else
+          smtplib.SMTP_SSL(**at, timeout=limit, context=secure)) as client:
+        if extra.get("disable_ssl") and not extra.get("disable_tls"):
+            client.starttls(context=secure)
+        if server.login and server.password:
+            client.login(server.login, server.password)
+        client.send_message(mail)
+
+
+def _number(error: Exception) -> str:
+    """The code of an error of SMTP, of HTTP or of the system, if it has one."""
+    code = getattr(error, "smtp_code", None) or getattr(error, "errno", None) or (
+        str(error)[:3] if type(error).__name__ == "HttpErrorException" else None)
+    return f" ({code})" if code else ""
