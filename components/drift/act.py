@@ -64,7 +64,7 @@ def told(report: DriftReport) -> str:
     if report.findings:
         lines = [f"{'measure':<16}{'PSI':>8}{'drift':>8}{'warn':>7}{'stop':>7}  verdict"]
         lines += [f"{finding.measure:<16}{finding.psi:>8.3f}{finding.drift:>8.3f}{report.warn:>7g}{report.stop:>7g}  "
-                  f"{'STOP' if finding.verdict == 'stop' else finding.verdict}" for finding in report.findings]
+                  f"{finding.words(report.warn)}" for finding in report.findings]
     lines += [f"note: {note}" for note in report.notes]
     return "\n".join([*lines, f"drift: {report.verdict}: {HEADLINES[report.verdict]} ({report.n_images:,} new images "
                               f"of {report.n_patients:,} patients)"])

@@ -38,9 +38,10 @@ class Cohort:
         return Cohort(self.images.filter(pc.is_in(self.images["fold"], value_set=pa.array(folds, pa.string()))))
 
     def new_since(self, released: pa.Table) -> "Cohort":
-        """Those that a release (contract RELEASED) was not made from: images it does not know, or whose file changed
-        since."""
-        known = set(zip(*(released.select(["image_id", "sha256"]).to_pydict().values()), strict=True))
+        """Those that the archive did not hold when a release's model was trained (contract RELEASED): images that are
+        not known or joined the gallery later, or whose file changed since."""
+        then = released.filter(released["at_training"])
+        known = set(zip(*(then.select(["image_id", "sha256"]).to_pydict().values()), strict=True))
         ours = zip(self.images["image_id"].to_pylist(), self.images["sha256"].to_pylist(), strict=True)
         return Cohort(self.images.filter(pa.array([image not in known for image in ours], pa.bool_())))
 

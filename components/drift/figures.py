@@ -2,31 +2,36 @@
 
 from datetime import UTC, datetime
 
+from matplotlib.ticker import FormatStrFormatter
+
 from components.drift.findings import Finding
 from components.drift.history import Measurement
+from components.drift.spreads import MEASURES
 from components.report.plots.style import INK, MUTED, PALETTE, canvas, method_line
 
-_NARROW = 12
-"""So many bins stand side by side with readable names; more lie on their side."""
+_NARROW, _SHORT = 12, 16
+"""So many bins, with names of so many letters, can be read side by side; else they lie on their side."""
 
 
 def compared(finding: Finding) -> str:
-    """Two bars per bin: the share of patients in the baseline and among the new images."""
-    places, n_bins = range(len(finding.bins)), len(finding.bins)
-    sideways = n_bins > _NARROW or max(map(len, finding.bins)) > 16
+    """Two bars per bin that is not empty in both: the share of patients in the baseline and among the new images."""
+    used = [both for both in zip(finding.bins, finding.baseline, finding.new, strict=True) if any(both[1:])]
+    bins, baseline, new = zip(*used, strict=True)
+    places, n_bins = range(len(bins)), len(bins)
+    sideways = n_bins > _NARROW or max(map(len, bins)) > _SHORT
     with canvas(6.4, 0.9 + 0.24 * n_bins if sideways else 2.3) as drawn:
         axes = drawn.figure.subplots()
-        for shift, shares, colour, name in ((-0.2, finding.baseline, "#9aa5b1", "champion's"),
-                                            (0.2, finding.new, PALETTE[0], "new")):
+        for shift, shares, colour, name in ((-0.2, baseline, "#9aa5b1", "champion's"),
+                                            (0.2, new, PALETTE[0], "new")):
             (axes.barh if sideways else axes.bar)([place + shift for place in places], shares, 0.38, color=colour,
                                                   label=name)
         if sideways:
-            axes.set_yticks(places, finding.bins)
+            axes.set_yticks(places, bins)
             axes.invert_yaxis()
             axes.set_xlabel("share of patients")
             axes.grid(False, axis="y")
         else:
-            axes.set_xticks(places, finding.bins, rotation=30, ha="right")
+            axes.set_xticks(places, bins, rotation=30, ha="right")
             axes.set_ylabel("share of patients")
             axes.grid(False, axis="x")
         axes.legend()
@@ -34,9 +39,12 @@ def compared(finding: Finding) -> str:
 
 
 def over_time(history: list[Measurement], warn: float, stop: float) -> str:
-    """A line per measure over the measurements, the two limits dotted, a thin upright where the champion changed."""
+    """A line per measure over the measurements, the two limits dotted, a thin upright where the champion changed.
+
+    Linear up to the upper limit, logarithmic beyond it: one wild measure must not flatten the others.
+    """
     times = [datetime.fromtimestamp(measurement.at_ms / 1000, UTC) for measurement in history]
-    measures = list(dict.fromkeys(name for measurement in history for name in measurement.drift))
+    measures = [name for name in MEASURES if any(name in measurement.drift for measurement in history)]
     with canvas(6.8, 3.0) as drawn:
         axes = drawn.figure.subplots()
         for position, name in enumerate(measures):
@@ -50,6 +58,8 @@ def over_time(history: list[Measurement], warn: float, stop: float) -> str:
                 axes.axvline(place - 0.5, color=MUTED, linewidth=0.8)
         shown = range(0, len(history), max(1, len(history) // 8))
         axes.set_xticks(shown, [f"{times[place]:%Y-%m-%d}" for place in shown], rotation=30, ha="right")
+        axes.set_yscale("symlog", linthresh=max(stop, 0.1))
+        axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
         axes.set_ylabel("drift (PSI less chance)")
         drawn.figure.legend(loc="outside right upper")
     return drawn.uri

@@ -35,6 +35,12 @@ class Finding(Document):
     """PSI that chance alone rarely exceeds."""
     verdict: Verdict
 
+    def words(self, warn: float) -> str:
+        """The verdict as a table shows it. warn: the lower limit."""
+        if self.verdict == "ok" and self.drift > warn:
+            return "ok: chance could be as much"
+        return self.verdict.replace("stop", "STOP")
+
 
 def find_drift(baseline: dict[str, Histogram], new: dict[str, Histogram], settings: DriftParams) -> list[Finding]:
     """A finding for each measure that both have, in the order of `new`.

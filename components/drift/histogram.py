@@ -45,7 +45,7 @@ class Histogram(Document):
         """A name for each bin."""
         if self.names:
             return self.names
-        texts = [f"{edge:g}" for edge in self.edges]
+        texts = [f"{edge:.4g}" for edge in self.edges]
         return [f"≤ {texts[0]}", *(f"{low} – {high}" for low, high in pairwise(texts)), f"> {texts[-1]}"]
 
     def refilled(self, spread: Spread) -> "Histogram":
