@@ -109,6 +109,6 @@ def _fetch(clone: Path, address: str, commit: str) -> None:
     try:
         git(clone, "fetch", "--quiet", "--no-tags", "--depth=1", "--", address, commit)
     except GitFailed as error:
-        raise MedhashError(f"the repository {address} has no commit {commit}",
+        raise MedhashError(f"the repository {address} gives no commit {commit}: {error}",
                            "run `medhash work --publish` on the coordinator and give the hash it prints; with a "
                            "repository that is not the coordinator's checkout, publish with --repository") from error

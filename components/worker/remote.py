@@ -39,7 +39,7 @@ def require_remote(root: Path) -> None:
     from dvc.exceptions import DvcException
     with opened(root) as repo:
         try:
-            store = repo.cloud.get_remote_odb()
+            store = repo.cloud.get_remote()
         except DvcException as error:
             raise MedhashError(f"DVC has no remote to use: {error}", "give --remote NAME=URL") from error
         if store.fs.protocol == "local" and not Path(store.path).is_dir():

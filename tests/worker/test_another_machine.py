@@ -1,0 +1,80 @@
+"""A second clone as another machine: it works on one item through the shared remote, and nothing is computed twice."""
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from checkout import run_in
+from machines import program_environment, run_medhash, running_in
+
+from components.files import sha256_file
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {path.name: sha256_file(path) for path in sorted(folder.iterdir())}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("one_mlflow")
+def test_another_machine_trains_and_the_coordinator_retrains_nothing(coordinator, machine, tmp_path):
+    before = (coordinator.git("status", "--porcelain"), coordinator.git("rev-parse", "HEAD"),
+              coordinator.git("diff", "--cached", "--name-only"))
+    commit = coordinator.published()
+    assert (coordinator.git("status", "--porcelain"), coordinator.git("rev-parse", "HEAD"),
+            coordinator.git("diff", "--cached", "--name-only")) == before
+
+    done = machine.work("train@osdh", commit)
+    assert done.returncode == 0, done.stderr
+    assert "Running stage 'train@osdh'" in done.stderr
+    clone = machine.clone("train@osdh")
+    fetched = {path.relative_to(clone / "data" / "derived").as_posix()
+               for path in (clone / "data" / "derived").rglob("*") if path.is_file()}
+    assert "images/rejected.parquet" not in fetched, "only what the item reads is fetched"
+    assert {"images/pixels.npy", "labels/vocabulary.json", "gates/features.json"} <= fetched
+
+    second = machine.work("train@osdh", commit, folder=str(machine.folder / "other scratch"))
+    assert "Stage 'train@osdh' is cached - skipping run" in second.stderr, "what one machine computed, no other does"
+    assert "Running stage" not in second.stderr
+
+    twin = shutil.copytree(coordinator.root, tmp_path / "twin", symlinks=True)
+    done = run_in(twin, "-m", "dvc", "repro", "--pull", "--single-item", "train@osdh")
+    assert "Stage 'train@osdh' is cached - skipping run" in done.stdout, "a plain repro finds it too"
+    collected = coordinator.medhash("work", "--collect", "--item", "train@osdh")
+    assert collected.returncode == 0, collected.stderr
+    assert "Stage 'train@osdh' is cached - skipping run" in collected.stderr
+    assert "Running stage" not in collected.stderr
+    again = run_in(coordinator.root, "-m", "dvc", "repro", "--single-item", "train@osdh")
+    assert "didn't change, skipping" in again.stdout
+
+    here = digests(coordinator.root / "data" / "derived" / "models" / "osdh")
+    assert here == digests(clone / "data" / "derived" / "models" / "osdh")
+    local = run_medhash(coordinator.root, "train", "--method", "osdh", "--out", str(tmp_path / "local"))
+    assert local.returncode == 0, local.stderr
+    assert here == digests(tmp_path / "local"), "what a training here gives, byte by byte"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("one_mlflow")
+def test_a_worker_killed_in_the_middle_goes_on_when_started_again(coordinator, machine):
+    commit = coordinator.published()
+    command = [sys.executable, "-m", "components.cli", *machine.command("train@osdh", commit)]
+    with subprocess.Popen(command, cwd=machine.folder, env=program_environment(), text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("> python -m components.train"):
+                break
+        time.sleep(1)
+        process.send_signal(signal.SIGKILL)
+        process.stdout.close()
+    clone = machine.clone("train@osdh")
+    (clone / ".git" / "index.lock").touch()
+    assert running_in(clone), "what it started is left running, as after a real kill"
+    again = machine.work("train@osdh", commit)
+    assert again.returncode == 0, again.stderr
+    assert not running_in(clone)
+    assert (clone / "data" / "derived" / "models" / "osdh" / "model.json").exists()
