@@ -1,6 +1,7 @@
 """Print what Airflow makes of a dags folder in some checkouts, as JSON.
 
-Run in a process of its own: Airflow takes over logging, and what it imports stays."""
+Run in a process of its own: Airflow takes over logging, and what it imports stays.
+"""
 
 import json
 import os
