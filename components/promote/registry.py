@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from components.errors import MedhashError
 from components.promote.release import Release, check_release
@@ -13,48 +13,53 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
+Found = TypeVar("Found")
 RELEASE = "release"
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 PREDECESSOR = "predecessor"
 """Tag of a version: the number of the version it took the place of, which a rollback goes back to."""
 ROLLED_BACK = "rolled_back"
 """Tag of a version that a rollback left: who, when and why."""
+RENEWS = "renews"
+"""Tag of a version: the number of the version whose model it holds, with a later gallery."""
 AIRFLOW_RUN, AIRFLOW_RUN_VARIABLE = "airflow_run", "MEDHASH_AIRFLOW_RUN"
 """Tag of a version: the Airflow run that registered it, which tells its tasks by this variable."""
 
 
 class Registry:
-    """Versions of one registered model; made on first use. Call `tracking.connect` first."""
+    """Versions of one registered model; made on first use, unless one only looks."""
 
-    def __init__(self, client: "MlflowClient", name: str) -> None:
+    def __init__(self, client: "MlflowClient", name: str, make: bool = True) -> None:
         self.client = client
         self.name = name
         self.fence: Callable[[], None] = lambda: None
         """Raises MedhashError unless the champion may be changed now; set by the lease."""
-        if not client.search_registered_models(f"name = '{name}'"):
+        if make and not client.search_registered_models(f"name = '{name}'"):
             _create(client, name)
 
     def version_of(self, alias: str) -> "ModelVersion | None":
         """The version an alias points to."""
-        number = self.client.get_registered_model(self.name).aliases.get(alias)
-        return self.version(str(number)) if number is not None else None
+        number = self.aliases().get(alias)
+        return self.version(number) if number is not None else None
+
+    def aliases(self) -> dict[str, str]:
+        """Alias → number of a version; empty if the model is not registered yet."""
+        model = _if_there(lambda: self.client.get_registered_model(self.name))
+        return {alias: str(number) for alias, number in model.aliases.items()} if model is not None else {}
 
     def version(self, number: str) -> "ModelVersion | None":
         """The version of that number; None if there is none, or none any more."""
-        from mlflow.exceptions import MlflowException
-        from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
-        try:
-            return self.client.get_model_version(self.name, number)
-        except MlflowException as error:
-            if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
-                return None
-            raise
+        return _if_there(lambda: self.client.get_model_version(self.name, number))
+
+    def versions(self) -> "list[ModelVersion]":
+        """All versions, the oldest first."""
+        found = self.client.search_model_versions(f"name = '{self.name}'")
+        return sorted(found, key=lambda version: int(version.version))
 
     def find(self, release: Release) -> "ModelVersion | None":
         """The version that was registered for this model, codes and index; the latest if there are several."""
-        versions = [version for version in self.client.search_model_versions(f"name = '{self.name}'")
-                    if _identity(version.tags) == _identity(release.tags())]
-        return max(versions, key=lambda version: int(version.version), default=None)
+        versions = [version for version in self.versions() if identity(version.tags) == identity(release.tags())]
+        return versions[-1] if versions else None
 
     def register(self, release: Release, folder: Path, run_id: str) -> "ModelVersion":
         """Log a release folder as a model of the run and register it as one version."""
@@ -64,8 +69,8 @@ class Registry:
             self.name, source=info.model_uri, run_id=run_id, model_id=info.model_id,
             tags=release.tags() | _airflow_run(), description=f"{release.method}, {release.bits} bits")
 
-    def fetch(self, version: "ModelVersion", into: Path) -> Path:
-        """Copy what a version holds into a folder; returns the release folder in it.
+    def fetch(self, version: "ModelVersion", into: Path, part: str = "") -> Path:
+        """Copy the release of a version into a folder of its own, or one file of it; returns where that lies.
 
         Raises MedhashError if the version holds none, or what it holds is gone or out of reach.
         """
@@ -74,14 +79,17 @@ class Registry:
         uri = f"models:/{self.name}/{version.version}"
         into.mkdir(parents=True)
         try:
-            folder = Path(download_artifacts(artifact_uri=uri, dst_path=str(into))) / "artifacts" / RELEASE
+            fetched = Path(download_artifacts(
+                artifact_uri="/".join([uri, "artifacts", RELEASE, *filter(None, [part])]), dst_path=str(into),
+                tracking_uri=self.client.tracking_uri, registry_uri=self.client.tracking_uri))
         except (MlflowException, FileNotFoundError) as error:
-            raise MedhashError(f"what {uri} holds cannot be fetched: {masked(error)}", "see that MLflow's artifact "
-                               "store answers; if the artifacts are gone, restore them from a backup") from error
-        if not folder.is_dir():
+            raise MedhashError(f"what {uri} holds cannot be fetched: {masked(' '.join(str(error).split()))}",
+                               "see that its artifact store answers; if the artifacts are gone, restore a backup"
+                               ) from error
+        if not (fetched.is_file() if part else fetched.is_dir() and any(fetched.iterdir())):
             raise MedhashError(f"{uri} holds no release", "restore its artifacts from a backup if they are gone; "
                                "register versions with `medhash promote` only")
-        return folder
+        return fetched
 
     def fetch_checked(self, version: "ModelVersion", into: Path) -> tuple[Path, Release]:
         """As `fetch`, with every part checked, and the whole held to the digests of the version's tags.
@@ -90,7 +98,7 @@ class Registry:
         """
         folder = self.fetch(version, into)
         release = check_release(folder)
-        if _identity(release.tags()) != _identity(version.tags):
+        if identity(release.tags()) != identity(version.tags):
             raise MedhashError(f"version {version.version} of {self.name} holds another release than was registered: "
                                "model, codes or index differ from its tags",
                                "restore its artifacts from a backup, or delete the version in MLflow")
@@ -115,6 +123,19 @@ class Registry:
         if ROLLED_BACK in version.tags:
             self.client.delete_model_version_tag(self.name, version.version, ROLLED_BACK)
 
+    def renew(self, champion: "ModelVersion", version: "ModelVersion") -> None:
+        """Put the same model with another gallery in the champion's place; the alias `champion` moves last.
+
+        A rollback goes back past both: the model before, not the same model with an older gallery.
+        """
+        self.fence()
+        tags = {RENEWS: str(champion.version)}
+        if PREDECESSOR in champion.tags:
+            tags[PREDECESSOR] = champion.tags[PREDECESSOR]
+        self.tag(version, tags)
+        self.fence()
+        self.point(CHAMPION, version)
+
     def uncrown(self, before: "ModelVersion") -> None:
         """Make the champion's predecessor champion again; the alias `champion` moves last.
 
@@ -125,7 +146,7 @@ class Registry:
         further = self.version(number) if number is not None else None
         if further is not None and ROLLED_BACK not in further.tags:
             self.point(PREVIOUS, further)
-        elif PREVIOUS in self.client.get_registered_model(self.name).aliases:
+        elif PREVIOUS in self.aliases():
             self.client.delete_registered_model_alias(self.name, PREVIOUS)
         self.fence()
         self.point(CHAMPION, before)
@@ -151,5 +172,17 @@ def _airflow_run() -> dict[str, str]:
     return {AIRFLOW_RUN: run} if run else {}
 
 
-def _identity(tags: dict[str, str]) -> tuple[str | None, ...]:
+def identity(tags: dict[str, str]) -> tuple[str | None, ...]:
+    """What makes a release the same as another: the digests of model, codes and index."""
     return tuple(tags.get(key) for key in ("model_digest", "codes_digest", "index_digest"))
+
+
+def _if_there(ask: "Callable[[], Found]") -> "Found | None":
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+    try:
+        return ask()
+    except MlflowException as error:
+        if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+            return None
+        raise

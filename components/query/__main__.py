@@ -25,15 +25,19 @@ def main(argv: list[str] | None = None) -> int:
 
     from components.params import load_params
     from components.query.answer import answer, as_text
-    from components.query.release import champion_folder, load_release
+    from components.query.release import load_release
+    from components.query.searcher import Searcher
     from components.query.sheet import LARGEST_SHEET, stored_pixels, write_sheet
     from components.workspace import Workspace
 
     workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
-    release = load_release(args.release or champion_folder(workspace, params.promote.name))
+    if args.release:
+        version, release = None, load_release(args.release)
+    else:
+        version, release = Searcher(workspace, params.promote.name).serving
     if args.exclude_patient is not None and args.exclude_patient not in release.index.patient_number:
         print("note: the gallery has no image of the patient to leave out")
-    reply = answer(release, args.image, args.k, params.ingest.max_image_pixels, args.exclude_patient)
+    reply = answer(release, args.image, args.k, args.exclude_patient, version)
     print(as_text(reply))
     if len(reply.neighbours) < args.k:
         print(f"note: the gallery has no more than {len(reply.neighbours)} cases to show")

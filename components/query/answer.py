@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from components.hashing.codes import binarise
 from components.index.search import Neighbour, search
 from components.ingest.decode import decode_file
 from components.promote.loaded import LoadedRelease
@@ -24,26 +23,31 @@ class Answer:
     decode_ms: float
     encode_ms: float
     search_ms: float
+    method: str
+    bits: int
+    version: str | None
+    """Number of the release's version in MLflow; None for a folder given by hand."""
 
 
-def answer(release: LoadedRelease, image: Path, k: int, max_pixels: int,
-           exclude_patient: str | None = None) -> Answer:
+def answer(release: LoadedRelease, image: Path, k: int, exclude_patient: str | None = None,
+           version: str | None = None) -> Answer:
     """The k cases of the gallery nearest to an image file, without those of `exclude_patient`.
 
-    max_pixels: an image that declares more is refused before it is decoded. Raises MedhashError, which does not
-    name the file, if the image cannot be read, or if k < 1.
+    Raises MedhashError, which does not name the file, if the image cannot be read, or if k < 1.
     """
-    size_px = release.model.spec.size_px
+    preprocessing, spec = release.release.preprocessing, release.model.spec
+    size_px = preprocessing.size_px
     release.model.relaxed_pixels(np.zeros((1, 1, size_px, size_px), np.uint8))     # the first call builds the network
     started = time.perf_counter()
-    pixels = decode_file(image, size_px, max_pixels)
+    pixels = decode_file(image, size_px, preprocessing.max_image_pixels)
     decoded = time.perf_counter()
-    code = binarise(release.model.relaxed_pixels(pixels[None]))
+    code = release.code(pixels)
     encoded = time.perf_counter()
     neighbours = search(release.index, code, k, exclude_patient)
     found = time.perf_counter()
     return Answer(pixels, neighbours, [release.label_sets[neighbour.set_id] for neighbour in neighbours],
-                  1e3 * (decoded - started), 1e3 * (encoded - decoded), 1e3 * (found - encoded))
+                  1e3 * (decoded - started), 1e3 * (encoded - decoded), 1e3 * (found - encoded),
+                  spec.method, spec.bits, version)
 
 
 def in_bits(distance: int) -> str:
@@ -52,8 +56,10 @@ def in_bits(distance: int) -> str:
 
 
 def as_text(reply: Answer) -> str:
-    """A line per neighbour, and one for the time."""
-    lines = [f"{'rank':<6}{'image id':<18}{'distance':<10}labels"]
+    """What answered, a line per neighbour, and one for the time."""
+    source = f"version {reply.version}" if reply.version is not None else "a release folder"
+    lines = [f"answered by {source}: {reply.method}, {reply.bits} bits",
+             f"{'rank':<6}{'image id':<18}{'distance':<10}labels"]
     for rank, (neighbour, labels) in enumerate(zip(reply.neighbours, reply.labels, strict=True), 1):
         lines.append(f"{rank:<6}{neighbour.image_id:<18}{in_bits(neighbour.distance):<10}"
                      f"{', '.join(labels) or 'no label'}")
