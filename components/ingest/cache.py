@@ -106,6 +106,11 @@ class DecodeCache:
                 self._connection.execute("VACUUM")
         return len(gone)
 
+    def compact(self) -> None:
+        """Write the file anew without what was taken out."""
+        with self._explaining():
+            self._connection.execute("VACUUM")
+
     def remove(self, sha256s: Collection[str]) -> int:
         """Take out all that is kept of these files; returns how many squares."""
         keys = [(bytes.fromhex(digest),) for digest in sha256s]

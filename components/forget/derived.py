@@ -1,0 +1,109 @@
+"""What was derived from images, and this machine's state: removed where it is made anew, rewritten where it is not.
+
+All derived tables, reports and results go, and DVC's cache with them: what a patient left in features, indexes and
+pictures on a page cannot be told byte by byte from what others left, and the next run makes them anew.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from components.benchmark.sets import SetWorkspace, set_workspace
+from components.forget.dvc_store import caches_and_remotes
+from components.forget.needles import Needles
+from components.forget.search import files_below
+from components.ingest.cache import DecodeCache
+from components.workspace import Workspace
+
+_LOG_SUFFIXES = (".log", ".out", ".err", ".txt", ".jsonl")
+
+
+def data_sets(workspace: Workspace) -> list[SetWorkspace]:
+    """The data sets of `medhash benchmark` in this checkout."""
+    folder = workspace.root / "data" / "benchmark"
+    return [set_workspace(workspace.root, path.name) for path in sorted(folder.glob("*")) if path.is_dir()
+            and path.name != ".dvc"]
+
+
+def remove_derived(workspace: Workspace, places: list[Workspace], sha256s: list[str]) -> int:
+    """Remove derived data, caches, checkpoints and private tables; returns how many files went.
+
+    places: the checkout and the data sets that hold the patients. Of the decode cache, which is costly to make anew,
+    only the patients' squares go.
+    """
+    n_files = 0
+    for place in places:
+        targets = [place.derived, place.private, place.state / "checkpoints", place.root / "dvc.lock"]
+        if isinstance(place, SetWorkspace):
+            targets += [path for path in place.root.glob("rows/*/*") if path.is_dir() or path.name == "dvc.lock"]
+        n_files += sum(_remove(target) for target in targets)
+        if place.decode_cache.exists():
+            with DecodeCache(place.decode_cache, 0) as cache:
+                cache.remove(sha256s)
+                cache.compact()
+    n_files += _remove(workspace.root / "reports")
+    return n_files + sum(_remove(folder, keep_folder=True) for folder in caches_and_remotes(workspace.root).folders)
+
+
+def remove_copies(workspace: Workspace) -> int:
+    """Remove the copies of releases that queries are answered from; the next query fetches the champion anew."""
+    return _remove(workspace.released)
+
+
+def clean_state(workspace: Workspace, needles: Needles, skipped: frozenset[Path]) -> int:
+    """Take the patients out of logs (their lines go) and JSON documents (their keys and items go).
+
+    Logs are rewritten in place, as a process that is writing them goes on at their end. Returns how many files changed.
+    """
+    n_changed = 0
+    for path in files_below(workspace.state, skipped):
+        if workspace.audit_log.resolve() == path.resolve() or not (
+                path.suffix in (".json", *_LOG_SUFFIXES) or "logs" in path.parts):
+            continue
+        data = path.read_bytes()
+        if not needles.in_block(data):
+            continue
+        if path.suffix == ".json":
+            document = json.dumps(_without(json.loads(data), needles), indent=1, sort_keys=True) + "\n"
+            _write_over(path, document.encode())
+        else:
+            _write_over(path, b"".join(line for line in data.splitlines(keepends=True) if not needles.in_block(line)))
+        n_changed += 1
+    return n_changed
+
+
+def _without(value: Any, needles: Needles) -> Any:
+    if isinstance(value, dict):
+        return {key: _without(item, needles) for key, item in value.items() if not needles.in_block(key.encode())}
+    if isinstance(value, list):
+        return [_without(item, needles) for item in value if not (
+            isinstance(item, str) and needles.in_block(item.encode()))]
+    return "" if isinstance(value, str) and needles.in_block(value.encode()) else value
+
+
+def _write_over(path: Path, data: bytes) -> None:
+    with path.open("r+b") as handle:
+        handle.write(data)
+        handle.truncate()
+
+
+def _remove(path: Path, *, keep_folder: bool = False) -> int:
+    """Remove a file or folder; returns how many files it held."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+        return 1
+    if not path.is_dir():
+        return 0
+    n_files = sum(1 for _ in _plain_files(path))
+    for child in list(path.iterdir()) if keep_folder else [path]:
+        if child.is_dir() and not child.is_symlink():
+            shutil.rmtree(child)
+        else:
+            child.unlink()
+    return n_files
+
+
+def _plain_files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file() or path.is_symlink())

@@ -1,0 +1,50 @@
+"""A release without some patients: the same model, fewer codes, checked like any other release."""
+
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.contracts import ENTRIES, RELEASED, codes_schema, read_table, write_table
+from components.errors import MedhashError
+from components.files import sha256_file
+from components.index.build import write_index
+from components.index.code_table import PlacedCodes, code_info, read_codes, unpacked_bytes
+from components.promote.assemble import digests
+from components.promote.parts import load_parts
+from components.promote.release import IMAGES_FILE, RELEASE_FILE, Release, check_release
+
+
+def scrub_release(folder: Path, patients: list[str], into: Path) -> Release:
+    """Write the release to another folder without these patients; what was measured with them stays as it was.
+
+    Raises MedhashError if the release is damaged or of another format, or if its gallery would be empty.
+    """
+    release = check_release(folder)
+    shutil.copytree(folder, into)
+    images = read_table(folder / IMAGES_FILE, RELEASED)
+    gone = pc.is_in(images["patient_id"], value_set=pa.array(patients, pa.string()))
+    gone_ids = images.filter(gone)["image_id"].combine_chunks()
+    write_table(into / IMAGES_FILE, images.filter(pc.invert(gone)), RELEASED)
+
+    codes = read_codes(folder / "codes.parquet")
+    info = code_info(codes.schema)
+    kept = codes.filter(pc.invert(pc.is_in(codes["image_id"], value_set=gone_ids)))
+    metadata = {key.decode(): value.decode() for key, value in (codes.schema.metadata or {}).items()}
+    write_table(into / "codes.parquet", kept, codes_schema(info.bits), metadata)
+
+    entries = read_table(folder / "index" / "entries.parquet", ENTRIES)
+    entries = entries.filter(pc.invert(pc.is_in(entries["patient_id"], value_set=pa.array(patients, pa.string()))))
+    if not len(entries):
+        raise MedhashError(f"without the patient the gallery of the release of {release.method} is empty",
+                           "delete its version in MLflow, then run the same command again")
+    rows = kept.take(pc.index_in(entries["image_id"], value_set=kept["image_id"].combine_chunks()))
+    gallery = PlacedCodes(image_ids=entries["image_id"].to_numpy(), patient_ids=entries["patient_id"].to_numpy(),
+                          folds=rows["fold"].to_numpy(), set_ids=entries["set_id"].to_numpy(),
+                          codes=unpacked_bytes(rows["code"].combine_chunks()))
+    write_index(into / "index", gallery, info.model_digest, sha256_file(into / "codes.parquet"))
+
+    parts = load_parts(into / "model", into / "codes.parquet", into / "index", into / "metrics.json")
+    Release(**{**dict(release), **parts.facts(), "files": digests(into)}).write(into / RELEASE_FILE)
+    return check_release(into)
