@@ -13,7 +13,6 @@ from components.drift.profile import read_profile
 from components.errors import MedhashError
 from components.files import replacing_file
 from components.params import Params
-from components.promote.release import check_release
 from components.workspace import Workspace
 
 
@@ -74,12 +73,11 @@ def _measure(workspace: Workspace, params: Params) -> DriftReport:
     champion = find_champion(workspace, params.promote.name)
     if champion is None:
         return not_measured(params, None, f"{params.promote.name} has no champion yet")
-    profile = read_profile(champion.folder)
-    if profile is None:
+    profile = read_profile(champion.folder) if champion.folder is not None else None
+    if champion.folder is None or profile is None:
         return not_measured(params, champion.version, f"the release of version {champion.version} has no profile of "
-                            "its images, as releases of earlier versions of medhash; the next promotion brings one")
-    release = check_release(champion.folder)
-    return measure_drift(workspace, params, champion.version, champion.folder, profile, release.model_digest)
+                            "its images: another version of medhash made it; the next promotion brings one")
+    return measure_drift(workspace, params, champion.version, champion.folder, profile, champion.model_digest)
 
 
 def _publish(workspace: Workspace, report: DriftReport) -> None:

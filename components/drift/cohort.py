@@ -46,6 +46,11 @@ class Cohort:
         return Cohort(self.images.filter(pa.array([image not in known for image in ours], pa.bool_())))
 
 
+def at_training(released: pa.Table) -> set[str]:
+    """Ids of the images of a release (contract RELEASED) that were there when its model was trained."""
+    return set(released.filter(released["at_training"])["image_id"].to_pylist())
+
+
 def read_cohort(workspace: Workspace) -> Cohort:
     """Every image that is there to train on or to be found today."""
     images = read_table(workspace.images, IMAGES)

@@ -2,10 +2,27 @@
 
 import faiss
 import numpy as np
+import pyarrow as pa
 
 from components.index.search import Index, search
 
 _BATCH = 1024
+
+
+def among(index: Index, image_ids: set[str]) -> Index:
+    """The index of those entries only: what the model was released with, without what joined the gallery later."""
+    kept = np.array([image_id in image_ids for image_id in index.image_ids.to_pylist()], dtype=bool)
+    if kept.all():
+        return index
+    codes = index.faiss_index.reconstruct_n(0, index.info.n)[kept]
+    part = faiss.IndexBinaryFlat(index.info.bits)
+    part.add(np.ascontiguousarray(codes))
+    patient_of = index.patient_of[kept]
+    present = set(patient_of.tolist())
+    return Index(index.info.model_copy(update={"n": int(kept.sum())}), part, index.image_ids.filter(pa.array(kept)),
+                 index.set_ids[kept], patient_of,
+                 {patient: number for patient, number in index.patient_number.items() if number in present},
+                 np.bincount(patient_of, minlength=len(index.n_entries_of)))
 
 
 def nearest_distances(index: Index, codes: np.ndarray, patient_ids: np.ndarray) -> np.ndarray:

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pyarrow as pa
 
 from components.contracts import RELEASED, read_table
 from components.documents import Document, Vocabulary
-from components.drift.cohort import Cohort, read_cohort
-from components.drift.distances import nearest_distances
+from components.drift.cohort import Cohort, at_training, read_cohort
+from components.drift.distances import among, nearest_distances
 from components.drift.findings import Finding, find_drift
 from components.drift.histogram import Spread
 from components.drift.profile import Profile, distance_spread, open_pixels
@@ -48,15 +49,17 @@ def measure_drift(workspace: Workspace, params: Params, version: str, folder: Pa
                   model_digest: str) -> DriftReport:
     """Compare the images that are new since a release with its profile.
 
-    folder: the release, checked. profile: its profile.json. New are the images whose id or file the release was not
-    made from. Nothing is read but images.parquet, labels.parquet, vocabulary.json, the pixel store and the release.
+    folder: the release, checked. profile: its profile.json. New are the images whose id or file the release's model
+    was not made from, also where they have joined its gallery since. Nothing else is read but images.parquet,
+    labels.parquet, vocabulary.json and the pixel store.
     """
-    cohort = read_cohort(workspace).new_since(read_table(folder / "images.parquet", RELEASED))
+    released = read_table(folder / "images.parquet", RELEASED)
+    cohort = read_cohort(workspace).new_since(released)
     vocabulary = Vocabulary.read(workspace.vocabulary)
     notes = _differing_labels(profile, vocabulary)
     findings: list[Finding] = []
     if len(cohort):
-        spreads = _spreads(workspace, params, folder, profile, cohort, notes)
+        spreads = _spreads(workspace, params, folder, released, profile, cohort, notes)
         findings = find_drift(profile.measures, {name: profile.measures[name].refilled(spread)
                                                  for name, spread in spreads.items()}, params.drift)
     report = DriftReport(model=params.promote.name, champion=version, model_digest=model_digest,
@@ -72,8 +75,8 @@ def not_measured(params: Params, version: str | None, why: str) -> DriftReport:
                        notes=[why], findings=[])
 
 
-def _spreads(workspace: Workspace, params: Params, folder: Path, profile: Profile, cohort: Cohort,
-             notes: list[str]) -> dict[str, Spread]:
+def _spreads(workspace: Workspace, params: Params, folder: Path, released: pa.Table, profile: Profile,
+             cohort: Cohort, notes: list[str]) -> dict[str, Spread]:
     """Of the new images, every measure that can be compared; a note for those that cannot."""
     spreads = table_spreads(cohort, profile.attribute, profile.labels)
     pixels = open_pixels(workspace, cohort)
@@ -87,7 +90,7 @@ def _spreads(workspace: Workspace, params: Params, folder: Path, profile: Profil
         return spreads
     import torch
     torch.set_num_threads(params.train.threads)
-    model, index = load_model(folder / "model"), load_index(folder / "index")
+    model, index = load_model(folder / "model"), among(load_index(folder / "index"), at_training(released))
     rows, patients = cohort.images["pixel_row"].to_numpy(), cohort.patient_ids
     parts = [nearest_distances(index, binarise(model.relaxed_pixels(pixels[rows[start:start + _BATCH]])),
                                patients[start:start + _BATCH]) for start in range(0, len(rows), _BATCH)]

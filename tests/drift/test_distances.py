@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.drift.distances import nearest_distances
+from components.drift.distances import among, nearest_distances
 from components.index.build import write_index
 from components.index.code_table import PlacedCodes
 from components.index.search import Index, load_index
@@ -37,3 +37,16 @@ def test_in_a_gallery_of_one_patient_that_patient_has_no_distance(tmp_path: Path
     found = nearest_distances(index, np.zeros((2, 4), np.uint8), np.array(["p1", "p2"]))
     assert np.isnan(found[0])
     assert found[1] == pytest.approx(0)
+
+
+def test_what_joined_the_gallery_later_is_no_neighbour(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    gallery = random.integers(0, 256, (30, 4), dtype=np.uint8)
+    patients = [f"p{row % 9}" for row in range(30)]
+    whole = index_of(tmp_path / "index", gallery, patients)
+    first = among(whole, {f"{row:016x}" for row in range(20)})
+    asking = np.array(["p3", "p25", "p8"])
+    expected = nearest_distances(index_of(tmp_path / "first", gallery[:20], patients[:20]), gallery[20:23], asking)
+    assert nearest_distances(first, gallery[20:23], asking).tolist() == expected.tolist()
+    assert nearest_distances(whole, gallery[20:23], asking).tolist() != expected.tolist()
+    assert among(whole, {f"{row:016x}" for row in range(30)}) is whole
