@@ -48,9 +48,16 @@ class AirflowRest:
     def states(self, run: str) -> dict[str, set[str]]:
         """Task → the states of its instances."""
         found: dict[str, set[str]] = {}
-        for instance in self._ask("GET", f"/api/v2/dags/{DAG}/dagRuns/{run}/taskInstances?limit=100")["task_instances"]:
+        for instance in self.instances(run):
             found.setdefault(instance["task_id"], set()).add(instance["state"])
         return found
+
+    def instances(self, run: str) -> list[dict[str, Any]]:
+        """The task instances of a run, mapped ones each."""
+        return self._ask("GET", f"/api/v2/dags/{DAG}/dagRuns/{run}/taskInstances?limit=100")["task_instances"]
+
+    def note(self, run: str) -> str:
+        return self._ask("GET", f"/api/v2/dags/{DAG}/dagRuns/{run}")["note"] or ""
 
     def log(self, run: str, task: str) -> str:
         """The log of a task's first try, as JSON text."""

@@ -1,6 +1,7 @@
-"""What the status page asks Airflow's REST API and MLflow's: no login, this machine only."""
+"""What `medhash status` asks Airflow's and MLflow's REST APIs: no login, this machine only."""
 
 import json
+import urllib.error
 import urllib.parse
 import urllib.request
 from typing import Any
@@ -15,14 +16,21 @@ def ask_airflow(address: str, *paths: str) -> list[Any]:
             for path in paths]
 
 
-def version_with_alias(address: str, name: str, alias: str) -> str | None:
-    """The version of a registered model that an alias of MLflow points at; None if there is none."""
-    query = urllib.parse.urlencode({"name": name, "alias": alias})
+def registered_model(address: str, name: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Aliases (alias → version) and tags of a model registered with MLflow; empty if there is none of that name.
+
+    Raises OSError if it does not answer.
+    """
+    query = urllib.parse.urlencode({"name": name})
     try:
-        found = _document(urllib.request.Request(f"{address}/api/2.0/mlflow/registered-models/alias?{query}"))
-    except urllib.error.HTTPError:
-        return None                                 # no such model, or no such alias
-    return str(found["model_version"]["version"])
+        found = _document(urllib.request.Request(f"{address}/api/2.0/mlflow/registered-models/get?{query}"))
+    except urllib.error.HTTPError as error:
+        if error.code != 404:
+            raise
+        return {}, {}
+    model = found["registered_model"]
+    return ({one["alias"]: str(one["version"]) for one in model.get("aliases", [])},
+            {one["key"]: one["value"] for one in model.get("tags", [])})
 
 
 def _document(request: urllib.request.Request) -> Any:

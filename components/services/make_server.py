@@ -19,6 +19,8 @@ from components.errors import MedhashError
 TEMPLATES = {"airflow.env": "airflow.env.template", "mlflow.env": "mlflow.env.template",
              "databases.sql": "databases.sql.template"}
 USERS = ("admin:ADMIN", "operator:OP", "viewer:VIEWER")
+NOTES = "notes"
+"""The user by which a run writes its own note; its password is in airflow.env too."""
 _SECRET_BYTES = 32
 _PLACE = re.compile(r"@([a-z]+)(?::([a-z_]+))?@")
 
@@ -42,6 +44,8 @@ def make_server(root: Path, target: Path, users: list[str]) -> list[Path]:
     Raises MedhashError if one of them exists or a user is not NAME:ROLE.
     """
     for user in users:
+        if user.startswith(f"{NOTES}:"):
+            raise MedhashError(f"the user {NOTES} is the one by which runs write their notes", "choose another name")
         if not re.fullmatch(r"[A-Za-z0-9._-]+:(VIEWER|USER|OP|ADMIN)", user):
             raise MedhashError(f"{user!r} is no user", "write NAME:ROLE, with a role of VIEWER, USER, OP, ADMIN")
     passwords = root / "var" / "airflow" / "passwords.json"
@@ -55,12 +59,14 @@ def make_server(root: Path, target: Path, users: list[str]) -> list[Path]:
         kind, name = match[1], match[2]
         if kind == "hex":
             return drawn.setdefault(name, secrets.token_hex(64 if name == "jwt_secret" else _SECRET_BYTES))
-        return {"root": str(root), "bin": str(Path(sys.executable).parent), "users": ",".join(users),
+        return {"root": str(root), "bin": str(Path(sys.executable).parent),
+                "users": ",".join([*users, f"{NOTES}:USER"]),
                 "fernet": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()}[kind]
 
     for name, template in TEMPLATES.items():
         _write(target / name, _PLACE.sub(fill, (root / "deploy" / "server" / template).read_text()))
-    _write(passwords, json.dumps({user.split(":")[0]: secrets.token_urlsafe(18) for user in users}) + "\n")
+    chosen = {user.split(":")[0]: secrets.token_urlsafe(18) for user in users}
+    _write(passwords, json.dumps({**chosen, NOTES: drawn["notes"]}) + "\n")
     return paths
 
 

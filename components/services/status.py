@@ -87,10 +87,12 @@ def _duration(seconds: float) -> str:
 
 
 def _retraining(root: Path, state: "State") -> list[tuple[str, str]]:
-    """The DAG, its last run and the champion, as far as the two services answer."""
+    """The DAG, its last run, the champion and a hold, as far as the two services answer."""
+    from components.champion.hold import HOLD, Hold
     from components.orchestration.airflow_home import DAG_ID
     from components.params import load_params
-    from components.services.airflow_api import ask_airflow, version_with_alias
+    from components.promote.registry import CHAMPION
+    from components.services.airflow_api import ask_airflow, registered_model
     from components.services.ports import HOST
     name = load_params(root / "params.yaml").promote.name
     said: list[tuple[str, str]] = []
@@ -104,8 +106,11 @@ def _retraining(root: Path, state: "State") -> list[tuple[str, str]]:
     except (OSError, KeyError, json.JSONDecodeError) as error:
         said.append(("DAG", f"not known: Airflow does not answer ({error})"))
     try:
-        version = version_with_alias(f"http://{HOST}:{state.mlflow_port}", name, "champion")
+        aliases, tags = registered_model(f"http://{HOST}:{state.mlflow_port}", name)
+        version = aliases.get(CHAMPION)
         said.append(("champion", f"version {version} of {name}" if version else f"none yet ({name})"))
+        if HOLD in tags:
+            said.append(("hold", str(Hold.of_tag(HOLD, tags[HOLD]))))
     except (OSError, KeyError, json.JSONDecodeError) as error:
         said.append(("champion", f"not known: MLflow does not answer ({error})"))
     return said

@@ -43,8 +43,9 @@ def test_every_file_is_its_owners_only_and_no_two_servers_share_a_secret(made, t
         assert environment[name] != others[name]
     assert len(environment["AIRFLOW__API_AUTH__JWT_SECRET"]) == 128
     passwords = json.loads(files["passwords.json"].read_text())
-    assert passwords.keys() == {"anna", "ben"}
-    assert len(set(passwords.values())) == 2
+    assert passwords.keys() == {"anna", "ben", "notes"}
+    assert len(set(passwords.values())) == 3
+    assert f"notes:{passwords['notes']}@" in environment["AIRFLOW_CONN_MEDHASH_AIRFLOW_API"]
     script = files["databases.sql"].read_text()
     for name, variable in (("airflow.env", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"),
                            ("mlflow.env", "MLFLOW_BACKEND_STORE_URI")):
