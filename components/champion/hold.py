@@ -30,12 +30,12 @@ def held(registry: "Registry") -> Hold | None:
 
 def hold(workspace: "Workspace", registry: "Registry", asked: Hold) -> str:
     """Hold the champion; returns an account. Raises MedhashError if it is held already."""
-    from components.audit.log import append
+    from components.promote.audited import append_once
     from components.promote.lease import holder
     present = held(registry)
     if present is not None:
         raise MedhashError(f"{registry.name} is held already, {present}", "lift that hold first: `medhash hold --lift`")
-    append(workspace, "hold", {"model": registry.name, "reason": asked.reason}, asked.who)
+    append_once(workspace, "hold", {"model": registry.name, "reason": asked.reason}, asked.who)
     registry.client.set_registered_model_tag(registry.name, HOLD, asked.model_dump_json())
     busy = holder(registry)
     return f"{registry.name} is held, {asked}" + (
@@ -45,12 +45,12 @@ def hold(workspace: "Workspace", registry: "Registry", asked: Hold) -> str:
 
 def lift(workspace: "Workspace", registry: "Registry", who: str, reason: str | None) -> str:
     """Lift the hold; returns an account. Raises MedhashError if there is none."""
-    from components.audit.log import append
+    from components.promote.audited import append_once
     present = held(registry)
     if present is None:
         raise MedhashError(f"{registry.name} is not held", "nothing is to be done")
-    append(workspace, "lift", {"model": registry.name, "held": str(present)} | ({"reason": reason} if reason else {}),
-           who)
+    what = {"model": registry.name, "held": str(present)} | ({"reason": reason} if reason else {})
+    append_once(workspace, "lift", what, who)
     registry.client.delete_registered_model_tag(registry.name, HOLD)
     return f"{registry.name} is no longer held; it was, {present}"
 

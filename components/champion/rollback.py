@@ -30,7 +30,7 @@ def rollback(workspace: "Workspace", registry: "Registry", asked: RolledBack) ->
     champion stays, if there is none, if there is nothing before it, if what was before it is gone, broken or was rolled
     back itself, or if a promotion is under way.
     """
-    from components.audit.log import append
+    from components.promote.audited import append_once
     from components.promote.desk import desk
     from components.promote.loaded import require_decoder
     from components.promote.registry import CHAMPION, PREDECESSOR, ROLLED_BACK
@@ -46,8 +46,8 @@ def rollback(workspace: "Workspace", registry: "Registry", asked: RolledBack) ->
         before = _predecessor(registry, champion, number)
         _, release = registry.fetch_checked(before, folder / "predecessor")
         require_decoder(release)
-        append(workspace, "rollback", {"model": registry.name, "from": str(champion.version),
-                                       "to": str(before.version), "reason": asked.reason}, asked.who)
+        append_once(workspace, "rollback", {"model": registry.name, "from": str(champion.version),
+                                            "to": str(before.version), "reason": asked.reason}, asked.who)
         registry.tag(champion, {ROLLED_BACK: asked.model_dump_json()})
         registry.uncrown(before)
     return (f"{registry.name}: version {before.version} ({before.tags.get('method', 'unknown method')}) is champion "

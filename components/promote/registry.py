@@ -11,6 +11,7 @@ from components.tracking import masked
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
 
 Found = TypeVar("Found")
@@ -55,6 +56,10 @@ class Registry:
         """All versions, the oldest first."""
         found = self.client.search_model_versions(f"name = '{self.name}'")
         return sorted(found, key=lambda version: int(version.version))
+
+    def run(self, run_id: str) -> "Run | None":
+        """The run that trained a version's model; None if it is gone."""
+        return _if_there(lambda: self.client.get_run(run_id))
 
     def find(self, release: Release) -> "ModelVersion | None":
         """The version that was registered for this model, codes and index; the latest if there are several."""
