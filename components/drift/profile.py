@@ -61,10 +61,14 @@ def profile_release(workspace: Workspace, method: str) -> Profile:
 
 
 def open_pixels(workspace: Workspace, cohort: Cohort) -> np.ndarray:
-    """The pixel store, memory-mapped. Raises MedhashError if it is missing or too short for the cohort's rows."""
+    """The pixel store, memory-mapped. Raises MedhashError if it is missing, damaged, or too short for the cohort."""
     if not workspace.pixels.exists():
         raise MedhashError(f"{workspace.pixels} does not exist", "run ingest, or `dvc repro`")
-    pixels: np.ndarray = np.load(workspace.pixels, mmap_mode="r")
+    try:
+        pixels: np.ndarray = np.load(workspace.pixels, mmap_mode="r")
+    except (ValueError, EOFError) as error:
+        raise MedhashError(f"{workspace.pixels} is not a whole pixel store ({error})",
+                           "restore it with `dvc checkout`, or run ingest again") from error
     last = int(cohort.images["pixel_row"].to_numpy().max(initial=-1))
     if last >= len(pixels):
         raise MedhashError(f"{workspace.pixels} has {len(pixels)} rows, but images.parquet points to row {last}",

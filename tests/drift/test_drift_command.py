@@ -1,11 +1,10 @@
 """The command beside a champion in a real MLflow store: what it finds, says, records, and lets pass."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
-from drift.population import Patients, write_params, write_patients
+from drift.population import Patients, write_patients
 
 from components import tracking
 from components.audit.log import read_log
@@ -120,15 +119,16 @@ def test_nothing_new_passes(served: Workspace, capsys: pytest.CaptureFixture[str
     assert "no image is new since the champion" in capsys.readouterr().out
 
 
-def test_without_a_champion_it_says_so_and_passes(tmp_path: Path, new: Patients, monkeypatch: pytest.MonkeyPatch,
+def test_without_a_champion_it_says_so_and_passes(served: Workspace, old: Patients, new: Patients,
                                                   capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    workspace = Workspace(tmp_path)
-    write_params(tmp_path)
-    write_patients(workspace, new)
-    assert drift(workspace) == 0
-    assert "medhash-nih has no champion yet" in capsys.readouterr().out
-    assert report(workspace).verdict == "not measured"
+    write_patients(served, old, new)
+    with (served.root / "params.yaml").open("a") as handle:
+        handle.write("promote: {name: another}\n")
+    assert drift(served) == 0
+    assert "another has no champion yet" in capsys.readouterr().out
+    assert report(served).verdict == "not measured"
+    assert "nothing was compared" in served.drift_report.read_text()
+    assert not tracking.connect(served).search_registered_models("name = 'another'")
 
 
 def test_a_champion_of_an_earlier_format_has_no_profile_and_passes(served: Workspace, old: Patients, new: Patients,
@@ -152,6 +152,8 @@ def test_a_damaged_copy_of_the_release_is_fetched_anew(served: Workspace, old: P
     (lambda workspace: workspace.images.unlink(), "images.parquet does not exist"),
     (lambda workspace: workspace.labels.unlink(), "labels.parquet does not exist"),
     (lambda workspace: workspace.pixels.unlink(), "pixels.npy does not exist"),
+    (lambda workspace: workspace.pixels.write_bytes(workspace.pixels.read_bytes()[:500]), "not a whole pixel store"),
+    (lambda workspace: workspace.pixels.write_bytes(b""), "not a whole pixel store"),
     (lambda workspace: np.save(workspace.pixels, np.zeros((3, 1, 32, 32), np.uint8)), "has 3 rows")])
 def test_what_is_missing_is_named_and_nothing_passes(served: Workspace, old: Patients, new: Patients, spoil,
                                                      named: str, capsys: pytest.CaptureFixture[str]) -> None:

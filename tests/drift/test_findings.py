@@ -37,7 +37,7 @@ def everyone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cohort, np.ndarr
     return read_cohort(workspace), np.load(workspace.pixels)
 
 
-@pytest.mark.parametrize(("share", "n_seeds"), [(0.5, 60), (0.09, 100)])
+@pytest.mark.parametrize(("share", "n_seeds"), [(0.5, 40), (0.09, 60)])
 def test_a_random_part_of_the_patients_raises_an_alarm_in_fewer_than_5_of_100_cases(
         everyone: tuple[Cohort, np.ndarray], share: float, n_seeds: int) -> None:
     cohort, pixels = everyone
