@@ -22,8 +22,8 @@ class Coordinator:
     def store(self) -> Path:
         return self.root / "remote"
 
-    def medhash(self, *arguments: str, **more: str) -> Done:
-        return run_medhash(self.root, *arguments, **more)
+    def medhash(self, *arguments: str) -> Done:
+        return run_medhash(self.root, *arguments)
 
     def published(self, *arguments: str) -> str:
         done = self.medhash("work", "--publish", *arguments)
@@ -36,10 +36,12 @@ class Coordinator:
 
 @dataclass(frozen=True)
 class Machine:
-    """Another machine: it has the program and an empty folder, and knows two addresses."""
+    """Another machine: it has what the GPU image holds and an empty folder, and knows two addresses."""
 
     folder: Path
     coordinator: Coordinator
+    python: Path
+    program: Path
 
     def command(self, item: str, commit: str, **changed: str) -> list[str]:
         options = {"repository": str(self.coordinator.root), "commit": commit, "item": item,
@@ -47,7 +49,17 @@ class Machine:
         return ["work", *(part for name, value in options.items() for part in (f"--{name}", value))]
 
     def work(self, item: str, commit: str, **changed: str) -> Done:
-        return run_medhash(self.folder, *self.command(item, commit, **changed), MEDHASH_PSEUDONYM_KEY="not for workers")
+        return self.medhash(*self.command(item, commit, **changed))
+
+    def medhash(self, *arguments: str) -> Done:
+        return subprocess.run([str(self.python), "-m", "components.cli", *arguments], cwd=self.folder, text=True,
+                              env=self.environment(), capture_output=True, timeout=300, check=False)
+
+    def environment(self) -> dict[str, str]:
+        """Only what the image has on its paths, and one MLflow for all machines, whose tables are made once."""
+        whole = checkout_environment(self.program) | {"MLFLOW_TRACKING_URI": os.environ["MEDHASH_TEST_MLFLOW"]}
+        path = [part for part in whole["PATH"].split(os.pathsep) if part != str(Path(sys.executable).parent)]
+        return whole | {"PATH": os.pathsep.join([str(self.python.parent), *path])}
 
     @property
     def scratch(self) -> Path:
@@ -57,15 +69,11 @@ class Machine:
         return self.scratch / "items" / item
 
 
-def run_medhash(folder: Path, *arguments: str, **more: str) -> Done:
+def run_medhash(folder: Path, *arguments: str) -> Done:
     """`medhash ARGUMENTS` of this repository, run in a folder."""
-    return subprocess.run([sys.executable, "-m", "components.cli", *arguments], cwd=folder, text=True,
-                          env=program_environment() | more, capture_output=True, timeout=300, check=False)
-
-
-def program_environment() -> dict[str, str]:
-    """This repository's program, and one MLflow for all machines, whose tables are made once."""
-    return checkout_environment(REPOSITORY) | {"MLFLOW_TRACKING_URI": os.environ["MEDHASH_TEST_MLFLOW"]}
+    environment = checkout_environment(REPOSITORY) | {"MLFLOW_TRACKING_URI": os.environ["MEDHASH_TEST_MLFLOW"]}
+    return subprocess.run([sys.executable, "-m", "components.cli", *arguments], cwd=folder, text=True, env=environment,
+                          capture_output=True, timeout=300, check=False)
 
 
 def running_in(folder: Path) -> list[int]:

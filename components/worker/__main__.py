@@ -62,8 +62,8 @@ def main(argv: list[str] | None = None) -> int:
         _say(f"error: {error}")
         return TRY_AGAIN
     except StageFailed as failure:
-        _say(str(failure))
-        return TRY_AGAIN
+        _say(str(failure) if failure.retry else f"error: {failure}")
+        return TRY_AGAIN if failure.retry else 1
     return 0
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from components.errors import MedhashError
 from components.orchestration.process import Child
-from components.orchestration.stage_run import DVC
+from components.orchestration.stage_run import run_item
+from components.orchestration.stale_locks import release_dead_locks
 from components.worker.clone import Say
 from components.worker.inputs import opened, require_item, stage_of
 from components.worker.remote import Unreachable, require_remote
@@ -14,16 +15,14 @@ def collect(root: Path, item: str, say: Say) -> None:
     """Fetch an item's result by the run-cache of the remote into the checkout, and write it into dvc.lock.
 
     Raises MedhashError, and computes nothing, if no worker's result belongs to the data, code and settings that are
-    here now.
+    here now, and StageFailed if DVC cannot write it into dvc.lock.
     """
     root = root.resolve()
     require_item(root, item)
     require_remote(root)
+    release_dead_locks(root, say)
     _restore(root, item)
-    finished = Child(root, say).run([*DVC, "repro", "--single-item", item])
-    if finished.code != 0:
-        raise MedhashError(f"{item} came back, but could not be written into dvc.lock",
-                           "DVC's lines above tell why; then run the same command again")
+    run_item(root, item, Child(root, say))
 
 
 def _restore(root: Path, item: str) -> None:

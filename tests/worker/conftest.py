@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import yaml
 from builders import small_workspace
-from checkout import run_in, scratch_checkout
+from checkout import REPOSITORY, run_in, scratch_checkout
 from machines import Coordinator, Machine
+from slim_environment import build, copied_program
 
 UPSTREAM = ["ingest", "gate-ingest", "split", "gate-split", "labels", "gate-labels", "similarity", "gate-similarity",
             "features@gist-512", "gate-features"]
@@ -49,10 +50,18 @@ def coordinator(made, tmp_path) -> Coordinator:
     return Coordinator(tmp_path / "coordinator")
 
 
+@pytest.fixture(scope="session")
+def image(tmp_path_factory) -> tuple[Path, Path]:
+    """What the GPU image holds: a python with the listed packages only, and the folder of the program."""
+    files, folder = REPOSITORY / "deploy" / "kubernetes", tmp_path_factory.mktemp("image")
+    return (build(folder / "environment", files / "requirements.in"),
+            copied_program(files / "Dockerfile", folder / "program"))
+
+
 @pytest.fixture
-def machine(coordinator, tmp_path) -> Machine:
+def machine(coordinator, image, tmp_path) -> Machine:
     (tmp_path / "machine").mkdir()
-    return Machine(tmp_path / "machine", coordinator)
+    return Machine(tmp_path / "machine", coordinator, *image)
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,12 @@
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from checkout import run_in
-from machines import program_environment, run_medhash, running_in
+from checkout import checkout_environment, run_in
+from machines import run_medhash, running_in
 
 from components.files import sha256_file
 
@@ -56,13 +55,33 @@ def test_another_machine_trains_and_the_coordinator_retrains_nothing(coordinator
     assert local.returncode == 0, local.stderr
     assert here == digests(tmp_path / "local"), "what a training here gives, byte by byte"
 
+    encoded = machine.medhash("encode", "--method", "osdh", "--root", str(clone))
+    assert "120 images as 32-bit codes by osdh" in encoded.stdout, encoded.stderr
+
+
+@pytest.mark.usefixtures("one_mlflow")
+def test_the_gpu_image_holds_nothing_that_training_does_not_need(image, machine):
+    python, program = image
+    script = """
+import importlib.util
+for name in ("airflow", "great_expectations", "faiss", "sklearn", "cv2", "kubernetes", "pytest", "components.promote",
+             "components.ingest", "components.query"):
+    assert importlib.util.find_spec(name) is None, name
+import components.worker, dvc, torch
+"""
+    done = subprocess.run([str(python), "-c", script], cwd=machine.folder, env=checkout_environment(program), text=True,
+                          capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for command in ("work", "train", "encode"):
+        assert "usage: medhash" in machine.medhash(command, "--help").stdout
+
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_mlflow")
 def test_a_worker_killed_in_the_middle_goes_on_when_started_again(coordinator, machine):
     commit = coordinator.published()
-    command = [sys.executable, "-m", "components.cli", *machine.command("train@osdh", commit)]
-    with subprocess.Popen(command, cwd=machine.folder, env=program_environment(), text=True, stdout=subprocess.PIPE,
+    command = [str(machine.python), "-m", "components.cli", *machine.command("train@osdh", commit)]
+    with subprocess.Popen(command, cwd=machine.folder, env=machine.environment(), text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT) as process:
         assert process.stdout is not None
         for line in process.stdout:
