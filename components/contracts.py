@@ -88,6 +88,8 @@ RELEASED = pa.schema([
     _PATIENT_ID,
     _column("sha256", pa.string(), "SHA-256 of the source file", optional=True),
     _FOLD,
+    _column("at_training", pa.bool_(), "whether the archive held it when the model was trained; false where it joined "
+            "the gallery later"),
 ])
 """images.parquet of a release: what it was made from, for as long as it exists; sorted by image_id."""
 

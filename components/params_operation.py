@@ -43,6 +43,10 @@ class PromoteParams(Section):
     """95th percentile of one query (encode and search) on this machine's CPU, milliseconds."""
     max_index_mb: Annotated[float, Field(gt=0)] = 4096.0
     """Size of the index folder, 10^6 bytes."""
+    renew: bool = True
+    """Where the challenger is refused but images came or went, the champion's model gets today's gallery."""
+    min_kept_lift: Share = 0.5
+    """For that, its MAP above chance on today's images must be at least this share of what it was at its release."""
     query_groups: Count = 4
     """The test patients are dealt into so many groups, and decisions take them in turn."""
     query_group_days: Count = 7

@@ -33,5 +33,5 @@ def who_asks(queries: PlacedCodes, turn: Turn, seed: int, trained_on: set[str]) 
 def patients_trained_on(release: Path) -> set[str]:
     """Patients that stood in train or val when the release was made, whatever their fold is today."""
     images = read_table(release / IMAGES_FILE, RELEASED)
-    kept = np.isin(images["fold"].to_numpy(), GALLERY_FOLDS)
+    kept = np.isin(images["fold"].to_numpy(), GALLERY_FOLDS) & images["at_training"].to_numpy()
     return set(images.filter(kept)["patient_id"].to_pylist())

@@ -42,8 +42,9 @@ def build_release(workspace: Workspace, params: Params, method: str, folder: Pat
         shutil.copytree(workspace.index(method), temporary / "index")
         shutil.copyfile(workspace.codes(method), temporary / "codes.parquet")
         shutil.copyfile(workspace.metrics(method) / "metrics.json", temporary / "metrics.json")
-        write_table(temporary / IMAGES_FILE, _released_images(workspace, parts), RELEASED)
-        _label_sets(workspace).write(temporary / LABELS_FILE)
+        images = released_images(workspace, parts)
+        write_table(temporary / IMAGES_FILE, images.append_column("at_training", [[True] * len(images)]), RELEASED)
+        label_sets(workspace).write(temporary / LABELS_FILE)
         (temporary / PARAMS_FILE).write_text(yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False))
         profile_release(workspace, method).write(temporary / PROFILE_FILE)
         preprocessing = Preprocessing(size_px=parts.model.spec.size_px, decoder=DECODER,
@@ -62,8 +63,8 @@ def digests(folder: Path) -> dict[str, str]:
     return {name: sha256_file(path) for name, path in names.items() if name != RELEASE_FILE}
 
 
-def _released_images(workspace: Workspace, parts: Parts) -> pa.Table:
-    """Contract RELEASED: the images that have codes, gallery and queries."""
+def released_images(workspace: Workspace, parts: Parts) -> pa.Table:
+    """Contract RELEASED but for `at_training`: the images that have codes, gallery and queries."""
     images = read_table(workspace.images, IMAGES).select(["image_id", "patient_id", "sha256"])
     joined = parts.codes.select(["image_id", "fold"]).join(images, "image_id", join_type="left outer")
     if joined["patient_id"].null_count:
@@ -72,6 +73,7 @@ def _released_images(workspace: Workspace, parts: Parts) -> pa.Table:
     return joined.sort_by("image_id")
 
 
-def _label_sets(workspace: Workspace) -> LabelSets:
+def label_sets(workspace: Workspace) -> LabelSets:
+    """The names of today's label sets."""
     sets, names = read_table(workspace.label_sets, LABEL_SETS).sort_by("set_id"), Vocabulary.read(workspace.vocabulary)
     return LabelSets(sets=[[names.labels[index] for index in indices] for indices in sets["labels"].to_pylist()])

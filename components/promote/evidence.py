@@ -30,6 +30,8 @@ class Evidence:
     """Of the index, uint8, (n, bits / 8)."""
     test_patients: list[str]
     """Pseudonyms of today's test patients, in order."""
+    champion: Path | None
+    """Its release folder, where it was compared."""
     not_compared: str = ""
     """Why there is a champion but no comparison with it, which only a forced promotion passes over."""
 
@@ -50,4 +52,4 @@ def gather(workspace: Workspace, params: Params, challenger: Path, champion: Pat
         champion_latency=query_time(workspace, champion, threads) if champion else None,
         index_bytes=sum(path.stat().st_size for path in (challenger / "index").iterdir()),
         codes=index.faiss_index.reconstruct_n(0, index.info.n),
-        test_patients=sorted(set(split["patient_id"].to_numpy()[in_test].tolist())))
+        test_patients=sorted(set(split["patient_id"].to_numpy()[in_test].tolist())), champion=champion)

@@ -14,6 +14,8 @@ class Latest(Document):
     """promoted, forced, held, not promoted, or champion already."""
     why: str
     failed_clauses: list[str]
+    renewed: str | None = None
+    """What became of the champion's gallery, where images came or left while the champion stayed."""
 
 
 def write_latest(workspace: Workspace, latest: Latest) -> None:

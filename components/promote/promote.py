@@ -25,6 +25,7 @@ from components.promote.latest import Latest, write_latest
 from components.promote.recording import require_unchanged, take_back, write_down
 from components.promote.registry import AIRFLOW_RUN_VARIABLE, CHALLENGER, CHAMPION, ROLLED_BACK, Registry
 from components.promote.release import Release
+from components.promote.renewal import renew_champion
 from components.promote.rivals import pick_challenger
 from components.promote.rotation import Turn, turn_of
 from components.promote.rule import decide, measured_clauses
@@ -91,9 +92,17 @@ def promote(workspace: Workspace, params: Params, *, force: Act | None = None, d
         report = write_down(workspace, registry, version, report, uses, force)
         if decision.promote:
             _crown(workspace, registry, version, champion, force)
-        write_latest(workspace, Latest(model=registry.name, version=number, promoted=decision.promote,
-                                       outcome=decision.outcome, why=decision.why, failed_clauses=decision.failed))
-    return account(report)
+        latest = Latest(model=registry.name, version=number, promoted=decision.promote, outcome=decision.outcome,
+                        why=decision.why, failed_clauses=decision.failed)
+        write_latest(workspace, latest)
+        text = account(report)
+        # The champion stays: it may still lack today's images, or hold what was withdrawn.
+        if champion and evidence.champion and limits.renew and not decision.promote and held(registry) is None:
+            renewed = renew_champion(workspace, params, registry, champion, evidence.champion, folder / "renewal")
+            if renewed is not None:
+                write_latest(workspace, latest.model_copy(update={"renewed": renewed.told}))
+                text += f"today's gallery: {renewed.told}\n"
+    return text
 
 
 def _serves_already(registry: Registry, champion: "ModelVersion", release: Release, folder: Path,

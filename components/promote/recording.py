@@ -11,6 +11,7 @@ from components.files import replacing_file
 from components.promote.account import account
 from components.promote.audited import append_once
 from components.promote.decision_report import DecisionReport
+from components.promote.latest import Latest, write_latest
 from components.promote.page.render import render_page
 from components.promote.registry import CHAMPION, Registry
 from components.promote.uses import Uses, write_uses
@@ -56,9 +57,12 @@ def require_unchanged(registry: Registry, champion: "ModelVersion | None", force
 
 def take_back(workspace: Workspace, registry: Registry, version: "ModelVersion", problem: str) -> None:
     """Say of a version that was to be promoted that it was not."""
-    append_once(workspace, "refuse", {"model": registry.name, "version": str(version.version), "failed": ["champion"],
-                                      "why": problem})
-    registry.tag(version, {"decision": "not promoted", "failed_clauses": "champion", "why": problem[:_LONGEST_TAG]})
+    line = append_once(workspace, "refuse", {"model": registry.name, "version": str(version.version),
+                                             "failed": ["champion"], "why": problem})
+    registry.tag(version, {"decision": "not promoted", "failed_clauses": "champion", "why": problem[:_LONGEST_TAG],
+                           "audit": line.digest})
+    write_latest(workspace, Latest(model=registry.name, version=str(version.version), promoted=False,
+                                   outcome="not promoted", why=problem, failed_clauses=["champion"]))
 
 
 def _what(report: DecisionReport, force: Act | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from components.documents import Metrics
 from components.errors import MedhashError
 from components.files import sha256_file
 from components.params import Params
+from components.promote.codes_today import write_codes_today
 from components.promote.release import IMAGES_FILE, read_release
 from components.workspace import Workspace
 
@@ -53,24 +54,7 @@ def champion_codes(workspace: Workspace, params: Params, champion: Path, challen
                  and sha256_file(challenger / IMAGES_FILE) == sha256_file(champion / IMAGES_FILE))
     if same_data:
         return RivalCodes(read_codes(champion / "codes.parquet"), "by its released codes, as the images are the same")
-    return RivalCodes(_encode_again(workspace, params, champion), "by its model, which encoded today's images anew")
-
-
-def _encode_again(workspace: Workspace, params: Params, champion: Path) -> pa.Table:
-    import torch
-
-    from components.encode.encode import encode_images, write_codes
-    from components.hashing.model import load_model
-    from components.index.code_table import read_codes
-    torch.set_num_threads(params.train.threads)
-    model = load_model(champion / "model")
-    try:
-        image_ids, folds, packed = encode_images(workspace, model)
-    except MedhashError as error:
-        raise MedhashError(f"the champion cannot encode the images of this run, so it cannot be compared: "
-                           f"{error.problem}", f"{error.fix}; or `medhash promote --force --reason …` puts this run's "
-                           "best model in its place without comparing them") from error
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "codes.parquet"
-        write_codes(path, model, image_ids, folds, packed)
-        return read_codes(path)
+        n_encoded = write_codes_today(workspace, params, champion, path)
+        return RivalCodes(read_codes(path), f"by its model, which encoded {n_encoded:,} new or changed images now")
