@@ -9,7 +9,7 @@ from components.documents import Document, Vocabulary
 from components.drift.cohort import Cohort, read_cohort
 from components.drift.distances import nearest_distances
 from components.drift.histogram import Histogram, Spread, by_category, by_quantile, spread_of
-from components.drift.spreads import AGE_BANDS, CODE_DISTANCE, NO_LABEL, pixel_spreads, table_spreads
+from components.drift.spreads import AGE_BANDS, CODE_DISTANCE, NO_LABEL, UNKNOWN, pixel_spreads, table_spreads
 from components.errors import MedhashError
 from components.index.build import GALLERY_FOLDS
 from components.index.code_table import read_codes, unpacked_bytes
@@ -45,7 +45,7 @@ def profile_release(workspace: Workspace, method: str) -> Profile:
                            "set split.test_share in params.yaml so that images remain")
     pixels = open_pixels(workspace, gallery)
     spreads = table_spreads(gallery, vocabulary.attribute, vocabulary.labels) | pixel_spreads(gallery, pixels)
-    always = {"labels": (*vocabulary.labels, NO_LABEL), "age": AGE_BANDS}
+    always = {"labels": (*vocabulary.labels, NO_LABEL), "age": (*AGE_BANDS, UNKNOWN)}
     measures = {}
     for name, spread in spreads.items():
         if spread.values.dtype.kind == "U":

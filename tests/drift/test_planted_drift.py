@@ -55,9 +55,14 @@ def no_labels(new: Patients) -> None:
     new.labels = [[]] * new.n
 
 
+def ages_lost(new: Patients) -> None:
+    """As when a column of an export has another name."""
+    new.age = [None] * new.n
+
+
 @pytest.mark.parametrize(("plant", "measures"), [
     (lambda new: None, set()), (brighter, {"image mean", "grey values"}), (less_contrast, {"image deviation"}),
-    (another_kind, {"code distance"}), (only_ap, {"view"}), (only_men, {"sex"}), (older, {"age"}),
+    (another_kind, {"code distance"}), (only_ap, {"view"}), (only_men, {"sex"}), (older, {"age"}), (ages_lost, {"age"}),
     (other_labels, {"labels"}), (unknown_labels, {"labels"}), (no_labels, {"labels"})])
 def test_planted_drift_is_found_by_the_measure_that_should_find_it(bench: Bench, old: Patients, new: Patients, plant,
                                                                    measures: set[str]) -> None:
@@ -124,3 +129,14 @@ def test_without_held_out_images_distances_are_not_compared(bench: Bench, old: P
         json.dumps(profile)), "")
     assert "no held-out test images" in report.notes[0]
     assert len(report.findings) == 7
+
+
+def test_the_profile_s_bins_are_those_of_the_document(bench: Bench) -> None:
+    measures = Profile.read(bench.release / "profile.json").measures
+    assert measures["labels"].names == ["Effusion", "Mass", "No Finding", "(no label)", "(another)"]
+    assert measures["age"].names == ["0-19", "20-39", "40-59", "60-79", "80+", "unknown", "(another)"]
+    assert measures["view"].names == ["AP", "PA", "(another)"]
+    assert all(len(measures[name].edges) == 9 for name in ("image mean", "image deviation", "grey values"))
+    gallery, held_out = measures["view"], measures["code distance"]
+    assert (gallery.n_images, gallery.n_patients, held_out.n_images, held_out.n_patients) == (320, 160, 80, 40)
+    assert all(sum(each.patients) == pytest.approx(each.n_patients) for each in measures.values())
