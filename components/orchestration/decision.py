@@ -7,8 +7,6 @@ from components.workspace import Workspace
 
 DECISION = "decision"
 """XCom of the task `promote`: the document Latest."""
-_LONGEST_NOTE = 1000
-"""Characters that Airflow takes."""
 
 
 class Decision(Latest):
@@ -18,8 +16,7 @@ class Decision(Latest):
         """In a few lines: which version, promoted or not, why, and which clauses did not hold."""
         name = f"{self.model} version {self.version}" if self.version is not None else self.model
         clauses = f"\nfailed: {', '.join(self.failed_clauses)}" if self.failed_clauses else ""
-        text = f"{name}: {self.outcome}\n{self.why}{clauses}"
-        return text if len(text) <= _LONGEST_NOTE else text[:_LONGEST_NOTE - 1] + "…"
+        return f"{name}: {self.outcome}{clauses}\n{self.why}"
 
     @property
     def champion(self) -> str | None:

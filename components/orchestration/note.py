@@ -10,6 +10,8 @@ from urllib.parse import quote
 
 CONNECTION = "medhash_airflow_api"
 _SECONDS = 10.0
+_LONGEST = 1000
+"""Characters that Airflow takes."""
 
 
 def write_note(ti: Any, text: str, log: Any) -> bool:
@@ -20,7 +22,7 @@ def write_note(ti: Any, text: str, log: Any) -> bool:
         address, login = _api()
         token = _ask(requests, "POST" if login else "GET", f"{address}/auth/token", json=login)["access_token"]
         _ask(requests, "PATCH", f"{address}/api/v2/dags/{quote(ti.dag_id)}/dagRuns/{quote(ti.run_id)}?update_mask=note",
-             json={"note": text}, headers={"Authorization": f"Bearer {token}"})
+             json={"note": text[:_LONGEST]}, headers={"Authorization": f"Bearer {token}"})
     except (requests.RequestException, ValueError, KeyError) as error:
         log.warning("the run has no note: Airflow's API did not take it (%s). Under `airflow dags test` there is none; "
                     "elsewhere see to [api] base_url and the connection %s", type(error).__name__ + _status(error),

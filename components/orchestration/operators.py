@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
 from components.errors import MedhashError
 from components.orchestration.failure import FAILURE, told
+from components.orchestration.note import write_note
 from components.orchestration.process import Child
 from components.orchestration.progress import progress_line
 from components.orchestration.request import Request
@@ -31,6 +32,14 @@ class _InCheckout(BaseOperator):
     def pre_execute(self, context: Any) -> None:
         self._context = context
 
+    def _leave_word(self, item: str, message: str, final: bool) -> None:
+        """The failure as an XCom, and as the run's note if there will be no other try."""
+        ti = self._context.get("ti")
+        if ti is not None:
+            ti.xcom_push(FAILURE, {"item": item, "message": message})
+            if final or ti.try_number > ti.max_tries:
+                write_note(ti, f"failed at {item}\n{message}", self.log)
+
     def _request(self) -> Request:
         """What the run was asked for. Any task checks it: the first one ends a run that the last could not finish."""
         run = self._context.get("dag_run")
@@ -38,7 +47,7 @@ class _InCheckout(BaseOperator):
 
     @contextmanager
     def _reported(self, item: str) -> Iterator[Child]:
-        """Hand out a child process to work with; log start, end and failure, and leave the failure as an XCom.
+        """Hand out a child process to work with; log start, end and failure.
 
         What a second try cannot mend becomes an AirflowFailException.
         """
@@ -50,10 +59,9 @@ class _InCheckout(BaseOperator):
             yield self._child
         except (StageFailed, MedhashError, AirflowTaskTimeout) as failure:
             self.log.error(progress_line(item, "failed", message=told(failure, self.execution_timeout)))
-            if "ti" in self._context:
-                self._context["ti"].xcom_push(FAILURE, {"item": item, "message": told(failure, self.execution_timeout,
-                                                                                     to_others=True)})
-            if isinstance(failure, MedhashError) or (isinstance(failure, StageFailed) and not failure.retry):
+            final = isinstance(failure, MedhashError) or (isinstance(failure, StageFailed) and not failure.retry)
+            self._leave_word(item, told(failure, self.execution_timeout, to_others=True), final)
+            if final:
                 raise AirflowFailException(str(failure)) from failure
             raise
         self.log.info(progress_line(item, "done", seconds=round(time.monotonic() - started, 1)))
@@ -122,7 +130,6 @@ class PromoteOperator(ActOperator):
 
     def execute(self, context: Any) -> None:
         from components.orchestration.decision import DECISION, age_of_decision, read_decision
-        from components.orchestration.note import write_note
 
         before = age_of_decision(Path(self.root))
         try:
