@@ -13,7 +13,8 @@ from components.command import reports_errors, stage_parser
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
     parser = stage_parser("audit", __doc__)
-    parser.add_argument("--act", help="only entries of this kind: promote, refuse, force, hold, lift, rollback, forget")
+    parser.add_argument("--act", help="only entries of this kind: promote, refuse, force, renew, hold, lift, "
+                        "rollback, accept-drift, forget …")
     parser.add_argument("--json", action="store_true", help="print the entries as they are, a JSON document per line")
     args = parser.parse_args(argv)
     from components.audit.log import read_log
