@@ -76,6 +76,7 @@ def holder(registry: "Registry") -> Lease | None:
 
 
 def _take(workspace: Workspace, registry: "Registry") -> Lease:
+    from mlflow.exceptions import MlflowException
     started, now = time.monotonic(), datetime.now(UTC)
     other = holder(registry)
     if other is not None:
@@ -83,7 +84,11 @@ def _take(workspace: Workspace, registry: "Registry") -> Lease:
     lease = Lease(token=uuid.uuid4().hex, host=socket.gethostname(), machine=_machine(), pid=os.getpid(),
                   checkout=str(workspace.root.resolve()), since=now.isoformat(timespec="seconds"),
                   until=(now + _LASTS).isoformat(timespec="seconds"))
-    _write(registry, lease)
+    try:
+        _write(registry, lease)
+    except MlflowException:
+        if holder(registry) is None:
+            raise                           # else another wrote in the same moment, and the database took its row
     time.sleep(max(_SHORTEST_WAIT_S, 10 * (time.monotonic() - started)))
     _require(registry, lease)
     return lease
@@ -114,8 +119,8 @@ def _give_back(registry: "Registry", lease: Lease) -> None:
         found = _read(registry)
         if found is not None and found.token == lease.token:
             registry.client.delete_registered_model_tag(registry.name, LEASE)
-    except MlflowException:
-        return                              # it ends by itself; what was done under it is done
+    except (MlflowException, MedhashError):
+        return                              # it ends by itself, or is no longer ours; what was done under it is done
 
 
 def _read(registry: "Registry") -> Lease | None:
