@@ -136,12 +136,13 @@ def snapshot(root: Path) -> dict[str, str]:
 
 def test_a_dry_run_decides_and_leaves_nothing(own_store: Any) -> None:
     plant(own_store, "itq", by_label(SETS))
-    before, versions = snapshot(own_store.root), registry(own_store).client.search_model_versions("name = 'medhash-nih'")
+    client, before = registry(own_store).client, snapshot(own_store.root)
+    versions = client.search_model_versions("name = 'medhash-nih'")
     text = promote(own_store.workspace, own_store.params("itq"), dry_run=True)
     assert "version new is promoted" in text
     assert text.splitlines()[-1] == "dry run: nothing was written down"
     assert snapshot(own_store.root) == before
-    after = registry(own_store).client.search_model_versions("name = 'medhash-nih'")
+    after = client.search_model_versions("name = 'medhash-nih'")
     assert [(item.version, item.tags, item.aliases) for item in after] == [
         (item.version, item.tags, item.aliases) for item in versions]
     assert champion(own_store) == "lsh"
@@ -153,9 +154,10 @@ def test_the_command_asks_for_a_reason_takes_the_name_and_ends_well_when_the_rul
     plant(served, "itq", random_codes())
     path = served.root / "params.yaml"
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "methods": ["itq"]}))
-    for arguments, told in ((["--force"], "--reason is missing"), (["--force", "--reason", "  "], "--reason is missing"),
-                            (["--reason", "because"], "without --force"),
-                            (["--force", "--reason", "why", "--by", ""], "--by is missing")):
+    for arguments, told in (
+            (["--force"], "--reason is missing"), (["--force", "--reason", "  "], "--reason is missing"),
+            (["--reason", "because"], "without --force"),
+            (["--force", "--reason", "why", "--by", ""], "--by is missing")):
         assert main(["--root", str(served.root), *arguments]) == 1
         assert told in capsys.readouterr().err
     assert acts(served) == ["promote"]
