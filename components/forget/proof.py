@@ -19,8 +19,8 @@ _NOT_OURS = (".venv", ".git")
 """Software, and git's packed objects, which hold no patient's data: tables and pixels are never committed."""
 
 
-def prove(workspace: Workspace, client: "MlflowClient", needles: Needles, archive: Path, desk: Path) -> Searched:
-    """Search everything that is left; the archive itself is its owner's. Raises MedhashError naming what was found."""
+def search_all(workspace: Workspace, client: "MlflowClient", needles: Needles, archive: Path, desk: Path) -> Searched:
+    """Search everything that is left; the archive itself is its owner's."""
     root = workspace.root.resolve()
     searched = Searched()
     skipped = frozenset({*(root / name for name in _NOT_OURS), archive.resolve(), journal_path(workspace).resolve(),
@@ -31,12 +31,16 @@ def prove(workspace: Workspace, client: "MlflowClient", needles: Needles, archiv
             search_folder(folder, needles, skipped, searched)
     for name, copy in artifacts_elsewhere(client, root, desk):
         search_file(copy, needles, searched, name)
+    return searched
+
+
+def require_nothing(searched: Searched) -> None:
+    """Raise MedhashError naming the places where something was found."""
     if searched.found:
         told = "; ".join(f"{place}: {kind}" for place, kind in searched.found[:_SHOWN])
         raise MedhashError(f"something of the patient is still there, in {len(searched.found)} places: {told}",
                            "remove these files, or what names the patient in them, then run the same command again; "
                            "the patient is on the list of the forgotten already")
-    return searched
 
 
 def require_known(workspace: Workspace, pseudonym: str) -> None:

@@ -27,7 +27,7 @@ from components.forget.journal import (
     read_journal,
     write_journal,
 )
-from components.forget.proof import prove, require_known
+from components.forget.proof import require_known, require_nothing, search_all
 from components.forget.releases import delete, holders, renew
 from components.forget.search import Searched, in_bytes
 from components.forget.store import promotion_artifacts, vacuum
@@ -67,10 +67,15 @@ def forget(workspace: Workspace, params: Params, pseudonyms: list[str], asked: A
             journal = _begin(workspace, client, sorted(set(pseudonyms)), asked, folder)
             if dry_run:
                 return _foreseen(workspace, client, journal, folder)
-            _record(workspace, journal)
-            _remove(workspace, client, registry, journal, folder)
-            archive = workspace.root / params.ingest.archive
-            searched = prove(workspace, client, needles_of(journal.patients), archive, folder)
+            needles, archive = needles_of(journal.patients), workspace.root / params.ingest.archive
+            # Asked again of somebody who is forgotten already, it searches, and removes only if that finds something.
+            known = read_journal(workspace) is not None or any(not traces.is_empty for traces in journal.patients)
+            searched = Searched() if known else search_all(workspace, client, needles, archive, folder)
+            if known or searched.found:
+                _record(workspace, journal)
+                _remove(workspace, client, registry, journal, folder)
+                searched = search_all(workspace, client, needles, archive, folder)
+                require_nothing(searched)
             _write_down(workspace, journal, searched)
     return _account(workspace, journal, searched)
 
