@@ -8,10 +8,14 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from components.command import reports_errors
 from components.errors import MedhashError
 from components.workspace import Workspace
+
+if TYPE_CHECKING:
+    from components.services.state import State
 
 _SECONDS = 240.0
 
@@ -38,7 +42,7 @@ def stop_services(root: Path) -> str:
         if state is None:
             raise MedhashError("the services are being started or stopped by another command",
                                "wait a moment, then run the same command again")
-        _ask(state.pid, state.host, state.holder())
+        _ask(state)
         print("stopping …", flush=True)
     while lock is None:
         if time.monotonic() > deadline:
@@ -54,16 +58,18 @@ def stop_services(root: Path) -> str:
     return f"ended {left} processes that an earlier start left behind" if left else "no services run in this checkout"
 
 
-def _ask(pid: int, host: str, holder: str) -> None:
-    from components.services.state import here
-    if host != here()[1]:
-        raise MedhashError(f"the services run on another machine, {holder}", f"run medhash down on {host}")
+def _ask(state: "State") -> None:
+    from components.services.state import watches_here
+    if not watches_here(state):
+        raise MedhashError(f"the services run on another machine, {state.holder()}",
+                           f"run medhash down on {state.host}")
     try:
-        os.kill(pid, signal.SIGTERM)
+        os.kill(state.pid, signal.SIGTERM)
     except ProcessLookupError:
         return                      # it is ending already
     except PermissionError as error:
-        raise MedhashError(f"the services belong to another account, {holder}", "stop them as that account") from error
+        raise MedhashError(f"the services belong to another account, {state.holder()}",
+                           "stop them as that account") from error
 
 
 if __name__ == "__main__":

@@ -41,6 +41,9 @@ def prepare_stores(root: Path, airflow_port: int) -> None:
     Raises MedhashError naming the log.
     """
     workspace, gpu_slots = Workspace(root), load_params(root / "params.yaml").schedule.gpu_slots
+    home = workspace.state / "airflow"
+    home.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o700)                               # its database holds the connections and their passwords
     with ThreadPoolExecutor() as pool:
         airflow = pool.submit(prepare_airflow, airflow_environment(root, airflow_port),
                               workspace.state / "logs" / "airflow-database.log", gpu_slots)

@@ -16,6 +16,8 @@ from components.errors import MedhashError
 from components.workspace import Workspace
 
 _READ_SECONDS = 5.0
+_SAME_START_SECONDS = 120.0
+"""A watcher writes down when it began a little after its process started."""
 
 
 class ServiceState(Document):
@@ -103,3 +105,15 @@ def last_state(workspace: Workspace, seconds: float = 0.0) -> State | None:
 def here() -> tuple[str, str]:
     """Who this process works for, and on which machine."""
     return getpass.getuser(), socket.gethostname()
+
+
+def watches_here(state: State) -> bool:
+    """Whether the watcher is a process of this machine: its number is taken by one that started when it did.
+
+    The machine's name does not tell: laptops change theirs.
+    """
+    import psutil
+    try:
+        return abs(psutil.Process(state.pid).create_time() - state.started_at) < _SAME_START_SECONDS
+    except psutil.NoSuchProcess:
+        return False

@@ -24,7 +24,7 @@ def main(argv: list[str] | None = None) -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=Path("."), help="the checkout to work in (default: this folder)")
     root = parser.parse_args(argv).root.resolve()
-    from components.services.state import acquire, here, last_state
+    from components.services.state import acquire, last_state, watches_here
     workspace = Workspace(root)
     state = last_state(workspace)
     lock = acquire(workspace)
@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
         print("the services are being started by another command")
         return 1
     print(f"{state.phase}, {state.holder()}\n")
-    if state.host != here()[1]:
+    if not watches_here(state):
         print(f"they run on another machine: ask there, on {state.host}")
         return 1
     lines = [_service_line(service, root) for service in state.services]
