@@ -4,6 +4,7 @@ All derived tables, reports and results go, and DVC's cache with them: what a pa
 pictures on a page cannot be told byte by byte from what others left, and the next run makes them anew.
 """
 
+import fcntl
 import json
 import shutil
 from collections.abc import Iterator
@@ -48,8 +49,16 @@ def remove_derived(workspace: Workspace, places: list[Workspace], sha256s: list[
 
 
 def remove_copies(workspace: Workspace) -> int:
-    """Remove the copies of releases that queries are answered from; the next query fetches the champion anew."""
-    return _remove(workspace.released)
+    """Remove the copies of releases that queries are answered from; the next query fetches the champion anew.
+
+    Under the lock that a query holds while it fetches one; a query that is reading one fetches anew when it goes.
+    """
+    n_files = 0
+    for folder in sorted(workspace.released.glob("*")):
+        with (folder / ".lock").open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            n_files += sum(_remove(copy) for copy in sorted(folder.iterdir()) if copy.is_dir())
+    return n_files
 
 
 def clean_state(workspace: Workspace, needles: Needles, skipped: frozenset[Path]) -> int:

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import sqlite3
+import threading
 import zipfile
 
 import cv2
@@ -31,6 +32,10 @@ def forget(holding, *options: str, reason: str = "asked for in writing") -> int:
     return main([holding.patient, "--root", str(holding.root), "--reason", reason, *options])
 
 
+def png_of(square: bytes) -> bytes:
+    return cv2.imencode(".png", np.frombuffer(square, np.uint8).reshape(32, 32))[1].tobytes()
+
+
 def answers(workspace, image: bytes, k: int) -> list[str]:
     """Ids of the k nearest, as an MLflow client gets them."""
     import mlflow
@@ -45,8 +50,7 @@ def test_the_patient_is_found_nowhere_and_the_champion_goes_on_serving_without(h
     workspace, registry = holding.workspace, registry_of(holding.workspace)
     assert len(places_of(holding.root, holding.patient, holding.image_ids, holding.squares)) > 20
     assert aliases(registry) == {"champion": "2", "previous": "1", "challenger": "2"}
-    square = np.frombuffer(holding.squares[0], np.uint8).reshape(32, 32)
-    image = cv2.imencode(".png", square)[1].tobytes()
+    image = png_of(holding.squares[0])
     before = answers(workspace, image, 100)
     assert set(holding.image_ids) <= set(before)
     weights = {number: (registry.fetch(registry.version(number), tmp_path / number) / "model" / "weights.safetensors"
@@ -164,3 +168,29 @@ def test_whatever_is_left_stops_the_act_and_is_named_and_the_journal_waits(holdi
     assert forget(holding) == 0
     assert read_log(holding.workspace)[-1].entry.what["images"] == 3
     assert places_of(holding.root, holding.patient, holding.image_ids, holding.squares) == []
+
+
+def test_who_queries_all_the_while_sees_whole_releases_and_no_error(holding):
+    from components.query.release import load_champion
+    ended, seen, errors = threading.Event(), [], []
+
+    def query():
+        registry = registry_of(holding.workspace)
+        while not ended.is_set():
+            try:
+                number, release = load_champion(holding.workspace, registry)
+                found = release.nearest(png_of(holding.squares[0]), 100)
+                seen.append((number, holding.image_ids[0] in {answer.image_id for answer in found}))
+            except Exception as error:
+                errors.append(error)
+
+    reader = threading.Thread(target=query)
+    reader.start()
+    try:
+        assert forget(holding) == 0
+    finally:
+        ended.set()
+        reader.join()
+    assert errors == []
+    assert seen[-1] == ("4", False)
+    assert set(seen) <= {("2", True), ("4", False)}

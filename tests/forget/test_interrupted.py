@@ -15,12 +15,10 @@ from components.promote.registry import CHAMPION, Registry
 REPOSITORY = Path(__file__).parents[2]
 DEATHS = (
     "components.forget.run.write_journal, before",              # the list is written, the journal is not
-    "components.forget.releases.log_release, after",            # a model logged, no version yet
     "mlflow.MlflowClient.create_model_version, after",          # the first of two made anew
     "mlflow.MlflowClient.set_registered_model_alias, after",    # the first of three aliases moved
     "components.forget.derived._remove, after",                 # the first folder of many gone
     "mlflow.MlflowClient.delete_model_version, after",          # the version gone, its bytes not
-    "mlflow.MlflowClient.delete_logged_model, before",          # the bytes gone
     "components.forget.run.append, after",                      # in the audit log, and the journal still there
 )
 CHILD = """
