@@ -16,7 +16,8 @@ class Decision(Latest):
         """In a few lines: which version, promoted or not, why, and which clauses did not hold."""
         name = f"{self.model} version {self.version}" if self.version is not None else self.model
         clauses = f"\nfailed: {', '.join(self.failed_clauses)}" if self.failed_clauses else ""
-        return f"{name}: {self.outcome}{clauses}\n{self.why}"
+        renewed = f"\n{self.renewed}" if self.renewed else ""
+        return f"{name}: {self.outcome}{clauses}\n{self.why}{renewed}"
 
     @property
     def champion(self) -> str | None:

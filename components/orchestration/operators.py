@@ -139,6 +139,8 @@ class PromoteOperator(ActOperator):
                 decision = read_decision(Path(self.root))
                 self._context["ti"].xcom_push(DECISION, decision.model_dump(mode="json"))
                 write_note(self._context["ti"], decision.note(), self.log)
+        if self._request().is_dry_run and "ti" in self._context:
+            write_note(self._context["ti"], "dry run: the log of promote tells the decision", self.log)
 
     def _arguments(self) -> list[str]:
         return self._request().promote_arguments()

@@ -54,11 +54,15 @@ class Request:
         if not (self._reason + self._by).isprintable():
             raise MedhashError("reason and by are one line each", "start the run again without line breaks")
 
+    @property
+    def is_dry_run(self) -> bool:
+        return self._promotion == "dry-run"
+
     def promote_arguments(self) -> list[str]:
         """The options of `medhash promote`."""
         if self._promotion == "force":
             return ["--force", "--reason", self._reason, "--by", self._by]
-        return ["--dry-run"] if self._promotion == "dry-run" else []
+        return ["--dry-run"] if self.is_dry_run else []
 
     def drift_arguments(self) -> list[str]:
         """The options of `medhash drift`."""
