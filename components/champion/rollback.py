@@ -33,7 +33,7 @@ def rollback(workspace: "Workspace", registry: "Registry", asked: RolledBack) ->
     from components.promote.audited import append_once
     from components.promote.desk import desk
     from components.promote.loaded import require_decoder
-    from components.promote.registry import CHAMPION, PREDECESSOR, ROLLED_BACK
+    from components.promote.registry import CHAMPION, PREDECESSOR
     with desk(workspace, registry) as folder:
         champion = registry.version_of(CHAMPION)
         if champion is None:
@@ -48,7 +48,7 @@ def rollback(workspace: "Workspace", registry: "Registry", asked: RolledBack) ->
         require_decoder(release)
         append_once(workspace, "rollback", {"model": registry.name, "from": str(champion.version),
                                             "to": str(before.version), "reason": asked.reason}, asked.who)
-        registry.tag(champion, {ROLLED_BACK: asked.model_dump_json()})
+        registry.leave(champion, before, asked.model_dump_json())
         registry.uncrown(before)
     return (f"{registry.name}: version {before.version} ({before.tags.get('method', 'unknown method')}) is champion "
             f"again, in place of version {champion.version}, {asked}")

@@ -25,7 +25,7 @@ class ReleasedModel(PythonModel):
         """model_input: column `image`, the bytes of PNG, JPEG or DICOM files.
 
         params: k, the number of neighbours (5); exclude_patient, the pseudonym of a patient whose images are left out
-        ("": nobody's).
+        ("", or one that the gallery does not hold: nobody's).
 
         Returns column `neighbours`: JSON, a list of {image_id, distance, labels}, nearest first. Raises
         MedhashError naming the row of an image that cannot be read.

@@ -67,12 +67,17 @@ class Registry:
         return versions[-1] if versions else None
 
     def register(self, release: Release, folder: Path, run_id: str) -> "ModelVersion":
-        """Log a release folder as a model of the run and register it as one version."""
+        """Log a release folder as a model of the run and register it as one version.
+
+        A model that a rollback left stays left when it comes back with another gallery.
+        """
         from components.promote.logged_model import log_release
+        before = [version for version in self._of_model(release.model_digest) if ROLLED_BACK in version.tags]
+        left = {ROLLED_BACK: before[-1].tags[ROLLED_BACK]} if before else {}
         info = log_release(folder, run_id)
         return self.client.create_model_version(
             self.name, source=info.model_uri, run_id=run_id, model_id=info.model_id,
-            tags=release.tags() | _airflow_run(), description=f"{release.method}, {release.bits} bits")
+            tags=release.tags() | _airflow_run() | left, description=f"{release.method}, {release.bits} bits")
 
     def fetch(self, version: "ModelVersion", into: Path, part: str = "") -> Path:
         """Copy the release of a version into a folder of its own, or one file of it; returns where that lies.
@@ -125,8 +130,9 @@ class Registry:
             self.point(PREVIOUS, champion)
         self.fence()
         self.point(CHAMPION, version)
-        if ROLLED_BACK in version.tags:
-            self.client.delete_model_version_tag(self.name, version.version, ROLLED_BACK)
+        for same in self._of_model(version.tags.get("model_digest")):
+            if ROLLED_BACK in same.tags:
+                self.client.delete_model_version_tag(self.name, same.version, ROLLED_BACK)
 
     def renew(self, champion: "ModelVersion", version: "ModelVersion") -> None:
         """Put the same model with another gallery in the champion's place; the alias `champion` moves last.
@@ -155,6 +161,19 @@ class Registry:
             self.client.delete_registered_model_alias(self.name, PREVIOUS)
         self.fence()
         self.point(CHAMPION, before)
+
+    def leave(self, champion: "ModelVersion", before: "ModelVersion", text: str) -> None:
+        """Tag the champion as rolled back, and with it every version of its model, unless `before` is one of them."""
+        same = self._of_model(champion.tags.get("model_digest"))
+        if any(version.version == before.version for version in same):
+            same = [champion]
+        for version in same or [champion]:
+            self.tag(version, {ROLLED_BACK: text})
+
+    def _of_model(self, model_digest: str | None) -> "list[ModelVersion]":
+        """The versions of one model, whatever their galleries, the oldest first."""
+        return [version for version in self.versions()
+                if model_digest is not None and version.tags.get("model_digest") == model_digest]
 
     def tag(self, version: "ModelVersion", tags: dict[str, str]) -> None:
         for key, value in tags.items():

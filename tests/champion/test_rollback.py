@@ -12,6 +12,7 @@ from champion.registered import NAME, aliases, registry_of
 
 from components.audit.log import read_log
 from components.champion.rollback import main
+from components.promote.release import Release
 from components.workspace import Workspace
 
 
@@ -44,6 +45,24 @@ def test_a_version_crowned_again_by_hand_is_no_longer_rolled_back_and_leads_back
     registry.crown(registry.version("3"))
     assert "rolled_back" not in registry.version("3").tags
     assert aliases(workspace) == {"champion": 3, "previous": 2}
+    assert rollback(workspace) == 0
+    assert aliases(workspace)["champion"] == 2
+
+
+def test_a_model_that_was_rolled_back_stays_so_with_another_gallery_until_it_is_crowned(workspace, three_versions):
+    registry, folder = registry_of(workspace), three_versions / "made-3" / "release"
+
+    def another_gallery():
+        return registry.register(Release.read(folder / "release.json"), folder, registry.version("3").run_id)
+
+    earlier = another_gallery()
+    rollback(workspace)
+    again = another_gallery()
+    left = {registry.version(number).tags["rolled_back"] for number in ("3", earlier.version, again.version)}
+    assert len(left) == 1
+    assert "rolled_back" not in registry.version("2").tags
+    registry.crown(again)
+    assert not any("rolled_back" in version.tags for version in registry.versions())
     assert rollback(workspace) == 0
     assert aliases(workspace)["champion"] == 2
 
@@ -111,7 +130,7 @@ def predecessor(three_versions: Path, workspace: Workspace) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize(("spoil", "named"), [
-    (gone, "models:/medhash-nih/2 holds no release"), (cut_short, "weights.safetensors is not the file that release"),
+    (gone, "what models:/medhash-nih/2 holds cannot be fetched"), (cut_short, "weights.safetensors is not the file"),
     (of_an_old_format, "release of format 1"), (of_another_version, "holds another release than was registered"),
     (of_another_decoder, "was made with decoder 1 opencv")])
 def test_a_broken_predecessor_never_serves(workspace, predecessor, capsys, spoil, named):
