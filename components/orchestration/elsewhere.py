@@ -1,5 +1,6 @@
 """A stage that other machines work on: publish before, collect after, as one group of tasks with two ends."""
 
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ from components.orchestration.operators import StageOperator, _InCheckout
 from components.orchestration.process import Child, Finished
 from components.orchestration.stage_run import StageFailed
 
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _FINAL = 1
 """Exit code of a command of medhash whose message the user must act on; any other may mend itself."""
 
@@ -53,7 +55,7 @@ class PublishOperator(_InCheckout):
         target = ["--repository", self.repository] if self.repository else []
         with self._reported(self.task_id) as child:
             finished = run_worker(child, self.task_id, "--publish", "--item", self.stage, *target)
-        return finished.tail[-1]
+        return next(line for line in reversed(finished.tail) if _COMMIT.fullmatch(line))
 
 
 class CollectOperator(StageOperator):

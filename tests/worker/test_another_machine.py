@@ -1,8 +1,10 @@
 """A second clone as another machine: it works on one item through the shared remote, and nothing is computed twice."""
 
+import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -93,7 +95,21 @@ def test_a_worker_killed_in_the_middle_goes_on_when_started_again(coordinator, m
     clone = machine.clone("train@osdh")
     (clone / ".git" / "index.lock").touch()
     assert running_in(clone), "what it started is left running, as after a real kill"
-    again = machine.work("train@osdh", commit)
-    assert again.returncode == 0, again.stderr
+    again = through_airflow(machine, "train", "train@osdh")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert f"PUBLISHED {commit}" in again.stdout
+    assert "Stage 'train@osdh' is cached - skipping run" in again.stdout.partition("done and pushed")[2]
     assert not running_in(clone)
-    assert (clone / "data" / "derived" / "models" / "osdh" / "model.json").exists()
+    assert digests(clone / "data" / "derived" / "models" / "osdh") == digests(
+        coordinator.root / "data" / "derived" / "models" / "osdh")
+
+
+def through_airflow(machine, stage: str, item: str) -> subprocess.CompletedProcess[str]:
+    """The operators of the DAG, with what a GPU machine's environment tells them."""
+    root = machine.coordinator.root
+    told = {"MEDHASH_WORK_REPOSITORY": str(root), "MEDHASH_WORK_FOLDER": str(machine.scratch),
+            "MEDHASH_WORK_REMOTE": f"store={machine.coordinator.store}",
+            "AIRFLOW_HOME": str(machine.folder / "airflow"), "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
+            "MLFLOW_TRACKING_URI": os.environ["MEDHASH_TEST_MLFLOW"]}
+    return subprocess.run([sys.executable, str(Path(__file__).with_name("run_operators.py")), str(root), stage, item],
+                          env=checkout_environment(root) | told, text=True, capture_output=True, check=False)
