@@ -42,6 +42,18 @@ class Comparison:
     gain: Difference | None
     slices: list[SliceChange]
 
+    @property
+    def nobody(self) -> str:
+        """Why no query of the group whose turn it is can be answered; empty where one can."""
+        if self.n_answerable:
+            return ""
+        if self.n_queries:
+            return f"nothing in the gallery is relevant to any of the {self.n_queries:,} queries whose turn it is"
+        if self.asked.n_trained_on:
+            return (f"all {self.asked.n_trained_on:,} queries whose turn it is are of patients that one of the two "
+                    "models was trained on")
+        return "the group whose turn it is has no test patient"
+
 
 def compare_releases(workspace: Workspace, params: Params, challenger: Path, champion: Path | None,
                      turn: Turn) -> Comparison:

@@ -13,6 +13,7 @@ from components.index.code_table import read_codes, unpacked_bytes
 from components.index.search import Index, load_index
 from components.promote.clauses.gallery import GalleryFacts
 from components.promote.release import LabelSets
+from components.quality.arrays import open_array
 from components.workspace import Workspace
 
 N_ENCODED = 64
@@ -70,6 +71,6 @@ def _encoded_again(workspace: Workspace, model: HashModel, index: Index, stored:
         return 0, 0
     spread = np.unique(np.linspace(0, len(known) - 1, min(N_ENCODED, len(known))).astype(int))
     chosen = [known[place] for place in spread]
-    pixels = np.load(workspace.pixels, mmap_mode="r")[[row_of[image_ids[position]] for position in chosen]]
+    pixels = open_array(workspace.pixels, "ingest")[[row_of[image_ids[position]] for position in chosen]]
     codes = binarise(model.relaxed_pixels(pixels))
     return len(chosen), int(np.bitwise_count(codes ^ stored[chosen]).sum())

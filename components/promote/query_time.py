@@ -11,6 +11,7 @@ from components.hashing.codes import binarise
 from components.hashing.model import load_model
 from components.index.search import load_index, search
 from components.promote.gallery_facts import pixel_rows
+from components.quality.arrays import open_array
 from components.workspace import Workspace
 
 _WARM_UP = 5
@@ -30,7 +31,7 @@ def query_time(workspace: Workspace, release: Path, threads: int) -> Latency:
     rows = sorted((fold_of.get(image_id) != "test", image_id, row) for image_id, row in pixel_rows(tables).items())
     kept = [row for is_gallery, _, row in rows if is_gallery == rows[0][0]]
     spread = np.unique(np.linspace(0, len(kept) - 1, min(_LONGEST_RUN, len(kept))).astype(int))
-    pixels = np.load(workspace.pixels, mmap_mode="r")
+    pixels = open_array(workspace.pixels, "ingest")
     queries = [np.array(pixels[kept[place]])[np.newaxis] for place in spread]
     times_ms = []
     for query in [*queries[:_WARM_UP], *queries]:

@@ -42,11 +42,11 @@ def measured_clauses(evidence: "Evidence", params: Params, has_champion: bool) -
     """The clauses about what was measured. A first champion is held against chance, any other against the champion."""
     found, limits, rival = evidence.comparison, params.promote, evidence.champion_latency
     if not has_champion:
-        ranking = [above_chance(found.challenger, found.chance)]
+        ranking = [above_chance(found.challenger, found.chance, found.nobody)]
     elif evidence.not_compared:
         ranking = [Clause("gain", False, f"the champion could not be compared: {evidence.not_compared}")]
     else:
-        ranking = [gain(found.gain, len(found.patients), limits.min_gain),
+        ranking = [gain(found.gain, len(found.patients), limits.min_gain, found.nobody),
                    slices(found.slices, limits.max_slice_drop, limits.min_slice_patients)]
     return [gallery(evidence.gallery), *ranking,
             latency(evidence.latency.p95_ms, rival.p95_ms if rival else None, limits.max_p95_ms),

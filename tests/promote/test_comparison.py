@@ -15,6 +15,7 @@ from components.promote.comparison import Comparison, compare_releases
 from components.promote.evidence import gather
 from components.promote.release import IMAGES_FILE
 from components.promote.rotation import Turn, group_of, turn_of
+from components.promote.rule import decide, measured_clauses
 
 ALL = turn_of(date(2026, 1, 1), n_groups=1, days=7)
 
@@ -69,6 +70,9 @@ def test_a_group_without_patients_is_no_crash_and_asks_nobody(run: Any, releases
     evidence = gather(run.workspace, run.params("itq"), *releases, empty)
     found = evidence.comparison
     assert (found.n_queries, found.patients, found.gain, found.challenger, found.slices) == (0, [], None, None, [])
+    assert found.nobody == "the group whose turn it is has no test patient"
+    failed = decide(measured_clauses(evidence, run.params("itq"), has_champion=True)).failed
+    assert failed == ["gain"]
 
 
 def test_patients_that_either_model_was_trained_on_are_left_out_and_counted(run: Any,
@@ -81,6 +85,7 @@ def test_patients_that_either_model_was_trained_on_are_left_out_and_counted(run:
     found = compared(run, releases)
     assert found.patients == whole.patients[2:]
     assert (found.asked.n_trained_on, found.asked.n_patients_trained_on, found.n_queries) == (8, 2, 16)
+    assert found.nobody == ""
 
 
 def test_a_source_file_that_changed_since_is_encoded_anew_by_the_champion(run: Any,

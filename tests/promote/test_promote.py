@@ -154,12 +154,12 @@ def test_parts_that_do_not_belong_together_are_refused_before_anything_is_regist
     assert (last.act, last.what["failed"]) == ("refuse", ["parts"])
 
 
-def test_a_champion_of_other_data_encodes_the_challenger_s_queries_anew(served: Any) -> None:
+def test_a_champion_of_other_data_is_measured_anew_on_the_challenger_s_queries(served: Any) -> None:
     at_release = served.figures("lsh").figures.map
     served.forget(8)
     itq = after_training(served.workspace, served.params("itq"), "itq")
     text = promote(served.workspace, served.params("itq", min_gain=1.0))
-    assert "encoded today's images anew" in text
+    assert "by its model, which encoded 0 new or changed images now" in text
     today = after_training(served.workspace, served.params("lsh"), "lsh")
     assert today.evaluation_digest == itq.evaluation_digest
     assert today.figures.map != at_release

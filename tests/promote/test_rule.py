@@ -37,12 +37,12 @@ def change(drop: float, n_patients: int = 20, value: str = "PA") -> SliceChange:
     (not_rolled_back(None), True), (not_rolled_back(SOMEBODY), False),
     (above_chance(0.5201, 0.52), True), (above_chance(0.52, 0.52), False), (above_chance(0.4, 0.52), False),
     (above_chance(0.1 + 0.2, 0.3), False),                                 # equal but for the last digit
-    (above_chance(None, None), False),
+    (above_chance(None, None, "nobody"), False),
     (gain(difference(0.001), 9, 0.0), True), (gain(difference(0.0), 9, 0.0), False),
     (gain(difference(-0.01), 9, 0.0), False), (gain(difference(0.02), 9, 0.02), False),
     (gain(difference(0.0201), 9, 0.02), True), (gain(difference(0.1 + 0.2 - 0.2), 9, 0.1), False),
     (gain(difference(0.3), 1, 0.0), False),                                # one patient says nothing about others
-    (gain(None, 0, 0.0), False),
+    (gain(None, 0, 0.0, "nobody"), False),
     (slices([change(0.1)], 0.1, 10), True), (slices([change(0.1001)], 0.1, 10), False),
     (slices([change(0.0)], 0.0, 10), True), (slices([change(-0.2), change(0.2)], 0.1, 10), False),
     (slices([change(0.2, n_patients=10)], 0.1, 10), False), (slices([change(0.2, n_patients=9)], 0.1, 10), True),
@@ -123,6 +123,7 @@ class Compared:
     chance: float = 0.5
     gain: Difference | None = None
     patients: tuple[str, ...] = ("a", "b")
+    nobody: str = ""
     slices: tuple[SliceChange, ...] = ()
 
 

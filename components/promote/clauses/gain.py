@@ -6,14 +6,13 @@ from components.promote.clauses.clause import ROUNDING, Clause
 _ANOTHER_TURN = "wait for another group's turn, lower promote.query_groups, or add test patients"
 
 
-def above_chance(challenger_map: float | None, chance_map: float | None) -> Clause:
+def above_chance(challenger_map: float | None, chance_map: float | None, nobody: str = "") -> Clause:
     """A first champion's MAP must exceed that of a random order on the same queries.
 
-    Both are None where no query of the group can be answered.
+    Both are None where no query of the group can be answered; nobody: why not.
     """
     if challenger_map is None or chance_map is None:
-        return Clause("above-chance", False, "nothing in the gallery is relevant to any query whose turn it is",
-                      _ANOTHER_TURN)
+        return Clause("above-chance", False, nobody, _ANOTHER_TURN)
     figures = f"MAP {challenger_map:.4f}, chance {chance_map:.4f}"
     if challenger_map > chance_map + ROUNDING:
         return Clause("above-chance", True, f"there was no champion, and the model is above chance: {figures}")
@@ -22,14 +21,14 @@ def above_chance(challenger_map: float | None, chance_map: float | None) -> Clau
                   "method")
 
 
-def gain(difference: Difference | None, n_patients: int, min_gain: float) -> Clause:
+def gain(difference: Difference | None, n_patients: int, min_gain: float, nobody: str = "") -> Clause:
     """low > min_gain, where [low, high] is the 95 % interval of the mean AP difference, challenger less champion.
 
-    difference: paired by query and resampled by patient; None where no query of the group can be answered.
-    n_patients: of the answerable queries; a single one gives no interval.
+    difference: paired by query and resampled by patient; None where no query of the group can be answered;
+    nobody: why not. n_patients: of the answerable queries; a single one gives no interval.
     """
     if difference is None:
-        return Clause("gain", False, "nothing in the gallery is relevant to any query whose turn it is", _ANOTHER_TURN)
+        return Clause("gain", False, nobody, _ANOTHER_TURN)
     figures = f"{difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
     if n_patients < 2:
         return Clause("gain", False, f"the gain {difference.value:+.4f} is that of one patient, which says nothing "
