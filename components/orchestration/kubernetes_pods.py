@@ -73,7 +73,9 @@ def pod_settings(pods: PodParams, stage: str) -> dict[str, Any]:
 
 def _environment(pods: PodParams) -> list[k8s.V1EnvVar]:
     """Plain settings, and the names under which the cluster keeps the secrets; no value of a secret."""
-    plain = {"HOME": _HOME, "XDG_CACHE_HOME": f"{_HOME}/.cache", "PYTHONUNBUFFERED": "1", **pods.env}
+    # The root is read-only: DVC would keep its index under /var/tmp, the others theirs in the home of another user.
+    plain = {"HOME": _HOME, "XDG_CACHE_HOME": f"{_HOME}/.cache", "DVC_SITE_CACHE_DIR": f"{_HOME}/.cache/dvc",
+             "PYTHONUNBUFFERED": "1", **pods.env}
     return [*(k8s.V1EnvVar(name=name, value=value) for name, value in plain.items()),
             *(k8s.V1EnvVar(name=name, value_from=k8s.V1EnvVarSource(
                 secret_key_ref=k8s.V1SecretKeySelector(name=source.secret, key=source.key)))

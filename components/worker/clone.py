@@ -54,7 +54,7 @@ def _marked(folder: Path) -> Path:
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / _MARK).exists():
-        if any(folder.iterdir()):
+        if any(path.name != "lost+found" for path in folder.iterdir()):     # a disk of its own has that one
             raise MedhashError(f"{folder} holds files that are not a worker's",
                                "give --folder an empty or new folder: what lies in it is overwritten")
         (folder / _MARK).write_text("medhash work keeps clones and DVC's cache here\n")

@@ -88,6 +88,11 @@ def test_a_pod_asks_for_what_training_needs_and_no_more_rights(kubernetes):
     assert volumes[mounts["/dev/shm"]]["emptyDir"] == {"medium": "Memory", "sizeLimit": "2Gi"}
     assert volumes[mounts["/mnt/medhash"]]["persistentVolumeClaim"]["claimName"] == "medhash-shared"
     assert volumes[mounts["/scratch"]]["persistentVolumeClaim"]["claimName"] == "medhash-scratch"
+    writable = tuple(path for path in mounts if path != "/mnt/medhash")
+    for entry in container["env"]:
+        if entry["name"] in ("HOME", "XDG_CACHE_HOME", "DVC_SITE_CACHE_DIR"):
+            assert entry["value"].startswith(writable), "what programs write on their own is not on the read-only root"
+    assert {"HOME", "DVC_SITE_CACHE_DIR"} <= {entry["name"] for entry in container["env"]}
     assert spec["securityContext"]["runAsNonRoot"]
     assert spec["securityContext"]["runAsUser"] != 0
     rights = container["securityContext"]
