@@ -27,19 +27,28 @@ class AirflowRest:
             assert time.monotonic() < deadline, "the DAG was not found"
             time.sleep(1)
 
-    def unpause(self) -> None:
-        self._ask("PATCH", f"/api/v2/dags/{DAG}", {"is_paused": False})
+    def unpause(self, dag: str = DAG) -> None:
+        self._ask("PATCH", f"/api/v2/dags/{dag}", {"is_paused": False})
 
-    def trigger(self) -> str:
+    def trigger(self, dag: str = DAG) -> str:
         """Un-pause the DAG and start a run; its id."""
-        self.unpause()
-        return self._ask("POST", f"/api/v2/dags/{DAG}/dagRuns", {"logical_date": None, "conf": {}})["dag_run_id"]
+        self.unpause(dag)
+        return self._ask("POST", f"/api/v2/dags/{dag}/dagRuns", {"logical_date": None, "conf": {}})["dag_run_id"]
 
-    def wait_for_end(self, run: str, seconds: float = 1200) -> str:
+    def runs(self) -> list[str]:
+        """The ids of the DAG's runs, the oldest first."""
+        found = self._ask("GET", f"/api/v2/dags/{DAG}/dagRuns?order_by=run_after&limit=100")["dag_runs"]
+        return [run["dag_run_id"] for run in found]
+
+    def n_versions(self) -> int:
+        """How often the DAG changed, as its processor saw it."""
+        return self._ask("GET", f"/api/v2/dags/{DAG}/dagVersions")["total_entries"]
+
+    def wait_for_end(self, run: str, seconds: float = 1200, dag: str = DAG) -> str:
         """The final state of a run."""
         deadline = time.monotonic() + seconds
         while True:
-            state = self._ask("GET", f"/api/v2/dags/{DAG}/dagRuns/{run}")["state"]
+            state = self._ask("GET", f"/api/v2/dags/{dag}/dagRuns/{run}")["state"]
             if state in ("success", "failed"):
                 return state
             assert time.monotonic() < deadline, f"the run is still {state}"

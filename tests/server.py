@@ -27,7 +27,7 @@ AIRFLOW = ("airflow-api-server", "airflow-dag-processor", "airflow-triggerer", "
 QUICK = """AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD=10
 AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC=2
 AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC=2
-AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL=10
+AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL=5
 OMP_NUM_THREADS=1
 """
 """A killed scheduler's tasks are given up after seconds, not half a minute."""
