@@ -43,16 +43,20 @@ class Holdings:
     def __init__(self, registry: Registry, folder: Path) -> None:
         self._registry = registry
         self._folder = folder
+        self._releases: dict[str, Release] = {}
         self._tables: dict[str, pa.Table] = {}
+        """By digest."""
 
     def release(self, version: "ModelVersion") -> Release:
         """release.json of a version. Raises MedhashError if it is gone, damaged or of another format."""
-        into = self._folder / f"release-{version.version}"
-        if into.exists():
-            return read_release(into / "release")
-        fetched = self._registry.fetch(version, into / "fetched", RELEASE_FILE)
-        fetched.parent.rename(into / "release")
-        return read_release(into / "release")
+        number = str(version.version)
+        if number not in self._releases:
+            folder = self._registry.fetch(version, self._folder / f"release-{number}", RELEASE_FILE).parent
+            try:
+                self._releases[number] = read_release(folder)
+            except MedhashError as error:
+                raise MedhashError(error.problem.replace(f"{folder}/", ""), error.fix) from error
+        return self._releases[number]
 
     def held(self, version: "ModelVersion", image_id: str) -> Held | None:
         """How the version holds an image; None if it does not. Raises MedhashError as `release` does."""

@@ -1,8 +1,10 @@
 """A trace as lines to read."""
 
+from components.champion.rollback import RolledBack
 from components.lineage.holdings import Today
 from components.lineage.origins import Origins
 from components.lineage.trace import ImageTrace, Trace
+from components.promote.registry import ROLLED_BACK
 
 _UNKNOWN = "not known"
 
@@ -13,7 +15,7 @@ def image_as_text(trace: ImageTrace) -> str:
     if not trace.releases:
         lines += ["", "no release holds it"]
     for origins in trace.unread:
-        lines += ["", f"{_name(origins)} cannot say whether it holds it: {origins.problem}"]
+        lines += ["", f"{origins.model} version {origins.version} cannot say whether it holds it: {origins.problem}"]
     return "\n".join(lines)
 
 
@@ -29,7 +31,7 @@ def release_as_text(trace: Trace) -> str:
         "decided by": origins.decided_by or f"{_UNKNOWN} to the audit log here",
         "took the place of": f"version {origins.predecessor}" if origins.predecessor else None,
         "model of": f"version {origins.renews}, with another gallery" if origins.renews else None,
-        "rolled back": origins.rolled_back,
+        "rolled back": str(RolledBack.of_tag(ROLLED_BACK, origins.rolled_back)) if origins.rolled_back else None,
         "model": origins.model_digest, "codes": origins.codes_digest, "index": origins.index_digest,
         "trained on tables": origins.data_digest, "git commit": origins.git_commit, "dvc.lock": origins.dvc_lock,
         "decoder": origins.decoder,

@@ -107,7 +107,11 @@ class Registry:
         Raises MedhashError if the release is damaged, of another format, or not the one that was registered.
         """
         folder = self.fetch(version, into)
-        release = check_release(folder)
+        try:
+            release = check_release(folder)
+        except MedhashError as error:
+            raise MedhashError(f"version {version.version} of {self.name}: {error.problem.replace(f'{folder}/', '')}",
+                               error.fix) from error
         if identity(release.tags()) != identity(version.tags):
             raise MedhashError(f"version {version.version} of {self.name} holds another release than was registered: "
                                "model, codes or index differ from its tags",
