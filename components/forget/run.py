@@ -190,8 +190,8 @@ def _foreseen(workspace: Workspace, client: "MlflowClient", journal: Journal, fo
     others = [str(one) for one in held if str(one) not in in_use]
     return "\n".join([
         f"{len(journal.patients)} patients with {n_images} images would be forgotten",
-        f"releases that would be made anew without them: {', '.join(in_use) or 'none'}",
-        f"releases that would be deleted: {', '.join(others) or 'none'}",
+        f"releases that would be made anew without them, and then deleted: {', '.join(sorted(in_use)) or 'none'}",
+        f"other releases that would be deleted: {', '.join(sorted(others)) or 'none'}",
         "derived tables, reports, DVC's cache and its folder remotes would be emptied; the next run makes them anew",
         "dry run: nothing was done"])
 
