@@ -1,10 +1,18 @@
 """The account of a decision, for the person who reads the log and for the run's artifacts."""
 
+from typing import TYPE_CHECKING
+
 from components.promote.decision_report import DecisionReport
 
+if TYPE_CHECKING:
+    from components.promote.renewal import Renewal
 
-def account(report: DecisionReport) -> str:
-    """A few lines of Markdown: who met whom, on what, with which figures, and what came of it; the verdict last."""
+
+def account(report: DecisionReport, renewal: "Renewal | None" = None) -> str:
+    """A few lines of Markdown: who met whom, on what, with which figures, and what came of it; the verdict last.
+
+    renewal: what became of the champion's gallery, where it stays and images came or left.
+    """
     lines = [f"# {headline(report)}", "",
              f"- challenger: version {report.version}, {report.method}, {report.bits} bits, chosen by validation MAP "
              f"{figure(report.validation_map)}; MAP {figure(report.challenger_map)}, chance {figure(report.chance)}"]
@@ -20,9 +28,12 @@ def account(report: DecisionReport) -> str:
     lines += [f"- {'✓' if clause.held else '✗'} {clause.name}: {clause.why}"
               + (f" → {clause.fix}" if clause.fix and not clause.held else "") for clause in report.clauses]
     serving = report.version if report.promoted else report.champion_version
+    if renewal is not None:
+        serving = renewal.version or serving
     kept = f"; version {report.champion_version} is kept as `previous`" * (
         report.promoted and report.champion_version is not None)
-    lines += ["", f"- serving now: {f'version {serving}' if serving is not None else 'nothing'}{kept}", "",
+    lines += ["", f"- serving now: {f'version {serving}' if serving is not None else 'nothing'}{kept}",
+              *([f"- today's gallery: {renewal.told}"] if renewal is not None else []), "",
               f"{headline(report)}: {report.why}"]
     return "\n".join(lines) + "\n"
 

@@ -95,14 +95,13 @@ def promote(workspace: Workspace, params: Params, *, force: Act | None = None, d
         latest = Latest(model=registry.name, version=number, promoted=decision.promote, outcome=decision.outcome,
                         why=decision.why, failed_clauses=decision.failed)
         write_latest(workspace, latest)
-        text = account(report)
+        renewal = None
         # The champion stays: it may still lack today's images, or hold what was withdrawn.
         if champion and evidence.champion and limits.renew and not decision.promote and held(registry) is None:
-            renewed = renew_champion(workspace, params, registry, champion, evidence.champion, folder / "renewal")
-            if renewed is not None:
-                write_latest(workspace, latest.model_copy(update={"renewed": renewed.told}))
-                text += f"today's gallery: {renewed.told}\n"
-    return text
+            renewal = renew_champion(workspace, params, registry, champion, evidence.champion, folder / "renewal")
+        if renewal is not None:
+            write_latest(workspace, latest.model_copy(update={"renewed": renewal.told}))
+    return account(report, renewal)
 
 
 def _serves_already(registry: Registry, champion: "ModelVersion", release: Release, folder: Path,
