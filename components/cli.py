@@ -21,6 +21,7 @@ OTHERS = {
     "promote": "register the best model and make it the champion if the rule says so",
     "hold": "keep the champion as it is, whatever comes, until the hold is lifted",
     "rollback": "make the champion's predecessor the champion again",
+    "withdraw": "take images that left the archive out of the releases",
     "forget": "remove a patient from tables, pixels, codes, indexes and releases",
     "audit": "show who did what and when, and verify that nothing was changed since",
     "lineage": "trace a code or an answer back to its origins, or an image to the releases that hold it",

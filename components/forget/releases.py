@@ -1,4 +1,4 @@
-"""Releases that hold a patient: those in use are made anew without the patient, all the others are deleted."""
+"""Releases that hold what must go: those in use are made anew without it, all the others are deleted."""
 
 import shutil
 from pathlib import Path
@@ -37,8 +37,8 @@ def holders(client: "MlflowClient", pseudonyms: list[str], desk: Path) -> dict[H
 def renew(workspace: Workspace, registry: Registry, affected: dict[str, list[str]], desk: Path) -> dict[str, str]:
     """Register what is in use anew and move the aliases; returns old version number → new one.
 
-    affected: version number → the patients it holds. The alias `champion` moves last. Cut off anywhere, the same call
-    goes on: a version that was made anew already is known by its tag.
+    affected: version number → the pseudonyms to leave out, of patients or of images. The alias `champion` moves last.
+    Cut off anywhere, the same call goes on: a version that was made anew already is known by its tag.
     """
     aliases = {str(alias): str(number) for alias, number in
                registry.client.get_registered_model(registry.name).aliases.items()}
@@ -75,11 +75,11 @@ def _already_made(registry: Registry, number: str, affected: dict[str, list[str]
     return max(made, key=lambda version: int(version.version), default=None)
 
 
-def _make(workspace: Workspace, registry: Registry, number: str, patients: list[str], mapping: dict[str, str],
+def _make(workspace: Workspace, registry: Registry, number: str, pseudonyms: list[str], mapping: dict[str, str],
           folder: Path) -> "ModelVersion":
     old = registry.version(number)
     assert old is not None
-    release = scrub_release(registry.fetch(old, folder / "old"), patients, folder / "new" / RELEASE)
+    release = scrub_release(registry.fetch(old, folder / "old"), pseudonyms, folder / "new" / RELEASE)
     tags = {**old.tags, **release.tags(), SCRUBBED_FROM: number}
     if tags.get(PREDECESSOR) in mapping:
         tags[PREDECESSOR] = mapping[tags[PREDECESSOR]]

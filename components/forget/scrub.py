@@ -1,4 +1,4 @@
-"""A release without some patients: the same model, fewer codes, checked like any other release."""
+"""A release without some images: the same model, fewer codes, checked like any other release."""
 
 import shutil
 from pathlib import Path
@@ -16,15 +16,18 @@ from components.promote.parts import load_parts
 from components.promote.release import IMAGES_FILE, RELEASE_FILE, Release, check_release
 
 
-def scrub_release(folder: Path, patients: list[str], into: Path) -> Release:
-    """Write the release to another folder without these patients; what was measured with them stays as it was.
+def scrub_release(folder: Path, pseudonyms: list[str], into: Path) -> Release:
+    """Write the release to another folder without these images; what was measured with them stays as it was.
+
+    pseudonyms: of images, or of patients all of whose images go.
 
     Raises MedhashError if the release is damaged or of another format, or if its gallery would be empty.
     """
     release = check_release(folder)
     shutil.copytree(folder, into)
     images = read_table(folder / IMAGES_FILE, RELEASED)
-    gone = pc.is_in(images["patient_id"], value_set=pa.array(patients, pa.string()))
+    named = pa.array(pseudonyms, pa.string())
+    gone = pc.or_(pc.is_in(images["patient_id"], value_set=named), pc.is_in(images["image_id"], value_set=named))
     gone_ids = images.filter(gone)["image_id"].combine_chunks()
     write_table(into / IMAGES_FILE, images.filter(pc.invert(gone)), RELEASED)
 
@@ -35,9 +38,9 @@ def scrub_release(folder: Path, patients: list[str], into: Path) -> Release:
     write_table(into / "codes.parquet", kept, codes_schema(info.bits), metadata)
 
     entries = read_table(folder / "index" / "entries.parquet", ENTRIES)
-    entries = entries.filter(pc.invert(pc.is_in(entries["patient_id"], value_set=pa.array(patients, pa.string()))))
+    entries = entries.filter(pc.invert(pc.is_in(entries["image_id"], value_set=gone_ids)))
     if not len(entries):
-        raise MedhashError(f"without the patient the gallery of the release of {release.method} is empty",
+        raise MedhashError(f"without these images the gallery of the release of {release.method} is empty",
                            "delete its version in MLflow, then run the same command again")
     rows = kept.take(pc.index_in(entries["image_id"], value_set=kept["image_id"].combine_chunks()))
     gallery = PlacedCodes(image_ids=entries["image_id"].to_numpy(), patient_ids=entries["patient_id"].to_numpy(),

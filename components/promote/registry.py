@@ -201,8 +201,8 @@ def _airflow_run() -> dict[str, str]:
 
 
 def identity(tags: dict[str, str]) -> tuple[str | None, ...]:
-    """What makes a release the same as another: the digests of model, codes and index."""
-    return tuple(tags.get(key) for key in ("model_digest", "codes_digest", "index_digest"))
+    """What makes a release the same as another: the digests of model, codes, index and what its figures are about."""
+    return tuple(tags.get(key) for key in ("model_digest", "codes_digest", "index_digest", "evaluation_digest"))
 
 
 def _if_there(ask: "Callable[[], Found]") -> "Found | None":

@@ -1,0 +1,1 @@
+"""Withdrawal: images that left the archive leave the releases too."""

@@ -1,0 +1,64 @@
+"""Releases held to the images that are there today."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components import tracking
+from components.audit.log import append
+from components.contracts import IMAGES, RELEASED, read_table
+from components.forget.derived import remove_copies
+from components.forget.releases import delete, renew
+from components.forget.store import Held, fetch_tables, held_releases
+from components.params import Params
+from components.promote.desk import desk
+from components.promote.registry import Registry
+from components.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+def withdraw(workspace: Workspace, params: Params) -> str:
+    """Make the releases in use anew without images that images.parquet no longer has; returns an account.
+
+    Versions that no alias points to and that hold such an image are deleted. Only versions of promote.name are
+    looked at: others in the same MLflow may be of other archives. The alias `champion` moves last; cut off, the same
+    call goes on. Raises MedhashError if another act on the champion is under way, or a release cannot be made anew.
+    """
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")        # read by MLflow as it is imported
+    today = set(read_table(workspace.images, IMAGES)["image_id"].to_pylist())
+    with tracking.answered():
+        registry = Registry(tracking.connect(workspace), params.promote.name)
+    with tracking.answered(), desk(workspace, registry) as folder:
+        gone = _withdrawn(registry.client, registry.name, today, folder)
+        if not gone:
+            return "every image of every release is still in the archive"
+        images = sorted({image_id for image_ids in gone.values() for image_id in image_ids})
+        in_use = set(registry.aliases().values()) & {str(held.version) for held in gone}
+        n_others = len(gone) - len(in_use)
+        append(workspace, "withdraw", {"model": registry.name, "images": len(images), "made_anew": sorted(in_use),
+                                       "deleted": sorted(str(held.version) for held in gone)})
+        made = renew(workspace, registry, {str(held.version): image_ids for held, image_ids in gone.items()}, folder)
+        remove_copies(workspace)
+        for held in gone:
+            delete(registry.client, held)
+    told = ", ".join(f"{old} as {new}" for old, new in made.items())
+    return (f"{len(images):,} images that left the archive left the releases too: {len(made)} versions in use were "
+            f"made anew{f' ({told})' if told else ''}, {n_others} others deleted")
+
+
+def _withdrawn(client: "MlflowClient", name: str, today: set[str], folder: Path) -> dict[Held, list[str]]:
+    """The versions of a registered model that hold images which are no longer there, and these images."""
+    found = {}
+    for number, held in enumerate(held_releases(client)):
+        if held.name != name:
+            continue
+        tables = fetch_tables(held, folder / f"tables-{number}")
+        path = tables / held.release / "images.parquet"
+        gone = set(read_table(path, RELEASED)["image_id"].to_pylist()) - today if path.exists() else set()
+        if gone:
+            found[held] = sorted(gone)
+        shutil.rmtree(tables)
+    return found

@@ -1,0 +1,102 @@
+"""Images that left the archive leave every release, in use or not, and nothing else does."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from promote.finished import Run, after_training
+
+from components import tracking
+from components.audit.log import read_log
+from components.champion.act import Act
+from components.contracts import IMAGES, LABELS, RELEASED, SPLIT, read_table, write_table
+from components.index.search import load_index
+from components.promote.promote import promote
+from components.promote.registry import Registry
+from components.withdraw.__main__ import main
+from components.withdraw.withdraw import withdraw
+
+
+@pytest.fixture
+def own_store(run: Run) -> Run:
+    """lsh was the first champion, itq took its place, and lsh again; all three versions are in this run's own store."""
+    for method in ("lsh", "itq"):
+        promote(run.workspace, run.params(method), force=Act.now("to begin with", "somebody"))
+    promote(run.workspace, run.params("lsh"), force=Act.now("back again", "somebody"))
+    return run
+
+
+def registry(run: Run) -> Registry:
+    return Registry(tracking.connect(run.workspace), "medhash-nih")
+
+
+def held_images(run: Run, into: Path) -> dict[str, set[str]]:
+    """Version → images its images.parquet, codes and index name."""
+    found: dict[str, set[str]] = {}
+    for version in registry(run).versions():
+        folder, _ = registry(run).fetch_checked(version, into / str(version.version))
+        named = read_table(folder / "images.parquet", RELEASED)["image_id"].to_pylist()
+        found[str(version.version)] = {*named, *load_index(folder / "index").image_ids.to_pylist()}
+    return found
+
+
+def take_away(run: Run, n_images: int) -> set[str]:
+    images = read_table(run.workspace.images, IMAGES)
+    write_table(run.workspace.images, images.slice(n_images), IMAGES)
+    return set(images["image_id"].to_pylist()[:n_images])
+
+
+def test_withdrawn_images_are_in_no_release_and_the_same_models_go_on_serving(own_store: Run, tmp_path: Path) -> None:
+    before = {alias: registry(own_store).version_of(alias) for alias in registry(own_store).aliases()}
+    gone = take_away(own_store, 5)
+    said = withdraw(own_store.workspace, own_store.params("lsh"))
+    assert "5 images that left the archive left the releases too" in said
+    for alias, version in before.items():
+        now: Any = registry(own_store).version_of(alias)
+        assert now.tags["model_digest"] == version.tags["model_digest"]
+        assert now.version != version.version
+    assert all(not images & gone for images in held_images(own_store, tmp_path / "fetched").values())
+    entry = read_log(own_store.workspace)[-1].entry
+    assert (entry.act, entry.what["images"]) == ("withdraw", 5)
+    artifacts = own_store.workspace.mlflow_database.parent / "artifacts"
+    for path in artifacts.rglob("images.parquet"):
+        assert not set(read_table(path, RELEASED)["image_id"].to_pylist()) & gone
+
+
+def test_nothing_happens_while_every_image_is_still_there(own_store: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    before, n_lines = registry(own_store).aliases(), len(read_log(own_store.workspace))
+    assert main(["--root", str(own_store.root)]) == 0
+    assert "every image of every release is still in the archive" in capsys.readouterr().out
+    assert registry(own_store).aliases() == before
+    assert len(read_log(own_store.workspace)) == n_lines
+
+
+def test_a_withdrawal_that_was_cut_off_is_finished_by_the_same_command(
+        own_store: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = take_away(own_store, 5)
+
+    def killed(*_: Any) -> None:
+        raise SystemExit(137)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("components.withdraw.withdraw.delete", killed)
+        with pytest.raises(SystemExit):
+            withdraw(own_store.workspace, own_store.params("lsh"))
+    withdraw(own_store.workspace, own_store.params("lsh"))
+    assert all(not images & gone for images in held_images(own_store, tmp_path / "fetched").values())
+    assert registry(own_store).version_of("champion") is not None
+
+
+def test_the_next_run_compares_with_the_champion_that_was_made_anew(own_store: Run) -> None:
+    images = read_table(own_store.workspace.images, IMAGES)
+    kept = images["image_id"].to_pylist()[5:]
+    workspace = own_store.workspace
+    for path, schema in ((workspace.images, IMAGES), (workspace.labels, LABELS), (workspace.split, SPLIT)):
+        table = read_table(path, schema)
+        write_table(path, table.filter(np.isin(table["image_id"].to_numpy(), kept)), schema)
+    withdraw(own_store.workspace, own_store.params("lsh"))
+    after_training(own_store.workspace, own_store.params("itq"), "itq")
+    said = promote(own_store.workspace, own_store.params("itq", min_gain=1.0))
+    assert "champion: version" in said
+    assert "is not promoted" in said
