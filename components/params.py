@@ -49,6 +49,8 @@ class IngestParams(Section):
     """Index the archive's tables before its pixels are there."""
     max_rejected_share: Share = 0.01
     """More rejected rows and files than this share of the table's rows stop the run."""
+    max_withdrawn_share: Share = 0.5
+    """More images gone from the archive than this share of the last run's stop the run."""
     max_image_pixels: Count = 64_000_000
     """An image that declares more pixels than this is refused before it is decoded."""
     workers: Annotated[int, Field(ge=0)] = 0

@@ -15,7 +15,13 @@ from airflow.sdk import DAG
 
 from components.graph import read_graph
 from components.orchestration.notify import callbacks
-from components.orchestration.operators import DriftOperator, PromoteOperator, SealOperator, StageOperator
+from components.orchestration.operators import (
+    ActOperator,
+    DriftOperator,
+    PromoteOperator,
+    SealOperator,
+    StageOperator,
+)
 from components.orchestration.placement import GPU_STAGES, gpu_tasks
 from components.orchestration.schedule import form, run_schedule, task_settings
 from components.params import load_params
@@ -54,4 +60,5 @@ with DAG(
     tasks["gate-similarity"] >> drift >> tasks["train"]
     seal = SealOperator(task_id="seal", root=str(ROOT))
     promote = PromoteOperator(task_id="promote", root=str(ROOT))
-    [task for task in tasks.values() if not task.downstream_list] >> seal >> promote
+    withdraw = ActOperator(task_id="withdraw", root=str(ROOT), module="components.withdraw")
+    [task for task in tasks.values() if not task.downstream_list] >> seal >> promote >> withdraw

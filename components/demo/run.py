@@ -24,7 +24,7 @@ def run_demo(root: Path) -> None:
     interrupt_on_signals()
     root = root.resolve()
     workspace, params = Workspace(root), load_params(root / "params.yaml")
-    n_items = sum(len(stage.items) for stage in read_graph(root)) + 3
+    n_items = sum(len(stage.items) for stage in read_graph(root)) + 4
     log = workspace.state / "logs" / "demo.log"
     started = time.monotonic()
     print(f"Retraining {len(params.methods)} methods on {params.ingest.archive}: {n_items} steps of the Airflow DAG "

@@ -21,6 +21,27 @@ def last_images(workspace: Workspace) -> pa.Table | None:
         return None
 
 
+def require_few_withdrawn(last: pa.Table | None, images: pa.Table, rejected: pa.Table, forgotten: frozenset[str],
+                          max_share: float) -> None:
+    """Raise MedhashError if more than that share of the last run's images are gone.
+
+    Neither images that were refused now (contract REJECTED) nor those of forgotten patients count.
+
+    A folder that was not mounted, or a table cut short, looks like a mass withdrawal, and a run would take these
+    images out of tables, codes and releases. Where no image is left of the last run's, the archive or the key is
+    another one, which is no withdrawal.
+    """
+    if last is None:
+        return
+    gone = set(_withdrawn(last, images, forgotten)) - set(rejected["image_id"].to_pylist())
+    if max_share * len(last) < len(gone) < len(last):
+        raise MedhashError(
+            f"{len(gone):,} of the {len(last):,} images of the last run are gone from the archive "
+            f"({len(gone) / len(last):.1%}, ingest.max_withdrawn_share allows {max_share:.1%})",
+            "see that the whole archive is there, all folders mounted; if these images were withdrawn, raise "
+            "ingest.max_withdrawn_share for one run; the last good tables are untouched")
+
+
 def compared(last: pa.Table | None, images: pa.Table, forgotten: frozenset[str]) -> str:
     """A line: images that are new, whose file is another than in the last run, and that are gone from the archive.
 
@@ -28,12 +49,18 @@ def compared(last: pa.Table | None, images: pa.Table, forgotten: frozenset[str])
     """
     if last is None:
         return f"new {len(images)}, changed 0, withdrawn 0 images: there is no last run to compare with"
-    left_out = {patient for patient in last["patient_id"].unique().to_pylist()
-                if forgotten and forgotten_digest(patient) in forgotten}
     before, now = (dict(zip(table["image_id"].to_pylist(), table["sha256"].to_pylist(), strict=True))
                    for table in (last, images))
-    patient_of = dict(zip(last["image_id"].to_pylist(), last["patient_id"].to_pylist(), strict=True))
     n_changed = sum(image_id in before and before[image_id] != digest for image_id, digest in now.items())
-    n_withdrawn = sum(image_id not in now and patient_of[image_id] not in left_out for image_id in before)
+    n_withdrawn = len(_withdrawn(last, images, forgotten))
     return (f"new {len(now.keys() - before.keys())}, changed {n_changed}, withdrawn {n_withdrawn} images since the "
             "last run")
+
+
+def _withdrawn(last: pa.Table, images: pa.Table, forgotten: frozenset[str]) -> list[str]:
+    """Images of the last run that are gone, but for those of forgotten patients."""
+    left_out = {patient for patient in last["patient_id"].unique().to_pylist()
+                if forgotten and forgotten_digest(patient) in forgotten}
+    now = set(images["image_id"].to_pylist())
+    return [image_id for image_id, patient in zip(last["image_id"].to_pylist(), last["patient_id"].to_pylist(),
+                                                  strict=True) if image_id not in now and patient not in left_out]

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from components.errors import MedhashError
 from components.ingest.cache import DecodeCache
-from components.ingest.changes import compared, last_images
+from components.ingest.changes import compared, last_images, require_few_withdrawn
 from components.ingest.entries import REASONS, Entries, Rejection
 from components.ingest.exclusion import Exclusion, leave_out
 from components.ingest.forgotten import forgetting, read_forgotten
@@ -34,7 +34,8 @@ def ingest(workspace: Workspace, settings: IngestParams, size_px: int, key: byte
     What has not changed since the last run is neither read nor decoded (components/ingest/memo.py says what is
     trusted); patients of data/forgotten.txt are left out, and what the archive no longer holds leaves the caches.
     Raises MedhashError, with the last output untouched, where the archive cannot be read or where more than
-    settings.max_rejected_share of the table's rows (rows and files without a row) are refused.
+    settings.max_rejected_share of the table's rows (rows and files without a row) are refused, or more than
+    settings.max_withdrawn_share of the last run's images are gone.
     """
     archive = workspace.root / settings.archive
     with only_ingest(workspace):
@@ -53,8 +54,12 @@ def _ingest(workspace: Workspace, archive: Path, settings: IngestParams, size_px
     if exclusion.n_images:
         told.append(f"left out {exclusion.n_images} images of {exclusion.n_patients} forgotten patients")
     last = last_images(workspace)
+
+    def require(images: pa.Table, rejected: pa.Table) -> None:
+        require_few_withdrawn(last, images, rejected, digests, settings.max_withdrawn_share)
+
     if settings.metadata_only:
-        images, lines = _take(workspace, settings, entries, None, None, size_px, key)
+        images, lines = _take(workspace, settings, entries, None, None, size_px, key, require)
     else:
         with DecodeCache(workspace.decode_cache, size_px, settings.max_image_pixels) as cache:
             wanted = frozenset(entries.rows["source_name"])
@@ -63,7 +68,7 @@ def _ingest(workspace: Workspace, archive: Path, settings: IngestParams, size_px
             with closing(source.image_files(archive, settings, known)) as files:
                 scan = scan_files(files, entries, cache, size_px, settings.max_image_pixels,
                                   n_workers(settings.workers), known)
-            images, lines = _take(workspace, settings, entries, scan, cache, size_px, key)
+            images, lines = _take(workspace, settings, entries, scan, cache, size_px, key, require)
             cache.keep_only(set(scan.digests.values()))
     memo.settle()
     return "\n".join([*lines, compared(last, images, digests), *told])
@@ -77,7 +82,8 @@ def _skipping(exclusion: Exclusion, wanted: frozenset[str], is_forgotten: Callab
 
 
 def _take(workspace: Workspace, settings: IngestParams, entries: Entries, scan: Scan | None,
-          cache: DecodeCache | None, size_px: int, key: bytes) -> tuple[pa.Table, list[str]]:
+          cache: DecodeCache | None, size_px: int, key: bytes,
+          require: Callable[[pa.Table, pa.Table], None]) -> tuple[pa.Table, list[str]]:
     rejections = entries.rejections + (judge(entries, scan) if scan else [])
     if entries.rows.empty and not rejections:
         raise MedhashError(f"{entries.table}: there is no row to take",
@@ -91,7 +97,9 @@ def _take(workspace: Workspace, settings: IngestParams, entries: Entries, scan: 
         private = write_private(workspace, "refused.parquet", sources)
         raise _too_many(entries, rejections, settings, private)
     images = images_table(entries, scan, refused_rows, key)
-    publish(workspace, images, rejected_table(rejections, key), cache, size_px)
+    rejected = rejected_table(rejections, key)
+    require(images, rejected)
+    publish(workspace, images, rejected, cache, size_px)
     write_private(workspace, "sources.parquet", sources)
     n_patients = len(images["patient_id"].unique())
     lines = [f"{len(images)} images of {n_patients} patients, "

@@ -66,7 +66,7 @@ def test_the_dags_import_without_error_and_without_any_heavy_library(described):
 def test_tasks_and_edges_are_those_of_the_graph_with_drift_before_training_then_seal_then_promote(parsed):
     expected = {stage.name: sorted(stage.upstream) for stage in read_graph(REPOSITORY)}
     expected["train"] = sorted([*expected["train"], "drift"])
-    expected |= {"drift": ["gate-similarity"], "seal": ["report"], "promote": ["seal"]}
+    expected |= {"drift": ["gate-similarity"], "seal": ["report"], "promote": ["seal"], "withdraw": ["promote"]}
     assert {name: task["upstream"] for name, task in parsed["dags"]["hashing_retrain"]["tasks"].items()} == expected
 
 

@@ -6,11 +6,15 @@ import sqlite3
 import tarfile
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from dicom_files import dicom
 from ingest.watching import LONG_AGO, age, opened_files
 
+from components.errors import MedhashError
 from components.ingest.__main__ import main
+from components.ingest.changes import require_few_withdrawn
+from components.ingest.forgotten import forgotten_digest
 from components.ingest.pseudonyms import pseudonyms
 
 KEY = b"a key of the tests, not of a hospital"
@@ -206,3 +210,18 @@ def test_the_memo_lies_where_only_its_owner_may_enter_and_another_key_empties_it
         assert archive.ingest() == 0
     assert "images_001.tar.gz" in opened
     assert pseudonyms(KEY, "patient", ["98765431"])[0] not in archive.images()["patient_id"].to_pylist()
+
+
+def test_an_archive_that_lost_most_of_its_images_stops_the_run_and_a_refused_image_is_not_a_lost_one() -> None:
+    def table(names: list[str]) -> pa.Table:
+        return pa.table({"image_id": names, "patient_id": names, "sha256": names})
+
+    last, refused = table([f"{number:016x}" for number in range(10)]), pa.table({"image_id": [f"{9:016x}"]})
+    none = pa.table({"image_id": pa.array([], pa.string())})
+    require_few_withdrawn(None, last, none, frozenset(), 0.0)
+    require_few_withdrawn(last, last.slice(5), none, frozenset(), 0.5)
+    with pytest.raises(MedhashError, match=r"6 of the 10 images .*60.0%, ingest.max_withdrawn_share allows 50.0%"):
+        require_few_withdrawn(last, last.slice(6), none, frozenset(), 0.5)
+    require_few_withdrawn(last, last.slice(0, 9), refused, frozenset(), 0.0)
+    require_few_withdrawn(last, last.slice(1), none, frozenset({forgotten_digest(f"{0:016x}")}), 0.0)
+    require_few_withdrawn(last, table(["of another archive"]), none, frozenset(), 0.0)

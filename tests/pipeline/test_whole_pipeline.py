@@ -102,8 +102,9 @@ def lose_a_finding(root: Path) -> None:
 
 def test_the_demo_shows_every_step_and_ends_with_figures_report_and_champion(runs):
     assert runs.demo_code == 0, runs.demo_output
-    n_steps = len(lock_entries(runs.by_demo)) + 3
-    for step in ("[ 1/", f"[{n_steps}/{n_steps}] promote", "chance", "champion", "reports/index.html", "make ui"):
+    n_steps = len(lock_entries(runs.by_demo)) + 4
+    for step in ("[ 1/", f"[{n_steps - 1}/{n_steps}] promote", f"[{n_steps}/{n_steps}] withdraw", "chance",
+                 "champion", "reports/index.html", "make ui"):
         assert step in runs.demo_output
     assert Workspace(runs.by_demo).report.exists()
     assert aliases(runs.by_demo)["champion"] == 1
