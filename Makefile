@@ -31,7 +31,7 @@ status: setup    ## say whether they are healthy, how the last run ended and who
 
 # A file's tests stay in one process: they share costly fixtures, and the pinned pytest does not honour xdist's groups.
 test: setup      ## run the tests, real services included
-	pytest -n 2 --dist loadfile $(ARGS)
+	pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup      ## ruff and mypy
 	ruff check .
