@@ -2,6 +2,8 @@
 
 import argparse
 import functools
+import os
+import select
 import sys
 from pathlib import Path
 from typing import Protocol
@@ -24,17 +26,28 @@ def stage_parser(name: str, description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+_READER_GONE = 141
+"""128 + SIGPIPE, as of a command that the signal ended."""
+
+
 def reports_errors(main: Main) -> Main:
-    """Turn errors the user can mend into one message and exit code 1, and Ctrl-C into exit code 130."""
+    """Turn errors the user can mend into one message and exit code 1, and Ctrl-C into exit code 130.
+
+    Where the reader of its output went away, as `head -1` does, a command ends quietly with exit code 141.
+    """
 
     @functools.wraps(main)
     def wrapped(argv: list[str] | None = None) -> int:
         try:
-            return main(argv)
+            code = main(argv)
+            sys.stdout.flush()
+            return code
         except MedhashError as error:
             print(f"error: {error}", file=sys.stderr)
             return 1
         except OSError as error:
+            if isinstance(error, BrokenPipeError) and _reader_is_gone():
+                return _READER_GONE
             print(f"error: {error.strerror or error}: {error.filename or 'while writing'}\n"
                   "  fix: free space or mend permissions, then run the same command again; nothing was lost",
                   file=sys.stderr)
@@ -44,3 +57,13 @@ def reports_errors(main: Main) -> Main:
             return 130
 
     return wrapped
+
+
+def _reader_is_gone() -> bool:
+    """Whether it is the standard output that nobody reads any more; then the rest of it goes nowhere."""
+    output = select.poll()
+    output.register(sys.stdout, select.POLLOUT)
+    if not any(event & select.POLLERR for _, event in output.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())      # else Python complains as it exits
+    return True
