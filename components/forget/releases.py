@@ -10,15 +10,13 @@ from components.forget.scrub import scrub_release
 from components.forget.store import Held, delete_for_good, fetch_tables, held_releases
 from components.forget.traces import Traces, traces_in_release
 from components.promote.logged_model import log_release
-from components.promote.registry import CHALLENGER, CHAMPION, PREDECESSOR, PREVIOUS, RELEASE, Registry
+from components.promote.registry import CHALLENGER, CHAMPION, PREDECESSOR, PREVIOUS, RELEASE, SCRUBBED_FROM, Registry
 from components.workspace import Workspace
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-SCRUBBED_FROM = "scrubbed_from"
-"""Tag of a version: the number of the version that it is, less the patients forgotten since."""
 _ORDER = (CHALLENGER, PREVIOUS, CHAMPION)
 
 

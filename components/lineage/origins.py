@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from components.audit.log import Line
 from components.documents import Document
-from components.promote.registry import AIRFLOW_RUN, PREDECESSOR, RELEASE, RENEWS, ROLLED_BACK, Registry
+from components.promote.registry import AIRFLOW_RUN, PREDECESSOR, RELEASE, RENEWS, ROLLED_BACK, SCRUBBED_FROM, Registry
 from components.promote.release import PARAMS_FILE, Release
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class Origins(Document):
     """The version whose place it took."""
     renews: str | None
     """The version whose model it is, with another gallery."""
+    scrubbed_from: str | None
+    """The version that it is, less images that were withdrawn or forgotten since; that one is deleted."""
     rolled_back: str | None
     """JSON: who left it by a rollback, when and why."""
     problem: str | None
@@ -71,7 +73,7 @@ def origins_of(registry: Registry, version: "ModelVersion", release: Release | N
         params=f"models:/{registry.name}/{number}/artifacts/{RELEASE}/{PARAMS_FILE}" if release is not None else None,
         mlflow_run=_run(registry, version), airflow_run=tags.get(AIRFLOW_RUN), decision=tags.get("decision"),
         why=tags.get("why"), predecessor=tags.get(PREDECESSOR), renews=tags.get(RENEWS),
-        rolled_back=tags.get(ROLLED_BACK), problem=problem,
+        scrubbed_from=tags.get(SCRUBBED_FROM), rolled_back=tags.get(ROLLED_BACK), problem=problem,
         decided_by=next((line.entry.who for line in audit if line.digest == tags.get("audit")), None))
 
 

@@ -23,6 +23,8 @@ ROLLED_BACK = "rolled_back"
 """Tag of a version that a rollback left: who, when and why."""
 RENEWS = "renews"
 """Tag of a version: the number of the version whose model it holds, with a later gallery."""
+SCRUBBED_FROM = "scrubbed_from"
+"""Tag of a version: the number of the version that it is, less what was withdrawn or forgotten since."""
 AIRFLOW_RUN, AIRFLOW_RUN_VARIABLE = "airflow_run", "MEDHASH_AIRFLOW_RUN"
 """Tag of a version: the Airflow run that registered it, which tells its tasks by this variable."""
 

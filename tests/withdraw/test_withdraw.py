@@ -12,6 +12,8 @@ from components.audit.log import read_log
 from components.champion.act import Act
 from components.contracts import IMAGES, LABELS, RELEASED, SPLIT, read_table, write_table
 from components.index.search import load_index
+from components.lineage.text import release_as_text
+from components.lineage.trace import trace_release
 from components.promote.promote import promote
 from components.promote.registry import Registry
 from components.withdraw.__main__ import main
@@ -62,6 +64,15 @@ def test_withdrawn_images_are_in_no_release_and_the_same_models_go_on_serving(ow
     artifacts = own_store.workspace.mlflow_database.parent / "artifacts"
     for path in artifacts.rglob("images.parquet"):
         assert not set(read_table(path, RELEASED)["image_id"].to_pylist()) & gone
+
+
+def test_lineage_says_from_which_version_one_was_made_anew(own_store: Run) -> None:
+    before = registry(own_store).aliases()["champion"]
+    take_away(own_store, 5)
+    withdraw(own_store.workspace, own_store.params("lsh"))
+    trace = trace_release(own_store.workspace, registry(own_store), "champion", None)
+    assert trace.origins.scrubbed_from == before
+    assert f"made anew from:    version {before}, without images" in release_as_text(trace)
 
 
 def test_nothing_happens_while_every_image_is_still_there(own_store: Run, capsys: pytest.CaptureFixture[str]) -> None:
