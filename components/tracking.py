@@ -25,8 +25,7 @@ def connect(workspace: Workspace) -> "MlflowClient":
 
     Raises MedhashError if MLFLOW_TRACKING_URI names a server that does not answer.
     """
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
+    _quieten()
     import mlflow
 
     asked = os.environ.get("MLFLOW_TRACKING_URI")
@@ -75,6 +74,7 @@ def _local(workspace: Workspace) -> str:
 @contextmanager
 def answered() -> Iterator[None]:
     """Turn MLflow's errors of connection and of a full store into one that names the address and the fix."""
+    _quieten()
     import mlflow
     from mlflow.exceptions import MlflowException
     from requests.exceptions import RequestException
@@ -84,6 +84,11 @@ def answered() -> Iterator[None]:
         raise MedhashError(f"MLflow at {masked(mlflow.get_tracking_uri())} does not take the request: {masked(error)}",
                            "start that server, set MLFLOW_TRACKING_URI to another, or unset it to use var/mlflow; then "
                            "run the same command again, it goes on from the last checkpoint") from error
+
+
+def _quieten() -> None:
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
 
 
 def masked(text: object) -> str:

@@ -59,8 +59,9 @@ def _predecessor(registry: "Registry", champion: "ModelVersion", number: str) ->
     before = registry.version(number)
     if before is None:
         raise MedhashError(f"version {number} of {registry.name}, whose place version {champion.version} took, is no "
-                           "longer in MLflow; the champion stays", "it may have been deleted because it held withdrawn or forgotten "
-                           f"images; if it was a mistake, restore it from a backup; or {_FORCE}")
+                           "longer in MLflow; the champion stays", "it may have been deleted because it held withdrawn "
+                           "or forgotten images; if that was a mistake, restore it from a backup; or "
+                           f"{_FORCE}")
     if ROLLED_BACK in before.tags:
         left = RolledBack.of_tag(ROLLED_BACK, before.tags[ROLLED_BACK])
         raise MedhashError(f"version {number} of {registry.name}, whose place version {champion.version} took, was "

@@ -25,8 +25,8 @@ def recorded(workspace: Workspace, experiment_name: str) -> Iterator[tuple[Start
 
     A training that goes on from a checkpoint goes on in its own run. Raises MedhashError if MLflow does not answer.
     """
+    client = connect(workspace)         # before mlflow is imported: it reads its settings then
     import mlflow
-    client = connect(workspace)
     experiment_id = experiment(client, workspace, experiment_name)
     runs: list[str] = []
 

@@ -50,7 +50,7 @@ def take_away(run: Run, n_images: int) -> set[str]:
 
 
 def test_withdrawn_images_are_in_no_release_and_the_same_models_go_on_serving(own_store: Run, tmp_path: Path) -> None:
-    before = {alias: registry(own_store).version_of(alias) for alias in registry(own_store).aliases()}
+    before: dict[str, Any] = {alias: registry(own_store).version_of(alias) for alias in registry(own_store).aliases()}
     gone = take_away(own_store, 5)
     said = withdraw(own_store.workspace, own_store.params("lsh"))
     assert "5 images that left the archive left the releases too" in said
