@@ -1,6 +1,7 @@
-"""The whole pipeline in two scratch checkouts: one by `medhash demo`, one under a real scheduler beside its pages.
+"""The whole pipeline in two scratch checkouts: one by `medhash demo`, one by hand with `dvc repro`.
 
-The tests share the two checkouts and run in the order of this file, in one process: later ones spoil archives.
+The tests share the two checkouts and run in the order of this file, in one process: later ones spoil archives. A real
+scheduler runs it in test_on_postgres.py.
 """
 
 import signal
@@ -9,14 +10,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
 import yaml
-from airflow_rest import AirflowRest
 from checkout import CLASSES, checkout_environment, run_in, scratch_checkout
 
 from components.documents import GateReport
@@ -34,46 +33,19 @@ class Runs:
     """Both checkouts after a complete run."""
 
     by_demo: Path
-    demo_output: str
-    demo_code: int
-    scheduled: Path
-    ui: subprocess.Popen[bytes]
-    rest: AirflowRest
-    mlflow: str
-    run: str
-    state: str
-    was_paused: bool
+    demo: subprocess.CompletedProcess[str]
+    by_hand: Path
+    promoted: subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory) -> Iterator[Runs]:
+def runs(tmp_path_factory) -> Runs:
     by_demo = scratch_checkout(tmp_path_factory.mktemp("demo"))
-    scheduled = scratch_checkout(tmp_path_factory.mktemp("scheduled"))
-    airflow_port, mlflow_port = free_ports(2)
-    with (by_demo.parent / f"{by_demo.name}.out").open("w+") as said:
-        demo = subprocess.Popen([sys.executable, "-m", "components.demo"], cwd=by_demo, stdout=said,
-                                env=checkout_environment(by_demo), stderr=subprocess.STDOUT)
-        ui = subprocess.Popen([sys.executable, "-m", "components.ui", "--airflow-port", str(airflow_port),
-                               "--mlflow-port", str(mlflow_port)], cwd=scheduled,
-                              env=checkout_environment(scheduled), stdout=subprocess.PIPE, start_new_session=True)
-        try:
-            for line in ui.stdout:
-                if line.startswith(b"Ctrl-C"):
-                    break
-            assert ui.poll() is None, "the pages did not come up"
-            rest = AirflowRest(f"http://{HOST}:{airflow_port}")
-            paused = rest.wait_for_dag()["is_paused"]
-            run = rest.trigger()
-            state = rest.wait_for_end(run)
-            code = demo.wait(1200)
-            said.seek(0)
-            yield Runs(by_demo, said.read(), code, scheduled, ui, rest, f"http://{HOST}:{mlflow_port}", run, state,
-                       paused)
-        finally:
-            demo.kill()
-            if ui.poll() is None:
-                ui.send_signal(signal.SIGINT)
-                ui.wait(60)
+    by_hand = scratch_checkout(tmp_path_factory.mktemp("hand"))
+    demo = run_in(by_demo, "-m", "components.demo", seconds=1200)
+    done = run_in(by_hand, "-m", "dvc", "repro", seconds=1200)
+    assert done.returncode == 0, done.stderr
+    return Runs(by_demo, demo, by_hand, run_in(by_hand, "-m", "components.promote"))
 
 
 def digests(root: Path, *folders: str) -> dict[str, str]:
@@ -101,27 +73,25 @@ def lose_a_finding(root: Path) -> None:
 
 
 def test_the_demo_shows_every_step_and_ends_with_figures_report_and_champion(runs):
-    assert runs.demo_code == 0, runs.demo_output
+    assert runs.demo.returncode == 0, runs.demo.stdout + runs.demo.stderr
     n_steps = len(lock_entries(runs.by_demo)) + 4
     for step in ("[ 1/", f"[{n_steps - 1}/{n_steps}] promote", f"[{n_steps}/{n_steps}] withdraw", "chance",
                  "champion", "reports/index.html", "make ui"):
-        assert step in runs.demo_output
+        assert step in runs.demo.stdout
     assert Workspace(runs.by_demo).report.exists()
     assert aliases(runs.by_demo)["champion"] == 1
 
 
-def test_a_real_scheduler_runs_the_dag_to_success_after_it_was_found_paused(runs):
-    assert runs.was_paused
-    assert runs.state == "success", runs.rest.states(runs.run)
-    assert set().union(*runs.rest.states(runs.run).values()) == {"success"}
-    assert "sealed: dvc.lock is " + sha256_file(runs.scheduled / "dvc.lock") in runs.rest.log(runs.run, "seal")
-    assert aliases(runs.scheduled)["champion"] == 1
+def test_by_hand_the_same_model_becomes_the_champion(runs):
+    assert runs.promoted.returncode == 0, runs.promoted.stderr
+    assert runs.promoted.stdout.splitlines()[0] == "# medhash-nih: version 1 is promoted"
+    assert aliases(runs.by_hand)["champion"] == 1
 
 
 def test_two_checkouts_give_the_same_bytes_and_the_same_lock_up_to_evaluate(runs):
     everything = ("images", "split", "labels", "similarity", "features", "gates", *LATER)
-    assert digests(runs.by_demo, *everything) == digests(runs.scheduled, *everything)
-    first, second = lock_entries(runs.by_demo), lock_entries(runs.scheduled)
+    assert digests(runs.by_demo, *everything) == digests(runs.by_hand, *everything)
+    first, second = lock_entries(runs.by_demo), lock_entries(runs.by_hand)
     assert first.keys() == second.keys()
     assert {name: entry for name, entry in first.items() if name != "report"} == {
         name: entry for name, entry in second.items() if name != "report"}
@@ -164,32 +134,40 @@ def test_an_archive_that_ingest_refuses_leaves_every_output_as_it_was(runs):
     assert run_in(runs.by_demo, "-m", "dvc", "status", "--quiet").returncode == 0
 
 
-def test_a_poisoned_archive_stops_the_scheduled_run_at_the_gate_of_labels(runs):
-    before, champion = digests(runs.scheduled, *LATER), aliases(runs.scheduled)
-    report = sha256_file(Workspace(runs.scheduled).report)
-    lose_a_finding(runs.scheduled)
-    run = runs.rest.trigger()
-    assert runs.rest.wait_for_end(run) == "failed"
-    states = runs.rest.states(run)
-    assert states["labels"] == {"success"}
-    assert states["gate-labels"] == {"failed"}
-    for task in ("similarity", "train", "report", "seal", "promote"):
-        assert states[task] == {"upstream_failed"}
-    failed = [check for check in GateReport.read(Workspace(runs.scheduled).gate("labels")).checks if not check.success]
+def test_a_poisoned_archive_stops_the_dag_at_the_gate_of_labels(runs):
+    before, champion = digests(runs.by_hand, *LATER), aliases(runs.by_hand)
+    report = sha256_file(Workspace(runs.by_hand).report)
+    lose_a_finding(runs.by_hand)
+    done = run_in(runs.by_hand, "-m", "components.demo")
+    assert done.returncode == 1
+    assert "the run ended at gate-labels" in done.stderr
+    failed = [check for check in GateReport.read(Workspace(runs.by_hand).gate("labels")).checks if not check.success]
     assert failed
     for check in failed:
-        assert check.expectation in runs.rest.log(run, "gate-labels")
-    assert digests(runs.scheduled, *LATER) == before
-    assert sha256_file(Workspace(runs.scheduled).report) == report
-    assert aliases(runs.scheduled) == champion
+        assert check.expectation in done.stderr
+    assert digests(runs.by_hand, *LATER) == before
+    assert sha256_file(Workspace(runs.by_hand).report) == report
+    assert aliases(runs.by_hand) == champion
 
 
 def test_both_pages_answer_and_interrupting_them_leaves_no_process(runs):
-    for address in (f"{runs.rest.address}/", f"{runs.mlflow}/"):
-        with urllib.request.urlopen(address, timeout=30) as page:
-            assert b"<html" in page.read().lower()
-    family = psutil.Process(runs.ui.pid).children(recursive=True)
-    assert len(family) > 4
-    runs.ui.send_signal(signal.SIGINT)
-    assert runs.ui.wait(60) == 0
-    assert [process for process in family if process.is_running()] == []
+    airflow_port, mlflow_port = free_ports(2)
+    with subprocess.Popen([sys.executable, "-m", "components.ui", "--airflow-port", str(airflow_port), "--mlflow-port",
+                           str(mlflow_port)], cwd=runs.by_hand, env=checkout_environment(runs.by_hand), text=True,
+                          stdout=subprocess.PIPE, start_new_session=True) as ui:
+        assert ui.stdout is not None
+        said = []
+        for line in ui.stdout:
+            said.append(line)
+            if line.startswith("Ctrl-C"):
+                break
+        family = psutil.Process(ui.pid).children(recursive=True)
+        try:
+            for port in (airflow_port, mlflow_port):
+                with urllib.request.urlopen(f"http://{HOST}:{port}/", timeout=30) as page:
+                    assert b"<html" in page.read().lower()
+            assert len(family) > 4
+        finally:
+            ui.send_signal(signal.SIGINT)
+        assert ui.wait(60) == 0
+    assert [process for process in family if process.is_running()] == [], said
