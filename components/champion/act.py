@@ -64,7 +64,10 @@ def _line(option: str, text: str | None) -> str:
     line = (text or "").strip()
     if not line:
         raise MedhashError(f"{option} is missing or empty", f'give it: {option} "…"')
-    if not line.isprintable() or len(line) > _LONGEST_REASON:
-        raise MedhashError(f"{option} has {len(line)} characters or more than one line",
+    if not line.isprintable():
+        raise MedhashError(f"{option} has more than one line, or a character that cannot be printed",
+                           f"give one line of at most {_LONGEST_REASON} characters")
+    if len(line) > _LONGEST_REASON:
+        raise MedhashError(f"{option} has {len(line)} characters",
                            f"give one line of at most {_LONGEST_REASON} characters")
     return line

@@ -77,7 +77,12 @@ def _make(workspace: Workspace, registry: Registry, number: str, pseudonyms: lis
           folder: Path) -> "ModelVersion":
     old = registry.version(number)
     assert old is not None
-    release = scrub_release(registry.fetch(old, folder / "old"), pseudonyms, folder / "new" / RELEASE)
+    fetched = registry.fetch(old, folder / "old")
+    try:
+        release = scrub_release(fetched, pseudonyms, folder / "new" / RELEASE)
+    except MedhashError as error:
+        raise MedhashError(f"version {number} of {registry.name} cannot be made anew: "
+                           f"{error.problem.replace(f'{fetched}/', '')}", error.fix) from error
     tags = {**old.tags, **release.tags(), SCRUBBED_FROM: number}
     if tags.get(PREDECESSOR) in mapping:
         tags[PREDECESSOR] = mapping[tags[PREDECESSOR]]

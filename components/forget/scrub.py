@@ -41,7 +41,8 @@ def scrub_release(folder: Path, pseudonyms: list[str], into: Path) -> Release:
     entries = entries.filter(pc.invert(pc.is_in(entries["image_id"], value_set=gone_ids)))
     if not len(entries):
         raise MedhashError(f"without these images the gallery of the release of {release.method} is empty",
-                           "delete its version in MLflow, then run the same command again")
+                           "let `medhash promote` put another in its place if it is the champion, else delete its "
+                           "version in MLflow; then run the same command again")
     rows = kept.take(pc.index_in(entries["image_id"], value_set=kept["image_id"].combine_chunks()))
     gallery = PlacedCodes(image_ids=entries["image_id"].to_numpy(), patient_ids=entries["patient_id"].to_numpy(),
                           folds=rows["fold"].to_numpy(), set_ids=entries["set_id"].to_numpy(),

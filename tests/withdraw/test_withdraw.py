@@ -111,3 +111,14 @@ def test_the_next_run_compares_with_the_champion_that_was_made_anew(own_store: R
     said = promote(own_store.workspace, own_store.params("itq", min_gain=1.0))
     assert "champion: version" in said
     assert "is not promoted" in said
+
+
+def test_a_version_that_cannot_be_made_anew_is_named_and_nothing_is_deleted(
+        own_store: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    before = registry(own_store).aliases()
+    images = read_table(own_store.workspace.images, IMAGES)
+    write_table(own_store.workspace.images, images.slice(0, 0), IMAGES)
+    assert main(["--root", str(own_store.root)]) == 1
+    assert f"version {before['previous']} of medhash-nih cannot be made anew: without these images" in (
+        capsys.readouterr().err)
+    assert registry(own_store).aliases() == before
