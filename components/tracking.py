@@ -81,6 +81,10 @@ def answered() -> Iterator[None]:
     try:
         yield
     except (MlflowException, RequestException) as error:
+        if "database is locked" in str(error):                      # SQLite's words, for its only writer's turn
+            raise MedhashError(f"MLflow at {masked(mlflow.get_tracking_uri())} is busy: its database is locked",
+                               "another process is writing to it, or an interrupt came amid a write: run the same "
+                               "command again") from error
         raise MedhashError(f"MLflow at {masked(mlflow.get_tracking_uri())} does not take the request: {masked(error)}",
                            "start that server, set MLFLOW_TRACKING_URI to another, or unset it to use var/mlflow; then "
                            "run the same command again, it goes on from the last checkpoint") from error

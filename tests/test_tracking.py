@@ -1,4 +1,4 @@
-"""MLflow tells nobody of its use, whatever is asked of it first."""
+"""MLflow tells nobody of its use, whatever is asked of it first, and its errors come with a fix that fits."""
 
 import os
 import subprocess
@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from components.errors import MedhashError
+from components.tracking import answered
 
 SCRIPT = """
 from pathlib import Path
@@ -29,3 +32,11 @@ def test_mlflow_is_silent_before_it_is_imported(first: str, tmp_path: Path) -> N
                             capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert "mlflow" not in result.stderr
+
+
+def test_a_locked_database_is_no_reason_to_look_for_a_server() -> None:
+    from mlflow.exceptions import MlflowException
+    with pytest.raises(MedhashError, match="is locked") as raised, answered():
+        raise MlflowException("(sqlite3.OperationalError) database is locked")
+    assert "run the same command again" in raised.value.fix
+    assert "start that server" not in raised.value.fix
