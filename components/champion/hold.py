@@ -1,8 +1,8 @@
 """Keep the champion as it is, whatever comes, until the hold is lifted.
 
 Runs go on and register what they trained; they promote nothing. `medhash promote --force` and `medhash rollback`,
-which a person asks for by name, are not kept from anything. Nor are `medhash withdraw` and `medhash forget`: images that
-must go leave a held champion too, which is then a new version of the same model.
+which a person asks for by name, are not kept from anything. Nor are `medhash withdraw` and `medhash forget`: images
+that must go leave a held champion too, which is then a new version of the same model.
 """
 
 from typing import TYPE_CHECKING
