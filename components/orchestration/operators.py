@@ -1,5 +1,6 @@
 """Airflow's side of a task: run a plain function of this package, log its lines, fail with or without retry."""
 
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ from components.orchestration.progress import progress_line
 from components.orchestration.request import Request
 from components.orchestration.seal import seal
 from components.orchestration.stage_run import StageFailed, run_act, run_item
+
+_NOTES = logging.getLogger("airflow.task.note")
+"""Of the notes of runs; the operators' own loggers pass on what their commands say."""
 
 
 class _InCheckout(BaseOperator):
@@ -38,7 +42,7 @@ class _InCheckout(BaseOperator):
         if ti is not None:
             ti.xcom_push(FAILURE, {"item": item, "message": message})
             if final or ti.try_number > ti.max_tries:
-                write_note(ti, f"failed at {item}\n{message}", self.log)
+                write_note(ti, f"failed at {item}\n{message}", _NOTES)
 
     def _request(self) -> Request:
         """What the run was asked for. Any task checks it: the first one ends a run that the last could not finish."""
@@ -138,9 +142,9 @@ class PromoteOperator(ActOperator):
             if age_of_decision(Path(self.root)) != before and "ti" in self._context:
                 decision = read_decision(Path(self.root))
                 self._context["ti"].xcom_push(DECISION, decision.model_dump(mode="json"))
-                write_note(self._context["ti"], decision.note(), self.log)
+                write_note(self._context["ti"], decision.note(), _NOTES)
         if self._request().is_dry_run and "ti" in self._context:
-            write_note(self._context["ti"], "dry run: the log of promote tells the decision", self.log)
+            write_note(self._context["ti"], "dry run: the log of promote tells the decision", _NOTES)
 
     def _arguments(self) -> list[str]:
         return self._request().promote_arguments()
