@@ -30,8 +30,9 @@ status: setup    ## say whether they are healthy, how the last run ended and who
 	medhash status $(ARGS)
 
 # A file's tests stay in one process: they share costly fixtures, and the pinned pytest does not honour xdist's groups.
+# Three processes for two cores: those that start services wait for much of their time.
 test: setup      ## run the tests, real services included
-	pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup      ## ruff and mypy
 	ruff check .

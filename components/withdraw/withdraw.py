@@ -24,20 +24,24 @@ def withdraw(workspace: Workspace, params: Params) -> str:
     """Make the releases in use anew without images that images.parquet no longer has; returns an account.
 
     Versions that no alias points to and that hold such an image are deleted. Only versions of promote.name are
-    looked at: others in the same MLflow may be of other archives. The alias `champion` moves last; cut off, the same
-    call goes on. Raises MedhashError if another act on the champion is under way, or a release cannot be made anew.
+    looked at: others in the same MLflow may be of other archives. A version none of whose images is there any more is
+    of another archive, or of another key of the pseudonyms: it is left alone, and named. The alias `champion` moves
+    last; cut off, the same call goes on. Raises MedhashError if another act on the champion is under way, or a
+    release cannot be made anew.
     """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")        # read by MLflow as it is imported
     today = set(read_table(workspace.images, IMAGES)["image_id"].to_pylist())
     with tracking.answered():
         registry = Registry(tracking.connect(workspace), params.promote.name)
     with tracking.answered(), desk(workspace, registry) as folder:
-        gone = _withdrawn(registry.client, registry.name, today, folder)
+        gone, others = _withdrawn(registry.client, registry.name, today, folder)
+        left = (f"\nleft alone, as of another archive or another key of the pseudonyms: version {', '.join(others)}"
+                if others else "")
         if not gone:
-            return "every image of every release is still in the archive"
+            return f"every image of {'the other releases' if others else 'every release'} is still in the archive{left}"
         images = sorted({image_id for image_ids in gone.values() for image_id in image_ids})
         in_use = set(registry.aliases().values()) & {str(held.version) for held in gone}
-        n_others = len(gone) - len(in_use)
+        n_deleted = len(gone) - len(in_use)
         append(workspace, "withdraw", {"model": registry.name, "images": len(images), "made_anew": sorted(in_use),
                                        "deleted": sorted(str(held.version) for held in gone)})
         made = renew(workspace, registry, {str(held.version): image_ids for held, image_ids in gone.items()}, folder)
@@ -46,19 +50,22 @@ def withdraw(workspace: Workspace, params: Params) -> str:
             delete(registry.client, held)
     told = ", ".join(f"{old} as {new}" for old, new in made.items())
     return (f"{len(images):,} images that left the archive left the releases too: {len(made)} versions in use were "
-            f"made anew{f' ({told})' if told else ''}, {n_others} others deleted")
+            f"made anew{f' ({told})' if told else ''}, {n_deleted} others deleted{left}")
 
 
-def _withdrawn(client: "MlflowClient", name: str, today: set[str], folder: Path) -> dict[Held, list[str]]:
-    """The versions of a registered model that hold images which are no longer there, and these images."""
-    found = {}
+def _withdrawn(client: "MlflowClient", name: str, today: set[str],
+               folder: Path) -> tuple[dict[Held, list[str]], list[str]]:
+    """The versions that hold images which are no longer there, and these images; the versions that hold no other."""
+    found, others = {}, []
     for number, held in enumerate(held_releases(client)):
         if held.name != name:
             continue
         tables = fetch_tables(held, folder / f"tables-{number}")
         path = tables / held.release / "images.parquet"
-        gone = set(read_table(path, RELEASED)["image_id"].to_pylist()) - today if path.exists() else set()
-        if gone:
-            found[held] = sorted(gone)
+        images = set(read_table(path, RELEASED)["image_id"].to_pylist()) if path.exists() else set()
+        if images and images.isdisjoint(today):
+            others.append(str(held.version))
+        elif images - today:
+            found[held] = sorted(images - today)
         shutil.rmtree(tables)
-    return found
+    return found, sorted(others, key=int)

@@ -134,17 +134,17 @@ def test_an_archive_that_ingest_refuses_leaves_every_output_as_it_was(runs):
     assert run_in(runs.by_demo, "-m", "dvc", "status", "--quiet").returncode == 0
 
 
-def test_a_poisoned_archive_stops_the_dag_at_the_gate_of_labels(runs):
+def test_a_poisoned_archive_stops_at_the_gate_of_labels(runs):
     before, champion = digests(runs.by_hand, *LATER), aliases(runs.by_hand)
     report = sha256_file(Workspace(runs.by_hand).report)
     lose_a_finding(runs.by_hand)
-    done = run_in(runs.by_hand, "-m", "components.demo")
-    assert done.returncode == 1
-    assert "the run ended at gate-labels" in done.stderr
+    done = run_in(runs.by_hand, "-m", "dvc", "repro")
+    assert done.returncode != 0
+    assert "Running stage 'similarity'" not in done.stdout
     failed = [check for check in GateReport.read(Workspace(runs.by_hand).gate("labels")).checks if not check.success]
     assert failed
     for check in failed:
-        assert check.expectation in done.stderr
+        assert check.expectation in done.stderr + done.stdout
     assert digests(runs.by_hand, *LATER) == before
     assert sha256_file(Workspace(runs.by_hand).report) == report
     assert aliases(runs.by_hand) == champion

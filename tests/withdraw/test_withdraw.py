@@ -116,9 +116,22 @@ def test_the_next_run_compares_with_the_champion_that_was_made_anew(own_store: R
 def test_a_version_that_cannot_be_made_anew_is_named_and_nothing_is_deleted(
         own_store: Run, capsys: pytest.CaptureFixture[str]) -> None:
     before = registry(own_store).aliases()
-    images = read_table(own_store.workspace.images, IMAGES)
-    write_table(own_store.workspace.images, images.slice(0, 0), IMAGES)
+    images, labels = (read_table(path, schema) for path, schema in (
+        (own_store.workspace.images, IMAGES), (own_store.workspace.labels, LABELS)))
+    queries = labels["image_id"].to_numpy()[labels["fold"].to_numpy() == "test"]      # nothing is left of the gallery
+    write_table(own_store.workspace.images, images.filter(np.isin(images["image_id"].to_numpy(), queries)), IMAGES)
     assert main(["--root", str(own_store.root)]) == 1
     assert f"version {min(before.values(), key=int)} of medhash-nih cannot be made anew: without these images" in (
         capsys.readouterr().err)
     assert registry(own_store).aliases() == before
+
+
+def test_releases_of_another_archive_are_left_alone_and_named(own_store: Run) -> None:
+    before = registry(own_store).aliases()
+    images = read_table(own_store.workspace.images, IMAGES)
+    renamed = [f"f{image_id[1:]}" for image_id in images["image_id"].to_pylist()]
+    write_table(own_store.workspace.images, images.set_column(0, IMAGES.field("image_id"), [renamed]), IMAGES)
+    said = withdraw(own_store.workspace, own_store.params("lsh"))
+    assert "left alone, as of another archive or another key of the pseudonyms: version 1, 2" in said
+    assert registry(own_store).aliases() == before
+    assert len(registry(own_store).versions()) == 2
