@@ -176,7 +176,7 @@ def _write_down(workspace: Workspace, journal: Journal, searched: Searched) -> N
                 "patient": digest, "forgetting": journal.act, "reason": journal.reason,
                 "images": len(traces.image_ids), "scrubbed": journal.scrubbed, "deleted": journal.deleted,
                 "files_removed": journal.n_files_removed, "files_searched": searched.n_files,
-                "bytes_searched": searched.n_bytes, "found": 0,
+                "bytes_searched": searched.n_bytes, "found": 0, "damaged_packed_files": searched.n_damaged,
                 "pictures_too_plain_to_search_for": traces.n_plain}, journal.who)
     end_journal(workspace)
 

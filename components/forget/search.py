@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 from components.forget.needles import Needles
 
@@ -26,6 +26,8 @@ class Searched:
     n_files: int = 0
     n_bytes: int = 0
     found: list[tuple[str, str]] = field(default_factory=list)
+    n_damaged: int = 0
+    """Files that pack something and could not be unpacked to their end: searched up to there, and as bytes."""
 
 
 def search_folder(root: Path, needles: Needles, skipped: frozenset[Path], searched: Searched) -> None:
@@ -53,17 +55,15 @@ def search_file(path: Path, needles: Needles, searched: Searched, name: str = ""
         with path.open("rb") as handle:
             start = handle.read(4)
             handle.seek(0)
-            found = _in_stream(handle, needles)
+            found: set[bytes] = set()
+            _in_stream(handle, needles, found)
             searched.n_bytes += handle.tell()
     except FileNotFoundError:                       # a temporary file of another process
         return
     searched.n_files += 1
-    if start == _PARQUET:
-        found |= _in_parquet(path, needles)
-    elif start[:2] == _GZIP:
-        found |= _in_gzip(path, needles)
-    elif start == _ZIP:
-        found |= _in_zip(path, needles)
+    for magic, unpack in ((_PARQUET, _in_parquet), (_GZIP, _in_gzip), (_ZIP, _in_zip)):
+        if start.startswith(magic) and not unpack(path, needles, found):
+            searched.n_damaged += 1
     searched.found += [(name or str(path), kind) for kind in sorted({needles.kinds[needle] for needle in found})]
     if path.name == "codes.faiss" and (path.parent / "entries.parquet").exists():
         from components.index.search import load_index
@@ -74,25 +74,31 @@ def in_bytes(data: bytes, needles: Needles) -> bool:
     return bool(needles.in_block(data))
 
 
-def _in_stream(handle: IO[bytes] | gzip.GzipFile, needles: Needles) -> set[bytes]:
-    found: set[bytes] = set()
+class _Stream(Protocol):
+    def read1(self, size: int, /) -> bytes: ...
+
+
+def _in_stream(handle: _Stream, needles: Needles, found: set[bytes]) -> None:
+    """Add to `found` what comes, as soon as it comes: so what stands before a damaged place counts."""
     rest = b""
-    while block := handle.read(_BLOCK):
+    while block := handle.read1(_BLOCK):
         data = rest + block
         found |= needles.in_block(data)
         rest = data[-needles.longest:]
-    return found
 
 
-def _in_parquet(path: Path, needles: Needles) -> set[bytes]:
+def _in_parquet(path: Path, needles: Needles, found: set[bytes]) -> bool:
+    """Whether it could be read to its end; so are the two below."""
     import pyarrow as pa
     import pyarrow.parquet as pq
     try:
         with closing(pq.ParquetFile(path)) as file:
-            return {needle for batch in file.iter_batches() for column in batch.columns
-                    for needle in _in_column(column, needles)}
-    except (pa.ArrowInvalid, OSError):              # begins like one and is none: searched as bytes
-        return set()
+            for batch in file.iter_batches():
+                for column in batch.columns:
+                    found |= _in_column(column, needles)
+    except (pa.ArrowInvalid, OSError):
+        return False
+    return True
 
 
 def _in_column(column: "pa.Array", needles: Needles) -> set[bytes]:
@@ -105,21 +111,22 @@ def _in_column(column: "pa.Array", needles: Needles) -> set[bytes]:
     return found
 
 
-def _in_gzip(path: Path, needles: Needles) -> set[bytes]:
+def _in_gzip(path: Path, needles: Needles, found: set[bytes]) -> bool:
     try:
         with gzip.open(path) as handle:
-            return _in_stream(handle, needles)
+            _in_stream(handle, needles, found)
     except (OSError, EOFError, zlib.error):
-        return set()
+        return False
+    return True
 
 
-def _in_zip(path: Path, needles: Needles) -> set[bytes]:
+def _in_zip(path: Path, needles: Needles, found: set[bytes]) -> bool:
+    """NotImplementedError is a way of packing that is not known here, RuntimeError a password."""
     try:
         with zipfile.ZipFile(path) as packed:
-            found: set[bytes] = set()
             for member in packed.infolist():
                 with packed.open(member) as handle:
-                    found |= _in_stream(handle, needles)
-            return found
+                    _in_stream(cast(zipfile.ZipExtFile, handle), needles, found)
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, OSError, EOFError):
-        return set()
+        return False
+    return True

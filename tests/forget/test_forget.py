@@ -145,7 +145,8 @@ def test_whatever_is_left_stops_the_act_and_is_named_and_the_journal_waits(holdi
     for path in planted.values():
         path.parent.mkdir(parents=True, exist_ok=True)
     planted["notes.md"].write_text(f"ask about {holding.patient} tomorrow")
-    planted["var/notes.csv.gz"].write_bytes(gzip.compress(b"x" * 1000 + holding.image_ids[2].encode()))
+    noise = np.random.default_rng(0).bytes(200_000)                     # the file is cut off long after the id
+    planted["var/notes.csv.gz"].write_bytes(gzip.compress(holding.image_ids[2].encode() + noise)[:-50_000])
     nested = pa.table({"a": [[{"b": "other"}], [{"b": holding.image_ids[0]}]]})
     pq.write_table(nested, planted["data/sets/table"], compression="zstd")
     np.save(planted["scratch.npy"], np.frombuffer(b"\1" * 1031 + holding.squares[1] + b"\2" * 5, np.uint8))
@@ -165,8 +166,10 @@ def test_whatever_is_left_stops_the_act_and_is_named_and_the_journal_waits(holdi
     assert not any(line.entry.act == "forget" for line in read_log(holding.workspace))
     for path in planted.values():
         path.unlink()
+    (holding.root / "broken.zip").write_bytes(b"PK\x03\x04 and no more")
     assert forget(holding) == 0
-    assert read_log(holding.workspace)[-1].entry.what["images"] == 3
+    entry = read_log(holding.workspace)[-1].entry
+    assert (entry.what["images"], entry.what["damaged_packed_files"]) == (3, 1)
     assert places_of(holding.root, holding.patient, holding.image_ids, holding.squares) == []
 
 
