@@ -12,10 +12,10 @@ from components.workspace import Workspace
 DAG_ID = "hashing_retrain"
 
 
-def airflow_environment(root: Path, port: int = 8080, log_ports: tuple[int, int] = (8793, 8794)) -> dict[str, str]:
+def airflow_environment(root: Path, port: int = 8080) -> dict[str, str]:
     """The environment of every Airflow process of this checkout, on top of this process's own.
 
-    port: of the pages and the REST API; log_ports: where scheduler and triggerer serve task logs.
+    port: of the pages and the REST API. Task logs are read from the disk they share, and served by nobody.
     """
     root = root.resolve()
     home = Workspace(root).state / "airflow"
@@ -41,8 +41,6 @@ def airflow_environment(root: Path, port: int = 8080, log_ports: tuple[int, int]
         "AIRFLOW__API__BASE_URL": address,
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__API_AUTH__JWT_SECRET": _secret(home / "jwt_secret"),
-        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(log_ports[0]),
-        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(log_ports[1]),
     }
 
 
