@@ -23,13 +23,15 @@ def _column(name: str, kind: pa.DataType, meaning: str, *, unit: str = "", optio
 
 _IMAGE_ID = _column("image_id", pa.string(), "keyed pseudonym of the image, 16 hex digits")
 _PATIENT_ID = _column("patient_id", pa.string(), "keyed pseudonym of the patient, 16 hex digits")
+_BAG_ID = _column("bag_id", pa.string(), "the case: a bag of images that has one label and one code; of an image that "
+                  "is a case by itself, its image_id")
 _FOLD = _column("fold", pa.string(), "train, val or test")
 
 IMAGES = pa.schema([
     _IMAGE_ID,
     _PATIENT_ID,
     _column("study_id", pa.string(), "keyed pseudonym of the examination"),
-    _column("bag_id", pa.string(), "images that carry one label together; a bag of one is the image itself"),
+    _BAG_ID,
     _column("source_row", pa.int64(), "line of the archive's table that describes the image, header = 1; where there "
             "is no table, the place of its file or report by name (the source says how)"),
     _column("sha256", pa.string(), "SHA-256 of the source file; null until its pixels are ingested", optional=True),
@@ -42,6 +44,8 @@ IMAGES = pa.schema([
     _column("age", pa.int16(), "age at the examination; 90 stands for 90 and above", unit="years", optional=True),
     _column("width", pa.int32(), "width of the original image", unit="px", optional=True),
     _column("height", pa.int32(), "height of the original image", unit="px", optional=True),
+    _column("region", pa.list_(pa.int32(), 4), "left, top, width and height of the part of the original image; null "
+            "for the whole", unit="px", optional=True),
     _column("pixel_spacing", pa.float64(), "distance of pixel centres in the original", unit="mm", optional=True),
     _column("burned_in", pa.bool_(), "whether the header says that writing is burnt into the pixels; null where it "
             "does not say", optional=True),
@@ -62,15 +66,17 @@ REJECTED = pa.schema([
 SPLIT = pa.schema([_IMAGE_ID, _PATIENT_ID, _FOLD])
 
 LABELS = pa.schema([
-    _IMAGE_ID,
+    _BAG_ID,
+    _PATIENT_ID,
     _FOLD,
-    _column("set_id", pa.int32(), "row of label_sets.parquet: the image's canonical label set"),
+    _column("set_id", pa.int32(), "row of label_sets.parquet: the bag's canonical label set"),
 ])
+"""From here on a row is a bag. Most archives have bags of one: their images are the cases."""
 
 LABEL_SETS = pa.schema([
     _column("set_id", pa.int32(), "0, 1, 2 … in canonical order"),
     _column("labels", pa.list_(pa.int16()), "sorted indices into the vocabulary; empty where nothing is labelled"),
-    _column("n_images", pa.int64(), "images with exactly this set"),
+    _column("n_bags", pa.int64(), "bags with exactly this set"),
 ])
 
 SIMILARITY = pa.schema([
@@ -80,11 +86,12 @@ SIMILARITY = pa.schema([
     _column("jaccard", pa.float64(), "shared labels over all labels of the two; 0 for two empty sets"),
 ])
 
-ENTRIES = pa.schema([_IMAGE_ID, _PATIENT_ID, _column("set_id", pa.int32(), "the image's label set")])
-"""The id table beside a FAISS index: row number = position in the index; sorted by image_id."""
+ENTRIES = pa.schema([_BAG_ID, _PATIENT_ID, _column("set_id", pa.int32(), "the bag's label set")])
+"""The id table beside a FAISS index: row number = position in the index; sorted by bag_id."""
 
 RELEASED = pa.schema([
     _IMAGE_ID,
+    _BAG_ID,
     _PATIENT_ID,
     _column("sha256", pa.string(), "SHA-256 of the source file", optional=True),
     _FOLD,
@@ -94,9 +101,9 @@ RELEASED = pa.schema([
 """images.parquet of a release: what it was made from, for as long as it exists; sorted by image_id."""
 
 QUERIES = pa.schema([
-    _IMAGE_ID,
+    _BAG_ID,
     _PATIENT_ID,
-    _column("n_relevant", pa.int64(), "gallery images that share a label with the query"),
+    _column("n_relevant", pa.int64(), "gallery bags that share a label with the query"),
     _column("ap_expected", pa.float64(), "average precision, expected over tie order; null if nothing is relevant",
             optional=True),
     _column("ap_worst", pa.float64(), "average precision, worst tie order", optional=True),
@@ -110,8 +117,10 @@ QUERIES = pa.schema([
     _column("weighted_ap", pa.float64(), "weighted average precision, expected over tie order", optional=True),
     _column("weighted_ap_worst", pa.float64(), "weighted average precision, worst tie order", optional=True),
     _column("weighted_ap_best", pa.float64(), "weighted average precision, best tie order", optional=True),
+    *(_column(f"precision_at_{k}", pa.float64(), f"share of the {k} nearest that is relevant, expected over tie order")
+      for k in (1, 5, 10)),
     _column("precision_h2", pa.float64(), "precision within Hamming radius 2; 0 if the ball is empty"),
-    _column("n_within_h2", pa.int64(), "gallery images within Hamming radius 2"),
+    _column("n_within_h2", pa.int64(), "gallery bags within Hamming radius 2"),
 ])
 
 
@@ -121,7 +130,11 @@ def codes_schema(bits: int) -> pa.Schema:
     The file's schema metadata holds, under the key `medhash`, JSON: method, bits, model_digest, and sub_codes
     [{name, start, stop}] (ranges in bits), so that a search can weigh the parts of a code.
     """
-    return pa.schema([_IMAGE_ID, _FOLD, _column("code", pa.binary(bits // 8), "packed binary code", unit="bytes")])
+    code = pa.binary(bits // 8)
+    instance = pa.struct([pa.field("image_id", pa.string(), nullable=False), pa.field("code", code, nullable=False)])
+    return pa.schema([_BAG_ID, _FOLD, _column("code", code, "packed binary code", unit="bytes"),
+                      _column("instances", pa.list_(instance), "the code of each of the bag's images, by image_id; "
+                              "null unless encode.instances asks for them", optional=True)])
 
 
 def write_table(path: Path, table: pa.Table, schema: pa.Schema, metadata: dict[str, str] | None = None) -> None:

@@ -35,10 +35,10 @@ class Vocabulary(Document):
 
     attribute: str
     labels: list[str]
-    n_images: dict[str, dict[str, int]]
-    """Label → fold → images that carry it."""
+    n_bags: dict[str, dict[str, int]]
+    """Label → fold → bags that carry it."""
     n_unlabelled: dict[str, int]
-    """Fold → images with an empty label set."""
+    """Fold → bags with an empty label set."""
 
 
 class SubCode(Document):
@@ -125,6 +125,9 @@ class Figures(Document):
     weighted_map: float
     weighted_map_worst_ties: float
     weighted_map_best_ties: float
+    precision_at_1: float
+    precision_at_5: float
+    precision_at_10: float
     precision_h2: float
     """An empty Hamming ball counts as 0."""
     empty_ball_rate: float
@@ -143,6 +146,7 @@ class SliceFigures(Document):
     chance_map: float | None
     """MAP of the same queries for a gallery in random order."""
     ndcg_at_100: float | None
+    precision_at_10: float | None
     interval: Interval | None
     """Of MAP, resampling the patients of all queries; None for fewer than two patients."""
 

@@ -7,6 +7,15 @@ import yaml
 from pydantic import Field, ValidationError
 
 from components.errors import MedhashError
+from components.params_archives import (
+    BagParams,
+    BreakhisParams,
+    CbisDdsmParams,
+    CutParams,
+    IdcParams,
+    InbreastParams,
+    ManifestParams,
+)
 from components.params_operation import DriftParams, PromoteParams, ScheduleParams
 from components.params_section import Count, Section, Share
 
@@ -41,8 +50,9 @@ class DicomParams(Section):
 
 
 class IngestParams(Section):
-    source: Literal["nih", "openi", "dicom"] = "nih"
-    """nih: ChestX-ray14; openi: the Indiana University reports; dicom: a folder of DICOM files with a CSV of labels."""
+    source: Literal["nih", "openi", "dicom", "cbis_ddsm", "mias", "inbreast", "breakhis", "idc", "manifest"] = "nih"
+    """nih: ChestX-ray14; openi: the Indiana University reports; dicom: a folder of DICOM files with a CSV of labels;
+    cbis_ddsm, mias, inbreast: mammograms; breakhis, idc: breast histology; manifest: images with a CSV of bags."""
     archive: str = "data/sample/nih"
     """Folder with the archive in its published layout, relative to the root or absolute."""
     metadata_only: bool = False
@@ -55,8 +65,17 @@ class IngestParams(Section):
     """An image that declares more pixels than this is refused before it is decoded."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Decoding processes; 0 = one per core."""
+    bags: BagParams = BagParams()
+    cut: CutParams = CutParams()
+    stain: Literal["none", "macenko"] = "none"
+    """macenko: the stain of every histology image is brought to the same two colours."""
     openi: OpeniParams = OpeniParams()
     dicom: DicomParams = DicomParams()
+    cbis_ddsm: CbisDdsmParams = CbisDdsmParams()
+    inbreast: InbreastParams = InbreastParams()
+    breakhis: BreakhisParams = BreakhisParams()
+    idc: IdcParams = IdcParams()
+    manifest: ManifestParams = ManifestParams()
 
 
 class SplitParams(Section):
@@ -65,6 +84,8 @@ class SplitParams(Section):
     """Share of patients in test; the official strategy takes the publisher's list instead."""
     val_share: Share = 0.15
     """Share of the other patients in val."""
+    both_lists: Literal["refuse", "train", "test"] = "refuse"
+    """official: what becomes of patients whose images stand in both of the publisher's lists."""
 
 
 class LabelParams(Section):
@@ -74,6 +95,9 @@ class LabelParams(Section):
     """`No Finding` is a label of its own, an empty label set, or leaves its images out."""
     unlabelled: Literal["keep", "exclude"] = "keep"
     """Images without any label of the vocabulary have an empty label set, or are left out."""
+    bag: Literal["worst", "union", "agree"] = "worst"
+    """A bag's label set: that of its worst image, `classes` standing in order, the worst first; all labels of its images;
+    or, with agree, bags whose images disagree are left out."""
     images_per_class: Annotated[int, Field(ge=0)] = 0
     """Take only so many images of every class, the rarest class first; 0 takes all images."""
 
@@ -93,6 +117,11 @@ class TrainParams(Section):
     """Method → safetensors file with weights that start its network, instead of random ones."""
     overrides: dict[str, dict[str, str | int | float | bool]] = {}
     """Method → setting of its recipe → value, for a method's recipe in the catalogue."""
+
+
+class EncodeParams(Section):
+    instances: bool = False
+    """Keep the code of every image of a bag beside the bag's: what a query's answer explains itself with."""
 
 
 class EvaluateParams(Section):
@@ -131,6 +160,7 @@ class Params(Section):
     split: SplitParams = SplitParams()
     labels: LabelParams = LabelParams()
     train: TrainParams = TrainParams()
+    encode: EncodeParams = EncodeParams()
     evaluate: EvaluateParams = EvaluateParams()
     quality: QualityParams = QualityParams()
     drift: DriftParams = DriftParams()
