@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import pandas as pd
 
@@ -35,6 +36,14 @@ REASONS = {
     "unsupported": "the pixels are stored in a way that no decoder here reads",
     "too_large": "the file declares more pixels or bytes than ingest.max_image_pixels allows",
     "exact_duplicate": "an earlier row has the same file, byte by byte",
+    "bag_of_two_patients": "the bag holds images of several patients",
+    "bag_too_large": "the bag holds more images, or parts of images, than ingest.bags.max_size allows",
+    "mixed_channels": "the file is grey, the archive's other images are in colour",
+    "malformed_name": "the file's name is not built as the publisher's are",
+    "unknown_view": "the row gives a view that the source does not know",
+    "unknown_laterality": "the row names neither the left nor the right side",
+    "unknown_pathology": "the row gives a label that the source does not know",
+    "no_coordinates": "the row does not say where its abnormality, or its piece of tissue, lies",
 }
 """Reason → what it means; the values of REJECTED.reason."""
 
@@ -60,11 +69,21 @@ def _no_patient(name: str) -> tuple[str, ...]:
 class Entries:
     """An archive's table.
 
-    rows: accepted rows, index = line of the table (header = 1), ascending, with the columns source_name, patient,
-    study, labels (findings joined by |), view, sex, age, width, height, pixel_spacing and official_fold; where they
-    are known per image also laterality, burned_in, modality and organ, which else hold for the whole archive.
+    rows: accepted rows, index = line of the table (header = 1), ascending, a row per image file, with the columns
+    source_name, patient, study, labels (joined by |; empty = none), view, sex, age, width, height, pixel_spacing and
+    official_fold; where they are known per image also laterality, burned_in, modality and organ, which else hold for
+    the whole archive. Further columns, where the archive has them:
+
+    - bag: text that names the file's bag within the archive, as it stands there; ingest makes a pseudonym of it. A
+      bag has one patient (else it is refused whole). Without the column every file is a case by itself.
+    - regions: what the table points at in the file: a tuple of (x, y, w, h), whole px of the original image, x and y
+      counted from its left top corner; may reach over the edge, is clipped. None or () where it points at nothing.
+      Used with ingest.cut.into: regions only, and given whatever that setting says.
+    - labels:ATTRIBUTE: labels of a further attribute, joined by |, empty = none; `labels` holds those of `attribute`.
+
     names: image names of every row, refused ones too. n_rows: rows of the table, refused ones too.
     patients_of: whom a file without a row may be of, by its name.
+    channels: 1 for greys (colours become luma), 3 for red, green, blue; a grey file is then refused: mixed_channels.
     """
 
     table: str
@@ -76,6 +95,7 @@ class Entries:
     n_rows: int
     rejections: list[Rejection]
     patients_of: Callable[[str], tuple[str, ...]] = _no_patient
+    channels: Literal[1, 3] = 1
 
 
 @dataclass(frozen=True)
