@@ -48,21 +48,21 @@ def small_workspace(root: Path, n_patients: int = 30, images_per_patient: int = 
         "view": ["PA", "AP"] * (n_images // 2), "laterality": pa.nulls(n_images, pa.string()),
         "sex": ["F", "M"] * (n_images // 2), "age": pa.array(patients % 90, pa.int16()),
         "width": pa.array([1024] * n_images, pa.int32()), "height": pa.array([1024] * n_images, pa.int32()),
-        "pixel_spacing": [0.143] * n_images, "burned_in": pa.nulls(n_images, pa.bool_()),
+        "pixel_spacing": [0.143] * n_images, "region": pa.nulls(n_images, IMAGES.field("region").type), "burned_in": pa.nulls(n_images, pa.bool_()),
         "official_fold": ["test" if fold == "test" else "train_val" for fold in folds], "labels": pa.array(
             names, IMAGES.field("labels").type),
     }), IMAGES)
     write_table(workspace.rejected, REJECTED.empty_table(), REJECTED)
     write_table(workspace.split, pa.table({"image_id": image_ids, "patient_id": patient_ids, "fold": folds}), SPLIT)
-    write_table(workspace.labels, pa.table({"image_id": image_ids, "fold": folds,
+    write_table(workspace.labels, pa.table({"bag_id": image_ids, "patient_id": patient_ids, "fold": folds,
                                             "set_id": pa.array(sets, pa.int32())}), LABELS)
     write_table(workspace.label_sets, pa.table({
         "set_id": pa.array(range(len(LABELS_OF_SETS)), pa.int32()),
         "labels": pa.array(LABELS_OF_SETS, pa.list_(pa.int16())),
-        "n_images": np.bincount(sets)}), LABEL_SETS)
+        "n_bags": np.bincount(sets)}), LABEL_SETS)
     counts = {name: {fold: int(sum(index in LABELS_OF_SETS[s] and f == fold for s, f in zip(sets, folds, strict=True)))
                      for fold in ("train", "val", "test")} for index, name in enumerate(VOCABULARY)}
-    Vocabulary(attribute="finding", labels=VOCABULARY, n_images=counts,
+    Vocabulary(attribute="finding", labels=VOCABULARY, n_bags=counts,
                n_unlabelled={"train": 0, "val": 0, "test": 0}).write(workspace.vocabulary)
     pairs = [(a, b, len(set(first) & set(second)), len(set(first) & set(second)) / len(set(first) | set(second)))
              for a, first in enumerate(LABELS_OF_SETS) for b, second in enumerate(LABELS_OF_SETS)]
@@ -78,9 +78,10 @@ def write_codes(workspace: Workspace, method: str, codes: np.ndarray, model_dige
     from components.contracts import read_table
     labels = read_table(workspace.labels, LABELS)
     bits = codes.shape[1] * 8
+    schema = codes_schema(bits)
     packed = pa.FixedSizeBinaryArray.from_buffers(pa.binary(bits // 8), len(codes),
                                                   [None, pa.py_buffer(np.ascontiguousarray(codes).tobytes())])
-    write_table(workspace.codes(method), pa.table({"image_id": labels["image_id"], "fold": labels["fold"],
-                                                   "code": packed}), codes_schema(bits),
+    write_table(workspace.codes(method), pa.table({"bag_id": labels["bag_id"], "fold": labels["fold"], "code": packed,
+                                                   "instances": pa.nulls(len(codes), schema.field("instances").type)}), schema,
                 {"medhash": json.dumps({"method": method, "bits": bits, "model_digest": model_digest,
                                         "sub_codes": [{"name": "code", "start": 0, "stop": bits}]})})

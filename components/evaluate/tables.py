@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
-from components.contracts import IMAGES, LABEL_SETS, LABELS, SIMILARITY, SPLIT, read_table
+from components.contracts import IMAGES, LABEL_SETS, LABELS, SIMILARITY, read_table
 from components.documents import Vocabulary
 from components.workspace import Workspace
 
@@ -16,7 +16,6 @@ class Tables:
     """Contracts of the same names, and the vocabulary that label_sets points into."""
 
     images: pa.Table
-    split: pa.Table
     labels: pa.Table
     label_sets: pa.Table
     similarity: pa.Table
@@ -25,8 +24,7 @@ class Tables:
     @classmethod
     def read(cls, workspace: Workspace) -> Self:
         """As the stages left them. Raises MedhashError naming the file that is missing or broken."""
-        return cls(images=read_table(workspace.images, IMAGES), split=read_table(workspace.split, SPLIT),
-                   labels=read_table(workspace.labels, LABELS),
+        return cls(images=read_table(workspace.images, IMAGES), labels=read_table(workspace.labels, LABELS),
                    label_sets=read_table(workspace.label_sets, LABEL_SETS),
                    similarity=read_table(workspace.similarity, SIMILARITY),
                    vocabulary=Vocabulary.read(workspace.vocabulary))

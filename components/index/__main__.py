@@ -10,7 +10,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--method", required=True, help="a method of params.yaml, such as lsh")
     args = parser.parse_args(argv)
 
-    from components.contracts import LABELS, SPLIT, read_table
+    from components.contracts import LABELS, read_table
     from components.files import sha256_file
     from components.index.build import GALLERY_FOLDS, write_index
     from components.index.code_table import code_info, place_codes, read_codes
@@ -19,7 +19,7 @@ def main(argv: list[str] | None = None) -> int:
     workspace = Workspace(args.root)
     path = workspace.codes(args.method)
     codes = read_codes(path)
-    placed = place_codes(codes, read_table(workspace.split, SPLIT), read_table(workspace.labels, LABELS))
+    placed = place_codes(codes, read_table(workspace.labels, LABELS))
     info = write_index(workspace.index(args.method), placed.of_folds(*GALLERY_FOLDS),
                        code_info(codes.schema, str(path)).model_digest, sha256_file(path))
     print(f"{args.method}: {info.n} codes of {info.bits} bits indexed")

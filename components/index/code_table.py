@@ -1,4 +1,4 @@
-"""The code table of a method, and the join that gives each code its patient, fold and label set."""
+"""The code table of a method, and the join that gives each bag's code its patient, fold and label set."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +25,9 @@ class CodeInfo(Document):
 
 @dataclass(frozen=True)
 class PlacedCodes:
-    """Codes in image_id order, each with what the other tables know of its image."""
+    """Codes in bag_id order, each with what the table labels knows of its bag."""
 
-    image_ids: np.ndarray
+    bag_ids: np.ndarray
     """str, (N,)"""
     patient_ids: np.ndarray
     """str, (N,)"""
@@ -44,7 +44,7 @@ class PlacedCodes:
     def of_folds(self, *folds: str) -> "PlacedCodes":
         """The rows of these folds, order kept."""
         kept = np.isin(self.folds, folds)
-        return PlacedCodes(self.image_ids[kept], self.patient_ids[kept], self.folds[kept], self.set_ids[kept],
+        return PlacedCodes(self.bag_ids[kept], self.patient_ids[kept], self.folds[kept], self.set_ids[kept],
                            self.codes[kept])
 
 
@@ -76,21 +76,24 @@ def code_info(schema: pa.Schema, name: str = "the code table") -> CodeInfo:
         raise MedhashError(f"{name}: schema metadata: {key}: {first['msg']}", "run the stage encode again") from error
 
 
-def place_codes(codes: pa.Table, split: pa.Table, labels: pa.Table) -> PlacedCodes:
-    """Join codes with contracts SPLIT and LABELS; a labelled image without pixels has no code and stays out.
+def place_codes(codes: pa.Table, labels: pa.Table) -> PlacedCodes:
+    """Join codes with contract LABELS; a labelled bag without pixels has no code and stays out.
 
-    Raises MedhashError if an image with a code has no label set or no fold, or if the tables disagree on its fold.
+    Raises MedhashError if a bag with a code has no label set, or if the tables disagree on its fold.
     """
-    codes = codes.sort_by("image_id")
-    image_ids = codes["image_id"].combine_chunks()
-    labels = labels.take(_rows_of(image_ids, labels, "has a code but no label set"))
-    split = split.take(_rows_of(image_ids, split, "has a code but no fold"))
-    for name, table in (("split", split), ("labels", labels)):
-        differing = pc.index(pc.not_equal(codes["fold"], table["fold"]), True).as_py()
-        if differing >= 0:
-            raise MedhashError(f"image {image_ids[differing]} stands in another fold in the code table than in "
-                               f"{name}.parquet", "run the stages labels and encode again")
-    return PlacedCodes(_strings(image_ids), _strings(split["patient_id"]), _strings(split["fold"]),
+    codes = codes.sort_by("bag_id")
+    bag_ids = codes["bag_id"].combine_chunks()
+    rows = pc.index_in(bag_ids, value_set=labels["bag_id"].combine_chunks())
+    if rows.null_count:
+        missing = bag_ids[pc.index(rows.is_null(), True).as_py()]
+        raise MedhashError(f"bag {missing} has a code but no label set ({rows.null_count} such bags)",
+                           "run the stage encode again for this method")
+    labels = labels.take(rows)
+    differing = pc.index(pc.not_equal(codes["fold"], labels["fold"]), True).as_py()
+    if differing >= 0:
+        raise MedhashError(f"bag {bag_ids[differing]} stands in another fold in the code table than in labels.parquet",
+                           "run the stages labels and encode again")
+    return PlacedCodes(_strings(bag_ids), _strings(labels["patient_id"]), _strings(labels["fold"]),
                        labels["set_id"].to_numpy(), unpacked_bytes(codes["code"].combine_chunks()))
 
 
@@ -99,15 +102,6 @@ def unpacked_bytes(packed: pa.FixedSizeBinaryArray) -> np.ndarray:
     width = packed.type.byte_width
     array = np.frombuffer(packed.buffers()[1], np.uint8) if len(packed) else np.empty(0, np.uint8)
     return array[packed.offset * width:(packed.offset + len(packed)) * width].reshape(len(packed), width)
-
-
-def _rows_of(image_ids: pa.Array, table: pa.Table, problem: str) -> pa.Array:
-    rows = pc.index_in(image_ids, value_set=table["image_id"].combine_chunks())
-    if rows.null_count:
-        missing = image_ids[pc.index(rows.is_null(), True).as_py()]
-        raise MedhashError(f"image {missing} {problem} ({rows.null_count} such images)",
-                           "run the stage encode again for this method")
-    return rows
 
 
 def _strings(column: pa.Array | pa.ChunkedArray) -> np.ndarray:

@@ -19,7 +19,7 @@ _REBUILD = "restore it with `dvc checkout`, or run the stage index again for thi
 class Neighbour(NamedTuple):
     """An entry of the index and its Hamming distance (bits) from the query."""
 
-    image_id: str
+    bag_id: str
     distance: int
     set_id: int
 
@@ -30,7 +30,7 @@ class Index:
 
     info: IndexInfo
     faiss_index: Any
-    image_ids: pa.ChunkedArray
+    bag_ids: pa.ChunkedArray
     set_ids: np.ndarray
     """int32, (n,)"""
     patient_of: np.ndarray
@@ -61,7 +61,7 @@ def load_index(folder: Path) -> Index:
         raise MedhashError(f"{path} holds codes of {index.d} bits, {folder / 'index.json'} says {info.bits}", _REBUILD)
     patients = entries["patient_id"].combine_chunks().dictionary_encode()
     patient_of = patients.indices.to_numpy()
-    return Index(info, index, entries["image_id"], entries["set_id"].to_numpy(), patient_of,
+    return Index(info, index, entries["bag_id"], entries["set_id"].to_numpy(), patient_of,
                  {patient: number for number, patient in enumerate(patients.dictionary.to_pylist())},
                  np.bincount(patient_of))
 
@@ -81,7 +81,7 @@ def require_built_from(index: Index, folder: Path, code_path: Path, codes: pa.Ta
 
 
 def search(index: Index, code: np.ndarray, k: int, exclude_patient: str | None = None) -> list[Neighbour]:
-    """The k nearest entries by (distance, image_id), entries of `exclude_patient` left out; all of them if k is more.
+    """The k nearest entries by (distance, bag_id), entries of `exclude_patient` left out; all of them if k is more.
 
     code: uint8, (bits / 8,) or (1, bits / 8). Runs on one thread: on a busy machine FAISS's default pool makes a
     single query slower, not faster. Raises MedhashError if the code's width is not the index's, or k < 1.
@@ -96,9 +96,9 @@ def search(index: Index, code: np.ndarray, k: int, exclude_patient: str | None =
     own = index.patient_number.get(exclude_patient, -1) if exclude_patient is not None else -1
     n_own = int(index.n_entries_of[own]) if own >= 0 else 0
     # However near the patient's own entries lie, k others are among the first k + n_own. FAISS keeps the lowest
-    # position among equal distances, and position order is image_id order (a test holds it to that).
+    # position among equal distances, and position order is bag_id order (a test holds it to that).
     distances, positions = index.faiss_index.search(code, min(k + n_own, index.info.n))
     found = [(int(distance), int(position)) for distance, position in zip(distances[0], positions[0], strict=True)
              if index.patient_of[position] != own]
-    return [Neighbour(index.image_ids[position].as_py(), distance, int(index.set_ids[position]))
+    return [Neighbour(index.bag_ids[position].as_py(), distance, int(index.set_ids[position]))
             for distance, position in found[:k]]

@@ -5,7 +5,7 @@ from components.command import reports_errors, stage_parser
 
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
-    """Give every image its canonical label set."""
+    """Give every case, an image or a bag of them, its canonical label set."""
     args = stage_parser("labels", main.__doc__).parse_args(argv)
 
     from components.contracts import IMAGES, LABEL_SETS, LABELS, SPLIT, read_table, write_table
@@ -15,17 +15,23 @@ def main(argv: list[str] | None = None) -> int:
     from components.workspace import Workspace
 
     workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
-    labels, label_sets, vocabulary = label_images(read_table(workspace.images, IMAGES),
-                                                  read_table(workspace.split, SPLIT), params.labels, params.seed)
+    images = read_table(workspace.images, IMAGES)
+    labels, label_sets, vocabulary = label_images(images, read_table(workspace.split, SPLIT), params.labels,
+                                                  params.seed)
     with replacing_folder(workspace.labels.parent) as folder:
         write_table(folder / workspace.labels.name, labels, LABELS)
         write_table(folder / workspace.label_sets.name, label_sets, LABEL_SETS)
         vocabulary.write(folder / workspace.vocabulary.name)
-    print(f"{labels.num_rows:,} images, {label_sets.num_rows:,} label sets, {len(vocabulary.labels)} labels, "
-          f"{sum(vocabulary.n_unlabelled.values()):,} images without a label")
-    untrained = [name for name in vocabulary.labels if not vocabulary.n_images[name]["train"]]
+    n_all = len(images["bag_id"].unique())
+    what = "images" if n_all == images.num_rows else "bags"
+    print(f"{labels.num_rows:,} {what}, {label_sets.num_rows:,} label sets, {len(vocabulary.labels)} labels, "
+          f"{sum(vocabulary.n_unlabelled.values()):,} {what} without a label")
+    if what == "bags" and params.labels.bag == "agree" and labels.num_rows < n_all:
+        print(f"left out: {n_all - labels.num_rows:,} of {n_all:,} bags, those whose images disagree among them "
+              "(labels.bag: agree)")
+    untrained = [name for name in vocabulary.labels if not vocabulary.n_bags[name]["train"]]
     if untrained:
-        print(f"no training image carries {', '.join(untrained)}: no method can learn what that looks like")
+        print(f"no training {what.removesuffix('s')} carries {', '.join(untrained)}: no method can learn what that looks like")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Balanced selection: as many images of every class, drawn from an archive where classes differ in size by far."""
+"""Balanced selection: as many cases of every class, drawn from an archive where classes differ in size by far."""
 
 import hashlib
 
@@ -7,14 +7,14 @@ import numpy as np
 from components.errors import MedhashError
 
 
-def draw_per_class(membership: np.ndarray, names: list[str], image_ids: np.ndarray, n_per_class: int,
+def draw_per_class(membership: np.ndarray, names: list[str], bag_ids: np.ndarray, n_per_class: int,
                    seed: int) -> np.ndarray:
     """Draw n images of every class, the rarest class first: bool, (N,), True for n · C images.
 
-    membership: bool, (N, C), image × class; names: the C classes; image_ids: (N,). Each class draws among the images
-    that carry it and were not drawn before, each as likely: those with the lowest SHA-256 of seed, class and image
-    id, so that the order of the tables plays no part. The class of fewest images is first, equals in the order of
-    `names`. A drawn image counts for one class only, but keeps its other labels.
+    membership: bool, (N, C), bag × class; names: the C classes; bag_ids: (N,). Each class draws among the bags
+    that carry it and were not drawn before, each as likely: those with the lowest SHA-256 of seed, class and bag
+    id, so that the order of the tables plays no part. The class of fewest bags is first, equals in the order of
+    `names`. A drawn bag counts for one class only, but keeps its other labels.
     Source: Order-Sensitive Deep Hashing, §4, takes 13,000 images of 13 classes and does not say which; 1,000 of each,
     rarest first, is our reading. Raises MedhashError if a class has fewer than n images left.
     """
@@ -23,11 +23,11 @@ def draw_per_class(membership: np.ndarray, names: list[str], image_ids: np.ndarr
         left = np.flatnonzero(membership[:, number] & ~drawn)
         if len(left) < n_per_class:
             raise MedhashError(
-                f"labels.images_per_class: {n_per_class} images of {names[number]} are asked for; it has "
-                f"{membership[:, number].sum()} images, of which rarer classes left {len(left)}",
+                f"labels.images_per_class: {n_per_class} bags of {names[number]} are asked for; it has "
+                f"{membership[:, number].sum()} bags, of which rarer classes left {len(left)}",
                 "lower labels.images_per_class, or take that class out (labels.classes; for No Finding: "
                 "labels.no_finding: exclude), in params.yaml")
-        keys = [hashlib.sha256(f"labels\0{seed}\0{names[number]}\0{image_id}".encode()).digest()
-                for image_id in image_ids[left]]
+        keys = [hashlib.sha256(f"labels\0{seed}\0{names[number]}\0{bag_id}".encode()).digest()
+                for bag_id in bag_ids[left]]
         drawn[left[sorted(range(len(left)), key=keys.__getitem__)[:n_per_class]]] = True
     return drawn

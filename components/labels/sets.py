@@ -1,4 +1,4 @@
-"""Canonical label sets: what an image is labelled with, whatever the order its labels were written in."""
+"""Canonical label sets: what a bag is labelled with, whatever the order its labels were written in."""
 
 import numpy as np
 import pyarrow as pa
@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 from components.contracts import FOLDS, LABEL_SETS, LABELS
 from components.documents import Vocabulary
 from components.errors import MedhashError
+from components.labels.bag_labels import label_bags
 from components.labels.selection import draw_per_class
 from components.labels.vocabulary import NO_FINDING, choose_labels
 from components.params import LabelParams
@@ -14,56 +15,73 @@ from components.params import LabelParams
 
 def label_images(images: pa.Table, split: pa.Table, settings: LabelParams,
                  seed: int) -> tuple[pa.Table, pa.Table, Vocabulary]:
-    """Give every image of the split its label set.
+    """Give every bag of the split its label set.
 
-    images, split: contracts IMAGES and SPLIT. Returns (LABELS sorted by image_id, LABEL_SETS, vocabulary).
-    set_id numbers the sets that occur by size, then by their sorted indices. An image whose labels are all
-    outside the vocabulary has the empty set; `no_finding: exclude` leaves out images that carry `No Finding`,
-    `unlabelled: exclude` those that would have the empty set. Of what is left, `images_per_class: n` keeps n images
-    of every label of the vocabulary, drawn by the seed from all folds alike.
-    Raises MedhashError if the two tables do not hold the same images, the vocabulary does not fit the archive, or a
-    class has too few images.
+    images, split: contracts IMAGES and SPLIT. Returns (LABELS sorted by bag_id, LABEL_SETS, vocabulary).
+    set_id numbers the sets that occur by size, then by their sorted indices. A bag has the labels that settings.bag
+    makes of its images' (label_bags); one whose labels are all outside the vocabulary has the empty set. `no_finding:
+    exclude` leaves out bags all of whose images carry `No Finding`, `unlabelled: exclude` those that would have the
+    empty set. Of what is left, `images_per_class: n` keeps n bags of every label of the vocabulary, drawn by the seed
+    from all folds alike.
+    Raises MedhashError if the two tables do not hold the same images, a bag is not of one patient and one fold, the
+    vocabulary does not fit the archive, or a class has too few bags.
     """
     split = split.sort_by("image_id")
     rows = pc.index_in(split["image_id"].combine_chunks(), value_set=images["image_id"].combine_chunks())
     if rows.null_count or images.num_rows != split.num_rows:
         raise MedhashError(f"split.parquet places {split.num_rows} images, images.parquet holds {images.num_rows}; "
                            f"{rows.null_count} of the split are unknown", "run the stage split again")
-    image, attribute, label = _flatten(images["labels"].take(rows).combine_chunks())
+    images = images.take(rows)
+    image, attribute, label = _flatten(images["labels"].combine_chunks())
     names = choose_labels({kind: set(label[np.equal(attribute, kind)]) for kind in sorted(set(attribute))}, settings)
 
     ours = np.equal(attribute, settings.attribute)
     image, label = image[ours], label[ours]
     place = pc.index_in(pa.array(label, pa.string()), value_set=pa.array(names))
     index: np.ndarray = place.fill_null(-1).to_numpy()
-    membership = np.zeros((split.num_rows, len(names)), dtype=bool)       # (images, labels)
-    membership[image[index >= 0], index[index >= 0]] = True
-    kept = np.ones(split.num_rows, dtype=bool)
+    of_images = np.zeros((split.num_rows, len(names)), dtype=bool)        # (images, labels)
+    of_images[image[index >= 0], index[index >= 0]] = True
+
+    ids, first, bags = np.unique(np.asarray(images["bag_id"].to_numpy(), dtype=str), return_index=True,
+                                 return_inverse=True)
+    _refuse_torn_bags(ids, first, bags, split)
+    membership, kept = label_bags(of_images, bags, len(ids), names.index(NO_FINDING) if NO_FINDING in names else None,
+                                  settings.bag)
     if settings.no_finding == "exclude":
-        kept[image[np.equal(label, NO_FINDING)]] = False
+        without = np.ones(split.num_rows, dtype=bool)
+        without[image[np.equal(label, NO_FINDING)]] = False
+        kept &= np.bincount(bags, without, len(ids)) > 0
     if settings.unlabelled == "exclude":
         kept &= membership.any(axis=1)
     if not kept.any():
         raise MedhashError(f"labels.no_finding: {settings.no_finding} with labels.unlabelled: {settings.unlabelled} "
-                           "leaves no image", "choose label or empty for the first and keep for the second, or other "
-                           "labels.classes, in params.yaml")
+                           f"and labels.bag: {settings.bag} leaves no bag", "choose label or empty for the first, keep "
+                           "for the second and worst for the third, or other labels.classes, in params.yaml")
     if settings.images_per_class:
-        ids = split["image_id"].to_numpy(zero_copy_only=False)
         kept[kept] = draw_per_class(membership[kept], names, ids[kept], settings.images_per_class, seed)
     membership = membership[kept]
-    fold: np.ndarray = split["fold"].to_numpy()[kept]
+    fold = np.asarray(split["fold"].to_numpy(), dtype=str)[first][kept]
 
     sets, set_ids = _canonical(membership)
-    labels = pa.table({"image_id": split["image_id"].filter(pa.array(kept)), "fold": pa.array(fold, pa.string()),
-                       "set_id": pa.array(set_ids, pa.int32())}).cast(LABELS)
+    labels = pa.table({"bag_id": ids[kept], "patient_id": split["patient_id"].take(first[kept]),
+                       "fold": pa.array(fold, pa.string()), "set_id": pa.array(set_ids, pa.int32())}).cast(LABELS)
     label_sets = pa.table({"set_id": pa.array(range(len(sets)), pa.int32()),
                            "labels": pa.array(sets, pa.list_(pa.int16())),
-                           "n_images": pa.array(np.bincount(set_ids, minlength=len(sets)))}).cast(LABEL_SETS)
+                           "n_bags": pa.array(np.bincount(set_ids, minlength=len(sets)))}).cast(LABEL_SETS)
     counts = {name: {part: int(membership[fold == part, number].sum()) for part in FOLDS}
               for number, name in enumerate(names)}
     empty: np.ndarray = np.count_nonzero(membership, axis=1) == 0
-    return labels, label_sets, Vocabulary(attribute=settings.attribute, labels=names, n_images=counts,
+    return labels, label_sets, Vocabulary(attribute=settings.attribute, labels=names, n_bags=counts,
                                           n_unlabelled={part: int(empty[fold == part].sum()) for part in FOLDS})
+
+
+def _refuse_torn_bags(ids: np.ndarray, first: np.ndarray, bags: np.ndarray, split: pa.Table) -> None:
+    for name, what in (("patient_id", "patients"), ("fold", "folds")):
+        values = np.asarray(split[name].to_numpy(), dtype=str)
+        torn = values != values[first][bags]
+        if torn.any():
+            raise MedhashError(f"bag {ids[bags[torn.argmax()]]} has images of two {what}",
+                               "run the stages ingest and split again: a bag is of one patient, and stays together")
 
 
 def _flatten(labels: pa.ListArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -75,7 +93,7 @@ def _flatten(labels: pa.ListArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _canonical(membership: np.ndarray) -> tuple[list[list[int]], np.ndarray]:
-    """The distinct rows of a bool matrix (images, labels) as index lists in canonical order, and each row's place."""
+    """The distinct rows of a bool matrix (bags, labels) as index lists in canonical order, and each row's place."""
     distinct, inverse = np.unique(np.packbits(membership, axis=1), axis=0, return_inverse=True)
     bits = np.unpackbits(distinct, axis=1, count=membership.shape[1])
     sets = [np.flatnonzero(row).tolist() for row in bits]

@@ -1,5 +1,7 @@
 """The publisher's own test patients, checked before they are trusted."""
 
+from typing import Literal
+
 import numpy as np
 import pyarrow as pa
 
@@ -8,11 +10,14 @@ from components.errors import MedhashError
 _SHOWN = 20
 
 
-def official_test_patients(images: pa.Table, numbers: np.ndarray, n_patients: int) -> np.ndarray:
+def official_test_patients(images: pa.Table, numbers: np.ndarray, n_patients: int,
+                           both_lists: Literal["refuse", "train", "test"]) -> np.ndarray:
     """Which patients the publisher put into test, bool (patients,).
 
     numbers: patient number of every image, (images,). Rows are named by their line in the archive's table.
-    Raises MedhashError for an image in no official list, and for a patient in both.
+    both_lists: where a patient goes whose images the publisher has put into both lists, as CBIS-DDSM has: no patient
+    may stand in two folds, so train and test move all of the patient's images there.
+    Raises MedhashError for an image in no official list, and for a patient in both under `refuse`.
     """
     official = images["official_fold"].to_numpy(zero_copy_only=False)
     rows = images["source_row"].to_numpy()
@@ -25,11 +30,12 @@ def official_test_patients(images: pa.Table, numbers: np.ndarray, n_patients: in
     n_images = np.bincount(numbers, minlength=n_patients)
     n_test = np.bincount(numbers[test], minlength=n_patients)
     both = (n_test > 0) & (n_test < n_images)
-    if both.any():
+    if both.any() and both_lists == "refuse":
         raise MedhashError(
             f"{np.sum(both)} patients stand in both official lists, on line {_lines(rows[both[numbers]])} of the "
-            "archive's table", "mend the lists, or set split.strategy: hash in params.yaml")
-    return n_test > 0
+            "archive's table", "mend the lists, or set split.both_lists (train or test takes these patients whole) or "
+            "split.strategy: hash in params.yaml")
+    return n_test == n_images if both_lists == "train" else n_test > 0
 
 
 def _lines(rows: np.ndarray) -> str:

@@ -28,7 +28,7 @@ def split_patients(images: pa.Table, settings: SplitParams, seed: int) -> pa.Tab
     if settings.strategy == "hash":
         folds = hash_folds(patients, settings, seed)
     elif settings.strategy == "official":
-        in_test = official_test_patients(images, numbers, len(patients))
+        in_test = official_test_patients(images, numbers, len(patients), settings.both_lists)
         folds = ["test" if test else "val" if in_validation(patient, settings, seed) else "train"
                  for patient, test in zip(patients, in_test, strict=True)]
     else:

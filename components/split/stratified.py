@@ -13,19 +13,19 @@ from components.params import SplitParams
 
 def stratified_folds(images: pa.Table, patients: list[str], numbers: np.ndarray, settings: SplitParams,
                      seed: int) -> list[str]:
-    """Fold per patient: the rarest label's patients are placed first, each where that label lacks most images.
+    """Fold per patient: the rarest label's patients are placed first, each where that label lacks most cases.
 
     images: contract IMAGES; numbers: patient number of every image. Deterministic by seed and patient ids, not
     by the order of the rows.
     Source: Sechidis et al. 2011, On the Stratification of Multi-Label Data, Algorithm 1. Deviations: the items
-    are patients, weighed by their images with the label; a fold takes exactly its share of patients and no more;
+    are patients, weighed by their cases (bags of images) with the label; a fold takes exactly its share of patients and no more;
     ties are broken by a hash instead of at random.
     """
     shares = np.array([(1 - settings.test_share) * (1 - settings.val_share),
                        (1 - settings.test_share) * settings.val_share, settings.test_share])
     places = _quotas(len(patients), shares)                            # (folds,)
     counts = _label_counts(images, numbers, len(patients))             # (patients, labels)
-    wanted = shares[:, None] * counts.sum(axis=0)[None, :]             # (folds, labels), images
+    wanted = shares[:, None] * counts.sum(axis=0)[None, :]             # (folds, labels), bags
     order = np.argsort([hashlib.sha256(f"stratified\0{seed}\0{patient}".encode()).hexdigest()
                         for patient in patients])
     fold = np.full(len(patients), -1)
@@ -64,12 +64,14 @@ def _quotas(n_patients: int, shares: np.ndarray) -> np.ndarray:
 
 
 def _label_counts(images: pa.Table, numbers: np.ndarray, n_patients: int) -> np.ndarray:
-    """Images of every patient with every label, int (patients, labels); labels in alphabetical order."""
+    """Bags of every patient with an image of every label, int (patients, labels); labels in alphabetical order."""
     labels = images["labels"].combine_chunks()
     image = np.asarray(pc.list_parent_indices(labels))
     flat = pc.list_flatten(labels)
     names = pc.binary_join_element_wise(pc.struct_field(flat, "attribute"), pc.struct_field(flat, "label"), "\0")
     known, column = np.unique(np.asarray(names.to_pylist(), dtype=object), return_inverse=True)
+    bag = np.unique(np.asarray(images["bag_id"].to_numpy(), dtype=str), return_inverse=True)[1]
+    once = np.unique(np.stack([numbers[image], bag[image], column]), axis=1)      # however many images of a bag have it
     counts = np.zeros((n_patients, len(known)), dtype=np.int64)
-    np.add.at(counts, (numbers[image], column), 1)
+    np.add.at(counts, (once[0], once[2]), 1)
     return counts
