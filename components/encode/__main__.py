@@ -1,4 +1,4 @@
-"""Turn every image into a binary code with a trained model.
+"""Turn every case, an image or a bag of them, into a binary code with a trained model.
 
 Reads data/derived/models/METHOD and writes data/derived/codes/METHOD.parquet.
 """
@@ -19,7 +19,7 @@ def main(argv: list[str] | None = None) -> int:
 
     import torch
 
-    from components.encode.encode import encode_images, write_codes
+    from components.encode.encode import encode_bags, write_codes
     from components.errors import MedhashError
     from components.hashing.model import load_model
     from components.params import load_params
@@ -35,9 +35,10 @@ def main(argv: list[str] | None = None) -> int:
     model = load_model(folder, device)
     if model.spec.method != args.method:
         raise MedhashError(f"{folder} holds a model of {model.spec.method}", f"train {args.method} again")
-    image_ids, folds, packed = encode_images(workspace, model)
-    write_codes(workspace.codes(args.method), model, image_ids, folds, packed)
-    print(f"encode: {len(image_ids)} images as {model.spec.bits}-bit codes by {args.method}")
+    encoded = encode_bags(workspace, model, instances=params.encode.instances)
+    write_codes(workspace.codes(args.method), model, encoded)
+    n_bags, n_images = len(encoded.members), len(encoded.members.rows)
+    print(f"encode: {f'{n_bags} bags of ' if n_bags < n_images else ''}{n_images} images as {model.spec.bits}-bit codes by {args.method}")
     return 0
 
 

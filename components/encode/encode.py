@@ -1,8 +1,9 @@
-"""Binary codes of all labelled images that have pixels, by a trained model."""
+"""Binary codes of all labelled cases that have pixels, by a trained model."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -10,56 +11,100 @@ from tqdm import tqdm
 
 from components.contracts import IMAGES, LABELS, codes_schema, read_table, write_table
 from components.errors import MedhashError
-from components.hashing.codes import binarise
 from components.hashing.model import HashModel
+from components.members import Members, batches, read_members
 from components.workspace import Workspace
 
 
-def encode_images(workspace: Workspace, model: HashModel, batch_size: int = 256,
-                  known: Mapping[str, bytes] | None = None) -> tuple[list[str], list[str], np.ndarray]:
-    """Image ids in order, their folds, and their codes packed as uint8 (images, bits/8).
+class Encoded(NamedTuple):
+    """The codes of n bags, in bag_id order."""
 
-    Every image counts that stands in labels.parquet and has pixels. Shallow models read the features stage's
-    vectors. known: image id → packed code of images that this model encoded before, which are not encoded again.
+    folds: list[str]
+    codes: np.ndarray
+    """uint8, (n, bits / 8)"""
+    members: Members
+    """The bags and their images, of the same order."""
+    instances: np.ndarray | None
+    """The code of each image by itself, uint8, (m, bits / 8); None where it was not asked for."""
+
+
+class KnownCode(NamedTuple):
+    """The packed code of a bag, and those of its images by image_id order where they were kept."""
+
+    code: bytes
+    instances: list[bytes] | None = None
+
+
+def encode_bags(workspace: Workspace, model: HashModel, *, instances: bool = False, batch_size: int = 256,
+                known: Mapping[str, KnownCode] | None = None) -> Encoded:
+    """The code of every bag that stands in labels.parquet and has an image with pixels.
+
+    Shallow models read the features stage's vectors. instances: also the code of every image by itself. batch_size:
+    images at a time. known: bag_id → what this model gave the same images before, which are not encoded again.
     Raises MedhashError if there is nothing to encode, or pixels or features do not fit the tables.
     """
     labels = read_table(workspace.labels, LABELS)
-    images = read_table(workspace.images, IMAGES).select(["image_id", "pixel_row"])
-    rows = dict(zip(images["image_id"].to_pylist(), images["pixel_row"].to_pylist(), strict=True))
-    chosen = sorted((image_id, fold) for image_id, fold in zip(labels["image_id"].to_pylist(),
-                                                               labels["fold"].to_pylist(), strict=True)
-                    if rows.get(image_id) is not None)
-    if not chosen:
+    fold_of = dict(zip(labels["bag_id"].to_pylist(), labels["fold"].to_pylist(), strict=True))
+    members = read_members(read_table(workspace.images, IMAGES))
+    members = members.take(np.flatnonzero([bag_id in fold_of for bag_id in members.bag_ids.tolist()]))
+    if not len(members):
         raise MedhashError("no labelled image has pixels, so there is nothing to encode",
                            "run ingest with the archive's images (ingest.metadata_only: false)")
-    known = known or {}
-    packed = np.zeros((len(chosen), model.spec.bits // 8), np.uint8)
-    for place, (image_id, _) in enumerate(chosen):
-        if image_id in known:
-            packed[place] = np.frombuffer(known[image_id], np.uint8)
-    places = np.array([place for place, (image_id, _) in enumerate(chosen) if image_id not in known], np.int64)
-    pixel_rows = np.array([rows[chosen[place][0]] for place in places], np.int64)
-    shallow = model.spec.family == "shallow"
-    source = workspace.features(model.spec.input) if shallow else workspace.pixels
-    inputs = _inputs(source, int(pixel_rows.max(initial=-1)) + 1)
-    relaxed_codes = model.relaxed_features if shallow else model.relaxed_pixels
-    with tqdm(total=len(places), desc=f"encode {model.spec.method}", unit="image", disable=None) as progress:
-        for start in range(0, len(places), batch_size):
-            batch = slice(start, start + batch_size)
-            packed[places[batch]] = binarise(relaxed_codes(inputs[pixel_rows[batch]]))
-            progress.update(len(places[batch]))
-    return [image_id for image_id, _ in chosen], [fold for _, fold in chosen], packed
+    codes = np.zeros((len(members), model.spec.bits // 8), np.uint8)
+    of_images = np.zeros((len(members.rows), model.spec.bits // 8), np.uint8)
+    places = _take_known(known or {}, members, codes, of_images, instances)
+    asked = members.take(places)
+    source = workspace.features(model.spec.input) if model.spec.family == "shallow" else workspace.pixels
+    inputs = _inputs(source, int(asked.rows.max(initial=-1)) + 1)
+    positions = np.concatenate([np.arange(members.starts[place], members.starts[place + 1]) for place in places]
+                               or [np.zeros(0, np.int64)])
+    with tqdm(total=len(asked.rows), desc=f"encode {model.spec.method}", unit="image", disable=None) as progress:
+        for first, last in batches(asked.starts, batch_size):
+            span = slice(asked.starts[first], asked.starts[last])
+            coded = model.codes(inputs[asked.rows[span]], asked.starts[first:last + 1] - asked.starts[first])
+            codes[places[first:last]], of_images[positions[span]] = coded.bags, coded.instances
+            progress.update(len(asked.rows[span]))
+    return Encoded([fold_of[bag_id] for bag_id in members.bag_ids.tolist()], codes, members,
+                   of_images if instances else None)
 
 
-def write_codes(path: Path, model: HashModel, image_ids: list[str], folds: list[str], packed: np.ndarray) -> None:
+def write_codes(path: Path, model: HashModel, encoded: Encoded) -> None:
     """Write a code table with the model's name, digest and sub-codes in its metadata (contract codes_schema)."""
-    spec = model.spec
-    code = pa.FixedSizeBinaryArray.from_buffers(pa.binary(spec.bits // 8), len(packed),
-                                                [None, pa.py_buffer(np.ascontiguousarray(packed).tobytes())])
+    spec, members = model.spec, encoded.members
+    schema = codes_schema(spec.bits)
+    kind = schema.field("instances").type
+    if encoded.instances is None:
+        instances = pa.nulls(len(members), kind)
+    else:
+        of_images = pa.StructArray.from_arrays([pa.array(members.image_ids), _packed(encoded.instances)],
+                                               fields=list(kind.value_type))
+        instances = pa.ListArray.from_arrays(pa.array(members.starts, pa.int32()), of_images)
     about = {"method": spec.method, "bits": spec.bits, "model_digest": model.digest,
              "sub_codes": [sub_code.model_dump() for sub_code in spec.sub_codes]}
-    write_table(path, pa.table({"image_id": image_ids, "fold": folds, "code": code}), codes_schema(spec.bits),
-                {"medhash": json.dumps(about, sort_keys=True)})
+    write_table(path, pa.table({"bag_id": members.bag_ids, "fold": encoded.folds, "code": _packed(encoded.codes),
+                                "instances": instances}), schema, {"medhash": json.dumps(about, sort_keys=True)})
+
+
+def _take_known(known: Mapping[str, KnownCode], members: Members, codes: np.ndarray, of_images: np.ndarray,
+                instances: bool) -> np.ndarray:
+    """Fill in what is known, and return the places of the bags that are still to be encoded."""
+    left = []
+    for place, (bag_id, size) in enumerate(zip(members.bag_ids.tolist(), members.sizes.tolist(), strict=True)):
+        found = known.get(bag_id)
+        kept = found.instances if found is not None else None
+        if found is None or (instances and (kept is None or len(kept) != size)):
+            left.append(place)
+            continue
+        codes[place] = np.frombuffer(found.code, np.uint8)
+        if instances and kept is not None:
+            span = slice(members.starts[place], members.starts[place + 1])
+            of_images[span] = np.frombuffer(b"".join(kept), np.uint8).reshape(size, -1)
+    return np.array(left, np.int64)
+
+
+def _packed(codes: np.ndarray) -> pa.FixedSizeBinaryArray:
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(codes.shape[1]), len(codes),
+                                                [None, pa.py_buffer(np.ascontiguousarray(codes).tobytes())])
 
 
 def _inputs(path: Path, n_needed: int) -> np.ndarray:
