@@ -1,1 +1,1 @@
-"""Stage evaluate: how well test patients' images retrieve the gallery, with chance and intervals beside it."""
+"""Stage evaluate: how well test patients' cases retrieve the gallery, with chance and intervals beside it."""

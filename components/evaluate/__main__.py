@@ -1,4 +1,4 @@
-"""Command line of the stage evaluate: codes, labels and split → metrics/METHOD/ and this machine's query latency."""
+"""Command line of the stage evaluate: codes and labels → metrics/METHOD/ and this machine's query latency."""
 
 from components.command import reports_errors, stage_parser
 
@@ -31,12 +31,12 @@ def main(argv: list[str] | None = None) -> int:
     write_table(folder / "queries.parquet", queries, QUERIES)
     metrics.write(folder / "metrics.json")
 
-    latency = measure_latency(index, place_codes(codes, tables.split, tables.labels).of_folds("test"))
+    latency = measure_latency(index, place_codes(codes, tables.labels).of_folds("test"))
     latency.write(workspace.latency(args.method))
     log_figures(workspace, params.promote.name, metrics, latency)
     interval = metrics.intervals["map"]
     print(f"{args.method}: MAP {interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}], chance "
-          f"{metrics.chance.map:.3f}; {metrics.n_queries} queries, {metrics.n_gallery} gallery images; a query takes "
+          f"{metrics.chance.map:.3f}; {metrics.n_queries} queries, {metrics.n_gallery} gallery cases; a query takes "
           f"{latency.p50_ms:.2f} ms")
     return 0
 

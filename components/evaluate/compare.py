@@ -8,7 +8,7 @@ from components.errors import MedhashError
 from components.evaluate.per_query import COLUMNS
 from components.retrieval.bootstrap import paired_bootstrap
 
-_SAME = ("image_id", "patient_id", "n_relevant")
+_SAME = ("bag_id", "patient_id", "n_relevant")
 
 
 def compare(a: pa.Table, b: pa.Table, n_samples: int, seed: int) -> dict[str, Difference]:
@@ -19,7 +19,7 @@ def compare(a: pa.Table, b: pa.Table, n_samples: int, seed: int) -> dict[str, Di
     several (`spread_over_seeds`). Raises MedhashError if the tables are about different queries or relevance, or if
     nothing is relevant to any query.
     """
-    a, b = a.sort_by("image_id"), b.sort_by("image_id")
+    a, b = a.sort_by("bag_id"), b.sort_by("bag_id")
     for name in _SAME:
         if not a[name].equals(b[name]):
             raise MedhashError(f"the two query tables differ in column {name}, so their queries, patients or relevance "

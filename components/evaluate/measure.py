@@ -21,7 +21,8 @@ from components.params import EvaluateParams
 from components.retrieval.bootstrap import patient_bootstrap
 from components.retrieval.hamming import as_words
 
-WITH_INTERVAL = ("map", "ndcg_at_100", "acg_at_100", "weighted_map", "precision_h2")
+WITH_INTERVAL = ("map", "ndcg_at_100", "acg_at_100", "weighted_map", "precision_at_1", "precision_at_5",
+                 "precision_at_10", "precision_h2")
 
 
 class Measured(NamedTuple):
@@ -33,15 +34,15 @@ class Measured(NamedTuple):
 
 def measure(codes: pa.Table, tables: Tables, settings: EvaluateParams, seed: int,
             threads: int | None = None) -> Measured:
-    """Let test images search train and val, val images search train, and measure what they find.
+    """Let test bags search train and val, val bags search train, and measure what they find.
 
     codes: contract `codes_schema` with its schema metadata. Pairs of one patient are left out; queries to which
     nothing is relevant stand outside every mean. Without a val fold the validation figures are None. Any model's
-    codes of the same images can be measured: equal evaluation_digest means the same queries, gallery and relevance.
+    codes of the same bags can be measured: equal evaluation_digest means the same queries, gallery and relevance.
     threads: of counting, None for all that `available_threads` gives; the result does not depend on it.
     Raises MedhashError if the tables do not fit each other, or if no query has anything relevant in its gallery.
     """
-    placed, levels = place_codes(codes, tables.split, tables.labels), tables.level_matrix()
+    placed, levels = place_codes(codes, tables.labels), tables.level_matrix()
 
     def search(asking: tuple[str, ...], searched: tuple[str, ...]) -> Ranked:
         return rank_by_hamming(placed.of_folds(*asking), placed.of_folds(*searched), levels, threads)
@@ -51,21 +52,21 @@ def measure(codes: pa.Table, tables: Tables, settings: EvaluateParams, seed: int
 
 def measure_relaxed(codes: pa.Table, relaxed: np.ndarray, tables: Tables, settings: EvaluateParams, seed: int,
                     threads: int | None = None) -> Measured:
-    """The same for a method that is not binarised: images are ranked by the Euclidean distance of relaxed codes.
+    """The same for a method that is not binarised: bags are ranked by the Euclidean distance of relaxed codes.
 
     relaxed: float32, (N, K), in [-1, 1], the row order of `codes`, which must be its signs (1 where h ≥ 0): the
     figures about bits and distinct codes are theirs. Radius ρ of P@H2 and of the curve is a squared distance of 4 ρ,
     the same on codes of -1 and +1. Takes a sort per query: an upper bound for a table, not for a daily run.
     Raises MedhashError also where the relaxed codes do not fit the binary ones.
     """
-    placed, levels = place_codes(codes, tables.split, tables.labels), tables.level_matrix()
+    placed, levels = place_codes(codes, tables.labels), tables.level_matrix()
     if relaxed.shape != (len(placed), 8 * placed.codes.shape[1]) or not (np.abs(relaxed) <= 1).all():
         raise MedhashError(f"relaxed codes of shape {relaxed.shape} do not lie in [-1, 1] or do not belong to "
-                           f"{len(placed)} codes of {8 * placed.codes.shape[1]} bits", "encode the images again, and "
+                           f"{len(placed)} codes of {8 * placed.codes.shape[1]} bits", "encode them again, and "
                            "take the relaxed codes from the same run")
-    relaxed = relaxed[pc.sort_indices(codes["image_id"]).to_numpy()]
+    relaxed = relaxed[pc.sort_indices(codes["bag_id"]).to_numpy()]
     if (np.packbits(relaxed >= 0, axis=1) != placed.codes).any():
-        raise MedhashError("the binary codes are not the signs of the relaxed ones", "encode the images again, and "
+        raise MedhashError("the binary codes are not the signs of the relaxed ones", "encode them again, and "
                            "take both codes from the same run and in the same order")
 
     def search(asking: tuple[str, ...], searched: tuple[str, ...]) -> Ranked:
@@ -119,7 +120,7 @@ def _intervals(queries: PerQuery, patients: np.ndarray, n_samples: int, seed: in
 
 
 def _query_table(queries: PlacedCodes, per_query: PerQuery) -> pa.Table:
-    columns = {"image_id": pa.array(queries.image_ids), "patient_id": pa.array(queries.patient_ids)}
+    columns = {"bag_id": pa.array(queries.bag_ids), "patient_id": pa.array(queries.patient_ids)}
     columns |= {name: pa.array(values, QUERIES.field(name).type, from_pandas=True)           # NaN → null
                 for name, values in vars(per_query).items()}
     return pa.table(columns).cast(QUERIES)

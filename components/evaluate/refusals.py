@@ -9,7 +9,7 @@ from components.index.code_table import PlacedCodes
 
 
 def require_known_sets(queries: PlacedCodes, gallery: PlacedCodes, levels: np.ndarray) -> None:
-    """Raises MedhashError if an image has a label set that the table similarity does not know."""
+    """Raises MedhashError if a bag has a label set that the table similarity does not know."""
     largest = max(queries.set_ids.max(initial=-1), gallery.set_ids.max(initial=-1))
     if largest >= len(levels):
         raise MedhashError(f"label set {largest} of labels.parquet has no row in similarity.parquet",
@@ -17,9 +17,9 @@ def require_known_sets(queries: PlacedCodes, gallery: PlacedCodes, levels: np.nd
 
 
 def require_queries(queries: PlacedCodes, fold: str) -> None:
-    """Raises MedhashError if the fold has no image."""
+    """Raises MedhashError if the fold has no bag."""
     if not len(queries):
-        raise MedhashError(f"fold {fold} has no image with a code, so nothing can be measured",
+        raise MedhashError(f"fold {fold} has no case with a code, so nothing can be measured",
                            f"give it patients: split.{fold}_share in params.yaml, or the publisher's list")
 
 
@@ -34,11 +34,11 @@ def require_answerable(ranked: Ranked, queries: PlacedCodes, gallery: PlacedCode
         raise MedhashError(f"none of the {len(queries)} queries of fold {fold} carries a label",
                            "add their findings to labels.classes in params.yaml, or set labels.no_finding to label")
     if len(gallery) and not ranked.n_searched.any():
-        raise MedhashError(f"every image that the {len(queries)} queries of fold {fold} could search is of the query's "
+        raise MedhashError(f"every case that the {len(queries)} queries of fold {fold} could search is of the query's "
                            "own patient, and those are left out",
                            "ingest several patients, or check that the archive's patient ids tell patients apart")
     absent = [tables.vocabulary.labels[label] for label in sorted(asked - offered)]
-    detail = f" (no image of the gallery carries {', '.join(absent[:5])}{' …' * (len(absent) > 5)})" if absent else ""
+    detail = f" (no case of the gallery carries {', '.join(absent[:5])}{' …' * (len(absent) > 5)})" if absent else ""
     raise MedhashError(f"none of the {len(queries)} queries of fold {fold} shares a label with any of the "
-                       f"{len(gallery)} images it searches{detail}",
+                       f"{len(gallery)} cases it searches{detail}",
                        "check the split's shares and the labels' classes in params.yaml")

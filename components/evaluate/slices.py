@@ -11,7 +11,7 @@ from components.evaluate.tables import Tables
 from components.index.code_table import PlacedCodes
 from components.retrieval.bootstrap import patient_bootstrap
 
-UNKNOWN = "unknown"
+UNKNOWN, SEVERAL = "unknown", "several"
 AGE_BANDS = ("0-19", "20-39", "40-59", "60-79", "80+")
 _BAND_YEARS = 20
 
@@ -21,9 +21,9 @@ def slice_figures(queries: PlacedCodes, ranked: Ranked, tables: Tables, n_sample
     """`label`, `view`, `sex` and `age` → value → figures of the queries that have it.
 
     A query stands in the slice of each of its labels; a query without a label in none. Only values that a query has;
-    labels in the vocabulary's order, the rest sorted, what the archive does not say last, as `unknown`. The gallery
-    is the whole gallery throughout, and one set of resampled patients serves all slices.
-    Raises MedhashError if a query's image has no row in the table images.
+    labels in the vocabulary's order, the rest sorted, then `several`, of bags whose images differ, and last `unknown`,
+    where the archive says it of no image of the bag. The gallery is the whole gallery throughout, and one set of
+    resampled patients serves all slices. Raises MedhashError if a query has no image in the table images.
     """
     members = slice_members(queries, tables)
     masks = [mask for by_value in members.values() for mask in by_value.values()]
@@ -38,11 +38,25 @@ def slice_figures(queries: PlacedCodes, ranked: Ranked, tables: Tables, n_sample
 def slice_members(queries: PlacedCodes, tables: Tables) -> dict[str, dict[str, np.ndarray]]:
     """`label`, `view`, `sex` and `age` → value → which queries have it, bool, (Q,); in the order of `slice_figures`.
 
-    Raises MedhashError if a query's image has no row in the table images.
+    Raises MedhashError if a query has no image in the table images.
     """
-    images = tables.images.take(_rows_of(queries.image_ids, tables.images))
-    return {"label": _by_label(queries, tables), "view": _by_value(_texts(images["view"])),
-            "sex": _by_value(_texts(images["sex"])), "age": _by_value(_bands(images["age"]))}
+    images, query = _images_of(queries.bag_ids, tables.images)
+    values = {"view": _texts(images["view"]), "sex": _texts(images["sex"]), "age": _bands(images["age"])}
+    return {"label": _by_label(queries, tables)} | {name: _by_value(common_value(of_image, query, len(queries)))
+                                                    for name, of_image in values.items()}
+
+
+def common_value(values: np.ndarray, bag: np.ndarray, n_bags: int) -> np.ndarray:
+    """What the images of each bag have in common: their one known value, `several`, or `unknown`: str, (n_bags,).
+
+    values: str, (m,), of each image; bag: int, (m,), 0 … n_bags - 1. An image that does not say contradicts no other.
+    """
+    says = values != UNKNOWN
+    known, of_value = np.unique(values[says], return_inverse=True)
+    said = np.zeros((n_bags, len(known) + 1), bool)
+    said[bag[says], of_value] = True
+    said[:, -1] = ~said.any(axis=1)
+    return np.where(said.sum(axis=1) > 1, SEVERAL, np.append(known, UNKNOWN)[said.argmax(axis=1)])
 
 
 def _figures(mask: np.ndarray, ranked: Ranked, patients: np.ndarray, bounds: np.ndarray) -> SliceFigures:
@@ -57,7 +71,7 @@ def _figures(mask: np.ndarray, ranked: Ranked, patients: np.ndarray, bounds: np.
         value is not None and n_patients > 1) else None
     return SliceFigures(n_queries=int(mask.sum()), n_answerable=int(kept.sum()), n_patients=n_patients, map=value,
                         chance_map=mean(ranked.chance.ap_expected), ndcg_at_100=mean(ranked.per_query.ndcg_at_100),
-                        interval=interval)
+                        precision_at_10=mean(ranked.per_query.precision_at_10), interval=interval)
 
 
 def _by_label(queries: PlacedCodes, tables: Tables) -> dict[str, np.ndarray]:
@@ -71,8 +85,8 @@ def _by_label(queries: PlacedCodes, tables: Tables) -> dict[str, np.ndarray]:
 
 
 def _by_value(values: np.ndarray) -> dict[str, np.ndarray]:
-    known = sorted(set(values.tolist()) - {UNKNOWN})
-    return {value: values == value for value in [*known, UNKNOWN] if (values == value).any()}
+    known = sorted(set(values.tolist()) - {SEVERAL, UNKNOWN})
+    return {value: values == value for value in [*known, SEVERAL, UNKNOWN] if (values == value).any()}
 
 
 def _texts(column: pa.ChunkedArray) -> np.ndarray:
@@ -84,10 +98,13 @@ def _bands(ages: pa.ChunkedArray) -> np.ndarray:
                      for age in ages.to_pylist()], dtype=str)
 
 
-def _rows_of(image_ids: np.ndarray, images: pa.Table) -> pa.Array:
-    rows = pc.index_in(pa.array(image_ids.tolist(), pa.string()), value_set=images["image_id"].combine_chunks())
-    if rows.null_count:
-        missing = image_ids[pc.index(rows.is_null(), True).as_py()]
-        raise MedhashError(f"image {missing} has a code but no row in images.parquet ({rows.null_count} such images)",
-                           "run the stage encode again for this method")
-    return rows
+def _images_of(bag_ids: np.ndarray, images: pa.Table) -> tuple[pa.Table, np.ndarray]:
+    """The images of these bags, and of each the place of its bag in bag_ids: int, (m,)."""
+    places = pc.index_in(images["bag_id"].combine_chunks(), value_set=pa.array(bag_ids.tolist(), pa.string()))
+    found = pc.is_valid(places)
+    place = places.filter(found).to_numpy()
+    absent = np.flatnonzero(np.bincount(place, minlength=len(bag_ids)) == 0)
+    if len(absent):
+        raise MedhashError(f"bag {bag_ids[absent[0]]} has a code but no image in images.parquet ({len(absent)} such "
+                           "bags)", "run the stage encode again for this method")
+    return images.filter(found), place

@@ -45,7 +45,7 @@ def test_the_order_of_rows_does_not_matter_but_other_queries_or_relevance_are_re
     first, second = with_noise(tmp_path / "a", 0.1, 0).queries, with_noise(tmp_path / "b", 0.2, 1).queries
     found = compare(first, second, 50, seed=0)
     assert compare(first, second.take(list(range(47, -1, -1))), 50, seed=0) == found
-    with pytest.raises(MedhashError, match="differ in column image_id"):
+    with pytest.raises(MedhashError, match="differ in column bag_id"):
         compare(first, second.slice(1), 50, seed=0)
     with pytest.raises(MedhashError, match="differ in column n_relevant"):
         compare(first, replaced(second, "n_relevant", [1] * 48), 50, seed=0)

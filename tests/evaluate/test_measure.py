@@ -26,15 +26,15 @@ def perfect_codes():
 
 def test_each_query_is_measured_as_loops_over_the_gallery_would(random_codes, replaced):
     table, given = random_codes
-    patients = given.split["patient_id"].to_pylist()
+    patients = given.labels["patient_id"].to_pylist()
     patients[-1] = patients[0]                          # the last test image belongs to a patient of the gallery
-    given = replace(given, split=replaced(given.split, "patient_id", patients))
+    given = replace(given, labels=replaced(given.labels, "patient_id", patients))
     queries = measure(table, given, SETTINGS, seed=0).queries.to_pylist()
 
     codes = [value[0] for value in table["code"].to_pylist()]
     folds, sets = given.labels["fold"].to_pylist(), given.labels["set_id"].to_pylist()
     rows = [row for row in range(N_IMAGES) if folds[row] == "test"]
-    assert [query["image_id"] for query in queries] == [table["image_id"][row].as_py() for row in rows]
+    assert [query["bag_id"] for query in queries] == [table["bag_id"][row].as_py() for row in rows]
     for row, query in zip(rows, queries, strict=True):
         gallery = [item for item in range(N_IMAGES) if folds[item] != "test" and patients[item] != patients[row]]
         distance = np.array([(codes[row] ^ codes[item]).bit_count() for item in gallery])
@@ -51,6 +51,12 @@ def test_each_query_is_measured_as_loops_over_the_gallery_would(random_codes, re
             assert query["acg_at_100" + end] == pytest.approx(level[order][:100].mean(), abs=1e-12)
             running = np.cumsum(level[order]) / (1 - places)
             assert query["weighted_ap" + end] == pytest.approx(running[level[order] > 0].mean(), abs=1e-12)
+        by_distance = np.argsort(distance, kind="stable")
+        for k in (1, 5, 10):
+            farthest = distance[by_distance[k - 1]]
+            sure, tied = level[distance < farthest] > 0, level[distance == farthest] > 0
+            expected = (sure.sum() + (k - len(sure)) * tied.mean()) / k
+            assert query[f"precision_at_{k}"] == pytest.approx(expected, abs=1e-12)
         assert query["ap_worst"] < query["ap_expected"] < query["ap_best"]
         assert query["ndcg_at_100"] == pytest.approx(ndcg_score([2.0 ** level - 1], [-distance], k=100), abs=1e-12)
 
@@ -59,7 +65,8 @@ def test_the_figures_are_means_over_the_queries_and_lie_within_their_intervals(r
     metrics, queries = measure(*random_codes, SETTINGS, seed=0)
     for figure, column in COLUMNS.items():
         assert getattr(metrics.figures, figure) == pytest.approx(pc.mean(queries[column]).as_py(), abs=1e-12)
-    assert set(metrics.intervals) == {"map", "ndcg_at_100", "acg_at_100", "weighted_map", "precision_h2"}
+    assert set(metrics.intervals) == {"map", "ndcg_at_100", "acg_at_100", "weighted_map", "precision_at_1",
+                                      "precision_at_5", "precision_at_10", "precision_h2"}
     for name, interval in metrics.intervals.items():
         assert interval.low < interval.value == getattr(metrics.figures, name) < interval.high
     assert metrics.curve[2].precision == pytest.approx(metrics.figures.precision_h2, abs=1e-12)
@@ -107,10 +114,10 @@ def test_the_digest_depends_on_who_is_asked_and_what_is_relevant_but_not_on_the_
     reversed_codes = reversed_codes.replace_schema_metadata(codes.schema.metadata)
     assert measure(reversed_codes, given, SETTINGS, seed=1).metrics.evaluation_digest == digest
 
-    levels, patients = given.similarity["level"].to_pylist(), given.split["patient_id"].to_pylist()
+    levels, patients = given.similarity["level"].to_pylist(), given.labels["patient_id"].to_pylist()
     for changed in ({"labels": replaced(given.labels, "set_id", [3, *given.labels["set_id"].to_pylist()[1:]])},
                     {"similarity": replaced(given.similarity, "level", [*levels[:-1], 1])},
-                    {"split": replaced(given.split, "patient_id", ["f" * 16, *patients[1:]])}):
+                    {"labels": replaced(given.labels, "patient_id", ["f" * 16, *patients[1:]])}):
         assert measure(codes, replace(given, **changed), SETTINGS, seed=0).metrics.evaluation_digest != digest
     assert measure(codes.slice(1), given, SETTINGS, seed=0).metrics.evaluation_digest != digest
 
@@ -153,9 +160,9 @@ def test_relaxed_codes_between_the_signs_break_the_ties(random_codes):
 def test_without_a_val_fold_there_is_no_validation_figure(random_codes, replaced):
     codes, given = random_codes
     changed = [replaced(table, "fold", ["train" if fold == "val" else fold for fold in table["fold"].to_pylist()])
-               for table in (codes, given.split, given.labels)]
-    codes, split, labels = (table.replace_schema_metadata(codes.schema.metadata) for table in changed)
-    metrics, _ = measure(codes, replace(given, split=split, labels=labels), SETTINGS, seed=0)
+               for table in (codes, given.labels)]
+    codes, labels = (table.replace_schema_metadata(codes.schema.metadata) for table in changed)
+    metrics, _ = measure(codes, replace(given, labels=labels), SETTINGS, seed=0)
     assert metrics.validation_map is None
     assert metrics.validation_chance is None
     assert metrics.figures == measure(*random_codes, SETTINGS, seed=0).metrics.figures
