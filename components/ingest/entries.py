@@ -36,9 +36,11 @@ REASONS = {
     "unsupported": "the pixels are stored in a way that no decoder here reads",
     "too_large": "the file declares more pixels or bytes than ingest.max_image_pixels allows",
     "exact_duplicate": "an earlier row has the same file, byte by byte",
+    "empty_bag": "the row names no bag",
     "bag_of_two_patients": "the bag holds images of several patients",
     "bag_too_large": "the bag holds more images, or parts of images, than ingest.bags.max_size allows",
     "mixed_channels": "the file is grey, the archive's other images are in colour",
+    "region_outside": "the row points at a region outside of the image",
     "malformed_name": "the file's name is not built as the publisher's are",
     "unknown_view": "the row gives a view that the source does not know",
     "unknown_laterality": "the row names neither the left nor the right side",
@@ -84,6 +86,8 @@ class Entries:
     names: image names of every row, refused ones too. n_rows: rows of the table, refused ones too.
     patients_of: whom a file without a row may be of, by its name.
     channels: 1 for greys (colours become luma), 3 for red, green, blue; a grey file is then refused: mixed_channels.
+    frame: (w, h) px of the images that `regions` are given for, where the files may be copies of another size: regions
+    are then scaled to each file's own. None: they are given in the file's own px.
     """
 
     table: str
@@ -96,6 +100,7 @@ class Entries:
     rejections: list[Rejection]
     patients_of: Callable[[str], tuple[str, ...]] = _no_patient
     channels: Literal[1, 3] = 1
+    frame: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

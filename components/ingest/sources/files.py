@@ -3,7 +3,7 @@
 import os
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from components.errors import MedhashError
@@ -66,23 +66,36 @@ def folder_files(folder: Path, max_bytes: int, suffixes: tuple[str, ...] = IMAGE
     known: spares reading what has not changed and what no row asks for, and leaves out files of forgotten patients.
     """
     for path in sorted(folder.iterdir()):
-        if not ends_with(path.name, suffixes):
-            continue
         name = storable(path.name)
-        if known and known.leaves_out(name):
-            continue
-        try:
-            place = place_of(path, path.stat())
-            told = known.told(place) if known else ""
-            if place.size > max_bytes:
-                file = SourceFile(name, b"", "too_large")
-            elif told or (known and not known.wants(name)):
-                file = SourceFile(name, b"", "", place, told)
-            else:
-                file = SourceFile(name, *_read(path, place))
-        except OSError:                                         # its text would name the file, and with it the patient
-            file = SourceFile(name, b"", "unreadable")
-        yield file
+        if ends_with(path.name, suffixes) and not (known and known.leaves_out(name)):
+            yield _taken(path, name, max_bytes, known)
+
+
+def tree_files(folder: Path, max_bytes: int, name_of: Callable[[str], str | None],
+               suffixes: tuple[str, ...] = IMAGE_SUFFIXES, known: Known | None = None) -> Iterator[SourceFile]:
+    """The same for a folder and all folders in it but hidden ones and links.
+
+    name_of: from a file's path in the folder to its name in the table; None leaves it out.
+    """
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for path in (Path(place, file) for file in sorted(files) if ends_with(file, suffixes)):
+            name = name_of(storable(path.relative_to(folder).as_posix()))
+            if name is not None and not (known and known.leaves_out(name)):
+                yield _taken(path, name, max_bytes, known)
+
+
+def _taken(path: Path, name: str, max_bytes: int, known: Known | None) -> SourceFile:
+    try:
+        place = place_of(path, path.stat())
+        told = known.told(place, name) if known else ""
+        if place.size > max_bytes:
+            return SourceFile(name, b"", "too_large")
+        if told or (known and not known.wants(name)):
+            return SourceFile(name, b"", "", place, told)
+        return SourceFile(name, *_read(path, place))
+    except OSError:                                             # its text would name the file, and with it the patient
+        return SourceFile(name, b"", "unreadable")
 
 
 def _read(path: Path, place: Place) -> tuple[bytes, str, Place | None]:
