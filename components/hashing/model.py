@@ -14,7 +14,10 @@ from safetensors.numpy import load, save
 from components.documents import ModelSpec
 from components.errors import MedhashError
 from components.files import replacing_file, sha256_file
+from components.hashing.bags import check_starts, content_order
 from components.hashing.coders import CODERS
+from components.hashing.codes import binarise
+from components.hashing.vote import vote
 
 if TYPE_CHECKING:
     from components.hashing.networks.network import HashNetwork
@@ -27,11 +30,26 @@ Tensors = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
+class Coded:
+    """Packed codes of bags and of their instances."""
+
+    bags: np.ndarray
+    """uint8, (n, K/8)."""
+    instances: np.ndarray
+    """uint8, (m, K/8), in the order the instances were given."""
+
+
+@dataclass(frozen=True)
 class HashModel:
     """A model in memory. Loading one executes no code from its files.
 
     deep: a network gives relaxed codes of pixels. shallow: a coder gives them of GIST features. two-step: a coder gives
-    them of what a network makes of pixels.
+    them of what a network makes of pixels. The codes of bags are pooled by the network if it has a pooling, and by
+    `vote` of the instances' codes otherwise; a bag of one has the code of its image.
+
+    Bags come as the packed instances of one after the other: `inputs` is uint8 pixels (m, C, S, S) or, for a shallow
+    model, float32 features (m, D); `starts` is int64 (n + 1,), see hashing.bags. The order of instances within a bag
+    changes nothing: they are put into an order that depends on their content alone before anything is computed.
     """
 
     spec: ModelSpec
@@ -49,15 +67,36 @@ class HashModel:
         network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in tensors.items()})
         return network.eval().to(self.device)
 
+    def codes(self, inputs: np.ndarray, starts: np.ndarray) -> Coded:
+        """Codes of n bags and of their m instances.
+
+        Raises MedhashError if the starts do not cut the inputs into bags, or the inputs do not fit the model.
+        """
+        bags, instances = self._relaxed(inputs, starts)
+        return Coded(binarise(bags), binarise(instances))
+
+    def relaxed_bags(self, inputs: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        """Relaxed codes of bags, float32 (n, K): those whose signs are the codes. Raises as `codes` does."""
+        return self._relaxed(inputs, starts)[0]
+
+    def attention(self, inputs: np.ndarray, starts: np.ndarray) -> np.ndarray | None:
+        """How much of its bag each instance is, float32 (m,), each bag's sum being one; None without such a pooling."""
+        if self.spec.network.get("pooling") != "attention":
+            return None
+        from components.hashing.networks.over_bags import attention_of_instances
+        starts = check_starts(starts, len(inputs))
+        order = content_order(inputs, starts)
+        weights = np.empty(len(inputs), np.float32)
+        weights[order] = attention_of_instances(self.network, self._checked(inputs[order]), starts)
+        return weights
+
     def relaxed_pixels(self, pixels: np.ndarray, batch_size: int = 256) -> np.ndarray:
         """Relaxed codes, float32 (N, K), of pixels, uint8 (N, C, S, S).
 
         A network's are taken at α = 1 whatever the training's last α; the code, their sign, is the same at any α.
         Raises MedhashError if the pixels have another size than the model was trained at.
         """
-        if pixels.shape[2:] != (self.spec.size_px, self.spec.size_px):
-            raise MedhashError(f"{self.spec.method} takes images of {self.spec.size_px} px, not {pixels.shape[2]} px",
-                               "set size_px to the model's, or train the model again")
+        self._checked(pixels)
         parts = [self._relaxed_batch(np.ascontiguousarray(pixels[start:start + batch_size]))
                  for start in range(0, len(pixels), batch_size)]
         return np.concatenate(parts) if parts else np.zeros((0, self.spec.bits), np.float32)
@@ -67,6 +106,33 @@ class HashModel:
         if self.spec.family != "shallow":
             raise MedhashError(f"{self.spec.method} encodes pixels, not features", "encode its pixels")
         return CODERS[self.spec.coder].relaxed(features, self.tensors)
+
+    def _relaxed(self, inputs: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Relaxed codes of bags, (n, K), and of instances in the order given, (m, K)."""
+        starts = check_starts(starts, len(inputs))
+        order = content_order(inputs, starts)
+        ordered = inputs[order]
+        if self.spec.network.get("pooling", "none") != "none":
+            from components.hashing.networks.over_bags import codes_of_bags
+            bags, instances = codes_of_bags(self.network, self._checked(ordered), starts)
+        else:
+            instances = self.relaxed_features(ordered) if ordered.ndim == 2 else self.relaxed_pixels(ordered)
+            bags = vote(instances, starts)
+        as_given = np.empty_like(instances)
+        as_given[order] = instances
+        return bags, as_given
+
+    def _checked(self, pixels: np.ndarray) -> np.ndarray:
+        if pixels.ndim != 4:
+            raise MedhashError(f"{self.spec.method} encodes pixels, not features", "encode its pixels")
+        if pixels.shape[2:] != (self.spec.size_px, self.spec.size_px):
+            raise MedhashError(f"{self.spec.method} takes images of {self.spec.size_px} px, not {pixels.shape[2]} px",
+                               "set size_px to the model's, or train the model again")
+        channels = self.spec.network.get("in_channels", 1)
+        if self.spec.family != "shallow" and pixels.shape[1] != channels:
+            raise MedhashError(f"{self.spec.method} takes images of {channels} channels, not {pixels.shape[1]}",
+                               "give images of the kind the model was trained on, or train the model again")
+        return pixels
 
     def _relaxed_batch(self, pixels: np.ndarray) -> np.ndarray:
         if self.spec.family == "shallow":

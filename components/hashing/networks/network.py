@@ -7,6 +7,14 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 from torch import nn
 
+from components.errors import MedhashError
+from components.hashing.pooling.attention import GatedAttention
+from components.hashing.pooling.max import max_pooling
+from components.hashing.pooling.mean import mean_pooling
+from components.hashing.pooling.noisy_or import noisy_or_pooling
+
+FEATURE_POOLINGS = {"max": max_pooling, "mean": mean_pooling}
+
 
 @dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
 class HeadSettings:
@@ -18,6 +26,9 @@ class HeadSettings:
     """batch: each bit is brought to mean 0 and variance 1 over the batch before tanh, so that no bit can die."""
     activation: Literal["tanh", "none"] = "tanh"
     """none: relaxed codes are unbounded, for the methods that bring them to ±1 by a penalty."""
+    pooling: Literal["none", "max", "mean", "noisy-or", "attention"] = "none"
+    """How the instances of a bag become one: features by max, mean or attention, bits by noisy-or. none: the network
+    knows single images only."""
 
 
 class Trunk(nn.Module):
@@ -32,8 +43,10 @@ class Trunk(nn.Module):
 class HashNetwork(nn.Module):
     """Pixels → relaxed codes h = tanh(α norm(W g + b)), g the trunk's features.
 
-    `hash_layer` is the linear map W (K, d), b (K,). n_outputs: K, or d for an embedding.
-    Source: Deep Residual Hashing, §3.1; α: Order-Sensitive Deep Hashing, §2.1.
+    `hash_layer` is the linear map W (K, d), b (K,). n_outputs: K, or d for an embedding. With a pooling, a bag's code
+    is tanh(α norm(W G + b)), G pooled over its instances' g (noisy-or: pooled over W g + b), and the instances have
+    codes by the same layer; an image given by itself is a bag of one, so its code is that of a network without pooling.
+    Source: Deep Residual Hashing, §3.1; α: Order-Sensitive Deep Hashing, §2.1; bags: Deep Multiple Instance Hashing.
     Deviation: `code_norm: batch` is ours (without it, the norm is the identity, as in the papers).
     """
 
@@ -43,10 +56,15 @@ class HashNetwork(nn.Module):
         super().__init__()
         self.trunk = trunk
         hashed = settings.head == "hash"
+        if not hashed and settings.pooling != "none":
+            raise MedhashError("network setting pooling: an embedding has no code to pool bags for",
+                               "set pooling to none, or head to hash")
         self.hash_layer = nn.Linear(trunk.n_features, bits) if hashed else None
         self.code_norm = nn.BatchNorm1d(bits, affine=False) if hashed and settings.code_norm == "batch" else \
             nn.Identity()
         self.bounded = settings.activation == "tanh"
+        self.pooling = settings.pooling
+        self.attention = GatedAttention(trunk.n_features) if settings.pooling == "attention" else None
         self.n_outputs = bits if hashed else trunk.n_features
 
     def forward(self, x: torch.Tensor, alpha: float = 1.0) -> torch.Tensor:
@@ -54,5 +72,34 @@ class HashNetwork(nn.Module):
         features: torch.Tensor = self.trunk(x)
         if self.hash_layer is None:
             return features
-        z = alpha * self.code_norm(self.hash_layer(features))
-        return torch.tanh(z) if self.bounded else z
+        return self._activated(self.code_norm(self.hash_layer(features)), alpha)
+
+    def bags(self, x: torch.Tensor, starts: torch.Tensor, alpha: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
+        """Codes of bags, (n, K), and of their instances, (m, K). x: (m, C, S, S), packed; starts: int64, (n + 1,).
+
+        In training the norm of the code takes its statistics, also those it keeps, from the bags, and the instances'
+        codes are normed with the same ones.
+        """
+        features: torch.Tensor = self.trunk(x)
+        assert self.hash_layer is not None
+        with torch.autocast(x.device.type, enabled=False):                      # sums over a bag in full precision
+            features = features if features.dtype == torch.float64 else features.float()
+            single = self.hash_layer(features)
+            pooled = noisy_or_pooling(single, starts) if self.pooling == "noisy-or" else \
+                self.hash_layer(self._pool(features, starts))
+            normed = self.code_norm(pooled)
+            if self.training and isinstance(self.code_norm, nn.BatchNorm1d):
+                variance, mean = torch.var_mean(pooled, dim=0, correction=0)
+                single = (single - mean) * torch.rsqrt(variance + self.code_norm.eps)
+            else:
+                single = self.code_norm(single)
+            return self._activated(normed, alpha), self._activated(single, alpha)
+
+    def _pool(self, features: torch.Tensor, starts: torch.Tensor) -> torch.Tensor:
+        if self.attention is not None:
+            pooled: torch.Tensor = self.attention(features, starts)
+            return pooled
+        return FEATURE_POOLINGS[self.pooling](features, starts)
+
+    def _activated(self, z: torch.Tensor, alpha: float) -> torch.Tensor:
+        return torch.tanh(alpha * z) if self.bounded else alpha * z
