@@ -26,13 +26,12 @@ SUBTYPES = {
 """A name's letters → pathology and subtype, as the archive's folders are called."""
 BAGS = ("image", "slide", "patient")
 _SLIDE = r"(?P<patient>\d+-\d+)(?P<piece>[A-Z]*)"
+_NUMBER = r"(?P<number>\d{1,9})"
 _NAMES = [re.compile(rf"SOB_(?P<letter>[BM])_(?P<subtype>{'|'.join(SUBTYPES)}){rest}\.(?i:png|jpe?g)", re.ASCII)
-          for rest in (rf"-{_SLIDE}-(?P<magnification>40|100|200|400)-(?P<number>\d{1,9})", rf"_{_SLIDE}_(?P<number>\d{1,9})")]
+          for rest in (rf"-{_SLIDE}-(?P<magnification>40|100|200|400)-{_NUMBER}", rf"_{_SLIDE}_{_NUMBER}")]
 """As published, SOB_B_A-14-22549AB-100-027.png; and as reduced copies of the archive are found to name their tiles,
 SOB_B_A_14-22549AB_0.png, after the folder of the slide and without the magnification."""
 _MAYBE_PATIENT = re.compile(r"(?=(?<!\d)(\d+-\d+))", re.ASCII)
-_MAX_BYTES_PER_PIXEL = 8
-"""Four channels of 16 bits, uncompressed: no honest file needs more."""
 
 
 def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
@@ -45,7 +44,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     Raises MedhashError where there is no image, none of the magnifications asked for, or a tar is unsafe or damaged.
     """
     require_offered(settings.bags.by, BAGS, "breakhis")
-    names = image_tree.image_names(archive, _max_bytes(settings), _patients_of, known)
+    names = image_tree.image_names(archive, settings, _patients_of, known)
     entries = named_entries(names, partial(_image, settings), _patients_of)
     n_left_out = len(names) - len(entries.rows) - len(entries.rejections)
     wanted = settings.breakhis.magnifications
@@ -59,7 +58,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
 
 def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
     """Every image file, tars first. Raises MedhashError where a tar is unsafe or damaged."""
-    return image_tree.image_files(archive, _max_bytes(settings), known)
+    return image_tree.image_files(archive, settings, known)
 
 
 def _image(settings: IngestParams, name: str) -> NamedImage | str | None:
@@ -84,7 +83,3 @@ def _image(settings: IngestParams, name: str) -> NamedImage | str | None:
 def _patients_of(name: str) -> tuple[str, ...]:
     """Whatever in the name may be a year and a number."""
     return tuple(dict.fromkeys(_MAYBE_PATIENT.findall(name)))
-
-
-def _max_bytes(settings: IngestParams) -> int:
-    return settings.max_image_pixels * _MAX_BYTES_PER_PIXEL

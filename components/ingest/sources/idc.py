@@ -24,8 +24,6 @@ PITCH_PX = 50
 """From one patch to the next."""
 BAGS = ("image", "neighbourhood", "patient")
 _NAME = re.compile(r"(?P<patient>\d+)_idx\d+_x(?P<x>\d{1,9})_y(?P<y>\d{1,9})_class(?P<label>[01])\.(?i:png)", re.ASCII)
-_MAX_BYTES_PER_PIXEL = 8
-"""Four channels of 16 bits, uncompressed: no honest file needs more."""
 
 
 def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
@@ -37,13 +35,13 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     Raises MedhashError where there is no image, or a tar is unsafe or damaged.
     """
     require_offered(settings.bags.by, BAGS, "idc")
-    names = image_tree.image_names(archive, _max_bytes(settings), _patients_of, known)
+    names = image_tree.image_names(archive, settings, _patients_of, known)
     return named_entries(names, partial(_image, settings), _patients_of)
 
 
 def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
     """Every image file, tars first. Raises MedhashError where a tar is unsafe or damaged."""
-    return image_tree.image_files(archive, _max_bytes(settings), known)
+    return image_tree.image_files(archive, settings, known)
 
 
 def _image(settings: IngestParams, name: str) -> NamedImage | str:
@@ -60,7 +58,3 @@ def _patients_of(name: str) -> tuple[str, ...]:
     """Patches begin with their patient's number."""
     found = re.match(r"\d+", name, re.ASCII)
     return (found[0],) if found else ()
-
-
-def _max_bytes(settings: IngestParams) -> int:
-    return settings.max_image_pixels * _MAX_BYTES_PER_PIXEL

@@ -6,31 +6,33 @@ a second copy of the same bytes under the same name counts for nothing.
 
 import os
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import NoReturn
 
 from components.errors import MedhashError
 from components.ingest.entries import SourceFile
 from components.ingest.known import Known
-from components.ingest.sources.files import IMAGE_SUFFIXES, ends_with, folder_files, storable, tar_files
+from components.ingest.sources.files import IMAGE_SUFFIXES, ends_with, storable, tar_files, tree_files
+from components.params import IngestParams
 
 _TARS = (".tar", ".tar.gz", ".tgz")
 _LISTED = "+"
 """Remembered of a tar's member, so that the next run knows the tar's names without reading it."""
+_MAX_BYTES_PER_PIXEL = 8
+"""Four channels of 16 bits, uncompressed: no honest file needs more."""
 
 
-def image_names(archive: Path, max_bytes: int, patients_of: Callable[[str], tuple[str, ...]],
+def image_names(archive: Path, settings: IngestParams, patients_of: Callable[[str], tuple[str, ...]],
                 known: Known | None = None) -> list[str]:
     """The names of all image files, each once, sorted. Hidden files are left out, links to folders not followed.
 
-    A tar is read to its end, as it has no list of its members; an unchanged one only where it holds files of forgotten
-    patients, whose names are not remembered.
+    A tar is read to its end, as it has no list of its members; an unchanged one is not, unless it holds files of
+    forgotten patients, whose names are not remembered.
     Raises MedhashError where there are none, a folder cannot be listed, or a tar is unsafe or damaged.
     """
-    folders, tars = _places(archive)
-    names = {storable(name) for folder in folders for name in _listed(archive, folder)}
-    for tar in tars:
-        for file in tar_files(tar, max_bytes, known=known):
+    names = {storable(name) for name in _in_folders(archive)}
+    for tar in _tars(archive):
+        for file in tar_files(tar, settings.max_image_pixels * _MAX_BYTES_PER_PIXEL, known=known):
             names.add(file.name)
             if known and not file.told and not any(map(known.forgets, patients_of(file.name))):
                 known.put(file.place, _LISTED)
@@ -40,40 +42,24 @@ def image_names(archive: Path, max_bytes: int, patients_of: Callable[[str], tupl
     return sorted(names)
 
 
-def image_files(archive: Path, max_bytes: int, known: Known | None = None) -> Generator[SourceFile]:
-    """The same files with their bytes, tars first."""
-    folders, tars = _places(archive)
-    for tar in tars:
+def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
+    """The same files with their bytes, tars first. Raises MedhashError where a tar is unsafe or damaged."""
+    max_bytes = settings.max_image_pixels * _MAX_BYTES_PER_PIXEL
+    for tar in _tars(archive):
         yield from tar_files(tar, max_bytes, known=known)
-    for folder in folders:
-        yield from folder_files(folder, max_bytes, known=known)
+    yield from tree_files(archive, max_bytes, lambda path: PurePosixPath(path).name, known=known)
 
 
-def _places(archive: Path) -> tuple[list[Path], list[Path]]:
-    """Every folder, the archive first, and the tars of the archive itself."""
-    if not archive.is_dir():
-        raise MedhashError(f"{archive} is no folder", "set ingest.archive to the folder that holds the archive")
-    folders, waiting = [], [archive]
-    while waiting:
-        folder = waiting.pop()
-        folders.append(folder)
-        with _explaining(archive), os.scandir(folder) as found:
-            inner = [entry.name for entry in found
-                     if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")]
-        waiting += [folder / name for name in sorted(inner, reverse=True)]
-    return folders, sorted(path for path in archive.iterdir() if ends_with(path.name, _TARS) and path.is_file())
+def _tars(archive: Path) -> list[Path]:
+    return sorted(path for path in archive.iterdir() if ends_with(path.name, _TARS) and path.is_file())
 
 
-def _listed(archive: Path, folder: Path) -> list[str]:
-    with _explaining(archive):
-        return [name for name in os.listdir(folder) if ends_with(name, IMAGE_SUFFIXES)]
+def _in_folders(archive: Path) -> Iterator[str]:
+    def unlisted(error: OSError) -> NoReturn:                   # its text would name the folder, and with it a patient
+        raise MedhashError(f"{archive}, or a folder in it, cannot be listed: {error.strerror}",
+                           "set ingest.archive to the folder that holds the images; mend permissions or the disk"
+                           ) from None
 
-
-@contextmanager
-def _explaining(archive: Path) -> Iterator[None]:
-    """Folders are named after patients, and an error of the file system would name the folder."""
-    try:
-        yield
-    except OSError as error:
-        raise MedhashError(f"a folder in {archive} cannot be listed: {error.strerror}",
-                           "mend its permissions or its disk") from None
+    for _, folders, files in os.walk(archive, onerror=unlisted):
+        folders[:] = (name for name in folders if not name.startswith("."))
+        yield from (name for name in files if ends_with(name, IMAGE_SUFFIXES))
