@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.errors import MedhashError
+from components.hashing.bags import members_of, starts_of
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class Members:
 
     def take(self, places: np.ndarray) -> "Members":
         """The bags at these places, in that order."""
-        starts, chosen = packed(self.starts, places)
-        return Members(self.bag_ids[places], starts, self.image_ids[chosen], self.rows[chosen])
+        chosen = members_of(self.starts, places)
+        return Members(self.bag_ids[places], starts_of(self.sizes[places]), self.image_ids[chosen], self.rows[chosen])
 
     def of(self, bag_ids: np.ndarray) -> "Members":
         """The bags of these ids, in that order. Raises MedhashError naming one that has no image with pixels."""
@@ -47,13 +48,6 @@ class Members:
         return self.take(places)
 
 
-def packed(starts: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of the bags at `places`: their starts once packed, (n + 1,), and the positions of their images until now, (m,)."""
-    sizes = np.diff(starts)[places]
-    new = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    return new, np.repeat(starts[:-1][places] - new[:-1], sizes) + np.arange(new[-1])
-
-
 def read_members(images: pa.Table) -> Members:
     """The bags of contract IMAGES (or of its columns bag_id, image_id, pixel_row) that have an image with pixels."""
     stored = images.select(["bag_id", "image_id", "pixel_row"])
@@ -61,15 +55,5 @@ def read_members(images: pa.Table) -> Members:
                                                                       ("image_id", "ascending")])
     bags = np.asarray(stored["bag_id"].to_numpy(), dtype=str)
     bag_ids, sizes = np.unique(bags, return_counts=True)
-    return Members(bag_ids, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
-                   np.asarray(stored["image_id"].to_numpy(), dtype=str), stored["pixel_row"].to_numpy().astype(np.int64))
-
-
-def batches(starts: np.ndarray, n_images: int) -> list[tuple[int, int]]:
-    """Ranges of bags [first, after last) of at most n_images images each, but of one bag at least."""
-    ranges, first = [], 0
-    for bag in range(1, len(starts)):
-        if bag + 1 == len(starts) or starts[bag + 1] - starts[first] > n_images:
-            ranges.append((first, bag))
-            first = bag
-    return ranges
+    return Members(bag_ids, starts_of(sizes), np.asarray(stored["image_id"].to_numpy(), dtype=str),
+                   stored["pixel_row"].to_numpy().astype(np.int64))

@@ -12,7 +12,7 @@ from components.workspace import Workspace
 
 @dataclass(frozen=True)
 class Cohort:
-    """Images, sorted by image_id, that have pixels and stand in labels.parquet."""
+    """Images, sorted by image_id, that have pixels and whose bags stand in labels.parquet."""
 
     images: pa.Table
     """Columns of contract IMAGES, and `fold`."""
@@ -34,6 +34,11 @@ class Cohort:
     def n_patients(self) -> int:
         return len(np.unique(self.patient_ids))
 
+    def bags(self) -> tuple[np.ndarray, np.ndarray]:
+        """The bags of the images, ascending, and the patient of each: str, (n,) both."""
+        bag_ids, first = np.unique(np.asarray(self.images["bag_id"].to_numpy(), dtype=str), return_index=True)
+        return bag_ids, self.patient_ids[first]
+
     def of_folds(self, *folds: str) -> "Cohort":
         return Cohort(self.images.filter(pc.is_in(self.images["fold"], value_set=pa.array(folds, pa.string()))))
 
@@ -47,16 +52,17 @@ class Cohort:
 
 
 def at_training(released: pa.Table) -> set[str]:
-    """Ids of the images of a release (contract RELEASED) that were there when its model was trained."""
-    return set(released.filter(released["at_training"])["image_id"].to_pylist())
+    """Ids of the bags of a release (contract RELEASED) that were whole when its model was trained."""
+    later = released.filter(pc.invert(released["at_training"]))
+    return set(released["bag_id"].to_pylist()) - set(later["bag_id"].to_pylist())
 
 
 def read_cohort(workspace: Workspace) -> Cohort:
     """Every image that is there to train on or to be found today."""
     images = read_table(workspace.images, IMAGES)
-    labels = read_table(workspace.labels, LABELS).select(["image_id", "fold"])
+    labels = read_table(workspace.labels, LABELS).select(["bag_id", "fold"])
     stored = images.filter(pc.is_valid(images["pixel_row"]))
-    place = pc.index_in(stored["image_id"], value_set=labels["image_id"].combine_chunks())
+    place = pc.index_in(stored["bag_id"], value_set=labels["bag_id"].combine_chunks())
     kept = stored.filter(pc.is_valid(place))
     folds = labels["fold"].take(place.drop_null())
     return Cohort(kept.append_column("fold", folds).sort_by("image_id"))

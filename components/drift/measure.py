@@ -16,9 +16,10 @@ from components.drift.findings import Finding, find_drift
 from components.drift.histogram import Spread
 from components.drift.profile import Profile, distance_spread, open_pixels
 from components.drift.spreads import CODE_DISTANCE, pixel_spreads, table_spreads
-from components.hashing.codes import binarise
+from components.hashing.bags import whole_bags
 from components.hashing.model import load_model
 from components.index.search import load_index
+from components.members import read_members
 from components.params import Params
 from components.workspace import Workspace
 
@@ -91,10 +92,12 @@ def _spreads(workspace: Workspace, params: Params, folder: Path, released: pa.Ta
     import torch
     torch.set_num_threads(params.train.threads)
     model, index = load_model(folder / "model"), among(load_index(folder / "index"), at_training(released))
-    rows, patients = cohort.images["pixel_row"].to_numpy(), cohort.patient_ids
-    parts = [nearest_distances(index, binarise(model.relaxed_pixels(pixels[rows[start:start + _BATCH]])),
-                               patients[start:start + _BATCH]) for start in range(0, len(rows), _BATCH)]
-    distances = distance_spread(np.concatenate(parts), patients)
+    bag_ids, patients = cohort.bags()
+    members = read_members(read_cohort(workspace).images).of(bag_ids)           # with the images that are not new
+    codes = [model.codes(pixels[members.rows[members.starts[bags.start]:members.starts[bags.stop]]],
+                         members.starts[bags.start:bags.stop + 1] - members.starts[bags.start]).bags
+             for bags in whole_bags(members.starts, _BATCH)]
+    distances = distance_spread(nearest_distances(index, np.concatenate(codes), patients), patients)
     return spreads | ({CODE_DISTANCE: distances} if distances is not None else {})
 
 

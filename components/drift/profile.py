@@ -35,7 +35,7 @@ def profile_release(workspace: Workspace, method: str) -> Profile:
     """The profile of the images that lie here now, as a method's model was trained on and is searched in.
 
     All measures but one are of the gallery: the folds train and val. Distances of codes are of the held-out test
-    images, each to its nearest gallery code of another patient, as new images will be measured. Raises MedhashError
+    cases, each to its nearest gallery code of another patient, as new images will be measured. Raises MedhashError
     if the gallery is empty or the tables do not belong together.
     """
     cohort, vocabulary = read_cohort(workspace), Vocabulary.read(workspace.vocabulary)
@@ -77,7 +77,7 @@ def open_pixels(workspace: Workspace, cohort: Cohort) -> np.ndarray:
 
 
 def distance_spread(distances: np.ndarray, patient_ids: np.ndarray) -> Spread | None:
-    """Of the images that have a distance; None where none has."""
+    """Of the cases that have a distance; None where none has."""
     found = ~np.isnan(distances)
     if not found.any():
         return None
@@ -86,14 +86,15 @@ def distance_spread(distances: np.ndarray, patient_ids: np.ndarray) -> Spread | 
 
 def _held_out_distances(workspace: Workspace, method: str, test: Cohort) -> Spread | None:
     codes = read_codes(workspace.codes(method))
-    rows = dict(zip(codes["image_id"].to_pylist(), range(codes.num_rows), strict=True))
-    places = [rows.get(image_id) for image_id in test.images["image_id"].to_pylist()]
+    rows = dict(zip(codes["bag_id"].to_pylist(), range(codes.num_rows), strict=True))
+    bag_ids, patient_ids = test.bags()
+    places = [rows.get(bag_id) for bag_id in bag_ids.tolist()]
     if None in places:
-        raise MedhashError(f"{places.count(None)} test images have no code of {method}",
+        raise MedhashError(f"{places.count(None)} test cases have no code of {method}",
                            "run encode again, or `dvc repro`")
     packed = unpacked_bytes(codes["code"].combine_chunks())[np.array(places, dtype=np.int64)]
     index = load_index(workspace.index(method))
-    return distance_spread(nearest_distances(index, packed, test.patient_ids), test.patient_ids)
+    return distance_spread(nearest_distances(index, packed, patient_ids), patient_ids)
 
 
 def read_profile(folder: Path) -> Profile | None:

@@ -38,7 +38,8 @@ def main(argv: list[str] | None = None) -> int:
     encoded = encode_bags(workspace, model, instances=params.encode.instances)
     write_codes(workspace.codes(args.method), model, encoded)
     n_bags, n_images = len(encoded.members), len(encoded.members.rows)
-    print(f"encode: {f'{n_bags} bags of ' if n_bags < n_images else ''}{n_images} images as {model.spec.bits}-bit codes by {args.method}")
+    bags = f"{n_bags} bags of " if n_bags < n_images else ""
+    print(f"encode: {bags}{n_images} images as {model.spec.bits}-bit codes by {args.method}")
     return 0
 
 

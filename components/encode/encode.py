@@ -11,8 +11,9 @@ from tqdm import tqdm
 
 from components.contracts import IMAGES, LABELS, codes_schema, read_table, write_table
 from components.errors import MedhashError
+from components.hashing.bags import members_of, whole_bags
 from components.hashing.model import HashModel
-from components.members import Members, batches, read_members
+from components.members import Members, read_members
 from components.workspace import Workspace
 
 
@@ -56,13 +57,13 @@ def encode_bags(workspace: Workspace, model: HashModel, *, instances: bool = Fal
     asked = members.take(places)
     source = workspace.features(model.spec.input) if model.spec.family == "shallow" else workspace.pixels
     inputs = _inputs(source, int(asked.rows.max(initial=-1)) + 1)
-    positions = np.concatenate([np.arange(members.starts[place], members.starts[place + 1]) for place in places]
-                               or [np.zeros(0, np.int64)])
+    positions = members_of(members.starts, places)
     with tqdm(total=len(asked.rows), desc=f"encode {model.spec.method}", unit="image", disable=None) as progress:
-        for first, last in batches(asked.starts, batch_size):
-            span = slice(asked.starts[first], asked.starts[last])
-            coded = model.codes(inputs[asked.rows[span]], asked.starts[first:last + 1] - asked.starts[first])
-            codes[places[first:last]], of_images[positions[span]] = coded.bags, coded.instances
+        for bags in whole_bags(asked.starts, batch_size):
+            starts = asked.starts[bags.start:bags.stop + 1]
+            span = slice(starts[0], starts[-1])
+            coded = model.codes(inputs[asked.rows[span]], starts - starts[0])
+            codes[places[bags]], of_images[positions[span]] = coded.bags, coded.instances
             progress.update(len(asked.rows[span]))
     return Encoded([fold_of[bag_id] for bag_id in members.bag_ids.tolist()], codes, members,
                    of_images if instances else None)

@@ -17,7 +17,9 @@ from components.promote.release import IMAGES_FILE, RELEASE_FILE, Release, check
 
 
 def scrub_release(folder: Path, pseudonyms: list[str], into: Path) -> Release:
-    """Write the release to another folder without these images; what was measured with them stays as it was.
+    """Write the release to another folder without the bags of these images; what was measured stays as it was.
+
+    A bag's code was made of all its images, so the bag goes whole; the next run makes what is left of it anew.
 
     pseudonyms: of images, or of patients all of whose images go.
 
@@ -28,23 +30,23 @@ def scrub_release(folder: Path, pseudonyms: list[str], into: Path) -> Release:
     images = read_table(folder / IMAGES_FILE, RELEASED)
     named = pa.array(pseudonyms, pa.string())
     gone = pc.or_(pc.is_in(images["patient_id"], value_set=named), pc.is_in(images["image_id"], value_set=named))
-    gone_ids = images.filter(gone)["image_id"].combine_chunks()
-    write_table(into / IMAGES_FILE, images.filter(pc.invert(gone)), RELEASED)
+    gone_ids = images.filter(gone)["bag_id"].combine_chunks()
+    write_table(into / IMAGES_FILE, images.filter(pc.invert(pc.is_in(images["bag_id"], value_set=gone_ids))), RELEASED)
 
     codes = read_codes(folder / "codes.parquet")
     info = code_info(codes.schema)
-    kept = codes.filter(pc.invert(pc.is_in(codes["image_id"], value_set=gone_ids)))
+    kept = codes.filter(pc.invert(pc.is_in(codes["bag_id"], value_set=gone_ids)))
     metadata = {key.decode(): value.decode() for key, value in (codes.schema.metadata or {}).items()}
     write_table(into / "codes.parquet", kept, codes_schema(info.bits), metadata)
 
     entries = read_table(folder / "index" / "entries.parquet", ENTRIES)
-    entries = entries.filter(pc.invert(pc.is_in(entries["image_id"], value_set=gone_ids)))
+    entries = entries.filter(pc.invert(pc.is_in(entries["bag_id"], value_set=gone_ids)))
     if not len(entries):
         raise MedhashError(f"without these images the gallery of the release of {release.method} is empty",
                            "let `medhash promote` put another in its place if it is the champion, else delete its "
                            "version in MLflow; then run the same command again")
-    rows = kept.take(pc.index_in(entries["image_id"], value_set=kept["image_id"].combine_chunks()))
-    gallery = PlacedCodes(image_ids=entries["image_id"].to_numpy(), patient_ids=entries["patient_id"].to_numpy(),
+    rows = kept.take(pc.index_in(entries["bag_id"], value_set=kept["bag_id"].combine_chunks()))
+    gallery = PlacedCodes(bag_ids=entries["bag_id"].to_numpy(), patient_ids=entries["patient_id"].to_numpy(),
                           folds=rows["fold"].to_numpy(), set_ids=entries["set_id"].to_numpy(),
                           codes=unpacked_bytes(rows["code"].combine_chunks()))
     write_index(into / "index", gallery, info.model_digest, sha256_file(into / "codes.parquet"))

@@ -27,6 +27,7 @@ class Traces(Document):
 
     pseudonym: str
     image_ids: list[str] = Field(default_factory=list)
+    bag_ids: list[str] = Field(default_factory=list)
     study_ids: list[str] = Field(default_factory=list)
     sha256s: list[str] = Field(default_factory=list)
     """Of the source files, hex."""
@@ -38,7 +39,7 @@ class Traces(Document):
     def with_more(self, other: "Traces") -> "Traces":
         return Traces(pseudonym=self.pseudonym, n_plain=max(self.n_plain, other.n_plain), **{
             key: sorted({*getattr(self, key), *getattr(other, key)})
-            for key in ("image_ids", "study_ids", "sha256s", "pieces")})
+            for key in ("image_ids", "bag_ids", "study_ids", "sha256s", "pieces")})
 
     @property
     def is_empty(self) -> bool:
@@ -47,8 +48,8 @@ class Traces(Document):
     def needles(self) -> dict[bytes, str]:
         """What to look for, each with a word that does not tell it."""
         found = {self.pseudonym.encode(): "the pseudonym of the patient"}
-        found |= {text.encode(): "the id of an image or study of the patient"
-                  for text in (*self.image_ids, *self.study_ids)}
+        found |= {text.encode(): "the id of an image, bag or study of the patient"
+                  for text in (*self.image_ids, *self.bag_ids, *self.study_ids)}
         found |= {text.encode(): "the digest of a file of the patient" for text in self.sha256s}
         found |= {bytes.fromhex(text): "the digest of a file of the patient" for text in self.sha256s
                   if len(set(bytes.fromhex(text))) >= _MIN_GREYS}
@@ -74,6 +75,7 @@ def traces_in_tables(workspace: Workspace, pseudonym: str) -> Traces:
     shared = _shared(workspace.pixels, others, Needles(dict.fromkeys(pieces, "")))
     kept = {piece: number for piece, number in pieces.items() if piece not in shared}
     return Traces(pseudonym=pseudonym, image_ids=mine["image_id"].to_pylist(),
+                  bag_ids=sorted(set(mine["bag_id"].to_pylist())),
                   study_ids=sorted(set(mine["study_id"].to_pylist()) - set(others["study_id"].to_pylist())),
                   sha256s=sha256s, pieces=sorted(piece.hex() for piece in kept),
                   n_plain=len(set(range(len(squares))) - set(kept.values())))
@@ -81,18 +83,20 @@ def traces_in_tables(workspace: Workspace, pseudonym: str) -> Traces:
 
 def traces_in_release(folder: Path, pseudonym: str) -> Traces:
     """What the tables of a release folder (or of what of it is there) hold of the patient, whatever its format."""
-    image_ids: set[str] = set()
+    ids: dict[str, set[str]] = {"image_id": set(), "bag_id": set()}
     sha256s: set[str] = set()
     others: set[str] = set()
     for path in sorted(folder.rglob("*.parquet")):
         table = pq.read_table(path)
         if "patient_id" in table.column_names:
             own = pc.equal(table["patient_id"], pseudonym)
-            image_ids.update(table.filter(own)["image_id"].to_pylist())
+            for name in ids.keys() & set(table.column_names):
+                ids[name].update(table.filter(own)[name].to_pylist())
             if "sha256" in table.column_names:
                 sha256s.update(table.filter(own)["sha256"].drop_null().to_pylist())
                 others.update(table.filter(pc.invert(own))["sha256"].drop_null().to_pylist())
-    return Traces(pseudonym=pseudonym, image_ids=sorted(image_ids), sha256s=sorted(sha256s - others))
+    return Traces(pseudonym=pseudonym, image_ids=sorted(ids["image_id"]), bag_ids=sorted(ids["bag_id"]),
+                  sha256s=sorted(sha256s - others))
 
 
 def _stored(path: Path, images: pa.Table) -> list[bytes]:

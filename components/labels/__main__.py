@@ -31,7 +31,8 @@ def main(argv: list[str] | None = None) -> int:
               "(labels.bag: agree)")
     untrained = [name for name in vocabulary.labels if not vocabulary.n_bags[name]["train"]]
     if untrained:
-        print(f"no training {what.removesuffix('s')} carries {', '.join(untrained)}: no method can learn what that looks like")
+        print(f"no training {what.removesuffix('s')} carries {', '.join(untrained)}: no method can learn what that "
+              "looks like")
     return 0
 
 

@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 
 class Held(Document):
-    """How a release holds an image."""
+    """How a release holds an image, or a bag of them."""
 
     sha256: str | None
-    """Of the source file."""
+    """Of the source file; None of a bag of several images."""
     fold: str
     role: str
     """gallery: searched by everybody; query: a test image, which only asked when figures were measured."""
 
 
 class Today(Document):
-    """Whether an image lies in the tables of this checkout now."""
+    """Whether an image, or a bag, lies in the tables of this checkout now."""
 
     in_tables: bool
     sha256: str | None
@@ -58,8 +58,8 @@ class Holdings:
                 raise MedhashError(error.problem.replace(f"{folder}/", ""), error.fix) from error
         return self._releases[number]
 
-    def held(self, version: "ModelVersion", image_id: str) -> Held | None:
-        """How the version holds an image; None if it does not. Raises MedhashError as `release` does."""
+    def held(self, version: "ModelVersion", asked: str) -> Held | None:
+        """How the version holds an image or a bag of that id; None if not. Raises MedhashError as `release` does."""
         digest = self.release(version).files[IMAGES_FILE]
         if digest not in self._tables:
             path = self._registry.fetch(version, self._folder / f"images-{version.version}", IMAGES_FILE)
@@ -67,21 +67,28 @@ class Holdings:
                 raise MedhashError(f"{IMAGES_FILE} of version {version.version} is not the file that {RELEASE_FILE} "
                                    "describes: its SHA-256 differs", "restore its artifacts from a backup")
             self._tables[digest] = read_table(path, RELEASED)
-        row = _row(self._tables[digest], image_id)
+        row = _row(self._tables[digest], asked)
         return Held(sha256=row["sha256"], fold=row["fold"],
                     role="gallery" if row["fold"] in GALLERY_FOLDS else "query") if row else None
 
 
-def today(workspace: Workspace, image_id: str) -> Today | None:
-    """None where there are no tables here."""
+def today(workspace: Workspace, asked: str) -> Today | None:
+    """Of an image or a bag of that id; None where there are no tables here."""
     if not workspace.images.exists():
         return None
-    image = _row(read_table(workspace.images, IMAGES).select(["image_id", "sha256"]), image_id)
-    place = _row(read_table(workspace.split, SPLIT), image_id) if workspace.split.exists() else None
+    image = _row(read_table(workspace.images, IMAGES).select(["image_id", "bag_id", "sha256"]), asked)
+    place = None
+    if image is not None and workspace.split.exists():
+        split = read_table(workspace.split, SPLIT)
+        place = next(iter(split.filter(pc.equal(split["image_id"], image["image_id"])).to_pylist()), None)
     return Today(in_tables=image is not None, sha256=image["sha256"] if image else None,
                  fold=place["fold"] if place else None)
 
 
-def _row(table: pa.Table, image_id: str) -> dict[str, Any] | None:
-    found = table.filter(pc.equal(table["image_id"], image_id)).to_pylist()
-    return found[0] if found else None
+def _row(table: pa.Table, asked: str) -> dict[str, Any] | None:
+    """The row of an image of that id, or the first of a bag of that id, without a digest if there are several."""
+    found = table.filter(pc.or_(pc.equal(table["image_id"], asked), pc.equal(table["bag_id"], asked))).to_pylist()
+    images = [row for row in found if row["image_id"] == asked]
+    if images or len(found) == 1:
+        return (images or found)[0]
+    return found[0] | {"sha256": None} if found else None

@@ -55,7 +55,7 @@ def trace_image(workspace: Workspace, registry: Registry, image_id: str) -> Imag
     if not releases and not (now is not None and now.in_tables):
         raise MedhashError("no image of that id is in today's tables or in any release" + (
             f"; of the versions, {len(unread)} could not be read: {unread[0].problem}" if unread else ""),
-            "give the image_id of a search answer or of images.parquet: a pseudonym, not a file's name")
+            "give the bag_id of a search answer, or one of images.parquet's ids: a pseudonym, not a file's name")
     return ImageTrace(image_id=image_id, today=now, releases=releases, unread=unread)
 
 

@@ -13,17 +13,17 @@ from components.promote.rotation import Turn, groups_of
 
 
 class Asked(NamedTuple):
-    """Which of the test images ask, and how many could not."""
+    """Which of the test cases ask, and how many could not."""
 
     mask: np.ndarray
-    """bool, (Q,): over all test images, in image_id order."""
+    """bool, (Q,): over all test cases, in bag_id order."""
     n_trained_on: int
-    """Images whose turn it is, but of patients that one of the two models has seen in training."""
+    """Cases whose turn it is, but of patients that one of the two models has seen in training."""
     n_patients_trained_on: int
 
 
 def who_asks(queries: PlacedCodes, turn: Turn, seed: int, trained_on: set[str]) -> Asked:
-    """queries: all test images. trained_on: patients of the train and val folds of either release."""
+    """queries: all test cases. trained_on: patients of the train and val folds of either release."""
     whose_turn = groups_of(queries.patient_ids, turn.n_groups, seed) == turn.group
     seen = np.isin(queries.patient_ids, sorted(trained_on))
     return Asked(whose_turn & ~seen, int((whose_turn & seen).sum()),

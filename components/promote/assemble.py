@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 
 from components.contracts import IMAGES, LABEL_SETS, RELEASED, read_table, write_table
@@ -11,10 +12,10 @@ from components.documents import Vocabulary
 from components.drift.profile import profile_release
 from components.errors import MedhashError
 from components.files import replacing_folder, sha256_file
-from components.ingest.decode import DECODER
 from components.origins import origins
 from components.params import Params
 from components.promote.parts import Parts, load_parts
+from components.promote.preprocessing import preprocessing_today
 from components.promote.release import (
     IMAGES_FILE,
     LABELS_FILE,
@@ -22,7 +23,6 @@ from components.promote.release import (
     PROFILE_FILE,
     RELEASE_FILE,
     LabelSets,
-    Preprocessing,
     Release,
     check_release,
 )
@@ -47,10 +47,8 @@ def build_release(workspace: Workspace, params: Params, method: str, folder: Pat
         label_sets(workspace).write(temporary / LABELS_FILE)
         (temporary / PARAMS_FILE).write_text(yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False))
         profile_release(workspace, method).write(temporary / PROFILE_FILE)
-        preprocessing = Preprocessing(size_px=parts.model.spec.size_px, decoder=DECODER,
-                                      max_image_pixels=params.ingest.max_image_pixels)
-        release = Release(**parts.facts() | origins(workspace.root), preprocessing=preprocessing,
-                          files=digests(temporary))
+        release = Release(**parts.facts() | origins(workspace.root),
+                          preprocessing=preprocessing_today(workspace, params), files=digests(temporary))
         release.write(temporary / RELEASE_FILE)
         check_release(temporary)
     return release
@@ -64,12 +62,13 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def released_images(workspace: Workspace, parts: Parts) -> pa.Table:
-    """Contract RELEASED but for `at_training`: the images that have codes, gallery and queries."""
-    images = read_table(workspace.images, IMAGES).select(["image_id", "patient_id", "sha256"])
-    joined = parts.codes.select(["image_id", "fold"]).join(images, "image_id", join_type="left outer")
-    if joined["patient_id"].null_count:
-        raise MedhashError(f"{joined['patient_id'].null_count} images with codes of {parts.metrics.method} are not in "
-                           f"{workspace.images}", "run encode again, or `dvc repro`")
+    """Contract RELEASED but for `at_training`: the images of the bags that have codes, gallery and queries."""
+    images = read_table(workspace.images, IMAGES)
+    images = images.filter(pc.is_valid(images["pixel_row"])).select(["image_id", "bag_id", "patient_id", "sha256"])
+    joined = parts.codes.select(["bag_id", "fold"]).join(images, "bag_id", join_type="left outer")
+    if joined["image_id"].null_count:
+        raise MedhashError(f"{joined['image_id'].null_count} bags with codes of {parts.metrics.method} have no image "
+                           f"in {workspace.images}", "run encode again, or `dvc repro`")
     return joined.sort_by("image_id")
 
 

@@ -66,7 +66,7 @@ def compare_releases(workspace: Workspace, params: Params, challenger: Path, cha
     """
     tables = Tables.read(workspace)
     levels = tables.level_matrix()
-    placed = place_codes(read_codes(challenger / "codes.parquet"), tables.split, tables.labels)
+    placed = place_codes(read_codes(challenger / "codes.parquet"), tables.labels)
     whole = _digest(placed, levels)
     if whole != Metrics.read(challenger / "metrics.json").evaluation_digest:
         raise MedhashError("the challenger's figures are about other images or labels than lie here now",
@@ -74,7 +74,7 @@ def compare_releases(workspace: Workspace, params: Params, challenger: Path, cha
     trained_on, rival, how = patients_trained_on(challenger), None, ""
     if champion is not None:
         found = champion_codes(workspace, params, champion, challenger)
-        rival, how = place_codes(found.codes, tables.split, tables.labels), found.how
+        rival, how = place_codes(found.codes, tables.labels), found.how
         if _digest(rival, levels) != whole:
             raise MedhashError("challenger and champion were not measured on the same images",
                                "run encode, index and evaluate again, or `dvc repro`")
@@ -129,5 +129,5 @@ def _digest(placed: PlacedCodes, levels: np.ndarray) -> str:
 
 
 def _rows(placed: PlacedCodes, mask: np.ndarray) -> PlacedCodes:
-    return PlacedCodes(placed.image_ids[mask], placed.patient_ids[mask], placed.folds[mask], placed.set_ids[mask],
+    return PlacedCodes(placed.bag_ids[mask], placed.patient_ids[mask], placed.folds[mask], placed.set_ids[mask],
                        placed.codes[mask])

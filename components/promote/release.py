@@ -9,27 +9,18 @@ from components.documents import Document
 from components.errors import MedhashError
 from components.files import sha256_file
 from components.promote.parts import Parts, load_parts
+from components.promote.preprocessing import Preprocessing
 
-FORMAT = 2
+FORMAT = 3
 RELEASE_FILE = "release.json"
 IMAGES_FILE, LABELS_FILE, PARAMS_FILE, PROFILE_FILE = "images.parquet", "labels.json", "params.yaml", "profile.json"
 _RESTORE = "restore that folder from a backup, or take its version out of use in MLflow"
 
 
-class Preprocessing(Document):
-    """What is done to the bytes of an image before the model sees it."""
-
-    size_px: int
-    max_image_pixels: int
-    """An image that declares more is refused before it is decoded."""
-    decoder: str
-    """components.ingest.decode.DECODER of the code that decoded the gallery."""
-
-
 class Release(Document):
     """release.json: what the folder holds and what it stands on. Digests are SHA-256."""
 
-    format: Literal[2] = 2
+    format: Literal[3] = 3
     method: str
     bits: int
     preprocessing: Preprocessing
@@ -113,14 +104,15 @@ def _check_files(folder: Path, release: Release) -> None:
 
 
 def _check_images(folder: Path, parts: Parts) -> None:
-    """images.parquet must name the images that have codes, and give those of the index the same patients."""
+    """images.parquet must name the images of the bags that have codes, and give the bags the index's patients."""
     path = folder / IMAGES_FILE
     images = read_table(path, RELEASED)
-    coded = parts.codes.select(["image_id", "fold"]).sort_by("image_id")
-    if not images.select(["image_id", "fold"]).equals(coded.cast(images.select(["image_id", "fold"]).schema)):
-        raise MedhashError(f"{path} names other images or folds than codes.parquet", "promote again")
-    patients = dict(zip(images["image_id"].to_pylist(), images["patient_id"].to_pylist(), strict=True))
+    placed = set(zip(images["bag_id"].to_pylist(), images["fold"].to_pylist(), strict=True))
+    if placed != set(zip(parts.codes["bag_id"].to_pylist(), parts.codes["fold"].to_pylist(), strict=True)):
+        raise MedhashError(f"{path} names other bags or folds than codes.parquet", "promote again")
+    patients = set(zip(images["bag_id"].to_pylist(), images["patient_id"].to_pylist(), strict=True))
     names = {number: patient for patient, number in parts.index.patient_number.items()}
-    entries = zip(parts.index.image_ids.to_pylist(), parts.index.patient_of.tolist(), strict=True)
-    if any(patients.get(image_id) != names[number] for image_id, number in entries):
-        raise MedhashError(f"{path} gives images of the index another patient, or lacks them", "promote again")
+    entries = zip(parts.index.bag_ids.to_pylist(), parts.index.patient_of.tolist(), strict=True)
+    if len(patients) != parts.codes.num_rows or any((bag_id, names[number]) not in patients
+                                                    for bag_id, number in entries):
+        raise MedhashError(f"{path} gives bags of the index another patient, or lacks them", "promote again")

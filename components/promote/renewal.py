@@ -19,6 +19,7 @@ from components.promote.clauses.kept_lift import kept_lift
 from components.promote.codes_today import write_codes_today
 from components.promote.gallery_facts import gallery_facts
 from components.promote.parts import load_parts
+from components.promote.preprocessing import preprocessing_today
 from components.promote.query_time import query_time
 from components.promote.registry import Registry
 from components.promote.release import (
@@ -89,7 +90,7 @@ def build_renewed(workspace: Workspace, params: Params, released: Path, folder: 
         path = temporary / "codes.parquet"
         write_codes_today(workspace, params, released, path)
         codes = read_codes(path)
-        placed = place_codes(codes, tables.split, tables.labels)
+        placed = place_codes(codes, tables.labels)
         write_index(temporary / "index", placed.of_folds(*GALLERY_FOLDS), then.model_digest, sha256_file(path))
         measure(codes, tables, params.evaluate, params.seed).metrics.write(temporary / "metrics.json")
         parts = load_parts(temporary / "model", path, temporary / "index", temporary / "metrics.json")
@@ -100,8 +101,8 @@ def build_renewed(workspace: Workspace, params: Params, released: Path, folder: 
         # How the model was made, and what it was trained on, is as it was.
         for name in (PARAMS_FILE, PROFILE_FILE):
             shutil.copyfile(released / name, temporary / name)
-        release = Release(**parts.facts() | origins(workspace.root), preprocessing=then.preprocessing,
-                          files=digests(temporary))
+        release = Release(**parts.facts() | origins(workspace.root), files=digests(temporary),
+                          preprocessing=preprocessing_today(workspace, params))
         release.write(temporary / RELEASE_FILE)
         check_release(temporary)
     return release

@@ -18,8 +18,8 @@ def stratified_folds(images: pa.Table, patients: list[str], numbers: np.ndarray,
     images: contract IMAGES; numbers: patient number of every image. Deterministic by seed and patient ids, not
     by the order of the rows.
     Source: Sechidis et al. 2011, On the Stratification of Multi-Label Data, Algorithm 1. Deviations: the items
-    are patients, weighed by their cases (bags of images) with the label; a fold takes exactly its share of patients and no more;
-    ties are broken by a hash instead of at random.
+    are patients, weighed by their cases (bags of images) with the label; a fold takes exactly its share of patients
+    and no more; ties are broken by a hash instead of at random.
     """
     shares = np.array([(1 - settings.test_share) * (1 - settings.val_share),
                        (1 - settings.test_share) * settings.val_share, settings.test_share])

@@ -1,27 +1,31 @@
-"""Expectations of code tables: one code per labelled image, of the model's making, with bits that are used."""
+"""Expectations of code tables: one code per labelled bag, of the model's making, with bits that are used."""
 
 import great_expectations.expectations as gxe
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from components.contracts import IMAGES, LABELS, read_table
 from components.files import sha256_file
 from components.hashing.model import SPEC_FILE
 from components.index.code_table import code_info, read_codes, unpacked_bytes
+from components.members import Members, read_members
 from components.params import Params
 from components.quality.inspection import Inspection
 from components.workspace import Workspace
 
 
 def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
-    """For every method: the table, its images, and its bits; of a reference, only what is not about collapse."""
-    labels = read_table(workspace.labels, LABELS).select(["image_id", "fold"]).to_pandas()
-    images = read_table(workspace.images, IMAGES).select(["image_id", "pixel_row"]).to_pandas()
-    labels = labels[labels["image_id"].isin(images.loc[images["pixel_row"].notna(), "image_id"])]
-    return [inspection for method in params.methods for inspection in _method(workspace, params, method, labels)]
+    """For every method: the table, its bags, and its bits; of a reference, only what is not about collapse."""
+    labels = read_table(workspace.labels, LABELS).select(["bag_id", "fold"]).to_pandas()
+    members = read_members(read_table(workspace.images, IMAGES))
+    labels = labels[labels["bag_id"].isin(members.bag_ids)]
+    return [inspection for method in params.methods 
+            for inspection in _method(workspace, params, method, labels, members)]
 
 
-def _method(workspace: Workspace, params: Params, method: str, labels: pd.DataFrame) -> list[Inspection]:
+def _method(workspace: Workspace, params: Params, method: str, labels: pd.DataFrame,
+            members: Members) -> list[Inspection]:
     path, limits = workspace.codes(method), params.quality
     table = read_codes(path)
     info = code_info(table.schema, path.name)
@@ -48,19 +52,27 @@ def _method(workspace: Workspace, params: Params, method: str, labels: pd.DataFr
             "they are of this method": gxe.ExpectColumnValuesToBeInSet(column="method", value_set=[method]),
             "they were made by the model in the model folder": gxe.ExpectColumnValuesToBeInSet(
                 column="model", value_set=["its model"]), **({} if is_reference else collapsed)}),
-        Inspection(f"{method} images", _images(table.to_pandas(), labels), {
-            "every labelled image has one code": gxe.ExpectColumnValuesToBeInSet(column="times", value_set=[1]),
-            "every code is of a labelled image": gxe.ExpectColumnValuesToBeInSet(column="labelled", value_set=[True]),
-            "the fold is that of the labels": gxe.ExpectColumnValuesToBeInSet(column="same_fold", value_set=[True])}),
+        Inspection(f"{method} bags", _bags(table, labels, members, params.encode.instances), {
+            "every labelled bag has one code": gxe.ExpectColumnValuesToBeInSet(column="times", value_set=[1]),
+            "every code is of a labelled bag": gxe.ExpectColumnValuesToBeInSet(column="labelled", value_set=[True]),
+            "the fold is that of the labels": gxe.ExpectColumnValuesToBeInSet(column="same_fold", value_set=[True]),
+            "the codes of single images are those of the bag's images, where encode.instances asks for them":
+                gxe.ExpectColumnValuesToBeInSet(column="instances", value_set=["as asked"])}),
         *([] if is_reference else [dead]),
     ]
 
 
-def _images(codes: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
-    times = codes["image_id"].value_counts()
-    joined = labels.merge(codes.drop_duplicates("image_id"), "outer", "image_id", suffixes=("_label", "_code"))
+def _bags(table: pa.Table, labels: pd.DataFrame, members: Members, with_instances: bool) -> pd.DataFrame:
+    codes = table.select(["bag_id", "fold"]).to_pandas()
+    images = dict(zip(members.bag_ids.tolist(), np.split(members.image_ids, members.starts[1:-1]), strict=True))
+    wrong = {bag_id for bag_id, kept in zip(codes["bag_id"], table["instances"].to_pylist(), strict=True)
+             if (kept is not None) != with_instances
+             or [one["image_id"] for one in kept or []] != list(images.get(bag_id, []))}
+    times = codes["bag_id"].value_counts()
+    joined = labels.merge(codes.drop_duplicates("bag_id"), "outer", "bag_id", suffixes=("_label", "_code"))
     both = joined["fold_label"].notna() & joined["fold_code"].notna()
-    return pd.DataFrame({"row": "image " + joined["image_id"],
-                         "times": joined["image_id"].map(times).fillna(0).astype(int),
+    return pd.DataFrame({"row": "bag " + joined["bag_id"],
+                         "times": joined["bag_id"].map(times).fillna(0).astype(int),
                          "labelled": joined["fold_label"].notna(),
-                         "same_fold": ~both | (joined["fold_label"] == joined["fold_code"])})
+                         "same_fold": ~both | (joined["fold_label"] == joined["fold_code"]),
+                         "instances": np.where(joined["bag_id"].isin(wrong), "otherwise", "as asked")})

@@ -1,4 +1,4 @@
-"""Expectations of the index: the gallery's codes, each at its own image, found by a search for itself."""
+"""Expectations of the index: the gallery's codes, each at its own bag, found by a search for itself."""
 
 import great_expectations.expectations as gxe
 import numpy as np
@@ -24,14 +24,14 @@ def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
 def _method(workspace: Workspace, params: Params, method: str) -> list[Inspection]:
     table = read_codes(workspace.codes(method))
     in_gallery = np.isin(table["fold"].to_numpy(), GALLERY_FOLDS)
-    image_ids, codes = table["image_id"].to_numpy()[in_gallery], unpacked_bytes(
+    bag_ids, codes = table["bag_id"].to_numpy()[in_gallery], unpacked_bytes(
         table["code"].combine_chunks())[in_gallery]
     problem, bits, n_entries, entries = "", 8 * codes.shape[1], len(codes), None
     try:
         index = load_index(workspace.index(method))
         bits, n_entries = index.info.bits, index.info.n
         if bits == 8 * codes.shape[1]:
-            entries = _entries(index, dict(zip(image_ids, codes, strict=True)))
+            entries = _entries(index, dict(zip(bag_ids, codes, strict=True)))
     except MedhashError as error:
         problem = error.problem.replace(f"{workspace.root}/", "")
     inspections = [Inspection(method, pd.DataFrame({
@@ -43,7 +43,7 @@ def _method(workspace: Workspace, params: Params, method: str) -> list[Inspectio
             column="entries", value_set=[len(codes)])})]
     if entries is not None:
         inspections.append(Inspection(f"{method} entries", entries, {
-            "every entry is an image of the gallery, once": gxe.ExpectColumnValuesToBeInSet(
+            "every entry is a bag of the gallery, once": gxe.ExpectColumnValuesToBeInSet(
                 column="standing", value_set=["once"]),
             "the code at its position is its own": gxe.ExpectColumnValuesToBeInSet(
                 column="own_code", value_set=[True]),
@@ -54,15 +54,15 @@ def _method(workspace: Workspace, params: Params, method: str) -> list[Inspectio
 
 def _entries(index: Index, codes: dict[str, np.ndarray]) -> pd.DataFrame:
     """A row per entry; entries that were not searched for count as found."""
-    image_ids = pd.Series(index.image_ids.to_pylist())
-    known = image_ids.isin(list(codes))
-    twice = image_ids.duplicated(keep=False)
+    bag_ids = pd.Series(index.bag_ids.to_pylist())
+    known = bag_ids.isin(list(codes))
+    twice = bag_ids.duplicated(keep=False)
     stored = index.faiss_index.reconstruct_n(0, index.info.n)               # uint8 (n, bits / 8)
-    own = [not is_known or bool((stored[position] == codes[image_id]).all())
-           for position, (image_id, is_known) in enumerate(zip(image_ids, known, strict=True))]
-    distance = np.zeros(len(image_ids), int)
-    for position in np.unique(np.linspace(0, len(image_ids) - 1, min(_SEARCHES, len(image_ids))).astype(int)):
+    own = [not is_known or bool((stored[position] == codes[bag_id]).all())
+           for position, (bag_id, is_known) in enumerate(zip(bag_ids, known, strict=True))]
+    distance = np.zeros(len(bag_ids), int)
+    for position in np.unique(np.linspace(0, len(bag_ids) - 1, min(_SEARCHES, len(bag_ids))).astype(int)):
         if known[position]:
-            distance[position] = search(index, codes[image_ids[position]], 1)[0].distance
-    return pd.DataFrame({"row": "image " + image_ids, "own_code": own, "distance": distance,
+            distance[position] = search(index, codes[bag_ids[position]], 1)[0].distance
+    return pd.DataFrame({"row": "bag " + bag_ids, "own_code": own, "distance": distance,
                          "standing": np.select([~known, twice], ["not in the gallery", "more than once"], "once")})

@@ -16,7 +16,7 @@ def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
     """Vocabulary, label sets, labelled images, class counts per fold, and the share without a label."""
     labels = read_table(workspace.labels, LABELS).to_pandas()
     sets: list[list[int]] = read_table(workspace.label_sets, LABEL_SETS)["labels"].to_pylist()
-    stored_counts = read_table(workspace.label_sets, LABEL_SETS)["n_images"].to_pylist()
+    stored_counts = read_table(workspace.label_sets, LABEL_SETS)["n_bags"].to_pylist()
     vocabulary = Vocabulary.read(workspace.vocabulary)
     limits = params.quality
     n_in_set = labels["set_id"].value_counts()
@@ -39,22 +39,22 @@ def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
             "only labels of the vocabulary occur": gxe.ExpectColumnValuesToBeInSet(column="known", value_set=[True]),
             "No Finding never stands beside a finding": gxe.ExpectColumnValuesToBeInSet(
                 column="contradictory", value_set=[False]),
-            "the number of images is right": gxe.ExpectColumnValuesToBeInSet(column="miscounted", value_set=[False])}),
-        Inspection("labelled images", pd.DataFrame({
-            "row": "image " + labels["image_id"], "image_number": labels["image_id"].factorize()[0],
+            "the number of bags is right": gxe.ExpectColumnValuesToBeInSet(column="miscounted", value_set=[False])}),
+        Inspection("labelled bags", pd.DataFrame({
+            "row": "bag " + labels["bag_id"], "bag_number": labels["bag_id"].factorize()[0],
             "set_id": labels["set_id"], "fold": labels["fold"]}), {
-            "every image has one label set": gxe.ExpectColumnValuesToBeUnique(column="image_number"),
+            "every bag has one label set": gxe.ExpectColumnValuesToBeUnique(column="bag_number"),
             "the label set is a known one": gxe.ExpectColumnValuesToBeBetween(
                 column="set_id", min_value=0, max_value=len(sets) - 1),
             "the fold is train, val or test": gxe.ExpectColumnValuesToBeInSet(column="fold", value_set=list(FOLDS))}),
         Inspection("class counts", _class_counts(known, sets, vocabulary), {
-            f"every class has at least {limits.min_images_per_class_and_fold} images in train and in test":
-                gxe.ExpectColumnValuesToBeBetween(column="n_images", min_value=limits.min_images_per_class_and_fold),
+            f"every class has at least {limits.min_images_per_class_and_fold} bags in train and in test":
+                gxe.ExpectColumnValuesToBeBetween(column="n_bags", min_value=limits.min_images_per_class_and_fold),
             "the vocabulary's counts are right": gxe.ExpectColumnValuesToBeInSet(
                 column="miscounted", value_set=[False])}),
-        Inspection("unlabelled images", pd.DataFrame({"row": ["all folds"],
+        Inspection("unlabelled bags", pd.DataFrame({"row": ["all folds"],
                                                       "share": [float(empty.mean()) if len(known) else 1.0]}), {
-            f"at most {limits.max_unlabelled_share:.0%} of the images have no label":
+            f"at most {limits.max_unlabelled_share:.0%} of the bags have no label":
                 gxe.ExpectColumnValuesToBeBetween(column="share", max_value=limits.max_unlabelled_share)}),
     ]
 
@@ -64,11 +64,11 @@ def _contradictory(members: list[int], names: list[str]) -> bool:
 
 
 def _class_counts(labels: pd.DataFrame, sets: list[list[int]], vocabulary: Vocabulary) -> pd.DataFrame:
-    """A row per class and fold of train and test, counted anew from the images' label sets."""
+    """A row per class and fold of train and test, counted anew from the bags' label sets."""
     rows = []
     for fold in ("train", "test"):
         n_in_set = np.bincount(labels.loc[labels["fold"] == fold, "set_id"], minlength=len(sets))
         for index, name in enumerate(vocabulary.labels):
-            n_images = sum(int(n_in_set[number]) for number, members in enumerate(sets) if index in members)
-            rows.append((f"{name} in {fold}", n_images, vocabulary.n_images.get(name, {}).get(fold) != n_images))
-    return pd.DataFrame(rows, columns=["row", "n_images", "miscounted"])
+            n_bags = sum(int(n_in_set[number]) for number, members in enumerate(sets) if index in members)
+            rows.append((f"{name} in {fold}", n_bags, vocabulary.n_bags.get(name, {}).get(fold) != n_bags))
+    return pd.DataFrame(rows, columns=["row", "n_bags", "miscounted"])
