@@ -44,7 +44,7 @@ IMAGES = pa.schema([
     _column("age", pa.int16(), "age at the examination; 90 stands for 90 and above", unit="years", optional=True),
     _column("width", pa.int32(), "width of the original image", unit="px", optional=True),
     _column("height", pa.int32(), "height of the original image", unit="px", optional=True),
-    _column("region", pa.list_(pa.int32(), 4), "left, top, width and height of the part of the original image; null "
+    _column("region", pa.list_(pa.int32()), "left, top, width and height of the part of the original image; null "
             "for the whole", unit="px", optional=True),
     _column("pixel_spacing", pa.float64(), "distance of pixel centres in the original", unit="mm", optional=True),
     _column("burned_in", pa.bool_(), "whether the header says that writing is burnt into the pixels; null where it "
