@@ -4,6 +4,8 @@
   drh2   Deep Residual Hashing, Table 2: its variants with 18 and 34 layers at 64 bits, MAP and P@H2
   osdh1  Order-Sensitive Deep Hashing, Table 1: NDCG@100 at 16, 32, 48 and 64 bits
   osdh2  Order-Sensitive Deep Hashing, Table 2: its variants at 32 bits, NDCG@100, ACG@100 and mAPw
+  dmih   Deep Multiple Instance Hashing on cases of several images, beside methods that hash each image and let the
+         images vote: MAP, P@1, P@5 and P@10 at 16, 32 and 64 bits, and MAP class by class
   all    every method of the catalogue at 32 bits: MAP, NDCG@100 and P@H2
 
 Every row is trained once per seed; what is up to date, or in DVC's cache, is not computed again, and an interrupted
@@ -14,6 +16,7 @@ Examples:
   medhash benchmark --table drh1 --methods lsh itq drh-18 --bits 16 --seeds 0 --epochs 2      a first look, in minutes
   medhash benchmark --table drh1                                      the whole of Table 1 on the bundled sample
   medhash benchmark --table osdh1 --dataset sample-osdh
+  medhash benchmark --table dmih --dataset histology                  the bundled histology slides
   medhash benchmark --table all --dataset my-archive.yaml             a file laid over params.yaml (docs/benchmark.md)
 """
 
@@ -28,7 +31,7 @@ from components.command import reports_errors
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="medhash benchmark", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--table", required=True, choices=("drh1", "drh2", "osdh1", "osdh2", "all"))
+    parser.add_argument("--table", required=True, choices=("drh1", "drh2", "osdh1", "osdh2", "dmih", "all"))
     parser.add_argument("--dataset", default="sample", metavar="NAME", help="a file of data/sets without .yaml, or the "
                         "path of your own YAML file (default: %(default)s)")
     parser.add_argument("--methods", nargs="+", metavar="METHOD", help="only these rows; other methods of the "

@@ -17,7 +17,8 @@ _NOT_FOLLOWED = {f"components.{name}" for name in (
     "command", "errors", "files", "params", "workspace", "origins", "tracking",
     "benchmark.code", "benchmark.pipeline", "benchmark.sets",
     "hashing.methods", "hashing.coders", "hashing.networks.build", "hashing.networks.residual",
-    "hashing.networks.eight_layers", "hashing.networks.backbone",
+    "hashing.networks.eight_layers", "hashing.networks.backbone", "hashing.pooling.attention", "hashing.pooling.max",
+    "hashing.pooling.mean", "hashing.pooling.noisy_or",
     "hashing.objectives.settings", "hashing.objectives.settings_pairwise", "hashing.objectives.settings_pointwise")}
 """No result hangs on the first ones; the last ones lead to every method, and a method's own parts are named instead."""
 TRUNKS = {"residual": "residual", "plain": "residual", "alexnet": "eight_layers", "cnn-f": "eight_layers",
@@ -58,7 +59,9 @@ def modules_of(method: Method) -> list[str]:
     if isinstance(method, TwoStepMethod):
         return [method.fit.__module__, CODERS[method.coder].relaxed.__module__, *modules_of(method.network)]
     trunk = TRUNKS[str(method.network.get("kind", "residual"))]
-    return ["components.hashing.networks.build", f"components.hashing.networks.{trunk}", *_built_by(method)]
+    pooling = str(method.network.get("pooling", "none")).replace("-", "_")
+    return ["components.hashing.networks.build", f"components.hashing.networks.{trunk}",
+            *([f"components.hashing.pooling.{pooling}"] if pooling != "none" else []), *_built_by(method)]
 
 
 def described(method: Method) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from components.benchmark.papers import PAPER_TABLES, PaperRow, Table, every_row
+from components.benchmark.papers import TABLES, PaperRow, Table, every_row
 from components.errors import MedhashError
 from components.hashing.methods import CATALOGUE, Unbinarised, find_method
 
@@ -50,7 +50,7 @@ def ask(table: str, methods: Sequence[str] | None, bits: Sequence[int] | None, s
     bits: in place of the table's own. Raises MedhashError for a method that the catalogue does not have, or bits that
     no code can have.
     """
-    found = PAPER_TABLES.get(table) or every_row(list(CATALOGUE))
+    found = TABLES.get(table) or every_row(list(CATALOGUE))
     for name in methods or ():
         find_method(name)
     rows = found.rows if methods is None else (

@@ -5,15 +5,18 @@ import re
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from components.benchmark.cells import Cell
 from components.benchmark.code import imported, modules_of, path_of
 from components.benchmark.items import Asked
 from components.benchmark.results import Measured
 from components.benchmark.sets import SetWorkspace
-from components.contracts import LABELS, SPLIT, read_table
+from components.contracts import IMAGES, LABELS, read_table
 from components.documents import Vocabulary
 from components.hashing.methods import find_method
+from components.members import read_members
 from components.params import Params
 
 _DEVIATION = re.compile(r"[Dd]eviations?:\s*(.*?)(?=\n\s*\n|\s+(?:Raises|Source:)|\Z)", re.DOTALL)
@@ -21,12 +24,7 @@ _DEVIATION = re.compile(r"[Dd]eviations?:\s*(.*?)(?=\n\s*\n|\s+(?:Raises|Source:
 
 def conditions(workspace: SetWorkspace, asked: Asked, results: list[Measured], params: Params) -> list[dict[str, str]]:
     """What the figures were measured under, beside the paper's conditions: aspect, paper, here."""
-    labels, split = read_table(workspace.labels, LABELS), read_table(workspace.split, SPLIT)
-    fold = labels["fold"].to_numpy()
-    counts = ", ".join(f"{name} {np.sum(fold == name):,}" for name in ("train", "val", "test"))
-    kept = set(labels["image_id"].to_pylist())
-    n_patients = len({patient for image, patient in zip(split["image_id"].to_pylist(), split["patient_id"].to_pylist(),
-                                                        strict=True) if image in kept})
+    labels = read_table(workspace.labels, LABELS)
     vocabulary = Vocabulary.read(workspace.vocabulary)
     facts = [fact for result in results for fact in result.facts.values()]
     epochs = sorted({fact.n_epochs for fact in facts if fact.model.family != "shallow"})
@@ -35,9 +33,9 @@ def conditions(workspace: SetWorkspace, asked: Asked, results: list[Measured], p
     features = sorted({fact.model.input for fact in facts if fact.model.family == "shallow"})
     here = {
         "data set": f"{workspace.name} (ingest.source {params.ingest.source})",
-        "images": f"{len(labels):,} of {n_patients:,} patients: {counts}",
+        **_extent(workspace, labels, params),
         "labels": f"{len(vocabulary.labels)} ({', '.join(vocabulary.labels)}); No Finding: {params.labels.no_finding}; "
-                  f"images without a label: {params.labels.unlabelled}",
+                  f"cases without a label: {params.labels.unlabelled}",
         "folds": f"{params.split.strategy}" + ("" if params.split.strategy == "official" else
                                                f", {params.split.test_share:.0%} of patients in test"),
         "image size": f"{params.size_px} px",
@@ -51,6 +49,22 @@ def conditions(workspace: SetWorkspace, asked: Asked, results: list[Measured], p
     paper = dict(asked.table.conditions)
     return [{"aspect": aspect, "paper": paper.get(aspect, "not said" if paper else "–"), "here": value}
             for aspect, value in here.items()]
+
+
+def _extent(workspace: SetWorkspace, labels: pa.Table, params: Params) -> dict[str, str]:
+    """How many images, or bags of images, of how many patients, fold by fold."""
+    fold = labels["fold"].to_numpy()
+    counts = ", ".join(f"{name} {np.sum(fold == name):,}" for name in ("train", "val", "test"))
+    n_patients = pc.count_distinct(labels["patient_id"]).as_py()
+    sizes = read_members(read_table(workspace.images, IMAGES)).of(np.sort(labels["bag_id"].to_numpy())).sizes
+    if sizes.max() == 1:
+        return {"images": f"{len(labels):,} of {n_patients:,} patients: {counts}"}
+    ingest = params.ingest
+    cut = f"{ingest.cut.grid} × {ingest.cut.grid} tiles" if ingest.cut.into == "grid" else ingest.cut.into
+    return {"images": f"{sizes.sum():,} in {len(labels):,} bags of {n_patients:,} patients",
+            "bags": f"by {ingest.bags.by}, images cut into: {cut}; {sizes.min():,} – {sizes.max():,} in a bag, median "
+                    f"{np.median(sizes):g}; {counts}; label of a bag: {params.labels.bag}",
+            "stain": ingest.stain}
 
 
 def below_chance(asked: Asked, cells: list[Cell], results: list[Measured]) -> list[str]:

@@ -7,20 +7,26 @@ from typing import Any
 from components.benchmark import text
 from components.benchmark.cells import Cell, Drop
 from components.benchmark.items import Asked
+from components.benchmark.papers import TITLES
 
 _HERE = Path(__file__).parent
 
 
 def render_page(asked: Asked, dataset: str, cells: list[Cell], drops: list[Drop], pictures: list[tuple[Path, str]],
                 notes: dict[str, Any]) -> str:
-    """HTML with everything in it; every text from the run is escaped. notes: conditions, below_chance, deviations."""
+    """HTML with everything in it; every text from the run is escaped.
+
+    notes: conditions, below_chance, deviations, classes (of
+    `class_grids`), reach.
+    """
     shown = [{"title": grid.title, "headings": [heading for heading, _, _ in grid.columns],
               "rows": _shaped(asked, cells, grid),
               "chance": [text.chance_of(cells, figure) for _, figure, _ in grid.columns]}
              for grid in text.grids(asked)]
     rendered: str = _template().render(
         table=asked.table, dataset=dataset, over=text.over(asked), grids=shown, cells=cells,
-        drops=drops, text=text, **notes,
+        drops=drops, text=text, printed=any(row.printed for row in asked.table.rows),
+        first_figure=TITLES[asked.table.figures[0]], **notes,
         pictures=[{"uri": "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode(), "caption": caption}
                   for path, caption in pictures],
         style=(_HERE.parent / "report" / "style.css").read_text())

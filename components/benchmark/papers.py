@@ -1,10 +1,12 @@
-"""The figures that the papers print, typed from them, and which method of the catalogue each row is."""
+"""The papers' tables: which method of the catalogue each row is, and the figures they print, typed from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 MAP, NDCG, ACG, WEIGHTED_MAP, P_H2 = "map", "ndcg_at_100", "acg_at_100", "weighted_map", "precision_h2"
-TITLES = {MAP: "MAP", NDCG: "NDCG@100", ACG: "ACG@100", WEIGHTED_MAP: "mAPw", P_H2: "P@H2"}
+P_1, P_5, P_10 = "precision_at_1", "precision_at_5", "precision_at_10"
+TITLES = {MAP: "MAP", NDCG: "NDCG@100", ACG: "ACG@100", WEIGHTED_MAP: "mAPw", P_H2: "P@H2", P_1: "P@1", P_5: "P@5",
+          P_10: "P@10"}
 """Field of document Figures → what the papers call it."""
 BITS = (16, 32, 48, 64)
 
@@ -31,6 +33,8 @@ class Table:
     rows: tuple[PaperRow, ...]
     conditions: tuple[tuple[str, str], ...] = ()
     """What the paper measured under: aspect → value. The page sets ours beside it."""
+    by_class: bool = False
+    """Whether the first figure is shown for the queries of each class, too."""
 
 
 def _over_bits(name: str, method: str, figure: str, values: Sequence[float], scale: float = 1.0) -> PaperRow:
@@ -100,6 +104,19 @@ OSDH2 = Table("osdh2", "Table 2: variants of Order-Sensitive Deep Hashing", _OSD
     _variant("OSDH", "osdh", 0.2396, 0.4163, 0.3826)), _OSDH_CONDITIONS)
 
 PAPER_TABLES = {table.name: table for table in (DRH1, DRH2, OSDH1, OSDH2)}
+
+DMIH = Table("dmih", "Deep Multiple Instance Hashing: nearest neighbours and ranking of bags",
+             "rows of Conjeti, Paschali, Katouzian & Navab, Deep Multiple Instance Hashing (2017), beside methods that "
+             "hash each image and let the images of a bag vote; its figures are not at hand",
+             (MAP, P_1, P_5, P_10), (16, 32, 64), (
+                 *(PaperRow(f"DMIH-{name}", f"dmih-{name.lower()}", {})
+                   for name in ("max", "mean", "noisy-or", "attention", "SI", "NR")),
+                 *(PaperRow(f"{name}, vote", method, {}) for name, method in (
+                     ("LSH", "lsh"), ("ITQ", "itq"), ("CBE", "cbe"), ("MHF", "mhf"), ("KSH", "ksh"), ("DSH", "dsh"),
+                     ("DPSH", "dpsh"), ("HashNet", "hashnet"), ("DRH-18", "drh-18")))), by_class=True)
+"""For archives whose cases are bags. Every other method of the catalogue can be a row, too: its images vote."""
+
+TABLES = PAPER_TABLES | {DMIH.name: DMIH}
 T_SNE_METHODS = ("itq", "v-ksh", "dph-18", "drh-34")
 """Fig. 1 of Deep Residual Hashing: GIST-ITQ, VGGF-KSH, DPH-18, DRH-34."""
 

@@ -38,8 +38,8 @@ def draw(workspace: SetWorkspace, asked: Asked, results: list[Measured], seed: i
     if shown and asked.table.name.startswith("drh"):
         path = base.with_name(f"{base.name}-t-sne.png")
         n_shown = _t_sne(path, workspace, shown, seed)
-        drawn.append((path, f"t-SNE of the {bits}-bit codes of {n_shown:,} test images under Hamming distance, first "
-                            "seed of each row; an image with several labels is drawn as its rarest."))
+        drawn.append((path, f"t-SNE of the {bits}-bit codes of {n_shown:,} test cases under Hamming distance, first "
+                            "seed of each row; a case with several labels is drawn as its rarest."))
     return drawn
 
 
@@ -73,7 +73,7 @@ def _precision_recall(path: Path, results: list[Measured]) -> None:
 
 
 def _t_sne(path: Path, workspace: SetWorkspace, results: list[Measured], seed: int) -> int:
-    """A panel per row; returns how many images are drawn."""
+    """A panel per row; returns how many cases are drawn."""
     maps = [_codes_and_labels(workspace, result, seed) for result in results]
     names = sorted({name for _, labels in maps for name in labels}, key=lambda name: (name == OTHER, name))
     with canvas(4.7 * min(2, len(results)), 4.6 * ((len(results) + 1) // 2)) as drawn:
@@ -94,12 +94,12 @@ def _t_sne(path: Path, workspace: SetWorkspace, results: list[Measured], seed: i
 
 
 def _codes_and_labels(workspace: SetWorkspace, result: Measured, seed: int) -> tuple[np.ndarray, list[str]]:
-    """Bits of up to 1,000 test images, float32 (n, K), and the label each is drawn as; the same images for all rows."""
+    """Bits of up to 1,000 test bags, float32 (n, K), and the label each is drawn as; the same bags for all rows."""
     from components.contracts import LABEL_SETS, LABELS, read_table
     from components.documents import Vocabulary
     from components.index.code_table import read_codes, unpacked_bytes
     first = next(iter(result.seeds))
-    codes = read_codes(workspace.row(result.row.method, result.bits, first) / facts.CODES).sort_by("image_id")
+    codes = read_codes(workspace.row(result.row.method, result.bits, first) / facts.CODES).sort_by("bag_id")
     test = np.flatnonzero(codes["fold"].to_numpy() == "test")
     if len(test) > _MOST_POINTS:
         test = np.sort(np.random.default_rng(seed).choice(test, _MOST_POINTS, replace=False))
@@ -107,8 +107,8 @@ def _codes_and_labels(workspace: SetWorkspace, result: Measured, seed: int) -> t
     sets, vocabulary = read_table(workspace.label_sets, LABEL_SETS), Vocabulary.read(workspace.vocabulary)
     names = {set_id: [vocabulary.labels[index] for index in indices] for set_id, indices in zip(
         sets["set_id"].to_pylist(), sets["labels"].to_pylist(), strict=True)}
-    set_of = dict(zip(table["image_id"].to_pylist(), table["set_id"].to_pylist(), strict=True))
-    labels = coloured_labels([names[set_of[image]] for image in codes["image_id"].take(test).to_pylist()])
+    set_of = dict(zip(table["bag_id"].to_pylist(), table["set_id"].to_pylist(), strict=True))
+    labels = coloured_labels([names[set_of[bag]] for bag in codes["bag_id"].take(test).to_pylist()])
     bits = np.unpackbits(unpacked_bytes(codes["code"].combine_chunks())[test], axis=1)
     return bits.astype(np.float32), labels
 

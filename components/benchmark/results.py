@@ -104,7 +104,7 @@ def read_results(workspace: SetWorkspace, asked: Asked, failures: dict[Item, str
 
 def mean_queries(folders: list[Path]) -> pa.Table | None:
     """The query tables of several seeds as one: the mean of each query's figures."""
-    tables = [read_table(folder / facts.QUERIES, QUERIES).sort_by("image_id") for folder in folders]
+    tables = [read_table(folder / facts.QUERIES, QUERIES).sort_by("bag_id") for folder in folders]
     if not tables:
         return None
     first = tables[0]

@@ -15,6 +15,8 @@ from components.command import reports_errors
 
 if TYPE_CHECKING:
     from components.hashing.methods import Unbinarised
+    from components.hashing.model import HashModel
+    from components.members import Members
     from components.params import Params
 
 
@@ -68,7 +70,7 @@ def _train_and_measure(workspace: RowWorkspace, params: "Params", method: str, s
     from components.benchmark import facts
     from components.benchmark.pipeline import keeps_relaxed
     from components.contracts import QUERIES, codes_schema, read_table, write_table
-    from components.encode.encode import encode_images, write_codes
+    from components.encode.encode import encode_bags, write_codes
     from components.evaluate.measure import measure
     from components.evaluate.tables import Tables
     from components.files import replacing_folder
@@ -82,14 +84,14 @@ def _train_and_measure(workspace: RowWorkspace, params: "Params", method: str, s
         assert history is not None                              # one process
         torch.set_num_threads(params.train.threads)
         model = load_model(model_folder, device)
-        image_ids, folds, packed = encode_images(workspace, model)
-        write_codes(folder / facts.CODES, model, image_ids, folds, packed)
+        encoded = encode_bags(workspace, model)
+        write_codes(folder / facts.CODES, model, encoded)
         codes = read_table(folder / facts.CODES, codes_schema(params.bits))
         measured = measure(codes, Tables.read(workspace), params.evaluate, params.seed, params.train.threads)
         measured.metrics.write(folder / facts.METRICS)
         write_table(folder / facts.QUERIES, measured.queries, QUERIES)
         if keeps_relaxed(method):
-            _write_relaxed(workspace, model, image_ids, folder / facts.RELAXED)
+            _write_relaxed(workspace, model, encoded.members, folder / facts.RELAXED)
         facts.Facts(method=method, bits=params.bits, seed=seed, device=device, model=model.spec,
                     n_parameters=int(sum(tensor.size for tensor in model.tensors.values())),
                     n_epochs=len(history["epochs"]), best_epoch=history["best_epoch"],
@@ -124,18 +126,17 @@ def _measure_unbinarised(workspace: RowWorkspace, params: "Params", method: "Unb
     return f"MAP {measured.metrics.figures.map:.3f}, chance {measured.metrics.chance.map:.3f}"
 
 
-def _write_relaxed(workspace: RowWorkspace, model: object, image_ids: list[str], path: Path) -> None:
-    """Relaxed codes of the images, in the order of the code table: float32, (N, K)."""
+def _write_relaxed(workspace: RowWorkspace, model: "HashModel", members: "Members", path: Path) -> None:
+    """Relaxed codes of the bags, in the order of the code table and in its batches: float32, (n, K)."""
     import numpy as np
 
-    from components.contracts import IMAGES, read_table
-    from components.hashing.model import HashModel
-    assert isinstance(model, HashModel)
-    images = read_table(workspace.images, IMAGES)
-    row_of = dict(zip(images["image_id"].to_pylist(), images["pixel_row"].to_pylist(), strict=True))
-    rows = np.array([row_of[image_id] for image_id in image_ids])
-    pixels = np.load(workspace.pixels, mmap_mode="r", allow_pickle=False)
-    parts = [model.relaxed_pixels(pixels[rows[start:start + 256]]) for start in range(0, len(rows), 256)]
+    from components.hashing.bags import whole_bags
+    source = workspace.features(model.spec.input) if model.spec.family == "shallow" else workspace.pixels
+    inputs = np.load(source, mmap_mode="r", allow_pickle=False)
+    parts = []
+    for bags in whole_bags(members.starts, 256):
+        starts = members.starts[bags.start:bags.stop + 1]
+        parts.append(model.relaxed_bags(inputs[members.rows[starts[0]:starts[-1]]], starts - starts[0]))
     np.save(path, np.concatenate(parts), allow_pickle=False)
 
 

@@ -89,24 +89,30 @@ def _measure(workspace: SetWorkspace, asked: Asked, items: list[Item], jobs: int
 
 
 def _show(workspace: SetWorkspace, asked: Asked, params: Params, failed: dict[Item, str]) -> None:
-    from components.benchmark import notes
+    from components.benchmark import classes, notes
     from components.benchmark.cells import make_cells, make_drops
     from components.benchmark.page import render_page
     from components.benchmark.plots import draw
+    from components.benchmark.reach import reach
     from components.benchmark.record import record_table
     from components.benchmark.results import read_results
     from components.benchmark.text import as_csv, as_markdown
     from components.files import replacing_file
     results = read_results(workspace, asked, failed)
     cells, drops = make_cells(asked, results, params), make_drops(asked, results, params)
+    of_classes, sentences = classes.make_class_cells(asked, results), reach(asked, results, cells)
     pictures = draw(workspace, asked, results, params.seed)
     told = {"conditions": notes.conditions(workspace, asked, results, params),
-            "below_chance": notes.below_chance(asked, cells, results), "deviations": notes.deviations(results)}
-    markdown = as_markdown(asked, workspace.name, cells, drops)
+            "below_chance": notes.below_chance(asked, cells, results), "deviations": notes.deviations(results),
+            "classes": classes.class_grids(asked, of_classes), "reach": sentences}
+    markdown = as_markdown(asked, workspace.name, cells, drops, of_classes, sentences)
+    contents = {".md": markdown, ".csv": as_csv(cells),
+                ".html": render_page(asked, workspace.name, cells, drops, pictures, told)}
+    if of_classes:
+        contents["-classes.csv"] = classes.as_csv(of_classes)
     files = []
-    for suffix, content in (("md", markdown), ("csv", as_csv(cells)),
-                            ("html", render_page(asked, workspace.name, cells, drops, pictures, told))):
-        files.append(workspace.tables / f"{asked.table.name}.{suffix}")
+    for suffix, content in contents.items():
+        files.append(workspace.tables / f"{asked.table.name}{suffix}")
         with replacing_file(files[-1]) as temporary:
             temporary.write_text(content)
     record_table(workspace, asked, params, cells, [*files, *(path for path, _ in pictures)])

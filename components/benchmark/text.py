@@ -2,9 +2,11 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from components.benchmark.cells import Cell, Drop
+from components.benchmark.classes import ClassCell, ClassGrid, class_grids
 from components.benchmark.items import Asked
 from components.benchmark.papers import TITLES
 
@@ -27,12 +29,23 @@ def as_csv(cells: list[Cell]) -> str:
     return out.getvalue()
 
 
-def as_markdown(asked: Asked, dataset: str, cells: list[Cell], drops: list[Drop]) -> str:
-    """Paper-shaped tables first, one per figure, then every cell with its interval, chance and comparison."""
+def as_markdown(asked: Asked, dataset: str, cells: list[Cell], drops: list[Drop], classes: Sequence[ClassCell] = (),
+                reach: Sequence[str] = ()) -> str:
+    """Paper-shaped tables first, one per figure, then every cell with its interval, chance and comparison.
+
+    classes: the first figure class by class; reach: sentences on what the test patients can show.
+    """
+    printed = "in brackets what the paper prints, on its own data. " if any(row.printed for row in asked.table.rows) \
+        else ""
     lines = [f"# {asked.table.title}", "", f"Shape: {asked.table.source}. Data set: `{dataset}`. Ours: {over(asked)}; "
-             f"in brackets what the paper prints, on its own data. {FLAG}: not above chance. Bold: the best.", ""]
+             f"{printed}{FLAG}: not above chance. Bold: the best.", ""]
     for grid in grids(asked):
         lines += [f"## {grid.title}", "", *shaped(asked, cells, grid), ""]
+    for of_classes in class_grids(asked, list(classes)):
+        lines += [f"## {TITLES[asked.table.figures[0]]} class by class, {of_classes.bits} bits", "",
+                  *_by_class(of_classes), ""]
+    if reach:
+        lines += ["## What these test patients can show", "", *(f"- {_safe(sentence)}" for sentence in reach), ""]
     lines += ["## Cell by cell", "",
               "The interval is the 95 % bootstrap over patients of the seed where it is widest; the difference to the "
               "best row at these bits is the mean over seeds, paired by query, with its own interval.", "",
@@ -83,6 +96,21 @@ def shaped(asked: Asked, cells: list[Cell], grid: Grid) -> list[str]:
                                                      for _, figure, bits in grid.columns) + " |")
     chance = [number(chance_of(cells, figure)) for _, figure, _ in grid.columns]
     return [*lines, f"| chance | {' | '.join(chance)} |"]
+
+
+def _by_class(grid: ClassGrid) -> list[str]:
+    lines = ["| row | " + " | ".join(_safe(heading) for heading in grid.headings) + " |",
+             "|---" * (len(grid.headings) + 1) + "|"]
+    lines += [f"| {name} | " + " | ".join(of_class(cell) for cell in row) + " |" for name, row in grid.rows]
+    return [*lines, f"| chance | {' | '.join(number(chance) for chance in grid.chance)} |"]
+
+
+def of_class(cell: ClassCell) -> str:
+    """Mean ± standard deviation over seeds, and the widest interval."""
+    if cell.mean is None:
+        return "–"
+    spread = f" ± {cell.std:.3f}" if cell.std is not None else ""
+    return f"{cell.mean:.3f}{spread}" + ("" if cell.low is None else f" [{cell.low:.3f} – {cell.high:.3f}]")
 
 
 def chance_of(cells: list[Cell], figure: str) -> float | None:

@@ -30,7 +30,7 @@ def metrics(value, low, high, chance=0.25, n_distinct=500):
 
 def queries(ap):
     """Contract QUERIES of 20 queries with these average precisions, and as precision in the ball."""
-    columns = {"image_id": [f"i{number:02}" for number in range(20)], "patient_id": PATIENTS, "n_relevant": [3] * 20}
+    columns = {"bag_id": [f"i{number:02}" for number in range(20)], "patient_id": PATIENTS, "n_relevant": [3] * 20}
     return pa.table({field.name: pa.array(columns.get(field.name, [1] * 20 if "within" in field.name else ap),
                                           field.type) for field in QUERIES})
 

@@ -1,0 +1,69 @@
+"""What so many test patients can show and what not: in words, computed from what ran."""
+
+import numpy as np
+
+from components.benchmark.cells import Cell
+from components.benchmark.items import Asked
+from components.benchmark.papers import TITLES
+from components.benchmark.results import Measured
+
+
+def reach(asked: Asked, results: list[Measured], cells: list[Cell]) -> list[str]:
+    """Sentences about the table's first figure; none where nothing was measured.
+
+    A percentile interval of n patients is too narrow by a factor of √(1 - 1/n) at least: the spread within a
+    resample has n in its divisor, not n - 1 (Efron & Tibshirani 1993, ch. 13).
+    """
+    figure = asked.table.figures[0]
+    shown = [cell for cell in cells if cell.figure == figure and cell.mean is not None]
+    if not shown:
+        return []
+    n_queries, n_patients = _asked(results)
+    title = TITLES[figure]
+    widest = max(shown, key=lambda cell: (cell.high or 0.0) - (cell.low or 0.0))
+    low, high = widest.low or 0.0, widest.high or 0.0
+    above = [cell for cell in shown if cell.not_above_chance is None]
+    chance = widest.chance or 0.0
+    told = [
+        f"{_count(n_queries, 'query', 'queries')} of {_count(n_patients, 'patient')} can be answered; each patient "
+        f"carries {1 / n_patients:.1%} of every figure on average.",
+        f"The widest 95 % interval of {title} is that of {widest.row} at {widest.bits} bits: {low:.3f} – {high:.3f}, "
+        f"{high - low:.3f} wide; it {'holds' if low <= chance <= high else 'does not hold'} chance, {chance:.3f}.",
+        f"{len(above)} of {_count(len(shown), 'figure')} of {title} {'lies' if len(above) == 1 else 'lie'} above "
+        "chance with the interval of every seed"
+        + (f": {', '.join(f'{cell.row} ({cell.bits} bits)' for cell in above)}." if above else "."),
+        *_differences(shown, title)]
+    if n_patients > 1:
+        told.append(f"The intervals themselves come from these {n_patients:,} patients, and are too narrow by "
+                    f"{1 - np.sqrt(1 - 1 / n_patients):.1%} at least; they say nothing of how figures differ between "
+                    "trainings" + (", of which there is one." if len(asked.seeds) == 1 else ": that is the ±."))
+    return told
+
+
+def _differences(shown: list[Cell], title: str) -> list[str]:
+    compared = [(cell, cell.to_best) for cell in shown if cell.to_best is not None]
+    if not compared:
+        return []
+    apart = [cell for cell, difference in compared if difference.low > 0 or difference.high < 0]
+    half = float(np.median([(difference.high - difference.low) / 2 for _, difference in compared]))
+    n = len(compared)
+    return [f"{len(apart)} of {_count(n, 'difference')} to the best row of the same bits {_has(apart)} an interval "
+            f"without 0; about {0.05 * n:.1f} would have one by chance alone. Half the width of these intervals is "
+            f"{half:.3f} in the median: rows that lie less than that apart in {title} are not told apart by these "
+            "patients."]
+
+
+def _asked(results: list[Measured]) -> tuple[int, int]:
+    """Queries to which something is relevant, and their patients."""
+    queries = next(result.queries for result in results if result.queries is not None)
+    answerable = queries["n_relevant"].to_numpy() > 0
+    patients = queries["patient_id"].to_numpy()[answerable]
+    return int(answerable.sum()), len(set(patients.tolist()))
+
+
+def _count(n: int, one: str, many: str = "") -> str:
+    return f"{n:,} {one if n == 1 else many or f'{one}s'}"
+
+
+def _has(found: list[Cell]) -> str:
+    return "has" if len(found) == 1 else "have"
