@@ -5,6 +5,7 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
+from typing import NoReturn
 
 from components.errors import MedhashError
 from components.ingest.entries import SourceFile
@@ -76,13 +77,23 @@ def tree_files(folder: Path, max_bytes: int, name_of: Callable[[str], str | None
     """The same for a folder and all folders in it but hidden ones and links.
 
     name_of: from a file's path in the folder to its name in the table; None leaves it out.
+    Raises MedhashError where a folder cannot be listed.
     """
-    for place, folders, files in os.walk(folder):
+    for path in tree_paths(folder, suffixes):
+        name = name_of(storable(path.relative_to(folder).as_posix()))
+        if name is not None and not (known and known.leaves_out(name)):
+            yield _taken(path, name, max_bytes, known)
+
+
+def tree_paths(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> Iterator[Path]:
+    """Where these files lie, sorted. Raises MedhashError where a folder cannot be listed."""
+    def unlisted(error: OSError) -> NoReturn:                   # its text would name the folder, and with it a patient
+        raise MedhashError(f"{folder}, or a folder in it, cannot be listed: {error.strerror}",
+                           "mend its permissions or its disk") from None
+
+    for place, folders, files in os.walk(folder, onerror=unlisted):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for path in (Path(place, file) for file in sorted(files) if ends_with(file, suffixes)):
-            name = name_of(storable(path.relative_to(folder).as_posix()))
-            if name is not None and not (known and known.leaves_out(name)):
-                yield _taken(path, name, max_bytes, known)
+        yield from (Path(place, file) for file in sorted(files) if ends_with(file, suffixes))
 
 
 def _taken(path: Path, name: str, max_bytes: int, known: Known | None) -> SourceFile:

@@ -12,13 +12,15 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
-from components.errors import MedhashError
 from components.ingest.entries import Entries, Rejection, SourceFile
 from components.ingest.known import Known
+from components.ingest.sources.bag_choice import require_offered
 from components.ingest.sources.files import tar_files, tree_files
 from components.ingest.sources.mias_table import FRAME, INFO, TARS, InfoLine, film_name, patient_of, read_info
 from components.params import IngestParams
 
+BAGS = ("image", "patient")
+"""A breast has one film."""
 SEVERITY = ("malignant", "benign", "normal")
 """The worst first."""
 _SUFFIXES = (".pgm", ".png")
@@ -35,10 +37,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     and abnormal, or has two tissues, is refused whole; a line that stands there twice, the second time.
     Raises MedhashError where there is no Info.txt, and for bags that are neither image nor patient.
     """
-    by = settings.bags.by
-    if by not in ("image", "patient"):
-        raise MedhashError(f"ingest.bags.by: {by} is not offered by mini-MIAS, which has one film of each breast",
-                           "set it to image or patient")
+    require_offered(settings.bags.by, BAGS, "mias")
     lines, rejections, n_lines = read_info(archive)
     rows, names = [], {rejection.source_name for rejection in rejections} | {line.film for line in lines}
     by_film = sorted(lines, key=lambda line: (line.film, line.line))
@@ -46,12 +45,12 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
         found, repeated = _once(list(group))
         rejections += repeated
         if len({(line.tissue, line.pathology == "normal") for line in found}) > 1:
-            rejections.append(Rejection("contradicting_labels", "the film's lines disagree on its tissue, or on whether "
-                                        "it is normal", found[0].line, film, patients=(patient_of(film),)))
+            rejections.append(Rejection("contradicting_labels", "the film's lines disagree on its tissue, or on "
+                                        "whether it is normal", found[0].line, film, patients=(patient_of(film),)))
         else:
             rows.append(_row(found))
     frame = pd.DataFrame(rows, columns=list(_COLUMNS)).set_index("line").sort_index()
-    if by == "patient":
+    if settings.bags.by == "patient":
         frame["bag"] = frame["patient"]
     vague = frame.index[(frame["labels"] != "normal") & frame["regions"].isna()]
     if len(vague):
@@ -60,12 +59,12 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
               f"{INFO}; ingest.cut.into: regions cuts them, and the normal ones, by its grid")
     constant = {"view": "MLO", "sex": None, "age": np.nan, "width": np.nan, "height": np.nan,
                 "pixel_spacing": np.nan, "official_fold": None}
-    return Entries(INFO, "pathology", "mammography", "breast", frame.assign(**constant), frozenset(names - {""}), n_lines,
-                   rejections, _patients_of, frame=FRAME)
+    return Entries(INFO, "pathology", "mammography", "breast", frame.assign(**constant), frozenset(names - {""}),
+                   n_lines, rejections, _patients_of, frame=FRAME)
 
 
 def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
-    """Every film, of tars first, then of the archive's folders. Raises MedhashError where a tar is unsafe or damaged."""
+    """Every film, of tars first, then of folders. Raises MedhashError where a tar is unsafe or damaged."""
     max_bytes = settings.max_image_pixels * _MAX_BYTES_PER_PIXEL
     for tar in sorted(path for pattern in TARS for path in archive.glob(pattern)):
         for file in tar_files(tar, max_bytes, _SUFFIXES, known=known.named(_name_of) if known else None):
@@ -93,8 +92,8 @@ def _once(lines: list[InfoLine]) -> tuple[list[InfoLine], list[Rejection]]:
     for line in lines:
         content = line._replace(line=0)
         if first.setdefault(content, line.line) != line.line:
-            repeated.append(Rejection("duplicate_row", f"row {first[content]} says the same of the same film", line.line,
-                                      line.film, patients=(patient_of(line.film),)))
+            repeated.append(Rejection("duplicate_row", f"row {first[content]} says the same of the same film",
+                                      line.line, line.film, patients=(patient_of(line.film),)))
     again = {rejection.source_row for rejection in repeated}
     return [line for line in lines if line.line not in again], repeated
 
