@@ -12,7 +12,7 @@ from builders import small_workspace
 from components.contracts import IMAGES, LABELS, codes_schema, read_table, write_table
 from components.documents import ModelSpec, SubCode
 from components.encode.__main__ import main
-from components.encode.encode import encode_images
+from components.encode.encode import Encoded, KnownCode, encode_bags, write_codes
 from components.errors import MedhashError
 from components.hashing.gist import gist
 from components.hashing.model import load_model, save_model
@@ -36,6 +36,10 @@ def save_untrained(workspace: Workspace, method: str) -> None:
     save_model(workspace.model(method), spec, tensors)
 
 
+def ids(encoded: Encoded) -> list[str]:
+    return encoded.members.bag_ids.tolist()
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     workspace = small_workspace(tmp_path, n_patients=10)
@@ -51,7 +55,7 @@ def test_the_table_holds_one_code_per_image_with_the_model_it_came_from(workspac
     assert main(["--root", str(workspace.root), "--method", method, "--device", "cpu"]) == 0
     table = read_table(workspace.codes(method), codes_schema(16))
     labels = read_table(workspace.labels, LABELS)
-    assert table["image_id"].to_pylist() == sorted(labels["image_id"].to_pylist())
+    assert table["bag_id"].to_pylist() == sorted(labels["bag_id"].to_pylist())
     assert table["fold"].to_pylist() == labels["fold"].to_pylist()
     model = load_model(workspace.model(method))
     assert json.loads(table.schema.metadata[b"medhash"]) == {
@@ -61,10 +65,10 @@ def test_the_table_holds_one_code_per_image_with_the_model_it_came_from(workspac
     assert [list(map(int, f"{int.from_bytes(code):016b}")) for code in table["code"].to_pylist()] == signs.tolist()
 
 
-def test_codes_follow_the_image_ids_whatever_the_order_of_tables_and_pixels(workspace: Workspace) -> None:
+def test_codes_follow_the_bag_ids_whatever_the_order_of_tables_and_pixels(workspace: Workspace) -> None:
     save_untrained(workspace, "drh-18")
     model = load_model(workspace.model("drh-18"))
-    before = encode_images(workspace, model)
+    before = encode_bags(workspace, model)
     order = np.random.default_rng(0).permutation(40)
     pixels = np.load(workspace.pixels)
     np.save(workspace.pixels, pixels[order])                      # image i now stands in row inverse[i]
@@ -73,23 +77,24 @@ def test_codes_follow_the_image_ids_whatever_the_order_of_tables_and_pixels(work
     images = images.set_column(images.schema.get_field_index("pixel_row"), "pixel_row", pa.array(inverse))
     write_table(workspace.images, images.take(order[::-1].copy()), IMAGES)
     write_table(workspace.labels, read_table(workspace.labels, LABELS).take(order), LABELS)
-    after = encode_images(workspace, model, batch_size=7)
-    assert after[:2] == before[:2]
-    assert np.array_equal(after[2], before[2])
+    after = encode_bags(workspace, model, batch_size=7)
+    assert ids(after) == ids(before)
+    assert after.folds == before.folds
+    assert np.array_equal(after.codes, before.codes)
 
 
 def test_images_without_pixels_or_without_labels_have_no_code(workspace: Workspace) -> None:
     save_untrained(workspace, "drh-18")
     model = load_model(workspace.model("drh-18"))
-    image_ids, _, packed = encode_images(workspace, model)
+    before = encode_bags(workspace, model)
     images = read_table(workspace.images, IMAGES)
     rows = [None if row == 3 else row for row in range(40)]
     write_table(workspace.images, images.set_column(images.schema.get_field_index("pixel_row"), "pixel_row",
                                                     pa.array(rows, pa.int64())), IMAGES)
     write_table(workspace.labels, read_table(workspace.labels, LABELS).slice(1), LABELS)
-    fewer_ids, _, fewer = encode_images(workspace, model)
-    assert fewer_ids == [image_id for number, image_id in enumerate(image_ids) if number not in (0, 3)]
-    assert np.array_equal(fewer, np.delete(packed, [0, 3], axis=0))
+    fewer = encode_bags(workspace, model)
+    assert ids(fewer) == [bag_id for number, bag_id in enumerate(ids(before)) if number not in (0, 3)]
+    assert np.array_equal(fewer.codes, np.delete(before.codes, [0, 3], axis=0))
 
 
 def test_running_twice_gives_equal_bytes(workspace: Workspace) -> None:
@@ -107,7 +112,7 @@ def test_a_data_set_without_pixels_is_refused(workspace: Workspace) -> None:
     write_table(workspace.images, images.set_column(images.schema.get_field_index("pixel_row"), "pixel_row",
                                                     pa.nulls(40, pa.int64())), IMAGES)
     with pytest.raises(MedhashError, match="no labelled image has pixels"):
-        encode_images(workspace, load_model(workspace.model("drh-18")))
+        encode_bags(workspace, load_model(workspace.model("drh-18")))
 
 
 @pytest.mark.parametrize("method", ["drh-18", "lsh"])
@@ -117,10 +122,10 @@ def test_a_store_that_does_not_fit_the_table_is_named(workspace: Workspace, meth
     model = load_model(workspace.model(method))
     np.save(path, np.load(path)[:-1])
     with pytest.raises(MedhashError, match=r"has 39 rows, but images\.parquet points to row 39"):
-        encode_images(workspace, model)
+        encode_bags(workspace, model)
     path.unlink()
     with pytest.raises(MedhashError, match=f"{path.name} does not exist"):
-        encode_images(workspace, model)
+        encode_bags(workspace, model)
 
 
 def test_a_method_without_a_model_or_with_anothers_is_an_error_of_one_message(
@@ -136,13 +141,64 @@ def test_a_method_without_a_model_or_with_anothers_is_an_error_of_one_message(
 def test_images_whose_codes_are_known_are_not_encoded_again(workspace: Workspace) -> None:
     save_untrained(workspace, "drh-18")
     model = load_model(workspace.model("drh-18"))
-    image_ids, folds, packed = encode_images(workspace, model)
+    before = encode_bags(workspace, model)
     kept = np.frombuffer(b"\xa5\x5a", np.uint8)                   # a code that shows where it was taken from
-    known = {image_id: kept.tobytes() for image_id in image_ids[::3]}
-    again = encode_images(workspace, model, known=known | {"of an image that is gone": b"\0\0"})
-    assert again[:2] == (image_ids, folds)
-    expected = packed.copy()
+    known = {bag_id: KnownCode(kept.tobytes()) for bag_id in ids(before)[::3]}
+    again = encode_bags(workspace, model, known=known | {"of an image that is gone": KnownCode(b"\0\0")})
+    assert (ids(again), again.folds) == (ids(before), before.folds)
+    expected = before.codes.copy()
     expected[::3] = kept
-    assert np.array_equal(again[2], expected)
-    assert np.array_equal(encode_images(workspace, model, known=dict.fromkeys(image_ids, b"\xa5\x5a"))[2],
-                          np.tile(kept, (40, 1)))
+    assert np.array_equal(again.codes, expected)
+    every = dict.fromkeys(ids(before), KnownCode(b"\xa5\x5a"))
+    assert np.array_equal(encode_bags(workspace, model, known=every).codes, np.tile(kept, (40, 1)))
+    # A code that came without those of the single images does not do where they are asked for.
+    assert np.array_equal(encode_bags(workspace, model, known=every, instances=True).codes, before.codes)
+
+
+@pytest.fixture
+def bags(workspace: Workspace) -> Workspace:
+    """The same images in bags of 1, 3, 1, 3 …: patients of four images each; the image of row 5 has no pixels."""
+    images = read_table(workspace.images, IMAGES)
+    names = [f"{row // 4 * 2 + (row % 4 > 0):016x}" for row in range(40)]
+    rows = [None if row == 5 else row for row in range(40)]
+    for name, values in (("bag_id", pa.array(names)), ("pixel_row", pa.array(rows, pa.int64()))):
+        images = images.set_column(images.schema.get_field_index(name), name, values)
+    write_table(workspace.images, images, IMAGES)
+    labels = read_table(workspace.labels, LABELS)
+    kept = labels.take([row for row in range(40) if row % 4 < 2])
+    write_table(workspace.labels, kept.set_column(0, "bag_id", pa.array(sorted(set(names)))), LABELS)
+    return workspace
+
+
+@pytest.mark.parametrize("method", ["drh-18", "lsh"])
+@pytest.mark.parametrize("batch_size", [1, 7, 256])
+def test_a_bag_has_one_code_and_each_of_its_images_one_of_its_own(bags: Workspace, method: str, batch_size: int) -> None:
+    save_untrained(bags, method)
+    model = load_model(bags.model(method))
+    encoded = encode_bags(bags, model, instances=True, batch_size=batch_size)
+    assert encoded.members.sizes.tolist() == [1, 3] + [1, 2] + [1, 3] * 8
+    assert encoded.members.rows.tolist() == [row for row in range(40) if row != 5]
+    single = np.packbits(model.relaxed_pixels(np.load(bags.pixels)) >= 0, axis=1)
+    assert np.array_equal(encoded.instances, np.delete(single, 5, axis=0))
+    votes = np.unpackbits(single[[1, 2, 3]], axis=1).sum(axis=0) >= 2
+    assert np.array_equal(np.unpackbits(encoded.codes[1]), votes)
+    assert np.array_equal(encoded.codes[::2], single[::4])
+
+
+def test_the_codes_of_single_images_stand_in_the_table_only_where_they_are_asked_for(bags: Workspace) -> None:
+    save_untrained(bags, "drh-18")
+    assert main(["--root", str(bags.root), "--method", "drh-18"]) == 0
+    assert read_table(bags.codes("drh-18"), codes_schema(16))["instances"].null_count == 20
+    (bags.root / "params.yaml").write_text("methods: [drh-18]\ntrain: {threads: 1}\nencode: {instances: true}\n")
+    assert main(["--root", str(bags.root), "--method", "drh-18"]) == 0
+    table, model = read_table(bags.codes("drh-18"), codes_schema(16)), load_model(bags.model("drh-18"))
+    encoded = encode_bags(bags, model, instances=True)
+    assert encoded.instances is not None
+    kept = [one for row in table["instances"].to_pylist() for one in row]
+    assert [one["image_id"] for one in kept] == encoded.members.image_ids.tolist()
+    assert b"".join(one["code"] for one in kept) == encoded.instances.tobytes()
+    known = {row["bag_id"]: KnownCode(row["code"], [one["code"] for one in row["instances"]])
+             for row in table.to_pylist()}
+    again = bags.root / "again.parquet"
+    write_codes(again, model, encode_bags(bags, model, instances=True, known=known))
+    assert again.read_bytes() == bags.codes("drh-18").read_bytes()

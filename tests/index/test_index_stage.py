@@ -36,9 +36,9 @@ def test_the_index_holds_the_gallery_and_each_entry_finds_itself(workspace):
     assert index.info.n == gallery.num_rows == 96
     assert index.info.model_digest == "a" * 64
     assert index.info.codes_sha256 == sha256_file(workspace.codes("lsh"))
-    for image_id, code in zip(gallery["image_id"].to_pylist(), gallery["code"].to_pylist(), strict=True):
+    for bag_id, code in zip(gallery["bag_id"].to_pylist(), gallery["code"].to_pylist(), strict=True):
         nearest = search(index, np.frombuffer(code, np.uint8), 1)[0]
-        assert (nearest.image_id, nearest.distance) == (image_id, 0)
+        assert (nearest.bag_id, nearest.distance) == (bag_id, 0)
 
 
 def test_building_again_gives_the_same_bytes(workspace):
@@ -57,10 +57,6 @@ def test_a_labelled_image_without_a_code_is_not_indexed(workspace):
 
 def spoil_labels(workspace):
     pq.write_table(pq.read_table(workspace.labels).slice(2), workspace.labels)
-
-
-def spoil_split(workspace):
-    pq.write_table(pq.read_table(workspace.split).slice(1), workspace.split)
 
 
 def spoil_fold(workspace):
@@ -88,9 +84,8 @@ def spoil_absent(workspace):
 
 
 @pytest.mark.parametrize(("spoil", "message"), [
-    (spoil_labels, "image 0000000000000000 has a code but no label set (2 such images)"),
-    (spoil_split, "image 0000000000000000 has a code but no fold (1 such images)"),
-    (spoil_fold, "image 0000000000000000 stands in another fold"),
+    (spoil_labels, "bag 0000000000000000 has a code but no label set (2 such bags)"),
+    (spoil_fold, "bag 0000000000000000 stands in another fold"),
     (spoil_metadata, "schema metadata has no key medhash"),
     (spoil_metadata_key, "schema metadata: bits: Field required"),
     (spoil_file, "lsh.parquet is not a readable Parquet file"),
@@ -140,12 +135,10 @@ def test_a_cut_off_index_file_is_refused(workspace):
         load_index(workspace.index("lsh"))
 
 
-def test_codes_are_placed_in_image_id_order_whatever_the_order_of_the_tables(workspace):
-    codes, split, labels = (read_codes(workspace.codes("lsh")), read_table(workspace.split, SPLIT),
-                            read_table(workspace.labels, LABELS))
+def test_codes_are_placed_in_bag_id_order_whatever_the_order_of_the_tables(workspace):
+    codes, labels = read_codes(workspace.codes("lsh")), read_table(workspace.labels, LABELS)
     order = np.random.default_rng(0).permutation(120)
-    straight, shuffled = place_codes(codes, split, labels), place_codes(codes.take(order), split.take(order[::-1]),
-                                                                       labels.take(np.roll(order, 7)))
+    straight, shuffled = place_codes(codes, labels), place_codes(codes.take(order), labels.take(np.roll(order, 7)))
     for name, values in vars(straight).items():
         assert (vars(shuffled)[name] == values).all(), name
-    assert (np.diff([int(image_id, 16) for image_id in straight.image_ids]) > 0).all()
+    assert (np.diff([int(bag_id, 16) for bag_id in straight.bag_ids]) > 0).all()

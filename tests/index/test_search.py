@@ -1,4 +1,4 @@
-"""Neighbours against a sort of all entries by (distance, image id)."""
+"""Neighbours against a sort of all entries by (distance, bag id)."""
 
 import numpy as np
 import pytest
@@ -16,9 +16,9 @@ def placed(codes, patients):
 
 
 def by_sorting(gallery, code, k, excluded):
-    entries = [(int(np.bitwise_count(gallery.codes[row] ^ code).sum()), str(gallery.image_ids[row]),
+    entries = [(int(np.bitwise_count(gallery.codes[row] ^ code).sum()), str(gallery.bag_ids[row]),
                 int(gallery.set_ids[row])) for row in range(len(gallery)) if gallery.patient_ids[row] != excluded]
-    return [(image_id, distance, set_id) for distance, image_id, set_id in sorted(entries)[:k]]
+    return [(bag_id, distance, set_id) for distance, bag_id, set_id in sorted(entries)[:k]]
 
 
 @pytest.mark.parametrize(("n_bytes", "n_entries", "n_distinct"), [
@@ -42,7 +42,7 @@ def test_faiss_keeps_the_lowest_positions_among_more_ties_than_one_of_its_blocks
     codes[:50_000, 0] = 1
     write_index(tmp_path / "index", placed(codes, ["anna"] * len(codes)), "0" * 64, "1" * 64)
     found = search(load_index(tmp_path / "index"), np.zeros(4, np.uint8), 20_003)
-    positions = [int(neighbour.image_id, 16) for neighbour in found]
+    positions = [int(neighbour.bag_id, 16) for neighbour in found]
     assert positions == [*range(50_000, 70_000), 0, 1, 2]
 
 
@@ -51,7 +51,7 @@ def test_others_are_found_even_if_all_nearest_entries_are_the_askers_own(tmp_pat
     codes[50:] = 255
     write_index(tmp_path / "index", placed(codes, ["anna"] * 50 + ["ben"] * 10), "0" * 64, "1" * 64)
     found = search(load_index(tmp_path / "index"), codes[0], 5, "anna")
-    assert [(neighbour.image_id, neighbour.distance) for neighbour in found] == [(f"{50 + i:016x}", 16)
+    assert [(neighbour.bag_id, neighbour.distance) for neighbour in found] == [(f"{50 + i:016x}", 16)
                                                                                  for i in range(5)]
 
 

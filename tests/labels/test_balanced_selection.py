@@ -24,7 +24,7 @@ def drawn(seed=7, findings=FINDINGS, **settings):
     labels, label_sets, vocabulary = label_images(*label_tables(findings, folds), LabelParams(**settings), seed)
     sets = label_sets["labels"].to_pylist()
     return {int(image_id, 16): {vocabulary.labels[index] for index in sets[set_id]} for image_id, set_id
-            in zip(labels["image_id"].to_pylist(), labels["set_id"].to_pylist(), strict=True)}, vocabulary
+            in zip(labels["bag_id"].to_pylist(), labels["set_id"].to_pylist(), strict=True)}, vocabulary
 
 
 @pytest.mark.parametrize(("no_finding", "classes"), [("exclude", CLASSES), ("empty", CLASSES),
@@ -36,7 +36,7 @@ def test_n_images_of_every_label_of_the_vocabulary_are_drawn_and_keep_their_othe
     assert images == {number: set(FINDINGS[number].split("|")) for number in images}
     assert all(sum(name in labels for labels in images.values()) >= 5 for name in classes)
     assert sum(images[number] == {"Hernia"} for number in images) == 5
-    assert vocabulary.n_images["Mass"] == {
+    assert vocabulary.n_bags["Mass"] == {
         fold: sum("Mass" in labels for number, labels in images.items() if number % 4 in places)
         for fold, places in (("train", (0, 1)), ("val", (2,)), ("test", (3,)))}
     assert sum(vocabulary.n_unlabelled.values()) == 0
@@ -80,9 +80,9 @@ def test_every_image_of_a_class_is_as_likely_whatever_other_classes_passed_over_
 
 
 @pytest.mark.parametrize(("findings", "words"), [
-    (FINDINGS, ["6 images of Hernia", "has 5 images", "left 5", "labels.images_per_class",
+    (FINDINGS, ["6 bags of Hernia", "has 5 bags", "left 5", "labels.images_per_class",
                 "labels.no_finding: exclude"]),
-    (["Edema|Mass"] * 8 + ["Hernia"] * 6 + ["Mass"], ["6 images of Mass", "has 9 images", "left 3"]),
+    (["Edema|Mass"] * 8 + ["Hernia"] * 6 + ["Mass"], ["6 bags of Mass", "has 9 bags", "left 3"]),
 ])
 def test_a_class_with_too_few_images_is_an_error_that_names_it(findings, words):
     with pytest.raises(MedhashError) as caught:
@@ -97,7 +97,7 @@ def test_the_command_draws_by_the_seed_of_params_and_names_what_no_training_imag
         (tmp_path / "params.yaml").write_text(f"methods: [lsh]\nseed: {seed}\nlabels: {{classes: [Effusion, Mass], "
                                               "no_finding: exclude, images_per_class: 20}\n")
         assert main(["--root", str(tmp_path)]) == 0
-        contents.append(read_table(workspace.labels, LABELS)["image_id"].to_pylist())
+        contents.append(read_table(workspace.labels, LABELS)["bag_id"].to_pylist())
     assert contents[0] == contents[2] != contents[1]
     assert len(contents[0]) == 40
     out = capsys.readouterr().out
@@ -111,5 +111,5 @@ def test_the_command_says_so_when_no_training_image_carries_a_class(tmp_path, ca
     write_table(workspace.split, split.set_column(2, "fold", pa.array(["test", "val", "train", "test"] * 30)), SPLIT)
     (tmp_path / "params.yaml").write_text("methods: [lsh]\nlabels: {classes: [Effusion, Mass]}\n")
     assert main(["--root", str(tmp_path)]) == 0
-    assert Vocabulary.read(workspace.vocabulary).n_images["Mass"]["train"] == 0
+    assert Vocabulary.read(workspace.vocabulary).n_bags["Mass"]["train"] == 0
     assert "no training image carries Effusion, Mass" in capsys.readouterr().out

@@ -51,7 +51,7 @@ def test_images_without_a_label_of_the_vocabulary_can_be_left_out(no_finding, ex
     settings = LabelParams(classes=["Edema"], no_finding=no_finding, unlabelled="exclude")
     assert named_sets(settings) == expected
     labels, _, vocabulary = label_images(*tables(), settings, seed=7)
-    assert labels["image_id"].to_pylist() == [f"{number:016x}" for number in ([0, 1, 2, 3, 5] if no_finding == "label"
+    assert labels["bag_id"].to_pylist() == [f"{number:016x}" for number in ([0, 1, 2, 3, 5] if no_finding == "label"
                                                                              else [0, 1, 3, 5])]
     assert set(vocabulary.n_unlabelled.values()) == {0}
 
@@ -59,7 +59,7 @@ def test_images_without_a_label_of_the_vocabulary_can_be_left_out(no_finding, ex
 def test_set_ids_follow_size_and_then_the_order_of_the_vocabulary():
     labels, label_sets, _ = label_images(*tables(), LabelParams(classes=["Hernia", "Edema", "Mass"]), seed=7)
     assert label_sets["labels"].to_pylist() == [[0], [1], [3], [0, 1], [1, 2]]
-    assert label_sets["n_images"].to_pylist() == [1, 1, 1, 1, 2]
+    assert label_sets["n_bags"].to_pylist() == [1, 1, 1, 1, 2]
     assert labels["set_id"].to_pylist() == [4, 4, 2, 1, 0, 3]
 
 
@@ -67,7 +67,7 @@ def test_the_vocabulary_counts_images_per_label_and_fold():
     _, _, vocabulary = label_images(*tables(), LabelParams(classes=["Edema", "Mass"], no_finding="empty"), seed=7)
     assert vocabulary == Vocabulary(
         attribute="finding", labels=["Edema", "Mass"],
-        n_images={"Edema": {"train": 2, "val": 1, "test": 1}, "Mass": {"train": 1, "val": 0, "test": 1}},
+        n_bags={"Edema": {"train": 2, "val": 1, "test": 1}, "Mass": {"train": 1, "val": 0, "test": 1}},
         n_unlabelled={"train": 2, "val": 0, "test": 0})
 
 
@@ -112,9 +112,9 @@ def test_a_split_of_other_images_is_an_error():
 
 
 def test_leaving_every_image_out_is_an_error():
-    with pytest.raises(MedhashError, match="leaves no image"):
+    with pytest.raises(MedhashError, match="leaves no bag"):
         named_sets(LabelParams(classes=["Edema"], no_finding="exclude"), findings=["No Finding|Edema"], folds=["train"])
-    with pytest.raises(MedhashError, match="unlabelled: exclude leaves no image"):
+    with pytest.raises(MedhashError, match="unlabelled: exclude and labels.bag: worst leaves no bag"):
         named_sets(LabelParams(classes=["Edema"], no_finding="exclude", unlabelled="exclude"),
                    findings=["No Finding|Edema", "Mass"], folds=["train", "val"])
 

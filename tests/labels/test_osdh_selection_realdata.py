@@ -56,7 +56,7 @@ def test_13_classes_of_1000_images_have_the_class_counts_of_the_published_size(d
     assert labels.num_rows == 13_000
     with COUNTS.open() as handle:
         counted = {row["label"]: int(row["images_in_1000_per_class_selection"]) for row in csv.DictReader(handle)}
-    ours = {label: sum(by_fold.values()) for label, by_fold in vocabulary.n_images.items()}
+    ours = {label: sum(by_fold.values()) for label, by_fold in vocabulary.n_bags.items()}
     assert ours.keys() == counted.keys()
     for label, n_images in counted.items():                 # the table is one draw itself, what it adds to 1,000 random
         assert ours[label] == pytest.approx(n_images, abs=4 * np.sqrt(2 * (n_images - 1000))), label
@@ -65,14 +65,14 @@ def test_13_classes_of_1000_images_have_the_class_counts_of_the_published_size(d
 def test_the_selection_has_the_patients_the_test_share_and_the_chance_line_of_such_draws(drawn):
     split, labels, label_sets, _ = drawn
     patient_of = dict(zip(split["image_id"].to_pylist(), split["patient_id"].to_pylist(), strict=True))
-    patients = np.array([patient_of[image_id] for image_id in labels["image_id"].to_pylist()])
+    patients = np.array([patient_of[image_id] for image_id in labels["bag_id"].to_pylist()])
     folds = labels["fold"].to_numpy()
     assert set(folds) == {"train", "test"}
     assert not set(patients[folds == "test"]) & set(patients[folds == "train"])
 
     levels = compare_sets(label_sets)["level"].to_numpy().reshape(label_sets.num_rows, label_sets.num_rows)
     codes = np.random.default_rng(0).integers(0, 256, (13_000, 4), np.uint8)
-    placed = PlacedCodes(labels["image_id"].to_numpy(), patients, folds, labels["set_id"].to_numpy(), codes)
+    placed = PlacedCodes(labels["bag_id"].to_numpy(), patients, folds, labels["set_id"].to_numpy(), codes)
     ranked = rank_by_hamming(placed.of_folds("test"), placed.of_folds("train"), levels, threads=1)
     chance, random = ranked.chance_figures(), ranked.figures()
     found = {"patients": len(set(patients)), "test share": np.mean(folds == "test"), "NDCG@100": chance.ndcg_at_100,

@@ -48,7 +48,7 @@ def test_the_gates_take_an_empty_val_fold_and_images_that_were_not_drawn(workspa
     split, labels = read_table(workspace.split, SPLIT), read_table(workspace.labels, LABELS)
     assert (split.num_rows, labels.num_rows) == (240, 100)
     assert set(split["fold"].to_pylist()) == {"train", "test"}
-    assert {counts["val"] for counts in Vocabulary.read(workspace.vocabulary).n_images.values()} == {0}
+    assert {counts["val"] for counts in Vocabulary.read(workspace.vocabulary).n_bags.values()} == {0}
 
 
 @pytest.mark.parametrize("workspace", ["hash"], indirect=True)
@@ -60,11 +60,11 @@ def test_every_stage_of_a_method_takes_the_drawn_images_alone(workspace):
     for stage in PER_METHOD:
         run(workspace.root, stage, "--method", "lsh")
     labels = read_table(workspace.labels, LABELS)
-    drawn = dict(zip(labels["image_id"].to_pylist(), labels["fold"].to_pylist(), strict=True))
+    drawn = dict(zip(labels["bag_id"].to_pylist(), labels["fold"].to_pylist(), strict=True))
     codes = read_codes(workspace.codes("lsh"))
-    assert dict(zip(codes["image_id"].to_pylist(), codes["fold"].to_pylist(), strict=True)) == drawn
-    in_train = {image_id for image_id, fold in drawn.items() if fold == "train"}
-    assert set(load_index(workspace.index("lsh")).image_ids.to_pylist()) == in_train
+    assert dict(zip(codes["bag_id"].to_pylist(), codes["fold"].to_pylist(), strict=True)) == drawn
+    in_train = {bag_id for bag_id, fold in drawn.items() if fold == "train"}
+    assert set(load_index(workspace.index("lsh")).bag_ids.to_pylist()) == in_train
     metrics = measure(codes, Tables.read(workspace), EvaluateParams(bootstrap_samples=10), seed=7).metrics
     assert (metrics.n_queries, metrics.n_gallery) == (100 - len(in_train), len(in_train))
     assert metrics.validation_map is None

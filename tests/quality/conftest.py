@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from builders import small_workspace, write_codes
 
-from components.contracts import LABELS, QUERIES, SPLIT, read_table, write_table
+from components.contracts import LABELS, QUERIES, read_table, write_table
 from components.documents import ModelSpec, SubCode
 from components.evaluate.measure import measure
 from components.evaluate.tables import Tables
@@ -48,9 +48,8 @@ def write_model(workspace: Workspace) -> str:
 def write_derived(workspace: Workspace, codes: np.ndarray, digest: str) -> None:
     """Codes of all images in order, and the index and metrics that belong to them."""
     write_codes(workspace, METHOD, codes, digest)
-    table, split, labels = (read_codes(workspace.codes(METHOD)), read_table(workspace.split, SPLIT),
-                            read_table(workspace.labels, LABELS))
-    write_index(workspace.index(METHOD), place_codes(table, split, labels).of_folds("train", "val"), digest,
+    table, labels = read_codes(workspace.codes(METHOD)), read_table(workspace.labels, LABELS)
+    write_index(workspace.index(METHOD), place_codes(table, labels).of_folds("train", "val"), digest,
                 sha256_file(workspace.codes(METHOD)))
     measured = measure(table, Tables.read(workspace), EvaluateParams(bootstrap_samples=50), 7)
     measured.metrics.write(workspace.metrics(METHOD) / "metrics.json")

@@ -35,11 +35,11 @@ POISONS = [
     ("train", "collapsed", "lsh epoch 2: 1", lambda w: edit_json(
         w.model("lsh") / "history.json", lambda document: document["epochs"][1].update(distinct_codes=1))),
     ("encode", "bits of params.yaml", "lsh codes: 16", lambda w: set_parameter(w, "bits: 16", "bits: 24")),
-    ("encode", "every labelled image has one code", f"image {5:016x}: 0",
+    ("encode", "every labelled bag has one code", f"bag {5:016x}: 0",
      lambda w: take(w.codes("lsh"), [n for n in range(120) if n != 5])),
-    ("encode", "every code is of a labelled image", f"image {5:016x}",
+    ("encode", "every code is of a labelled bag", f"bag {5:016x}",
      lambda w: take(w.labels, [n for n in range(120) if n != 5])),
-    ("encode", "the fold is that of the labels", f"image {5:016x}",
+    ("encode", "the fold is that of the labels", f"bag {5:016x}",
      lambda w: change(w.codes("lsh"), fold={5: "val"})),
     ("encode", "model in the model folder", "lsh codes: another model", lambda w: edit_json(
         w.model("lsh") / "model.json", lambda document: document.update(data_digest="1" * 64))),
@@ -50,11 +50,11 @@ POISONS = [
     ("index", "bits of params.yaml", "lsh index: 16", lambda w: set_parameter(w, "bits: 16", "bits: 24")),
     ("index", "as many entries as gallery codes", "lsh index: 96", lambda w: take(
         w.codes("lsh"), [n for n in range(120) if n != 5])),
-    ("index", "an image of the gallery, once", f"image {5:016x}: not in the gallery", lambda w: take(
+    ("index", "a bag of the gallery, once", f"bag {5:016x}: not in the gallery", lambda w: take(
         w.codes("lsh"), [n for n in range(120) if n != 5])),
-    ("index", "the code at its position", f"image {0:016x}", lambda w: take(
+    ("index", "the code at its position", f"bag {0:016x}", lambda w: take(
         w.index("lsh") / "entries.parquet", [1, 0, *range(2, 96)])),
-    ("index", "distance 0", f"image {6:016x}: ", lambda w: rewrite_codes(w, lambda codes: codes[6].__ixor__(255))),
+    ("index", "distance 0", f"bag {6:016x}: ", lambda w: rewrite_codes(w, lambda codes: codes[6].__ixor__(255))),
     ("evaluate", "above chance", "lsh MAP 0.1000 [0.0500, 0.1500], chance 0.5", lambda w: edit_json(
         w.metrics("lsh") / "metrics.json", lower_map)),
     ("evaluate", "in its range", "lsh ndcg_at_100 1.2", lambda w: edit_json(

@@ -46,13 +46,13 @@ POISONS = [
     ("labels", "no set stands there twice", "set 2: 1", lambda w: change(w.label_sets, labels={2: [1]})),
     ("labels", "are sorted", "set 3", lambda w: change(w.label_sets, labels={3: [1, 0]})),
     ("labels", "never stands beside a finding", "set 3", lambda w: change(w.label_sets, labels={3: [0, 2]})),
-    ("labels", "number of images is right", "set 0", lambda w: change(w.label_sets, n_images={0: 7})),
-    ("labels", "known one", f"image {4:016x}: 9", lambda w: change(w.labels, set_id={4: 9})),
-    ("labels", "every image has one label set", f"image {4:016x}", lambda w: take(w.labels, [*range(120), 4])),
+    ("labels", "number of bags is right", "set 0", lambda w: change(w.label_sets, n_bags={0: 7})),
+    ("labels", "known one", f"bag {4:016x}: 9", lambda w: change(w.labels, set_id={4: 9})),
+    ("labels", "every bag has one label set", f"bag {4:016x}", lambda w: take(w.labels, [*range(120), 4])),
     ("labels", "every class has at least", "No Finding in test: 0", lambda w: change(
         w.labels, set_id=dict.fromkeys(range(98, 120, 4), 0))),
     ("labels", "vocabulary's counts", "Mass in test", lambda w: edit_json(
-        w.vocabulary, lambda document: document["n_images"]["Mass"].update(test=1))),
+        w.vocabulary, lambda document: document["n_bags"]["Mass"].update(test=1))),
     ("labels", "have no label", "all folds: 0.75", lambda w: change(w.label_sets, labels={0: [], 1: [], 3: []})),
     ("similarity", "every ordered pair", "set 1: 1", lambda w: take(
         w.similarity, [n for n in range(16) if n != 4])),

@@ -11,7 +11,7 @@ from components.similarity.pairs import compare_sets
 
 
 def table(sets: list[list[int]]) -> pa.Table:
-    return pa.table({"set_id": range(len(sets)), "labels": sets, "n_images": [1] * len(sets)}).cast(LABEL_SETS)
+    return pa.table({"set_id": range(len(sets)), "labels": sets, "n_bags": [1] * len(sets)}).cast(LABEL_SETS)
 
 
 def test_levels_and_jaccard_are_those_of_the_sets_for_every_ordered_pair():

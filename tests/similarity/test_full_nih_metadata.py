@@ -47,5 +47,5 @@ def test_the_full_table_gives_801_label_sets_the_published_counts_and_whole_pati
     assert split.select(["patient_id", "fold"]).group_by(["patient_id", "fold"]).aggregate([]).num_rows == 30_805
     with COUNTS.open() as handle:
         published = {row["label"]: int(row["images"]) for row in csv.DictReader(handle)}
-    counted = Vocabulary.read(workspace.vocabulary).n_images
+    counted = Vocabulary.read(workspace.vocabulary).n_bags
     assert {label: sum(folds.values()) for label, folds in counted.items()} == published

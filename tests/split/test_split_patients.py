@@ -146,3 +146,25 @@ def test_the_command_writes_the_same_bytes_again(tmp_path, capsys):
     assert workspace.split.read_bytes() == first
     assert read_table(workspace.split, SPLIT).num_rows == 120
     assert "patients" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("both_lists", "fold"), [("train", "train"), ("test", "test")])
+def test_a_patient_in_both_official_lists_goes_whole_where_params_say(both_lists, fold):
+    patients = ["a", "a", "b", "b", "c"]
+    images = archive(patients, ["train_val", "test", "test", "test", "train_val"])
+    settings = SplitParams(strategy="official", val_share=0.0, both_lists=both_lists)
+    split = split_patients(images, settings, 7)
+    assert fold_of_patient(split) == {"a": fold, "b": "test", "c": "train"}
+    assert split["fold"].to_pylist() == [fold, fold, "test", "test", "train"]
+    with pytest.raises(MedhashError, match=r"1 patients stand in both official lists, on line 2, 3 "):
+        split_patients(images, SplitParams(strategy="official"), 7)
+
+
+def test_stratified_folds_count_a_bag_once_however_many_images_it_was_cut_into():
+    patients = people(40)
+    labels = [["Mass"] if number % 4 == 0 else ["Edema"] for number in range(40)]
+    whole = archive(patients, labels=labels)
+    rows = [row for row in range(40) for _ in range(1 + 15 * (row % 3))]         # 1, 16 or 31 parts of each image
+    parts = whole.take(rows).set_column(0, "image_id", pa.array([f"{number:016x}" for number in range(len(rows))]))
+    settings = SplitParams(strategy="stratified", test_share=0.25, val_share=0.2)
+    assert fold_of_patient(split_patients(parts, settings, 7)) == fold_of_patient(split_patients(whole, settings, 7))

@@ -67,7 +67,7 @@ def _bags(table: pa.Table, labels: pd.DataFrame, members: Members, with_instance
     images = dict(zip(members.bag_ids.tolist(), np.split(members.image_ids, members.starts[1:-1]), strict=True))
     wrong = {bag_id for bag_id, kept in zip(codes["bag_id"], table["instances"].to_pylist(), strict=True)
              if (kept is not None) != with_instances
-             or [one["image_id"] for one in kept or []] != list(images.get(bag_id, []))}
+             or (kept is not None and [one["image_id"] for one in kept] != list(images.get(bag_id, [])))}
     times = codes["bag_id"].value_counts()
     joined = labels.merge(codes.drop_duplicates("bag_id"), "outer", "bag_id", suffixes=("_label", "_code"))
     both = joined["fold_label"].notna() & joined["fold_code"].notna()
