@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from components.errors import MedhashError
+from components.hashing.bag_methods import BAG_TABLE
 from components.hashing.kinds import DeepMethod, Method, Recipe, ShallowMethod, TwoStepMethod, Unbinarised
 from components.hashing.objectives.settings import (
     ClassifySettings,
@@ -147,7 +148,7 @@ _LITERAL: tuple[Method, ...] = (
 )
 
 CATALOGUE: dict[str, Method] = {method.name: method
-                                for method in (*_DRH_TABLES, *_OSDH_TABLES, *_LATER, *_LITERAL)}
+                                for method in (*_DRH_TABLES, *_OSDH_TABLES, *_LATER, *BAG_TABLE, *_LITERAL)}
 
 
 def find_method(name: str) -> Method:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from components.train.data import Fold
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -18,7 +20,9 @@ class Batch:
     share: slice
     """The part of the batch that this process computes."""
     images: torch.Tensor
-    """(n, channels, size, size), uint8, on the device: this process's share."""
+    """(m, channels, size, size), uint8, on the device: the packed instances of this process's share."""
+    starts: torch.Tensor
+    """(n + 1,), int64, on the device: where each bag of this process's share starts in `images`."""
 
 
 def plan_epoch(n_images: int, batch_size: int, seed: int) -> np.ndarray:
@@ -39,26 +43,32 @@ def share_of(size: int, rank: int, world: int) -> slice:
 
 
 class BatchFeeder:
-    """Reads the next batch from the memory-mapped store in one background thread, and counts the time waited."""
+    """Reads the next batch from the memory-mapped store in one background thread; counts images and time waited.
 
-    def __init__(self, pixels: np.ndarray, rows: np.ndarray, device: torch.device, rank: int, world: int) -> None:
-        self._pixels, self._rows, self._device = pixels, rows, device
+    A batch is a number of bags, whose instances are read packed one after the other.
+    """
+
+    def __init__(self, pixels: np.ndarray, fold: Fold, device: torch.device, rank: int, world: int) -> None:
+        self._pixels, self._fold, self._device = pixels, fold, device
         self._rank, self._world = rank, world
         self.waited_s = 0.0
+        self.n_images = 0
 
     def __call__(self, plan: np.ndarray) -> Iterator[Batch]:
         """The batches of an epoch's plan, (batches, batch size), in order."""
         share = share_of(plan.shape[1], self._rank, self._world)
         with ThreadPoolExecutor(max_workers=1) as reader:
-            ahead: Future[torch.Tensor] = reader.submit(self._read, plan[0][share])
+            ahead: Future[tuple[torch.Tensor, torch.Tensor]] = reader.submit(self._read, plan[0][share])
             for number, chosen in enumerate(plan):
                 started = time.perf_counter()
-                images = ahead.result()
+                images, starts = ahead.result()
                 self.waited_s += time.perf_counter() - started
                 if number + 1 < len(plan):
                     ahead = reader.submit(self._read, plan[number + 1][share])
-                yield Batch(chosen, share, images.to(self._device, non_blocking=True))
+                self.n_images += len(images) * self._world
+                yield Batch(chosen, share, images.to(self._device, non_blocking=True), starts.to(self._device))
 
-    def _read(self, positions: np.ndarray) -> torch.Tensor:
-        images = torch.from_numpy(self._pixels[self._rows[positions]])
-        return images.pin_memory() if self._device.type == "cuda" else images
+    def _read(self, positions: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        bags = self._fold.take(positions)
+        images = torch.from_numpy(self._pixels[bags.rows])
+        return images.pin_memory() if self._device.type == "cuda" else images, torch.from_numpy(bags.starts)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,34 +11,51 @@ from components.contracts import FOLDS, IMAGES, LABEL_SETS, LABELS, SIMILARITY, 
 from components.documents import Vocabulary
 from components.errors import MedhashError
 from components.files import sha256_files
+from components.hashing.bags import bags_of_one, members_of, starts_of
 from components.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
 class Fold:
-    """The n images of a fold, in the order of labels.parquet."""
+    """The n bags of a fold, in the order of labels.parquet, and their m instances packed one after the other."""
 
-    image_ids: np.ndarray
+    bag_ids: np.ndarray
     """(n,), str."""
     rows: np.ndarray
-    """(n,), int64: row in the pixel store and in the GIST array."""
+    """(m,), int64: row of each instance in the pixel store and in the GIST array; by image_id within a bag."""
+    starts: np.ndarray
+    """(n + 1,), int64: the instances of bag b are [starts[b], starts[b + 1])."""
     labels: np.ndarray
-    """(n, C), float32: 1 where the image carries the label."""
+    """(n, C), float32: 1 where the bag carries the label."""
     sets: np.ndarray
     """(n,), int32: row of `levels`."""
     patients: np.ndarray
     """(n,), int64: equal numbers for equal patients, over all folds."""
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.bag_ids)
 
     def join(self, other: "Fold") -> "Fold":
-        """This fold's images, then the other's."""
-        return Fold(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in self.__annotations__))
+        """This fold's bags, then the other's."""
+        starts = np.concatenate([self.starts, self.starts[-1] + other.starts[1:]])
+        joined = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in self.__annotations__}
+        return Fold(**joined | {"starts": starts})
 
     def take(self, chosen: np.ndarray) -> "Fold":
-        """The images at the positions `chosen`."""
-        return Fold(*(getattr(self, name)[chosen] for name in self.__annotations__))
+        """The bags at the positions `chosen`."""
+        chosen = np.arange(len(self))[chosen]
+        return Fold(self.bag_ids[chosen], self.rows[members_of(self.starts, chosen)],
+                    starts_of(np.diff(self.starts)[chosen]), self.labels[chosen], self.sets[chosen],
+                    self.patients[chosen])
+
+    def instances(self) -> "Fold":
+        """Every instance as a bag of one, with the labels, the id and the patient of its bag."""
+        bags = np.repeat(np.arange(len(self)), np.diff(self.starts))
+        return Fold(self.bag_ids[bags], self.rows, bags_of_one(len(self.rows)), self.labels[bags], self.sets[bags],
+                    self.patients[bags])
 
 
 @dataclass(frozen=True)
@@ -55,17 +73,13 @@ class DataSet:
 def read_data(workspace: Workspace) -> DataSet:
     """Join images, labels, label sets and similarity.
 
-    Raises MedhashError if an image of the labels table has no pixels yet, or a fold that training needs is empty.
+    Of a bag some of whose images have no pixels, the others are used. Raises MedhashError if none of a labelled bag's
+    images has pixels yet, or a fold that training needs is empty.
     """
     import pandas as pd
 
-    labels = read_table(workspace.labels, LABELS).to_pandas()
-    images = read_table(workspace.images, IMAGES).select(["image_id", "patient_id", "pixel_row"]).to_pandas()
-    table = labels.merge(images, on="image_id", how="left", validate="one_to_one")
-    without = table.loc[table["pixel_row"].isna(), "image_id"]
-    if len(without):
-        raise MedhashError(f"{workspace.images}: {len(without)} labelled images have no pixels, the first is "
-                           f"{without.iloc[0]}", "ingest the pixels (ingest.metadata_only: false in params.yaml)")
+    table = read_table(workspace.labels, LABELS).to_pandas()
+    rows, starts = _instances(workspace, table["bag_id"])
     vocabulary = Vocabulary.read(workspace.vocabulary).labels
     sets = read_table(workspace.label_sets, LABEL_SETS)["labels"].to_pylist()
     multi_hot = np.zeros((len(sets), len(vocabulary)), np.float32)
@@ -76,14 +90,32 @@ def read_data(workspace: Workspace) -> DataSet:
     for name in FOLDS:
         chosen = np.flatnonzero(table["fold"].to_numpy() == name)
         if not len(chosen) and name == "train":
-            raise MedhashError(f"{workspace.labels}: fold train has no image", "lower split.test_share and "
+            raise MedhashError(f"{workspace.labels}: fold train has no bag", "lower split.test_share and "
                                "split.val_share, or add patients")
         set_ids = table["set_id"].to_numpy(np.int32)[chosen]
-        folds[name] = Fold(table["image_id"].to_numpy(str)[chosen], table["pixel_row"].to_numpy(np.int64)[chosen],
-                           multi_hot[set_ids], set_ids, patients[chosen])
+        folds[name] = Fold(table["bag_id"].to_numpy(str)[chosen], rows[members_of(starts, chosen)],
+                           starts_of(np.diff(starts)[chosen]), multi_hot[set_ids], set_ids, patients[chosen])
     digest = sha256_files([workspace.images, workspace.split, workspace.labels, workspace.label_sets,
                            workspace.similarity])
     return DataSet(folds, _levels(workspace, len(sets)), vocabulary, digest)
+
+
+def _instances(workspace: Workspace, bag_ids: "pd.Series[str]") -> tuple[np.ndarray, np.ndarray]:
+    """Pixel rows of all bags' images, bag after bag and by image_id within one: (m,); and the bags' starts."""
+    images = read_table(workspace.images, IMAGES).select(["image_id", "bag_id", "pixel_row"]).to_pandas()
+    images = images[images["pixel_row"].notna()]
+    place = dict(zip(bag_ids, range(len(bag_ids)), strict=True))
+    if len(place) < len(bag_ids):
+        raise MedhashError(f"{workspace.labels}: a bag stands there twice, the first is "
+                           f"{bag_ids[bag_ids.duplicated()].iloc[0]}", "run the labels stage again, or `dvc repro`")
+    images = images.assign(bag=images["bag_id"].map(place)).dropna(subset="bag").sort_values(["bag", "image_id"])
+    sizes = np.bincount(images["bag"].to_numpy(np.int64), minlength=len(bag_ids))
+    without = np.flatnonzero(sizes == 0)
+    if len(without):
+        raise MedhashError(f"{workspace.images}: {len(without)} labelled bags have no image with pixels, the first is "
+                           f"{bag_ids.iloc[without[0]]}", "ingest the pixels (ingest.metadata_only: false in "
+                           "params.yaml)")
+    return images["pixel_row"].to_numpy(np.int64), starts_of(sizes)
 
 
 def _levels(workspace: Workspace, n_sets: int) -> np.ndarray:

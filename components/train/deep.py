@@ -22,7 +22,7 @@ from components.params import Params
 from components.train.augment import AugmentRange
 from components.train.batches import BatchFeeder
 from components.train.checkpoint import load_checkpoint, optimizer_state, restore_optimizer, save_checkpoint
-from components.train.data import DataSet, open_pixels
+from components.train.data import DataSet, Fold, open_pixels
 from components.train.loop import Learner, Plan, Progress, Row, train
 from components.train.processes import Processes
 from components.train.schedules import Schedule, make_optimizer
@@ -55,7 +55,10 @@ def train_deep(workspace: Workspace, params: Params, method: DeepMethod, data: D
     training that was never interrupted. The checkpoint is left for the caller to remove, once the model is in place.
     """
     pixels = open_pixels(workspace, params.size_px)
-    batch_size = min(method.recipe.batch_size, len(data.folds["train"]))
+    batch_size = min(method.recipe.batch_size, len(_material(method, data)))
+    if _pools(method) and processes.world > 1:
+        raise MedhashError(f"{method.name} trains on bags, whose images differ in number: {processes.world} processes "
+                           "cannot share a batch of them", "train it with one process, without torchrun")
     if batch_size % processes.world:
         raise MedhashError(f"{method.name}: a batch of {batch_size} images does not divide among {processes.world} "
                            "processes", f"set train.overrides.{method.name}.batch_size to a multiple of their number")
@@ -108,6 +111,7 @@ def make_learner(pixels: np.ndarray, params: Params, method: DeepMethod, data: D
                  processes: Processes) -> Learner:
     """Network, objective, optimiser and what feeds them, as they stand before the first batch."""
     torch.manual_seed(derive_seed(seed, method.name, "weights"))
+    fold = _material(method, data)
     network = build_network(method.network, params.bits, pixels.shape[1], params.size_px)
     if method.name in params.train.initial_weights:
         load_initial_weights(network, Path(params.train.initial_weights[method.name]))
@@ -118,14 +122,25 @@ def make_learner(pixels: np.ndarray, params: Params, method: DeepMethod, data: D
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     loss: nn.Module = BatchLoss(network, objective, params.train.precision).to(processes.device)
     optimizer = make_optimizer(method.recipe, list(loss.parameters()))
-    n_batches = max(1, len(data.folds["train"]) // method.recipe.batch_size)
+    n_batches = max(1, len(fold) // method.recipe.batch_size)
     schedule = Schedule(method.recipe, optimizer, params.train.epochs * n_batches)
     if processes.world > 1:
         # A term whose weight is zero leaves parameters of the objective without a gradient.
         loss = DistributedDataParallel(loss, find_unused_parameters=True)
-    feeder = BatchFeeder(pixels, data.folds["train"].rows, processes.device, processes.rank, processes.world)
+    feeder = BatchFeeder(pixels, fold, processes.device, processes.rank, processes.world)
     encoder = Encoder(network, pixels, processes.device, params.train.precision, to_input)
-    return Learner(loss, network, optimizer, schedule, feeder, encoder)
+    return Learner(loss, network, optimizer, schedule, feeder, encoder, fold)
+
+
+def _pools(method: DeepMethod) -> bool:
+    return method.network.get("pooling", "none") != "none"
+
+
+def _material(method: DeepMethod, data: DataSet) -> Fold:
+    """What the method trains on: bags, or for one that knows single images only, images with the labels of their bag.
+    """
+    fold = data.folds["train"]
+    return fold if _pools(method) else fold.instances()
 
 
 def _weights_digest(params: Params, method: str) -> str:

@@ -16,7 +16,7 @@ from components.hashing.codes import binarise
 from components.hashing.networks.network import HashNetwork
 from components.train.augment import AugmentRange, augment, draw
 from components.train.batches import BatchFeeder, plan_epoch
-from components.train.data import DataSet
+from components.train.data import DataSet, Fold
 from components.train.match_histograms import draw_partners, match_histograms
 from components.train.processes import Processes
 from components.train.schedules import Schedule
@@ -66,6 +66,9 @@ class Learner:
     schedule: Schedule
     feeder: BatchFeeder
     encoder: Encoder
+    fold: Fold
+    """What it trains on: the bags of the train fold or, for a network that knows single images only, their instances.
+    """
 
 
 def train(plan: Plan, learner: Learner, data: DataSet, processes: Processes, progress: Progress,
@@ -77,17 +80,17 @@ def train(plan: Plan, learner: Learner, data: DataSet, processes: Processes, pro
     after_epoch: given the progress and this epoch's speed (images_per_s, data_wait_share). Raises MedhashError if
     a loss is not finite.
     """
-    n_batches = len(plan_epoch(len(data.folds["train"]), plan.batch_size, 0))
+    n_batches = len(plan_epoch(len(learner.fold), plan.batch_size, 0))
     with tqdm(total=plan.epochs * n_batches, initial=len(progress.history) * n_batches, unit="batch",
               desc=plan.method, disable=not processes.is_first, mininterval=1) as bar:
         for epoch in range(len(progress.history), plan.epochs):
             if epoch - progress.best_epoch > plan.patience:
                 break
             started = time.perf_counter()
-            learner.feeder.waited_s = 0.0
-            row = _one_epoch(plan, learner, data, epoch, bar)
+            learner.feeder.waited_s, learner.feeder.n_images = 0.0, 0
+            row = _one_epoch(plan, learner, epoch, bar)
             seconds = time.perf_counter() - started
-            speed = {"images_per_s": n_batches * min(plan.batch_size, len(data.folds["train"])) / seconds,
+            speed = {"images_per_s": learner.feeder.n_images / seconds,
                      "data_wait_share": learner.feeder.waited_s / seconds}
             row |= _validate(learner, data, row["alpha"])
             learner.schedule.after_epoch(row.get("val_map", -row["loss"]))
@@ -101,29 +104,31 @@ def train(plan: Plan, learner: Learner, data: DataSet, processes: Processes, pro
     return progress
 
 
-def _one_epoch(plan: Plan, learner: Learner, data: DataSet, epoch: int, bar: "tqdm[Any]") -> Row:
+def _one_epoch(plan: Plan, learner: Learner, epoch: int, bar: "tqdm[Any]") -> Row:
     """One pass over the train fold; the mean of the loss and of each of its terms."""
-    fold = data.folds["train"]
+    fold, pools = learner.fold, learner.network.pooling != "none"
     torch.manual_seed(derive_seed(plan.seed, plan.method, "objective", epoch))
     draws = torch.Generator().manual_seed(derive_seed(plan.seed, plan.method, "augment", epoch))
     matches = torch.Generator().manual_seed(derive_seed(plan.seed, plan.method, "match", epoch))
     order = plan_epoch(len(fold), plan.batch_size, derive_seed(plan.seed, plan.method, "order", epoch))
     alpha = plan.alpha_at(epoch / plan.epochs)
+    done = epoch / (plan.epochs - 1) if plan.epochs > 1 else 1.0             # exactly 1 in the last epoch
     learner.loss.train()
     rate = learner.schedule.learning_rate
     values: list[torch.Tensor] = []
     names: list[str] = []
     for number, batch in enumerate(learner.feeder(order)):
         images = batch.images
+        each = fold.take(batch.chosen).instances() if pools else fold.take(batch.chosen)
+        share = slice(0, len(each)) if pools else batch.share
         if plan.histogram_matching:
-            images = match_histograms(images, draw_partners(fold.labels[batch.chosen], batch.share,
-                                                            plan.histogram_matching, matches))
+            images = match_histograms(images, draw_partners(each.labels, share, plan.histogram_matching, matches))
         images = learner.encoder.prepare(images)
         if plan.augment is not None:
-            images = augment(images, draw(len(batch.chosen), draws, plan.augment)[batch.share])
+            images = augment(images, draw(len(each), draws, plan.augment)[share])
         labels = torch.from_numpy(fold.labels[batch.chosen]).to(images.device)
         learner.optimizer.zero_grad(set_to_none=True)
-        terms = learner.loss(images, labels, alpha)
+        terms = learner.loss(images, labels, alpha, batch.starts if pools else None, done)
         names = list(terms)
         loss = torch.stack(list(terms.values())).sum()
         loss.backward()
@@ -132,22 +137,22 @@ def _one_epoch(plan: Plan, learner: Learner, data: DataSet, epoch: int, bar: "tq
         values.append(torch.stack([loss.detach(), *(term.detach() for term in terms.values())]))
         if (number + 1) % CHECK_EVERY == 0 or number + 1 == len(order):
             first = number + 1 - ((number % CHECK_EVERY) + 1)
-            _require_finite(plan, epoch, first, ["loss", *names], torch.stack(values[first:]), order, fold.image_ids)
+            _require_finite(plan, epoch, first, ["loss", *names], torch.stack(values[first:]), order, fold.bag_ids)
         bar.update()
     means = torch.stack(values).double().mean(dim=0).tolist()
     return dict(zip(["loss", *names], means, strict=True)) | {"learning_rate": rate, "alpha": alpha}
 
 
 def _require_finite(plan: Plan, epoch: int, first: int, names: list[str], values: torch.Tensor, order: np.ndarray,
-                    image_ids: np.ndarray) -> None:
+                    bag_ids: np.ndarray) -> None:
     bad = (~torch.isfinite(values)).any(dim=1).nonzero().flatten().tolist()
     if bad:
         batch = first + bad[0]
         terms = ", ".join(f"{name} {value:g}" for name, value in zip(names, values[bad[0]].tolist(), strict=True))
         raise MedhashError(
             f"{plan.method}: the loss is not finite in epoch {epoch + 1}, batch {batch + 1}: {terms}; the batch begins "
-            f"with images {', '.join(image_ids[order[batch][:5]])}",
-            "lower learning_rate in train.overrides, use train.precision fp32, or look at those images; the last "
+            f"with cases {', '.join(bag_ids[order[batch][:5]])}",
+            "lower learning_rate in train.overrides, use train.precision fp32, or look at those cases; the last "
             "good checkpoint is kept")
 
 
@@ -155,5 +160,5 @@ def _validate(learner: Learner, data: DataSet, alpha: float) -> Row:
     """An embedding has no code yet, so nothing to search by."""
     if learner.network.hash_layer is None:
         return {}
-    query_codes, gallery_codes = (binarise(learner.encoder(data.folds[fold].rows, alpha)) for fold in ("val", "train"))
+    query_codes, gallery_codes = (binarise(learner.encoder.bags(data.folds[fold], alpha)) for fold in ("val", "train"))
     return fold_row(query_codes, gallery_codes, data)

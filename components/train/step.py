@@ -41,15 +41,23 @@ class BatchLoss(nn.Module):
         self.objective = objective
         self._bf16 = precision == "bf16"
 
-    def forward(self, images: torch.Tensor, labels: torch.Tensor, alpha: float) -> dict[str, torch.Tensor]:
+    def forward(self, images: torch.Tensor, labels: torch.Tensor, alpha: float, starts: torch.Tensor | None = None,
+                done: float = 0.0) -> dict[str, torch.Tensor]:
         """Weighted loss terms by name; their sum is the loss.
 
         images: (n, channels, size, size), this process's share, in [0, 1]; labels: (N, C), of the whole batch.
+        starts: given for a network that pools bags, int64 (N + 1,): the images are then the bags' instances, packed,
+        and the objective is told of bags, instances and `done`, the share of the training that is done; one process.
         """
+        layer = self.network.hash_layer
+        if starts is not None:
+            assert layer is not None
+            with torch.autocast(images.device.type, torch.bfloat16, enabled=self._bf16):
+                bags, instances = self.network.bags(images, starts, alpha)
+            return self.objective(bags.float(), labels, layer.weight, instances.float(), starts, done)
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self._bf16):
             relaxed = self.network(images, alpha)
         relaxed = relaxed.float()
         if dist.is_initialized():
             relaxed = _GatherRows.apply(relaxed)
-        layer = self.network.hash_layer
         return self.objective(relaxed, labels, relaxed.new_zeros(0, 0) if layer is None else layer.weight)

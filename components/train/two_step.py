@@ -1,4 +1,4 @@
-"""A network first, then a shallow method on what it makes of the train fold's images."""
+"""A network first, then a shallow method on what it makes of the train fold's images; bags are voted."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +11,7 @@ from components.hashing.coders import CODERS
 from components.hashing.codes import binarise
 from components.hashing.kinds import TwoStepMethod
 from components.hashing.model import CODER, NETWORK, under
+from components.hashing.vote import vote
 from components.params import Params
 from components.train.data import DataSet, open_pixels
 from components.train.deep import Learner, Start, Started, describe, make_learner, train_deep
@@ -30,7 +31,7 @@ def train_two_step(workspace: Workspace, params: Params, method: TwoStepMethod, 
     is trained where the coder could not be fitted to the train fold's labels.
     """
     if method.needs is not None:
-        method.needs(data.folds["train"].labels)
+        method.needs(data.folds["train"].instances().labels)
     listeners: list[Callable[[Row, Row], None]] = []
 
     def heard(start: Start) -> Callable[[Row, Row], None]:
@@ -70,10 +71,11 @@ def _fit(params: Params, method: TwoStepMethod, learner: Learner, data: DataSet,
          seed: int) -> tuple[dict[str, Any], Row]:
     train, val = data.folds["train"], data.folds["val"]
     embedded = learner.encoder(train.rows, 1.0)
-    fitted = method.fit(embedded, train.labels, params.bits, derive_seed(seed, method.name, "fit") % 2 ** 32)
+    labels = train.instances().labels
+    fitted = method.fit(embedded, labels, params.bits, derive_seed(seed, method.name, "fit") % 2 ** 32)
     tensors = {CODER + name: array for name, array in fitted.items()}
 
-    def codes(embedding: np.ndarray) -> np.ndarray:
-        return binarise(CODERS[method.coder].relaxed(embedding, under(CODER, tensors)))
+    def codes(embedding: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        return binarise(vote(CODERS[method.coder].relaxed(embedding, under(CODER, tensors)), starts))
 
-    return tensors, fold_row(codes(learner.encoder(val.rows, 1.0)), codes(embedded), data)
+    return tensors, fold_row(codes(learner.encoder(val.rows, 1.0), val.starts), codes(embedded, train.starts), data)

@@ -1,4 +1,4 @@
-"""Validation retrieval: validation images search the train fold; what early stopping and the schedule listen to."""
+"""Validation retrieval: validation bags search the train fold; what early stopping and the schedule listen to."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ import torch
 import torch.distributed as dist
 
 from components.hashing.networks.network import HashNetwork
+from components.hashing.networks.over_bags import codes_of_bags
+from components.hashing.vote import vote
 from components.retrieval.average_precision import average_precision
 from components.retrieval.histogram import relevance_histogram
 from components.train.data import DataSet, Fold, batches_of
@@ -57,6 +59,17 @@ class Encoder:
         gathered = [block.cpu().numpy()[:len(part)] for block, part in zip(received, parts, strict=True)]
         return np.concatenate(gathered)
 
+    def bags(self, fold: Fold, alpha: float) -> np.ndarray:
+        """Relaxed codes of a fold's bags, float32 (n, K): pooled by the network, or by vote of their instances'."""
+        if self.network.pooling == "none":
+            return vote(self(fold.rows, alpha), fold.starts)
+        was_training = self.network.training
+        self.network.eval()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
+            relaxed, _ = codes_of_bags(self.network, self.pixels, fold.starts, alpha, fold.rows)
+        self.network.train(was_training)
+        return relaxed
+
     @torch.no_grad()
     def _encode(self, rows: np.ndarray, alpha: float) -> np.ndarray:
         was_training = self.network.training
@@ -72,9 +85,9 @@ class Encoder:
 
 
 def fold_row(query_codes: np.ndarray, gallery_codes: np.ndarray, data: DataSet) -> dict[str, float]:
-    """The figures of an epoch: val images search the train fold, and how the gallery's codes use their bits.
+    """The figures of an epoch: val bags search the train fold, and how the gallery's codes use their bits.
 
-    query_codes, gallery_codes: uint8, packed, of all images of val and train. Without a val fold there is no val_map.
+    query_codes, gallery_codes: uint8, packed, of all bags of val and train. Without a val fold there is no val_map.
     """
     queries, gallery = data.folds["val"], data.folds["train"]
     figure = {"val_map": mean_average_precision(queries, query_codes, gallery, gallery_codes, data.levels)} \

@@ -14,7 +14,7 @@ def test_folds_hold_each_image_once_with_its_labels_and_its_patient(tmp_path):
     everything = data.folds["train"].join(data.folds["val"]).join(data.folds["test"])
     order = np.argsort(everything.rows)
     assert everything.rows[order].tolist() == list(range(120))
-    assert everything.image_ids[order].tolist() == [f"{number:016x}" for number in range(120)]
+    assert everything.bag_ids[order].tolist() == [f"{number:016x}" for number in range(120)]
     assert [np.flatnonzero(labels).tolist() for labels in everything.labels[order][:4]] == LABELS_OF_SETS
     assert len(set(data.folds["train"].patients) & set(data.folds["val"].patients)) == 0
     assert np.bincount(everything.patients).tolist() == [4] * 30
@@ -26,7 +26,7 @@ def test_an_image_whose_pixels_are_not_ingested_is_named(tmp_path):
     images = read_table(workspace.images, IMAGES)
     rows = pa.array([None if row == 5 else row for row in range(120)], pa.int64())
     write_table(workspace.images, images.set_column(images.column_names.index("pixel_row"), "pixel_row", rows), IMAGES)
-    with pytest.raises(MedhashError, match="1 labelled images have no pixels, the first is 0000000000000005"):
+    with pytest.raises(MedhashError, match="1 labelled bags have no image with pixels, the first is 0000000000000005"):
         read_data(workspace)
 
 
@@ -35,11 +35,11 @@ def test_an_empty_train_fold_is_an_error_that_says_so_and_an_empty_val_fold_is_e
     workspace = small_workspace(tmp_path)
     labels = read_table(workspace.labels, LABELS)
     folds = ["test" if fold == gone else fold for fold in labels["fold"].to_pylist()]
-    write_table(workspace.labels, labels.set_column(1, "fold", pa.array(folds)), LABELS)
+    write_table(workspace.labels, labels.set_column(2, "fold", pa.array(folds)), LABELS)
     if gone == "val":
         assert len(read_data(workspace).folds["val"]) == 0
         return
-    with pytest.raises(MedhashError, match="fold train has no image"):
+    with pytest.raises(MedhashError, match="fold train has no bag"):
         read_data(workspace)
 
 

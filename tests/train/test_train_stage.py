@@ -55,7 +55,7 @@ def test_a_network_learns_what_the_images_show_and_its_history_tells(workspace, 
 def test_without_a_val_fold_every_epoch_runs_and_the_last_is_kept(workspace, schedule):
     labels = read_table(workspace.labels, LABELS)
     folds = ["train" if fold == "val" else fold for fold in labels["fold"].to_pylist()]
-    write_table(workspace.labels, labels.set_column(1, "fold", pa.array(folds)), LABELS)
+    write_table(workspace.labels, labels.set_column(2, "fold", pa.array(folds)), LABELS)
     history = train_method(workspace, params(epochs=3, patience=1, overrides={"schedule": schedule}), "drh-18")
     assert (len(history["epochs"]), history["best_epoch"]) == (3, 2)
     assert "val_map" not in history["epochs"][2]
@@ -127,7 +127,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_batch_named_and_leaves_the_old
     before = digests(workspace.model("drh-18"))
     broken = params(epochs=9, overrides={"optimizer": "sgd", "schedule": "step", "learning_rate": 1e30})
     with pytest.raises(MedhashError, match=r"drh-18: the loss is not finite in epoch \d, batch \d: loss (nan|inf).*nca "
-                                           r".*images [0-9a-f]{16}, "):
+                                           r".*cases [0-9a-f]{16}, "):
         train_method(workspace, broken, "drh-18")
     assert digests(workspace.model("drh-18")) == before
 

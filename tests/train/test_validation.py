@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from components.hashing.bags import bags_of_one
 from components.hashing.networks.build import build_network
 from components.train.data import Fold
 from components.train.deep import to_input
@@ -12,7 +13,7 @@ LEVELS = np.array([[1, 0], [0, 1]], np.int16)
 
 def fold(sets, patients):
     count = len(sets)
-    return Fold(np.arange(count).astype(str), np.arange(count), np.eye(2, dtype=np.float32)[sets],
+    return Fold(np.arange(count).astype(str), np.arange(count), bags_of_one(count), np.eye(2, dtype=np.float32)[sets],
                 np.array(sets, np.int32), np.array(patients))
 
 

@@ -13,7 +13,7 @@ from components.hashing.networks.network import HashNetwork
 _HOW_TO = "docs/initial-weights.md says how to make a fitting safetensors file of published weights"
 _OUTER = ("network.", "trunk.", "backbone.")
 """Prefixes that a trunk's tensors may carry, in this order, in a model folder of this project."""
-_OF_OUR_HEADS = ("hash_layer.", "code_norm.", "coder.")
+_OF_OUR_HEADS = ("hash_layer.", "code_norm.", "attention.", "coder.")
 _COUNTER = "num_batches_tracked"
 
 

@@ -14,16 +14,19 @@ N_INSTANCES = 256
 
 @torch.inference_mode()
 def codes_of_bags(network: HashNetwork, pixels: np.ndarray, starts: np.ndarray,
-                  alpha: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+                  alpha: float = 1.0, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Relaxed codes of bags, float32 (n, K), and of their instances, (m, K), of a network with a pooling.
 
-    network: in evaluation mode; pixels: uint8, (m, C, S, S), packed; starts: int64, (n + 1,).
+    network: in evaluation mode; pixels: uint8, (m, C, S, S), packed; starts: int64, (n + 1,). rows: int64 (m,), where
+    the instances stand in `pixels`, if that is a store.
     """
+    if rows is None:
+        rows = np.arange(len(pixels))
     bags = np.zeros((len(starts) - 1, network.n_outputs), np.float32)
-    instances = np.zeros((len(pixels), network.n_outputs), np.float32)
-    for chosen, rows, x, local in _batches(network, pixels, starts):
+    instances = np.zeros((len(rows), network.n_outputs), np.float32)
+    for chosen, part, x, local in _batches(network, pixels, starts, rows):
         of_bags, of_instances = network.bags(x, local, alpha)
-        bags[chosen], instances[rows] = of_bags.float().cpu().numpy(), of_instances.float().cpu().numpy()
+        bags[chosen], instances[part] = of_bags.float().cpu().numpy(), of_instances.float().cpu().numpy()
     return bags, instances
 
 
@@ -32,17 +35,17 @@ def attention_of_instances(network: HashNetwork, pixels: np.ndarray, starts: np.
     """The weight of each instance in its bag, float32 (m,), of a network with attention pooling."""
     assert network.attention is not None
     weights = np.zeros(len(pixels), np.float32)
-    for _, rows, x, local in _batches(network, pixels, starts):
-        weights[rows] = network.attention.weights(network.trunk(x), local)[:, 0].float().cpu().numpy()
+    for _, part, x, local in _batches(network, pixels, starts, np.arange(len(pixels))):
+        weights[part] = network.attention.weights(network.trunk(x), local)[:, 0].float().cpu().numpy()
     return weights
 
 
-def _batches(network: HashNetwork, pixels: np.ndarray,
-             starts: np.ndarray) -> Iterator[tuple[slice, slice, torch.Tensor, torch.Tensor]]:
+def _batches(network: HashNetwork, pixels: np.ndarray, starts: np.ndarray, rows: np.ndarray) -> Iterator[
+        tuple[slice, slice, torch.Tensor, torch.Tensor]]:
     """Which bags, which instances, the network's input, and the starts within it."""
     device = next(network.parameters()).device
     for chosen in whole_bags(starts, N_INSTANCES):
         cut = starts[chosen.start:chosen.stop + 1]
-        rows = slice(int(cut[0]), int(cut[-1]))
-        x = torch.from_numpy(np.ascontiguousarray(pixels[rows])).to(device).float() / 255
-        yield chosen, rows, x, torch.from_numpy(cut - cut[0]).to(device)
+        part = slice(int(cut[0]), int(cut[-1]))
+        x = torch.from_numpy(pixels[rows[part]]).to(device).float() / 255
+        yield chosen, part, x, torch.from_numpy(cut - cut[0]).to(device)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic.dataclasses import dataclass
 
 from components.hashing.objectives.fields import STRICT, Positive, Weight
+from components.hashing.objectives.settings_bags import DmihSettings
 from components.hashing.objectives.settings_pairwise import DpshSettings, DshSettings, HashnetSettings, IdhnSettings
 from components.hashing.objectives.settings_pointwise import (
     ClassifySettings,
@@ -61,7 +62,8 @@ class OsdhSettings:
 
 
 ObjectiveSettings = (DrhSettings | OsdhSettings | DshSettings | DpshSettings | HashnetSettings | IdhnSettings
-                     | CsqSettings | OrthohashSettings | GreedyhashSettings | ClassifySettings)
+                     | CsqSettings | OrthohashSettings | GreedyhashSettings | ClassifySettings | DmihSettings)
 
-__all__ = ["ClassifySettings", "CsqSettings", "DpshSettings", "DrhSettings", "DshSettings", "GreedyhashSettings",
-           "HashnetSettings", "IdhnSettings", "ObjectiveSettings", "OrthohashSettings", "OsdhSettings"]
+__all__ = ["ClassifySettings", "CsqSettings", "DmihSettings", "DpshSettings", "DrhSettings", "DshSettings",
+           "GreedyhashSettings", "HashnetSettings", "IdhnSettings", "ObjectiveSettings", "OrthohashSettings",
+           "OsdhSettings"]
