@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,10 +11,8 @@ from components.documents import Vocabulary
 from components.errors import MedhashError
 from components.files import sha256_files
 from components.hashing.bags import bags_of_one, members_of, starts_of
+from components.members import read_members
 from components.workspace import Workspace
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -79,12 +76,12 @@ def read_data(workspace: Workspace) -> DataSet:
     import pandas as pd
 
     table = read_table(workspace.labels, LABELS).to_pandas()
-    rows, starts = _instances(workspace, table["bag_id"])
+    bags = read_members(read_table(workspace.images, IMAGES)).of(table["bag_id"].to_numpy(str))
     vocabulary = Vocabulary.read(workspace.vocabulary).labels
     sets = read_table(workspace.label_sets, LABEL_SETS)["labels"].to_pylist()
     multi_hot = np.zeros((len(sets), len(vocabulary)), np.float32)
-    for row, members in enumerate(sets):
-        multi_hot[row, members] = 1
+    for row, indices in enumerate(sets):
+        multi_hot[row, indices] = 1
     patients = pd.factorize(table["patient_id"], sort=True)[0].astype(np.int64)
     folds = {}
     for name in FOLDS:
@@ -93,29 +90,11 @@ def read_data(workspace: Workspace) -> DataSet:
             raise MedhashError(f"{workspace.labels}: fold train has no bag", "lower split.test_share and "
                                "split.val_share, or add patients")
         set_ids = table["set_id"].to_numpy(np.int32)[chosen]
-        folds[name] = Fold(table["bag_id"].to_numpy(str)[chosen], rows[members_of(starts, chosen)],
-                           starts_of(np.diff(starts)[chosen]), multi_hot[set_ids], set_ids, patients[chosen])
+        of_fold = bags.take(chosen)
+        folds[name] = Fold(of_fold.bag_ids, of_fold.rows, of_fold.starts, multi_hot[set_ids], set_ids, patients[chosen])
     digest = sha256_files([workspace.images, workspace.split, workspace.labels, workspace.label_sets,
                            workspace.similarity])
     return DataSet(folds, _levels(workspace, len(sets)), vocabulary, digest)
-
-
-def _instances(workspace: Workspace, bag_ids: "pd.Series[str]") -> tuple[np.ndarray, np.ndarray]:
-    """Pixel rows of all bags' images, bag after bag and by image_id within one: (m,); and the bags' starts."""
-    images = read_table(workspace.images, IMAGES).select(["image_id", "bag_id", "pixel_row"]).to_pandas()
-    images = images[images["pixel_row"].notna()]
-    place = dict(zip(bag_ids, range(len(bag_ids)), strict=True))
-    if len(place) < len(bag_ids):
-        raise MedhashError(f"{workspace.labels}: a bag stands there twice, the first is "
-                           f"{bag_ids[bag_ids.duplicated()].iloc[0]}", "run the labels stage again, or `dvc repro`")
-    images = images.assign(bag=images["bag_id"].map(place)).dropna(subset="bag").sort_values(["bag", "image_id"])
-    sizes = np.bincount(images["bag"].to_numpy(np.int64), minlength=len(bag_ids))
-    without = np.flatnonzero(sizes == 0)
-    if len(without):
-        raise MedhashError(f"{workspace.images}: {len(without)} labelled bags have no image with pixels, the first is "
-                           f"{bag_ids.iloc[without[0]]}", "ingest the pixels (ingest.metadata_only: false in "
-                           "params.yaml)")
-    return images["pixel_row"].to_numpy(np.int64), starts_of(sizes)
 
 
 def _levels(workspace: Workspace, n_sets: int) -> np.ndarray:

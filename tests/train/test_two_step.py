@@ -10,7 +10,7 @@ from builders import small_workspace
 from safetensors.torch import save_file
 
 from components.contracts import LABELS, read_table
-from components.encode.encode import encode_images
+from components.encode.encode import encode_bags
 from components.errors import MedhashError
 from components.files import sha256_file
 from components.hashing.codes import binarise
@@ -70,7 +70,8 @@ def test_what_was_trained_is_what_encodes(workspace: Workspace, tmp_path: Path, 
     network = build_network(model.spec.network, 16, size_px=16).eval()
     network.load_state_dict({name.removeprefix("network."): torch.from_numpy(array)
                              for name, array in model.tensors.items() if name.startswith("network.")})
-    _, folds, packed = encode_images(workspace, model)
+    encoded = encode_bags(workspace, model)
+    folds, packed = encoded.folds, encoded.codes
     with torch.no_grad():                                     # the pixel store has the images in the order of their ids
         outputs = network(torch.from_numpy(np.load(workspace.pixels)).float() / 255).numpy()
     by_hand = (outputs - model.tensors["coder.mean"]) @ model.tensors["coder.projection"]
@@ -97,7 +98,8 @@ def test_ksh_on_an_embedding_finds_the_labels(tmp_path: Path, offer) -> None:
     model = load_model(workspace.model(NAME))
     assert model.tensors["coder.anchors"].shape == (300, 32)
     assert history["epochs"][-1]["val_map"] > 0.9
-    _, folds, packed = encode_images(workspace, model)
+    encoded = encode_bags(workspace, model)
+    folds, packed = encoded.folds, encoded.codes
     sets = read_table(workspace.labels, LABELS)["set_id"].to_numpy()
     bits = np.unpackbits(packed, axis=1).astype(int)
     near = np.abs(bits[:, None] - bits[None]).sum(axis=2)
