@@ -144,6 +144,7 @@ def bare_frame(frame: bytes, syntax: str, shape: tuple[int, ...]) -> None:
 
 def main() -> None:
     from components.ingest.decode import decode_bytes
+    from components.ingest.preparation import Preparation
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=200)
     parser.add_argument("--size", type=int, default=1024)
@@ -165,7 +166,7 @@ def main() -> None:
 
         def ours(files: list[tuple[bytes, bytes]] = files) -> None:
             for data, _ in files:
-                decode_bytes(data, SIZE_PX, 10 ** 9)
+                decode_bytes(data, Preparation(SIZE_PX, 10 ** 9))
         row(f"DICOM, {name}", medians({"bare": bare, "ours": ours}, args.rounds), len(files),
             sum(len(data) for data, _ in files))
     print(f"load after: {os.getloadavg()[0]:.2f}")

@@ -16,6 +16,7 @@ from components.forget.dvc_store import caches_and_remotes
 from components.forget.needles import Needles
 from components.forget.search import files_below
 from components.ingest.cache import DecodeCache
+from components.ingest.preparation import Preparation
 from components.workspace import Workspace
 
 _LOG_SUFFIXES = (".log", ".out", ".err", ".txt", ".jsonl")
@@ -41,7 +42,7 @@ def remove_derived(workspace: Workspace, places: list[Workspace], sha256s: list[
             targets += [path for path in place.root.glob("rows/*/*") if path.is_dir() or path.name == "dvc.lock"]
         n_files += sum(_remove(target) for target in targets)
         if place.decode_cache.exists():
-            with DecodeCache(place.decode_cache, 0) as cache:
+            with DecodeCache(place.decode_cache, Preparation(0, 0)) as cache:
                 cache.remove(sha256s)
                 cache.compact()
     n_files += _remove(workspace.root / "reports")

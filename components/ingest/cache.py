@@ -1,20 +1,22 @@
-"""The decode cache: squares that were decoded before, by the digest of their file, in one SQLite file.
+"""The decode cache: instances that were decoded before, by the digest of their file, in one SQLite file.
 
 Why a file could not be decoded is kept too. What is taken out is overwritten with zeros.
 
 It makes a second run skip unchanged images and lets an interrupted run go on where it was. It may be deleted.
 """
 
+import json
 import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from components.errors import MedhashError
 from components.ingest.decode import DECODER, Decoded
 from components.ingest.integrity import Unreadable
+from components.ingest.preparation import Preparation, Region, Regions
 
 _COMMIT_EVERY = 256
 _TABLES = """CREATE TABLE IF NOT EXISTS decoded (
@@ -23,17 +25,30 @@ _TABLES = """CREATE TABLE IF NOT EXISTS decoded (
     PRIMARY KEY (sha256, size_px, decoder));
 CREATE TABLE IF NOT EXISTS failed (
     sha256 BLOB NOT NULL, max_pixels INTEGER NOT NULL, decoder TEXT NOT NULL, reason TEXT NOT NULL,
-    detail TEXT NOT NULL, PRIMARY KEY (sha256, max_pixels, decoder))"""
+    detail TEXT NOT NULL, PRIMARY KEY (sha256, max_pixels, decoder));
+CREATE TABLE IF NOT EXISTS parts (
+    sha256 BLOB NOT NULL, size_px INTEGER NOT NULL, decoder TEXT NOT NULL, regions TEXT NOT NULL,
+    PRIMARY KEY (sha256, size_px, decoder))"""
 _WHERE = "WHERE sha256 = ? AND size_px = ? AND decoder = ?"
 
 
-class DecodeCache:
-    """Squares of one size and decoder version; a context manager that keeps what it was given even on an error."""
+class Shape(NamedTuple):
+    """Size of a file's image in px, and which parts of it its instances show; (None,) for the whole."""
 
-    def __init__(self, path: Path, size_px: int, max_pixels: int = 0) -> None:
+    width: int
+    height: int
+    regions: tuple[Region | None, ...]
+
+
+class DecodeCache:
+    """Instances of one preparation and decoder version; a context manager that keeps what it was given on an error.
+
+    `regions` are those that were asked for: the same file with others is another entry.
+    """
+
+    def __init__(self, path: Path, preparation: Preparation) -> None:
         self._path = path
-        self._size_px = size_px
-        self._max_pixels = max_pixels
+        self._preparation = preparation
         self._uncommitted = 0
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._explaining():
@@ -51,44 +66,52 @@ class DecodeCache:
         finally:
             self._connection.close()
 
-    def size(self, sha256: str) -> tuple[int, int] | None:
-        """(width, height) of the file's image if its square is here."""
+    def shape(self, sha256: str, regions: Regions = ()) -> Shape | None:
+        """The file's size and parts if its instances are here."""
+        key = self._key(sha256, regions)
         with self._explaining():
-            row = self._connection.execute(f"SELECT width, height FROM decoded {_WHERE}",  # noqa: S608
-                                           self._key(sha256)).fetchone()
-        return (row[0], row[1]) if row else None
+            row = self._connection.execute(f"SELECT width, height FROM decoded {_WHERE}", key).fetchone()  # noqa: S608
+            parts = self._connection.execute(f"SELECT regions FROM parts {_WHERE}", key).fetchone()  # noqa: S608
+        if row is None:
+            return None
+        shown = tuple((x, y, w, h) for x, y, w, h in json.loads(parts[0])) if parts else (None,)
+        return Shape(row[0], row[1], shown)
 
-    def pixels(self, sha256: str) -> bytes:
-        """The square's size_px² grey values, row by row."""
+    def pixels(self, sha256: str, regions: Regions = ()) -> bytes:
+        """The squares of the file's instances, one after the other, channel by channel and row by row."""
         with self._explaining():
             row = self._connection.execute(f"SELECT pixels FROM decoded {_WHERE}",  # noqa: S608
-                                           self._key(sha256)).fetchone()
+                                           self._key(sha256, regions)).fetchone()
         return bytes(row[0])
 
-    def put(self, sha256: str, image: Decoded) -> None:
-        """Keep a square; it is safe on disk after at most a few hundred more."""
+    def put(self, sha256: str, image: Decoded, regions: Regions = ()) -> None:
+        """Keep a file's instances; they are safe on disk after at most a few hundred more."""
+        key = self._key(sha256, regions)
         with self._explaining():
             self._connection.execute("INSERT OR REPLACE INTO decoded VALUES (?, ?, ?, ?, ?, ?)", (
-                *self._key(sha256), image.width, image.height, image.pixels.tobytes()))
+                *key, image.width, image.height, image.pixels.tobytes()))
+            if image.regions != (None,):
+                self._connection.execute("INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?)", (
+                    *key, json.dumps(image.regions)))
         self._uncommitted += 1
         if self._uncommitted >= _COMMIT_EVERY:
             self.commit()
 
-    def failure(self, sha256: str) -> Unreadable | None:
+    def failure(self, sha256: str, regions: Regions = ()) -> Unreadable | None:
         """Why this decoder could not read the file, if it tried."""
         with self._explaining():
             row = self._connection.execute("SELECT reason, detail FROM failed WHERE sha256 = ? AND max_pixels = ? "
-                                           "AND decoder = ?", self._failure_key(sha256)).fetchone()
+                                           "AND decoder = ?", self._failure_key(sha256, regions)).fetchone()
         return Unreadable(*row) if row else None
 
-    def put_failure(self, sha256: str, failure: Unreadable) -> None:
+    def put_failure(self, sha256: str, failure: Unreadable, regions: Regions = ()) -> None:
         with self._explaining():
             self._connection.execute("INSERT OR REPLACE INTO failed VALUES (?, ?, ?, ?, ?)", (
-                *self._failure_key(sha256), failure.reason, failure.detail))
+                *self._failure_key(sha256, regions), failure.reason, failure.detail))
 
-    def knows(self, sha256: str) -> bool:
+    def knows(self, sha256: str, regions: Regions = ()) -> bool:
         """Whether the file need not be decoded again."""
-        return self.size(sha256) is not None or self.failure(sha256) is not None
+        return self.shape(sha256, regions) is not None or self.failure(sha256, regions) is not None
 
     def keep_only(self, sha256s: Collection[str]) -> int:
         """Take out what belongs to no file of these digests, whatever its size and decoder; returns how many files.
@@ -112,11 +135,12 @@ class DecodeCache:
             self._connection.execute("VACUUM")
 
     def remove(self, sha256s: Collection[str]) -> int:
-        """Take out all that is kept of these files; returns how many squares."""
+        """Take out all that is kept of these files; returns how many were decoded."""
         keys = [(bytes.fromhex(digest),) for digest in sha256s]
         with self._explaining():
             n = self._connection.executemany("DELETE FROM decoded WHERE sha256 = ?", keys).rowcount
-            self._connection.executemany("DELETE FROM failed WHERE sha256 = ?", keys)
+            for table in ("failed", "parts"):
+                self._connection.executemany(f"DELETE FROM {table} WHERE sha256 = ?", keys)  # noqa: S608
             self._connection.commit()
         return max(n, 0)
 
@@ -126,11 +150,16 @@ class DecodeCache:
             self._connection.commit()
         self._uncommitted = 0
 
-    def _key(self, sha256: str) -> tuple[bytes, int, str]:
-        return bytes.fromhex(sha256), self._size_px, DECODER
+    def _key(self, sha256: str, regions: Regions) -> tuple[bytes, int, str]:
+        return bytes.fromhex(sha256), self._preparation.size_px, self._decoder(regions)
 
-    def _failure_key(self, sha256: str) -> tuple[bytes, int, str]:
-        return bytes.fromhex(sha256), self._max_pixels, DECODER
+    def _failure_key(self, sha256: str, regions: Regions) -> tuple[bytes, int, str]:
+        return bytes.fromhex(sha256), self._preparation.max_image_pixels, self._decoder(regions)
+
+    def _decoder(self, regions: Regions) -> str:
+        """What made the pixels, and of which parts; greys of whole images stand under the decoder alone."""
+        return " | ".join([DECODER, *([self._preparation.key()] if self._preparation.key() else []),
+                           *([json.dumps(regions)] if regions else [])])
 
     @contextmanager
     def _explaining(self) -> Iterator[None]:

@@ -1,5 +1,8 @@
 """What came, changed and went since the last run, told by the tables of both."""
 
+from collections.abc import Collection
+from typing import Any
+
 import pyarrow as pa
 
 from components.contracts import IMAGES, read_table
@@ -7,25 +10,28 @@ from components.errors import MedhashError
 from components.ingest.forgotten import forgotten_digest
 from components.workspace import Workspace
 
+_COLUMNS = ["image_id", "patient_id", "bag_id", "sha256", "region"]
+
 
 def last_images(workspace: Workspace) -> pa.Table | None:
-    """The images of the last run: image_id, patient_id, sha256; None where there is no table to compare with.
+    """The images of the last run: their ids, sha256 and region; None where there is no table to compare with.
 
     A damaged table is none: this run replaces it.
     """
     if not workspace.images.exists():
         return None
     try:
-        return read_table(workspace.images, IMAGES).select(["image_id", "patient_id", "sha256"])
+        return read_table(workspace.images, IMAGES).select(_COLUMNS)
     except MedhashError:
         return None
 
 
-def require_few_withdrawn(last: pa.Table | None, images: pa.Table, rejected: pa.Table, forgotten: frozenset[str],
+def require_few_withdrawn(last: pa.Table | None, images: pa.Table, refused: Collection[str], forgotten: frozenset[str],
                           max_share: float) -> None:
     """Raise MedhashError if more than that share of the last run's images are gone.
 
-    Neither images that were refused now (contract REJECTED) nor those of forgotten patients count.
+    refused: pseudonyms of files that were refused now, and of their bags. Neither these images nor parts of these bags
+    count (the parts of a file do not tell which it was), nor do images of forgotten patients.
 
     A folder that was not mounted, or a table cut short, looks like a mass withdrawal, and a run would take these
     images out of tables, codes and releases. Where no image is left of the last run's, the archive or the key is
@@ -33,10 +39,11 @@ def require_few_withdrawn(last: pa.Table | None, images: pa.Table, rejected: pa.
     """
     if last is None:
         return
-    gone = set(_withdrawn(last, images, forgotten)) - set(rejected["image_id"].to_pylist())
+    gone = [row for row in _withdrawn(last, images, forgotten) if row["image_id"] not in refused
+            and not (row["region"] and row["bag_id"] in refused)]
     if max_share * len(last) < len(gone) < len(last):
         raise MedhashError(
-            f"{len(gone):,} of the {len(last):,} images of the last run are gone from the archive "
+            f"{len(gone):,} of the {len(last):,} {_noun(last)} of the last run are gone from the archive "
             f"({len(gone) / len(last):.1%}, ingest.max_withdrawn_share allows {max_share:.1%})",
             "see that the whole archive is there, all folders mounted; if these images were withdrawn, raise "
             "ingest.max_withdrawn_share for one run; the last good tables are untouched")
@@ -48,19 +55,31 @@ def compared(last: pa.Table | None, images: pa.Table, forgotten: frozenset[str])
     Images of forgotten patients are not counted as gone: they may still be there.
     """
     if last is None:
-        return f"new {len(images)}, changed 0, withdrawn 0 images: there is no last run to compare with"
+        return f"new {len(images)}, changed 0, withdrawn 0 {_noun(images)}: there is no last run to compare with"
     before, now = (dict(zip(table["image_id"].to_pylist(), table["sha256"].to_pylist(), strict=True))
                    for table in (last, images))
     n_changed = sum(image_id in before and before[image_id] != digest for image_id, digest in now.items())
     n_withdrawn = len(_withdrawn(last, images, forgotten))
-    return (f"new {len(now.keys() - before.keys())}, changed {n_changed}, withdrawn {n_withdrawn} images since the "
-            "last run")
+    return (f"new {len(now.keys() - before.keys())}, changed {n_changed}, withdrawn {n_withdrawn} "
+            f"{_noun(last, images)} since the last run")
 
 
-def _withdrawn(last: pa.Table, images: pa.Table, forgotten: frozenset[str]) -> list[str]:
-    """Images of the last run that are gone, but for those of forgotten patients."""
+def _withdrawn(last: pa.Table, images: pa.Table, forgotten: frozenset[str]) -> list[dict[str, Any]]:
+    """Images of the last run that are gone, but for those of forgotten patients.
+
+    Where files were cut, before or now, a part is not gone as long as its file is there: it may be cut otherwise.
+    """
     left_out = {patient for patient in last["patient_id"].unique().to_pylist()
                 if forgotten and forgotten_digest(patient) in forgotten}
     now = set(images["image_id"].to_pylist())
-    return [image_id for image_id, patient in zip(last["image_id"].to_pylist(), last["patient_id"].to_pylist(),
-                                                  strict=True) if image_id not in now and patient not in left_out]
+    files = set(images["sha256"].drop_null().to_pylist()) if _are_cut(last, images) else set()
+    return [row for row in last.to_pylist() if row["image_id"] not in now and row["sha256"] not in files
+            and row["patient_id"] not in left_out]
+
+
+def _are_cut(*tables: pa.Table) -> bool:
+    return any(table["region"].null_count < len(table) for table in tables)
+
+
+def _noun(*tables: pa.Table) -> str:
+    return "parts of images" if _are_cut(*tables) else "images"

@@ -7,8 +7,11 @@ import struct
 from dataclasses import dataclass
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_COLOUR_TYPE = 25
+"""Byte at which the header says so."""
 _CHUNK_HEAD, _CHECKSUM = struct.Struct(">I4s"), struct.Struct(">I")
 _JPEG_SIGNATURE = b"\xff\xd8\xff"
+_PGM_SIGNATURE = b"P5"
 _JPEG_END = b"\xff\xd9"
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}        # the last is JPEG-LS
 _JPEG_SCAN = 0xDA
@@ -33,9 +36,17 @@ def image_size(data: bytes) -> tuple[int, int]:
         return _png_size(data)
     if data.startswith(_JPEG_SIGNATURE):
         return jpeg_size(data)
+    if data.startswith(_PGM_SIGNATURE):
+        from components.ingest.pgm import pgm_size
+        return pgm_size(data)
     if any(signature.startswith(data) for signature in (_PNG_SIGNATURE, _JPEG_SIGNATURE)):
         raise Unreadable("truncated", "the file ends within its signature")
     raise Unreadable("not_an_image", "the file is neither PNG, JPEG nor DICOM")
+
+
+def is_grey_png(data: bytes) -> bool:
+    """Whether a complete PNG holds greys (with or without alpha). Source: PNG specification, section 11.2.1."""
+    return data.startswith(_PNG_SIGNATURE) and data[_PNG_COLOUR_TYPE] in (0, 4)
 
 
 def _png_size(data: bytes) -> tuple[int, int]:

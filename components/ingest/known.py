@@ -1,7 +1,7 @@
 """What a run knows of files before it opens them: that nobody asks for them, or what an earlier run learnt of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -14,6 +14,10 @@ NO_IMAGE = "-"
 
 def _nobody(name: str) -> bool:
     return False
+
+
+def _anything(value: str, name: str) -> bool:
+    return bool(value)
 
 
 def _itself(name: str) -> str:
@@ -32,8 +36,8 @@ class Known:
     """Whether the file of that name belongs to a forgotten patient."""
     wanted: frozenset[str] | None = None
     """Names of the files whose bytes are asked for; None: of all."""
-    usable: Callable[[str], bool] = field(default=bool)
-    """Whether what is remembered spares reading the file."""
+    usable: Callable[[str, str], bool] = _anything
+    """Whether what is remembered spares reading the file of that name."""
     naming: Callable[[str], str] = _itself
     """From a file's name to its name in the table."""
 
@@ -47,17 +51,17 @@ class Known:
     def wants(self, name: str) -> bool:
         return self.wanted is None or self.naming(name) in self.wanted
 
-    def told(self, place: Place) -> str:
+    def told(self, place: Place, name: str) -> str:
         """What is remembered of an unchanged file, if that spares reading it; else empty."""
         value = self.memo.told(self.kind, place)
-        return value if value == NO_IMAGE or (value and self.usable(value)) else ""
+        return value if value == NO_IMAGE or (value and self.usable(value, self.naming(name))) else ""
 
     def members(self, tar: Place, max_bytes: int) -> list[tuple[Place, str]] | None:
         """The members of an unchanged tar, if what is remembered spares reading all of them; else None."""
         members = self.memo.members(self.kind, tar)
         if members is None or any(place.n_bytes <= max_bytes and self.wants(place.name) and value != NO_IMAGE
-                                  and not self.leaves_out(place.name) and not self.usable(value)
-                                  for place, value in members):
+                                  and not self.leaves_out(place.name)
+                                  and not self.usable(value, self.naming(place.name)) for place, value in members):
             return None
         return members
 

@@ -9,12 +9,14 @@ from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
+from typing import NamedTuple
 
 import cv2
 
 from components.errors import MedhashError
 from components.ingest.decode import Decoded, decode_bytes
 from components.ingest.integrity import Unreadable
+from components.ingest.preparation import Preparation, Regions
 
 _PER_WORKER = 4
 """Images under way per process: enough to keep it busy, few enough to keep memory flat."""
@@ -25,9 +27,16 @@ ALONE_BYTES = 16 << 20
 Result = Decoded | Unreadable
 
 
-def decode_all(images: Iterable[tuple[str, bytes]], size_px: int, max_pixels: int,
-               workers: int) -> Generator[tuple[str, Result]]:
-    """Decode (key, bytes) pairs to (key, result) pairs in the same order, pulling a few ahead of the slowest.
+class Wanted(NamedTuple):
+    """What is decoded: the file of that digest, and the regions of it that its row points at."""
+
+    sha256: str
+    regions: Regions = ()
+
+
+def decode_all(images: Iterable[tuple[Wanted, bytes]], preparation: Preparation,
+               workers: int) -> Generator[tuple[Wanted, Result]]:
+    """Decode (wanted, bytes) pairs to (wanted, result) pairs in the same order, pulling a few ahead of the slowest.
 
     workers: processes; 1 decodes in this one, which also takes the first few.
     Raises MedhashError if a process is killed, for want of memory say.
@@ -35,8 +44,8 @@ def decode_all(images: Iterable[tuple[str, bytes]], size_px: int, max_pixels: in
     cv2.setNumThreads(1)
     remaining = iter(images)
     n_bytes = 0
-    for key, data in remaining:
-        yield key, _decode(data, size_px, max_pixels)
+    for wanted, data in remaining:
+        yield wanted, _decode(data, preparation, wanted.regions)
         n_bytes += len(data)
         if workers > 1 and n_bytes > ALONE_BYTES:
             break
@@ -44,10 +53,10 @@ def decode_all(images: Iterable[tuple[str, bytes]], size_px: int, max_pixels: in
         return
     # spawn: a fork of a process with threads may deadlock
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _prepare_worker)
-    under_way: deque[tuple[str, Future[Result]]] = deque()
+    under_way: deque[tuple[Wanted, Future[Result]]] = deque()
     try:
-        for key, data in remaining:
-            under_way.append((key, pool.submit(_decode, data, size_px, max_pixels)))
+        for wanted, data in remaining:
+            under_way.append((wanted, pool.submit(_decode, data, preparation, wanted.regions)))
             if len(under_way) >= _PER_WORKER * workers:
                 done, future = under_way.popleft()
                 yield done, future.result()
@@ -66,9 +75,9 @@ def n_workers(setting: int) -> int:
     return setting or len(os.sched_getaffinity(0))
 
 
-def _decode(data: bytes, size_px: int, max_pixels: int) -> Result:
+def _decode(data: bytes, preparation: Preparation, regions: Regions) -> Result:
     try:
-        return decode_bytes(data, size_px, max_pixels)
+        return decode_bytes(data, preparation, regions)
     except Unreadable as error:
         return error
 

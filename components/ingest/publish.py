@@ -1,16 +1,18 @@
 """Publishing: pseudonymous tables and the pixel store take the place of the last ones, all together or not at all."""
 
+import math
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from components.contracts import IMAGES, REJECTED, write_table
 from components.files import replacing_folder
-from components.ingest.cache import DecodeCache
+from components.ingest.cache import DecodeCache, Shape
 from components.ingest.entries import Entries, Rejection
+from components.ingest.pool import Wanted
+from components.ingest.preparation import Preparation, Region
 from components.ingest.pseudonyms import pseudonyms
 from components.ingest.scan import Scan
 from components.workspace import Workspace
@@ -23,28 +25,40 @@ SOURCES = pa.schema([
     pa.field("detail", pa.string(), metadata={"meaning": "what was wrong"}),
     pa.field("value", pa.string(), metadata={"meaning": "the offending value, as it stands in the archive"}),
 ])
-"""The private table: which file is which pseudonym."""
+"""The private table: which file is which pseudonym. A file that was cut has its own, not those of its parts."""
+_FURTHER = "labels:"
 
 
 def images_table(entries: Entries, scan: Scan | None, rejected_rows: set[int], key: bytes) -> pa.Table:
-    """Accepted rows in the contract IMAGES, sorted by image_id. Without a scan, sha256 and pixel_row are null."""
+    """Accepted rows in the contract IMAGES, a row per instance, sorted by image_id.
+
+    The pseudonym of a part is that of its file's name and its region. The bag is the archive's; where it has none, it
+    is the file, under its own pseudonym. Without a scan every file is whole, and sha256 and pixel_row are null.
+    """
     rows = entries.rows[~entries.rows.index.isin(rejected_rows)].copy()
-    rows["image_id"] = pseudonyms(key, "image", rows["source_name"])
+    rows["bag_id"] = bag_ids(rows, key)
+    regions: list[Region | None] = [None] * len(rows)
+    if scan:
+        shapes = [scan.shapes[scan.wanted(name)] for name in rows["source_name"]]
+        sizes = pd.DataFrame([shape[:2] for shape in shapes], rows.index, ["width", "height"])
+        # a part's region counts px of the file, which may be a smaller copy of the image that the table describes
+        whole = pd.Series([shape.regions == (None,) for shape in shapes], rows.index)
+        rows["width"] = rows["width"].where(whole).fillna(sizes["width"])
+        rows["height"] = rows["height"].where(whole).fillna(sizes["height"])
+        rows["sha256"] = [scan.digests[name] for name in rows["source_name"]]
+        regions = [region for shape in shapes for region in shape.regions]
+        rows = rows.loc[rows.index.repeat([len(shape.regions) for shape in shapes])]
+    rows["image_id"] = pseudonyms(key, "image", map(_part_name, rows["source_name"], regions))
+    rows["region"] = pd.Series(regions, rows.index, dtype=object)
     rows = rows.sort_values("image_id")
-    digests = [scan.digests[name] for name in rows["source_name"]] if scan else None
-    if scan and digests is not None:
-        sizes = pd.DataFrame([scan.sizes[digest] for digest in digests], rows.index, ["width", "height"])
-        rows["width"] = rows["width"].fillna(sizes["width"])
-        rows["height"] = rows["height"].fillna(sizes["height"])
     n = len(rows)
-    image_id = pa.array(rows["image_id"], pa.string())
     return pa.table({
-        "image_id": image_id,
+        "image_id": pa.array(rows["image_id"], pa.string()),
         "patient_id": pseudonyms(key, "patient", rows["patient"]),
         "study_id": pseudonyms(key, "study", rows["study"]),
-        "bag_id": image_id,
+        "bag_id": pa.array(rows["bag_id"], pa.string()),
         "source_row": pa.array(rows.index, pa.int64()),
-        "sha256": pa.array(digests if digests is not None else [None] * n, pa.string()),
+        "sha256": pa.array(rows["sha256"] if scan else [None] * n, pa.string()),
         "pixel_row": pa.array(np.arange(n) if scan else [None] * n, pa.int64()),
         "modality": pa.array(rows.get("modality", [entries.modality] * n), pa.string()),
         "organ": pa.array(rows.get("organ", [entries.organ] * n), pa.string()),
@@ -52,8 +66,20 @@ def images_table(entries: Entries, scan: Scan | None, rejected_rows: set[int], k
            else pa.nulls(n, IMAGES.field(name).type)
            for name in ("view", "laterality", "sex", "age", "width", "height", "pixel_spacing", "burned_in",
                         "official_fold")},
-        "labels": _labels(rows["labels"], entries.attribute),
+        "region": pa.array(rows["region"].tolist(), IMAGES.field("region").type),
+        "labels": _labels(rows, entries.attribute),
     })
+
+
+def bag_ids(rows: pd.DataFrame, key: bytes) -> list[str]:
+    """The pseudonym of each row's bag."""
+    if "bag" in rows:
+        return pseudonyms(key, "bag", rows["bag"].fillna("").astype(str))
+    return pseudonyms(key, "image", rows["source_name"])
+
+
+def _part_name(name: str, region: Region | None) -> str:
+    return name if region is None else f"{name}\0{','.join(map(str, region))}"
 
 
 def rejected_table(rejections: list[Rejection], key: bytes) -> pa.Table:
@@ -83,13 +109,16 @@ def sources_table(entries: Entries, rejections: list[Rejection], key: bytes) -> 
 
 
 def publish(workspace: Workspace, images: pa.Table, rejected: pa.Table, cache: DecodeCache | None,
-            size_px: int) -> None:
-    """Write images, rejected and, with a cache, the pixel store into a folder that replaces the last one."""
+            preparation: Preparation, files: dict[Wanted, Shape]) -> None:
+    """Write images, rejected and, with a cache, the pixel store into a folder that replaces the last one.
+
+    files: what the images were decoded from, and the parts it became.
+    """
     with replacing_folder(workspace.images.parent) as folder:
         write_table(folder / workspace.images.name, images, IMAGES)
         write_table(folder / workspace.rejected.name, rejected, REJECTED)
         if cache is not None:
-            _write_pixels(folder / workspace.pixels.name, images["sha256"].to_pylist(), cache, size_px)
+            _write_pixels(folder / workspace.pixels.name, images, files, cache, preparation)
 
 
 def write_private(workspace: Workspace, name: str, sources: pa.Table) -> Path:
@@ -101,19 +130,34 @@ def write_private(workspace: Workspace, name: str, sources: pa.Table) -> Path:
     return path
 
 
-def _write_pixels(path: Path, digests: list[str], cache: DecodeCache, size_px: int) -> None:
-    """A .npy file, written front to back: a full disk is an error here, under a memory map it would be a SIGBUS."""
+def _write_pixels(path: Path, images: pa.Table, files: dict[Wanted, Shape], cache: DecodeCache,
+                  preparation: Preparation) -> None:
+    """A .npy file, written file by file: a full disk is an error here, under a memory map it would be a SIGBUS."""
+    shape = (preparation.channels, preparation.size_px, preparation.size_px)
+    n_bytes = math.prod(shape)
+    row_of = {(sha256, tuple(region) if region else None): row for row, (sha256, region) in enumerate(zip(
+        images["sha256"].to_pylist(), images["region"].to_pylist(), strict=True))}
+    rows_of = {file: [row_of[file.sha256, region] for region in found.regions] for file, found in files.items()}
     with path.open("wb") as handle:
         np.lib.format.write_array_header_1_0(handle, {
-            "descr": "|u1", "fortran_order": False, "shape": (len(digests), 1, size_px, size_px)})
-        for digest in digests:
-            handle.write(cache.pixels(digest))
+            "descr": "|u1", "fortran_order": False, "shape": (len(images), *shape)})
+        start = handle.tell()
+        for file in sorted(files, key=lambda file: min(rows_of[file])):         # front to back where files are whole
+            pixels = memoryview(cache.pixels(*file))
+            for number, row in enumerate(rows_of[file]):
+                handle.seek(start + n_bytes * row)
+                handle.write(pixels[n_bytes * number:n_bytes * (number + 1)])
 
 
-def _labels(texts: pd.Series, attribute: str) -> pa.Array:
-    """`A|B` → [{attribute, A}, {attribute, B}] for every row."""
-    split = pc.split_pattern(pa.array(texts, pa.string()), "|")
-    names = pc.utf8_trim_whitespace(split.values)
-    attributes = pa.array([attribute], pa.string()).take(pa.array(np.zeros(len(names), np.int64)))
-    structs = pa.StructArray.from_arrays([attributes, names], fields=list(IMAGES.field("labels").type.value_type))
-    return pa.ListArray.from_arrays(split.offsets, structs)
+def _labels(rows: pd.DataFrame, attribute: str) -> pa.Array:
+    """`A|B` → [{attribute, A}, {attribute, B}] for every row, those of further attributes behind, by their names."""
+    columns = [(attribute, "labels"), *sorted((name.removeprefix(_FURTHER), name) for name in rows.columns
+                                              if name.startswith(_FURTHER))]
+    cells = [[(of, label.strip()) for of, text in zip((of for of, _ in columns), texts, strict=True)
+              for label in text.split("|") if label.strip()]
+             for texts in zip(*(rows[name].fillna("") for _, name in columns), strict=True)]
+    flat = [pair for pairs in cells for pair in pairs]
+    structs = pa.StructArray.from_arrays([pa.array([of for of, _ in flat], pa.string()),
+                                          pa.array([label for _, label in flat], pa.string())],
+                                         fields=list(IMAGES.field("labels").type.value_type))
+    return pa.ListArray.from_arrays(pa.array(np.cumsum([0, *map(len, cells)]), pa.int32()), structs)

@@ -1,7 +1,6 @@
 """One run of ingest, from an archive to published tables."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -9,23 +8,25 @@ from pathlib import Path
 import pyarrow as pa
 
 from components.errors import MedhashError
+from components.ingest.asked import asked_regions, preparation_of
+from components.ingest.bags import judge_bags
 from components.ingest.cache import DecodeCache
 from components.ingest.changes import compared, last_images, require_few_withdrawn
-from components.ingest.entries import REASONS, Entries, Rejection
+from components.ingest.entries import Entries
 from components.ingest.exclusion import Exclusion, leave_out
 from components.ingest.forgotten import forgetting, read_forgotten
 from components.ingest.known import Known, code_digest
 from components.ingest.lock import only_ingest
 from components.ingest.memo import BYTES, HEADER, FileMemo
+from components.ingest.outcome import counted_images, counted_refusals, too_many
 from components.ingest.pool import n_workers
+from components.ingest.preparation import Preparation
 from components.ingest.pseudonyms import pseudonyms
-from components.ingest.publish import images_table, publish, rejected_table, sources_table, write_private
+from components.ingest.publish import bag_ids, images_table, publish, rejected_table, sources_table, write_private
 from components.ingest.scan import Scan, judge, scan_files
 from components.ingest.sources.chosen import source_of
 from components.params import IngestParams
 from components.workspace import Workspace
-
-_SHOWN = 10
 
 
 def ingest(workspace: Workspace, settings: IngestParams, size_px: int, key: bytes) -> str:
@@ -55,20 +56,20 @@ def _ingest(workspace: Workspace, archive: Path, settings: IngestParams, size_px
         told.append(f"left out {exclusion.n_images} images of {exclusion.n_patients} forgotten patients")
     last = last_images(workspace)
 
-    def require(images: pa.Table, rejected: pa.Table) -> None:
-        require_few_withdrawn(last, images, rejected, digests, settings.max_withdrawn_share)
+    def require(images: pa.Table, refused: set[str]) -> None:
+        require_few_withdrawn(last, images, refused, digests, settings.max_withdrawn_share)
 
+    preparation, regions = preparation_of(entries, settings, size_px), asked_regions(entries, settings)
     if settings.metadata_only:
-        images, lines = _take(workspace, settings, entries, None, None, size_px, key, require)
+        images, lines = _take(workspace, settings, entries, None, None, preparation, key, require)
     else:
-        with DecodeCache(workspace.decode_cache, size_px, settings.max_image_pixels) as cache:
+        with DecodeCache(workspace.decode_cache, preparation) as cache:
             wanted = frozenset(entries.rows["source_name"])
-            known = Known(memo, BYTES, wanted=wanted, usable=cache.knows,
-                          skips=_skipping(exclusion, wanted, is_forgotten))
+            known = Known(memo, BYTES, wanted=wanted, skips=_skipping(exclusion, wanted, is_forgotten),
+                          usable=lambda digest, name: cache.knows(digest, regions.get(name, ())))
             with closing(source.image_files(archive, settings, known)) as files:
-                scan = scan_files(files, entries, cache, size_px, settings.max_image_pixels,
-                                  n_workers(settings.workers), known)
-            images, lines = _take(workspace, settings, entries, scan, cache, size_px, key, require)
+                scan = scan_files(files, entries, cache, preparation, n_workers(settings.workers), known, regions)
+            images, lines = _take(workspace, settings, entries, scan, cache, preparation, key, require)
             cache.keep_only(set(scan.digests.values()))
     memo.settle()
     return "\n".join([*lines, compared(last, images, digests), *told])
@@ -82,9 +83,10 @@ def _skipping(exclusion: Exclusion, wanted: frozenset[str], is_forgotten: Callab
 
 
 def _take(workspace: Workspace, settings: IngestParams, entries: Entries, scan: Scan | None,
-          cache: DecodeCache | None, size_px: int, key: bytes,
-          require: Callable[[pa.Table, pa.Table], None]) -> tuple[pa.Table, list[str]]:
+          cache: DecodeCache | None, preparation: Preparation, key: bytes,
+          require: Callable[[pa.Table, set[str]], None]) -> tuple[pa.Table, list[str]]:
     rejections = entries.rejections + (judge(entries, scan) if scan else [])
+    rejections += judge_bags(entries, scan, rejections, settings.bags.max_size)
     if entries.rows.empty and not rejections:
         raise MedhashError(f"{entries.table}: there is no row to take",
                            "see that ingest.archive holds the whole archive"
@@ -92,41 +94,17 @@ def _take(workspace: Workspace, settings: IngestParams, entries: Entries, scan: 
                            + "; the last good tables are untouched")
     sources = sources_table(entries, rejections, key)
     refused_rows = {rejection.source_row for rejection in rejections if rejection.source_row is not None}
-    n_taken = len(entries.rows) - len(refused_rows & set(entries.rows.index))
-    if not n_taken or len(rejections) > settings.max_rejected_share * entries.n_rows:
+    refused = entries.rows[entries.rows.index.isin(refused_rows)]
+    if len(refused) == len(entries.rows) or len(rejections) > settings.max_rejected_share * entries.n_rows:
         private = write_private(workspace, "refused.parquet", sources)
-        raise _too_many(entries, rejections, settings, private)
+        raise too_many(entries, rejections, settings, private)
     images = images_table(entries, scan, refused_rows, key)
     rejected = rejected_table(rejections, key)
-    require(images, rejected)
-    publish(workspace, images, rejected, cache, size_px)
+    require(images, {*rejected["image_id"].drop_null().to_pylist(), *bag_ids(refused, key)})
+    taken = entries.rows["source_name"].drop(refused.index)
+    files = {wanted: scan.shapes[wanted] for wanted in map(scan.wanted, taken)} if scan else {}
+    publish(workspace, images, rejected, cache, preparation, files)
     write_private(workspace, "sources.parquet", sources)
-    n_patients = len(images["patient_id"].unique())
-    lines = [f"{len(images)} images of {n_patients} patients, "
-             + (f"decoded {scan.n_decoded}, reused {scan.n_reused}" if scan else "metadata only"),
-             f"refused {len(rejections)}" + (f": {_counted(rejections)}" if rejections else "")]
-    return images, lines
-
-
-def _too_many(entries: Entries, rejections: list[Rejection], settings: IngestParams, private: Path) -> MedhashError:
-    rows = sorted((rejection.source_row, rejection.reason, rejection.detail) for rejection in rejections
-                  if rejection.source_row is not None)
-    told = [f"row {row}: {reason}" + (f" ({detail})" if detail != REASONS[reason] else "")
-            for row, reason, detail in rows]
-    # A line of a table of labels has no row; its number stands in the detail.
-    told += [f"{rejection.reason} ({rejection.detail})" for rejection in rejections
-             if rejection.source_row is None and rejection.detail != REASONS[rejection.reason]]
-    first = "; ".join(told[:_SHOWN])
-    share = len(rejections) / max(entries.n_rows, 1)
-    return MedhashError(
-        f"{entries.table}: {len(rejections)} refused against {entries.n_rows} rows ({share:.1%}, "
-        f"ingest.max_rejected_share allows {settings.max_rejected_share:.1%}): {_counted(rejections)}"
-        + (f"; the first: {first}" if first else ""),
-        f"names and reasons are in {private}; mend the archive, or raise ingest.max_rejected_share if this loss is "
-        "acceptable" + ("; where images are still to come, index the table alone with --metadata-only" if any(
-            reason == "missing_image" for _, reason, _ in rows) else "") + "; the last good tables are untouched")
-
-
-def _counted(rejections: list[Rejection]) -> str:
-    counts = Counter(rejection.reason for rejection in rejections)
-    return ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()))
+    return images, [f"{counted_images(images)}, " + (f"decoded {scan.n_decoded}, reused {scan.n_reused}" if scan
+                                                     else "metadata only"),
+                    f"refused {counted_refusals(entries, rejections)}"]

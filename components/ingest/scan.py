@@ -7,20 +7,23 @@ from dataclasses import dataclass, field
 
 from tqdm import tqdm
 
-from components.ingest.cache import DecodeCache
+from components.ingest.cache import DecodeCache, Shape
 from components.ingest.entries import REASONS, Entries, Rejection, SourceFile
 from components.ingest.integrity import Unreadable
 from components.ingest.known import Known
-from components.ingest.pool import decode_all
+from components.ingest.pool import Wanted, decode_all
+from components.ingest.preparation import Preparation, Regions
 
 
 @dataclass
 class Scan:
-    """What was found: image name → digest of its file, digest → (width, height) or why it cannot be decoded."""
+    """What was found: image name → digest of its file; file → its size and parts, or why it cannot be decoded."""
 
+    regions: dict[str, Regions] = field(default_factory=dict)
+    """Image name → the regions that are asked for of it, if any."""
     digests: dict[str, str] = field(default_factory=dict)
-    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
-    failures: dict[str, Unreadable] = field(default_factory=dict)
+    shapes: dict[Wanted, Shape] = field(default_factory=dict)
+    failures: dict[Wanted, Unreadable] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     """Image name → reason, of files whose bytes were not taken."""
     ambiguous: set[str] = field(default_factory=set)
@@ -29,33 +32,38 @@ class Scan:
     n_decoded: int = 0
     n_reused: int = 0
 
+    def wanted(self, name: str) -> Wanted:
+        """The file of that name and what is asked for of it. Raises KeyError where no file has the name."""
+        return Wanted(self.digests[name], self.regions.get(name, ()))
 
-def scan_files(files: Iterable[SourceFile], entries: Entries, cache: DecodeCache, size_px: int, max_pixels: int,
-               workers: int, known: Known | None = None) -> Scan:
+
+def scan_files(files: Iterable[SourceFile], entries: Entries, cache: DecodeCache, preparation: Preparation,
+               workers: int, known: Known | None = None, regions: dict[str, Regions] | None = None) -> Scan:
     """Hash all files, decode what the cache does not hold, and put it there. The files' order does not matter.
 
-    known: told the digest of each file that was read, for the next run.
+    known: told the digest of each file that was read, for the next run. regions: of the names that have some.
     """
-    scan = Scan()
+    scan = Scan(regions or {})
     wanted = set(entries.rows["source_name"])
     with tqdm(files, total=len(wanted), desc="ingest", unit="image", disable=None) as progress:
         new = _not_decoded_yet(progress, scan, entries.names, wanted, cache, known)
-        with closing(decode_all(new, size_px, max_pixels, workers)) as decoded:
-            for digest, image in decoded:
+        with closing(decode_all(new, preparation, workers)) as decoded:
+            for wanted_file, image in decoded:
+                digest, asked = wanted_file
                 if isinstance(image, Unreadable):
-                    scan.failures[digest] = image
-                    cache.put_failure(digest, image)
+                    scan.failures[wanted_file] = image
+                    cache.put_failure(digest, image, asked)
                 else:
-                    cache.put(digest, image)
-                    scan.sizes[digest] = (image.width, image.height)
+                    cache.put(digest, image, asked)
+                    scan.shapes[wanted_file] = Shape(image.width, image.height, image.regions)
                     scan.n_decoded += 1
     cache.commit()
     return scan
 
 
 def _not_decoded_yet(files: Iterable[SourceFile], scan: Scan, names: frozenset[str], wanted: set[str],
-                     cache: DecodeCache, known: Known | None) -> Iterator[tuple[str, bytes]]:
-    seen: set[str] = set()
+                     cache: DecodeCache, known: Known | None) -> Iterator[tuple[Wanted, bytes]]:
+    seen: set[Wanted] = set()
     for file in files:
         if file.name not in names:
             scan.strays.add(file.name)
@@ -71,16 +79,17 @@ def _not_decoded_yet(files: Iterable[SourceFile], scan: Scan, names: frozenset[s
             known.put(file.place, digest)
         if scan.digests.setdefault(file.name, digest) != digest:
             scan.ambiguous.add(file.name)
-        if digest in seen:
+        asked = Wanted(digest, scan.regions.get(file.name, ()))
+        if asked in seen:
             continue
-        seen.add(digest)
-        if size := cache.size(digest):
-            scan.sizes[digest] = size
+        seen.add(asked)
+        if shape := cache.shape(*asked):
+            scan.shapes[asked] = shape
             scan.n_reused += 1
-        elif failure := cache.failure(digest):
-            scan.failures[digest] = failure
+        elif failure := cache.failure(*asked):
+            scan.failures[asked] = failure
         else:
-            yield digest, file.data
+            yield asked, file.data
 
 
 def judge(entries: Entries, scan: Scan) -> list[Rejection]:
@@ -96,8 +105,7 @@ def judge(entries: Entries, scan: Scan) -> list[Rejection]:
             rejections.append(Rejection(reason, REASONS[reason], line, name))
         elif digest is None:
             rejections.append(Rejection("missing_image", REASONS["missing_image"], line, name))
-        elif digest in scan.failures:
-            failure = scan.failures[digest]
+        elif failure := scan.failures.get(scan.wanted(name)):
             rejections.append(Rejection(failure.reason, failure.detail, line, name))
         elif digest in first_with:
             rejections.append(Rejection("exact_duplicate", _comparison(entries, first_with[digest], line), line, name))

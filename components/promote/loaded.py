@@ -1,24 +1,47 @@
-"""A release at work: the bytes of an image in, its nearest gallery images out."""
+"""A release at work: the images of a case in, the nearest cases of its gallery out."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
+import pyarrow.compute as pc
 
+from components.contracts import RELEASED, read_table
 from components.errors import MedhashError
-from components.hashing.codes import binarise
-from components.hashing.model import HashModel, load_model
+from components.hashing.model import Coded, HashModel, load_model
+from components.index.code_table import read_codes
 from components.index.search import Index, load_index, search
-from components.ingest.decode import DECODER, decode_bytes
-from components.ingest.integrity import Unreadable
-from components.promote.release import LABELS_FILE, LabelSets, Release, read_release
+from components.ingest.decode import DECODER
+from components.matching import KeptCodes, nearest_pair
+from components.promote.case import Case, decode_case, names_of
+from components.promote.release import IMAGES_FILE, LABELS_FILE, LabelSets, Release, read_release
 
 
-class Answer(NamedTuple):
+class Matched(NamedTuple):
+    """The pair of images, one of the query and one of a neighbour, whose codes are nearest."""
+
+    query_image: int
+    """Number of the query's image, counted from 1."""
     image_id: str
+    distance: int
+    """Bits in which their codes differ."""
+
+
+class Found(NamedTuple):
+    """A case of the gallery."""
+
+    bag_id: str
     distance: int
     """Bits in which its code differs from the query's."""
     labels: list[str]
+    n_images: int
+    matched: Matched | None
+    """None where the release keeps no codes of single images."""
+
+    def as_json(self) -> dict[str, Any]:
+        """bag_id, distance, labels, and where it is known `matched`: query_image, image_id, distance."""
+        told = {"bag_id": self.bag_id, "distance": self.distance, "labels": self.labels}
+        return told if self.matched is None else told | {"matched": self.matched._asdict()}
 
 
 class LoadedRelease:
@@ -34,27 +57,41 @@ class LoadedRelease:
         self.model: HashModel = load_model(folder / "model", device)
         self.index: Index = load_index(folder / "index")
         self.label_sets: list[list[str]] = LabelSets.read(folder / LABELS_FILE).sets
+        self.kept = KeptCodes(read_codes(folder / "codes.parquet"))
+        sizes = pc.value_counts(read_table(folder / IMAGES_FILE, RELEASED)["bag_id"])
+        several = sizes.filter(pc.greater(sizes.field("counts"), 1))
+        self.n_images: dict[str, int] = dict(zip(several.field("values").to_pylist(),
+                                                 several.field("counts").to_pylist(), strict=True))
+        """Bag → its images, for bags of more than one."""
 
-    def pixels(self, image: bytes) -> np.ndarray:
-        """A PNG, JPEG or DICOM file as the gallery's were decoded: uint8 (1, S, S).
+    def case(self, images: Sequence[bytes]) -> Case:
+        """The images of one case, as the gallery's were decoded; raises as `decode_case` does."""
+        return decode_case(images, names_of(len(images)), self.release.preprocessing)
 
-        Raises MedhashError, which does not name the file, if it cannot be read.
+    def coded(self, case: Case) -> Coded:
+        """The code of a case, and those of its images. The order of its files changes no bit of it."""
+        return self.model.codes(case.pixels, case.starts)
+
+    def found(self, case: Case, coded: Coded, k: int, exclude_patient: str | None = None) -> list[Found]:
+        """The k nearest cases by (distance, bag_id), without those of a patient (pseudonym)."""
+        return [Found(near.bag_id, near.distance, self.label_sets[near.set_id], self.n_images.get(near.bag_id, 1),
+                      self._matched(case, coded, near.bag_id))
+                for near in search(self.index, coded.bags[0], k, exclude_patient)]
+
+    def nearest(self, images: Sequence[bytes], k: int = 5, exclude_patient: str | None = None) -> list[Found]:
+        """The k cases of the gallery nearest to the case that these PNG, JPEG or DICOM files show.
+
+        Raises MedhashError, which names no file, if one cannot be read, if there are too many, or if k < 1.
         """
-        preprocessing = self.release.preprocessing
-        try:
-            return decode_bytes(image, preprocessing.size_px, preprocessing.max_image_pixels).pixels
-        except Unreadable as error:
-            raise MedhashError(f"the image cannot be read: {error.reason}, {error.detail}",
-                               "give a complete PNG or JPEG file, or a DICOM file of one frame") from error
+        case = self.case(images)
+        return self.found(case, self.coded(case), k, exclude_patient)
 
-    def code(self, pixels: np.ndarray) -> np.ndarray:
-        """The code of decoded pixels, uint8 (1, S, S): uint8 (bits/8,)."""
-        return binarise(self.model.relaxed_pixels(pixels[np.newaxis]))[0]
-
-    def nearest(self, image: bytes, k: int = 5, exclude_patient: str | None = None) -> list[Answer]:
-        """The k nearest gallery images by (distance, image_id), without those of a patient (pseudonym)."""
-        return [Answer(found.image_id, found.distance, self.label_sets[found.set_id])
-                for found in search(self.index, self.code(self.pixels(image)), k, exclude_patient)]
+    def _matched(self, case: Case, coded: Coded, bag_id: str) -> Matched | None:
+        images = self.kept.of(bag_id)
+        if images is None:
+            return None
+        pair = nearest_pair(coded.instances, images.codes)
+        return Matched(int(case.image_of[pair.first]), images.image_ids[pair.second], pair.distance)
 
 
 def require_decoder(release: Release) -> None:

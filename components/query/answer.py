@@ -1,69 +1,76 @@
-"""Answering a query: image file → code → nearest cases, and the time each step took."""
+"""Answering a query: the image files of a case → its code → the nearest cases, and the time each step took."""
 
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from components.index.search import Neighbour, search
-from components.ingest.decode import decode_file
-from components.promote.loaded import LoadedRelease
+from components.errors import MedhashError
+from components.promote.case import Case, decode_case, names_of
+from components.promote.loaded import Found, LoadedRelease
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The neighbours of an image, nearest first."""
+    """The neighbours of a case, nearest first."""
 
-    pixels: np.ndarray
-    """The query as the model saw it: uint8, (1, S, S)."""
-    neighbours: list[Neighbour]
-    labels: list[list[str]]
-    """Label names of each neighbour."""
+    case: Case
+    """The query as the model saw it."""
+    neighbours: list[Found]
+    attention: dict[int, float] | None
+    """Number of each of the query's images → its share of the code, all together one; None of one image, and of
+    models that do not weigh the images of a case."""
     decode_ms: float
     encode_ms: float
     search_ms: float
     method: str
     bits: int
+    of_bags: bool
+    """Whether the gallery holds cases of several images."""
     version: str | None
     """Number of the release's version in MLflow; None for a folder given by hand."""
 
 
-def answer(release: LoadedRelease, image: Path, k: int, exclude_patient: str | None = None,
+def answer(release: LoadedRelease, images: Sequence[Path], k: int, exclude_patient: str | None = None,
            version: str | None = None) -> Answer:
-    """The k cases of the gallery nearest to an image file, without those of `exclude_patient`.
+    """The k cases of the gallery nearest to the case shown by the image files, without those of `exclude_patient`.
 
-    Raises MedhashError, which does not name the file, if the image cannot be read, or if k < 1.
+    Raises MedhashError, which does not name the file but its place among them, if one cannot be read, if there are
+    more than a case may have, or if k < 1.
     """
-    preprocessing, spec = release.release.preprocessing, release.model.spec
-    size_px = preprocessing.size_px
-    release.model.relaxed_pixels(np.zeros((1, 1, size_px, size_px), np.uint8))     # the first call builds the network
+    spec, size_px = release.model.spec, release.release.preprocessing.size_px
+    blank = np.zeros((1, release.release.preprocessing.channels, size_px, size_px), np.uint8)
+    release.model.codes(blank, np.array([0, 1]))                                   # the first call builds the network
+    names = names_of(len(images))
     started = time.perf_counter()
-    pixels = decode_file(image, size_px, preprocessing.max_image_pixels)
+    case = decode_case(_contents(images, names), names, release.release.preprocessing)
     decoded = time.perf_counter()
-    code = release.code(pixels)
+    coded, attention = release.coded(case), _attention(release, case)
     encoded = time.perf_counter()
-    neighbours = search(release.index, code, k, exclude_patient)
+    neighbours = release.found(case, coded, k, exclude_patient)
     found = time.perf_counter()
-    return Answer(pixels, neighbours, [release.label_sets[neighbour.set_id] for neighbour in neighbours],
-                  1e3 * (decoded - started), 1e3 * (encoded - decoded), 1e3 * (found - encoded),
-                  spec.method, spec.bits, version)
+    return Answer(case, neighbours, attention, 1e3 * (decoded - started), 1e3 * (encoded - decoded),
+                  1e3 * (found - encoded), spec.method, spec.bits, bool(release.n_images), version)
 
 
-def in_bits(distance: int) -> str:
-    """A distance in words: 0 bits, 1 bit, 2 bits …"""
-    return f"{distance} bit{'' if distance == 1 else 's'}"
+def _contents(images: Sequence[Path], names: Sequence[str]) -> Iterator[bytes]:
+    """One file after the other, so that a case of large films is never in memory as a whole."""
+    for image, name in zip(images, names, strict=True):
+        try:
+            content = image.read_bytes()
+        except OSError as error:
+            raise MedhashError(f"{name} cannot be opened: {error.strerror}",
+                               "give the path of a PNG, JPEG or DICOM file") from error
+        yield content
 
 
-def as_text(reply: Answer) -> str:
-    """What answered, a line per neighbour, and one for the time."""
-    source = f"version {reply.version}" if reply.version is not None else "a release folder"
-    lines = [f"answered by {source}: {reply.method}, {reply.bits} bits",
-             f"{'rank':<6}{'image id':<18}{'distance':<10}labels"]
-    for rank, (neighbour, labels) in enumerate(zip(reply.neighbours, reply.labels, strict=True), 1):
-        lines.append(f"{rank:<6}{neighbour.image_id:<18}{in_bits(neighbour.distance):<10}"
-                     f"{', '.join(labels) or 'no label'}")
-    total_ms = reply.decode_ms + reply.encode_ms + reply.search_ms
-    lines.append(f"{total_ms:.1f} ms: decode {reply.decode_ms:.1f}, encode {reply.encode_ms:.1f}, "
-                 f"search {reply.search_ms:.2f}")
-    return "\n".join(lines)
+def _attention(release: LoadedRelease, case: Case) -> dict[int, float] | None:
+    """The weights of a file's parts count together."""
+    if len(case.numbers) == 1:
+        return None
+    weights = release.model.attention(case.pixels, case.starts)
+    if weights is None:
+        return None
+    return {number: float(weights[case.image_of == number].sum()) for number in case.numbers}

@@ -73,10 +73,11 @@ def scatter(workspace: Workspace, patient: str, image_ids: list[str], rows: list
     """Leave the patient wherever work leaves traces: caches, logs, private tables, counts, results, DVC's stores."""
     from components.ingest.cache import DecodeCache
     from components.ingest.decode import Decoded
+    from components.ingest.preparation import Preparation
     from components.query.release import champion_folder
     root, pixels = workspace.root, np.load(workspace.pixels)
     champion_folder(workspace, "medhash-nih")
-    with DecodeCache(workspace.decode_cache, SIZE_PX) as cache:
+    with DecodeCache(workspace.decode_cache, Preparation(SIZE_PX, 0)) as cache:
         for row, sha256 in enumerate(pq.read_table(workspace.images)["sha256"].to_pylist()):
             cache.put(sha256, Decoded(SIZE_PX, SIZE_PX, pixels[row]))
     workspace.private.mkdir(parents=True)

@@ -11,6 +11,7 @@ from components.errors import MedhashError
 from components.ingest import decode
 from components.ingest.decode import decode_bytes, decode_file
 from components.ingest.integrity import Unreadable
+from components.ingest.preparation import Preparation
 
 GREY = np.random.default_rng(0).integers(0, 256, (20, 20), np.uint8)
 ALPHA = np.random.default_rng(1).integers(0, 256, (20, 20), np.uint8)
@@ -44,9 +45,15 @@ VARIANTS = {
 JPEG = cv2.imencode(".jpg", cv2.GaussianBlur(GREY, (0, 0), 3))[1].tobytes()
 
 
+def grey_of(data: bytes, size_px: int) -> np.ndarray:
+    """The one square of a whole image, (size_px, size_px)."""
+    (square,) = decode_bytes(data, Preparation(size_px, NO_LIMIT)).pixels
+    return square[0]
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_png_variant_of_a_picture_gives_the_same_pixels(variant):
-    assert np.array_equal(decode_bytes(VARIANTS[variant], 20, NO_LIMIT).pixels, GREY[np.newaxis])
+    assert np.array_equal(grey_of(VARIANTS[variant], 20), GREY)
 
 
 @pytest.mark.parametrize(("values", "colour_type", "bits", "expected"), [
@@ -55,26 +62,26 @@ def test_every_png_variant_of_a_picture_gives_the_same_pixels(variant):
 ])
 def test_colours_and_depths_become_grey_as_worked_out_by_hand(values, colour_type, bits, expected):
     picture = np.broadcast_to(np.array(values), (20, 20, np.array(values).size))
-    assert np.unique(decode_bytes(png(picture, colour_type, bits=bits), 20, NO_LIMIT).pixels).tolist() == [expected]
+    assert np.unique(grey_of(png(picture, colour_type, bits=bits), 20)).tolist() == [expected]
 
 
 def test_a_wide_picture_keeps_its_proportions_between_bands_of_zeros():
     white = np.full((20, 40), 255)
-    decoded = decode_bytes(png(white, 0, size=(40, 20)), 16, NO_LIMIT)
+    decoded = decode_bytes(png(white, 0, size=(40, 20)), Preparation(16, NO_LIMIT))
     assert (decoded.width, decoded.height) == (40, 20)
-    assert decoded.pixels.shape == (1, 16, 16)
-    assert decoded.pixels[0].any(axis=1).tolist() == [False] * 4 + [True] * 8 + [False] * 4
-    assert np.unique(decoded.pixels[0, 4:12]).tolist() == [255]
+    assert decoded.pixels.shape == (1, 1, 16, 16)
+    assert decoded.pixels[0, 0].any(axis=1).tolist() == [False] * 4 + [True] * 8 + [False] * 4
+    assert np.unique(decoded.pixels[0, 0, 4:12]).tolist() == [255]
 
 
 def test_shrinking_takes_the_mean_of_each_area():
     means = GREY.reshape(10, 2, 10, 2).mean(axis=(1, 3))
-    assert np.abs(decode_bytes(VARIANTS["grey"], 10, NO_LIMIT).pixels[0] - means).max() <= 0.5
+    assert np.abs(grey_of(VARIANTS["grey"], 10) - means).max() <= 0.5
 
 
 def test_enlarging_stays_between_the_neighbours():
     ramp = np.tile(np.arange(20) * 10, (20, 1))
-    enlarged = decode_bytes(png(ramp, 0), 40, NO_LIMIT).pixels[0].astype(int)
+    enlarged = grey_of(png(ramp, 0), 40).astype(int)
     assert (np.diff(enlarged, axis=1) >= 0).all()
     assert enlarged.min() == 0
     assert enlarged.max() == 190
@@ -82,10 +89,10 @@ def test_enlarging_stays_between_the_neighbours():
 
 @pytest.mark.parametrize("data", [VARIANTS["grey"], JPEG], ids=["png", "jpeg"])
 def test_a_file_cut_anywhere_is_told_from_a_whole_one(data):
-    decode_bytes(data, 16, NO_LIMIT)
+    decode_bytes(data, Preparation(16, NO_LIMIT))
     for length in range(len(data)):
         with pytest.raises(Unreadable) as caught:
-            decode_bytes(data[:length], 16, NO_LIMIT)
+            decode_bytes(data[:length], Preparation(16, NO_LIMIT))
         assert caught.value.reason == ("truncated" if length else "empty")
 
 
@@ -95,7 +102,7 @@ def test_a_flipped_byte_anywhere_in_a_png_is_noticed():
         spoilt = bytearray(data)
         spoilt[position] ^= 0x10
         with pytest.raises(Unreadable):
-            decode_bytes(bytes(spoilt), 16, NO_LIMIT)
+            decode_bytes(bytes(spoilt), Preparation(16, NO_LIMIT))
 
 
 @pytest.mark.parametrize(("data", "reason"), [
@@ -109,22 +116,22 @@ def test_a_flipped_byte_anywhere_in_a_png_is_noticed():
 def test_what_is_no_picture_or_too_large_a_one_is_refused_before_decoding(data, reason, monkeypatch):
     monkeypatch.setattr(decode.cv2, "imdecode", lambda *_: pytest.fail("it was decoded"))
     with pytest.raises(Unreadable) as caught:
-        decode_bytes(data, 16, 10 ** 8)
+        decode_bytes(data, Preparation(16, 10 ** 8))
     assert caught.value.reason == reason
 
 
 def test_a_png_with_too_few_rows_in_a_valid_container_is_refused():
     with pytest.raises(Unreadable, match="refused") as caught:
-        decode_bytes(png(GREY[:10], 0), 16, NO_LIMIT)
+        decode_bytes(png(GREY[:10], 0), Preparation(16, NO_LIMIT))
     assert caught.value.reason == "damaged"
 
 
 def test_a_file_is_decoded_as_ingest_would_and_an_error_does_not_name_it(tmp_path):
     path = tmp_path / "98765431_000.png"
     path.write_bytes(VARIANTS["RGB"])
-    assert np.array_equal(decode_file(path, 20, NO_LIMIT), GREY[np.newaxis])
+    assert np.array_equal(decode_file(path, Preparation(20, NO_LIMIT)), GREY[np.newaxis, np.newaxis])
     path.write_bytes(VARIANTS["RGB"][:-20])
     for bad in (path, tmp_path / "98765431_001.png"):
         with pytest.raises(MedhashError) as caught:
-            decode_file(bad, 20, NO_LIMIT)
+            decode_file(bad, Preparation(20, NO_LIMIT))
         assert "98765431" not in str(caught.value)

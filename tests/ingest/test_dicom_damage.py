@@ -13,6 +13,7 @@ from components.ingest import dicom_frame
 from components.ingest.decode import decode_bytes, decode_file
 from components.ingest.entries import REASONS
 from components.ingest.integrity import Unreadable
+from components.ingest.preparation import Preparation
 
 PIXELS = np.random.default_rng(0).integers(0, 4096, (20, 30)).astype(np.uint16)
 BYTES = PIXELS.astype(np.uint8)
@@ -22,7 +23,7 @@ NAME = "Poe^Edgar"
 
 def refusal(data: bytes, max_pixels: int = LIMIT) -> Unreadable:
     with pytest.raises(Unreadable) as caught:
-        decode_bytes(data, 16, max_pixels)
+        decode_bytes(data, Preparation(16, max_pixels))
     assert caught.value.reason in REASONS
     assert "Poe" not in caught.value.detail
     assert caught.value.__cause__ is None or "Poe" not in str(caught.value.__cause__)
@@ -31,7 +32,7 @@ def refusal(data: bytes, max_pixels: int = LIMIT) -> Unreadable:
 
 def outcome(data: bytes) -> tuple[str, str]:
     try:
-        decode_bytes(data, 16, LIMIT)
+        decode_bytes(data, Preparation(16, LIMIT))
     except Unreadable as error:
         return error.reason, error.detail
     return "decoded", ""
@@ -86,7 +87,7 @@ def test_each_defect_has_its_reason_and_is_found_before_decoding_where_the_heade
 @pytest.mark.parametrize("syntax", [*NATIVE, *ENCAPSULATED, JPEG], ids=lambda uid: uid.name)
 def test_a_file_cut_anywhere_is_told_from_a_whole_one(syntax):
     data = dicom(BYTES, syntax, PatientName=NAME)
-    decode_bytes(data, 16, LIMIT)
+    decode_bytes(data, Preparation(16, LIMIT))
     whole = len(data) - (len(BYTES.tobytes()) % 2) - (1 if syntax == DeflatedExplicitVRLittleEndian else 0)
     for length in range(1, whole, 7):
         assert refusal(data[:length]).reason in ("truncated", "not_an_image", "no_pixels", "unsupported"), length
@@ -128,7 +129,7 @@ def test_pydicom_says_nothing_of_what_it_read(recwarn, caplog, capfd):
     data = dicom(BYTES, SpecificCharacterSet=NAME, PatientName=NAME)
     recwarn.clear()                                             # of the writer's
     caplog.clear()
-    decode_bytes(data, 16, LIMIT)
+    decode_bytes(data, Preparation(16, LIMIT))
     refusal(data[:600])
     assert not recwarn.list
     assert not caplog.records
@@ -138,8 +139,8 @@ def test_pydicom_says_nothing_of_what_it_read(recwarn, caplog, capfd):
 def test_a_query_file_is_read_and_its_error_names_no_value(tmp_path):
     path = tmp_path / "Poe.dcm"
     path.write_bytes(dicom(BYTES))
-    assert decode_file(path, 16, LIMIT).shape == (1, 16, 16)
+    assert decode_file(path, Preparation(16, LIMIT)).shape == (1, 1, 16, 16)
     path.write_bytes(dicom(BYTES, PhotometricInterpretation=NAME))
     with pytest.raises(MedhashError, match="unsupported") as caught:
-        decode_file(path, 16, LIMIT)
+        decode_file(path, Preparation(16, LIMIT))
     assert "Poe" not in str(caught.value)

@@ -21,6 +21,7 @@ from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELossless
 
 from components.ingest.decode import decode_bytes
 from components.ingest.dicom_pixels import decode_dicom
+from components.ingest.preparation import Preparation
 
 NO_LIMIT = 10 ** 9
 RANDOM = np.random.default_rng(0)
@@ -172,6 +173,6 @@ def test_a_dicom_file_is_squared_as_a_png_of_the_same_picture(random_png):
     import cv2
     png = random_png(3, size=50)
     pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
-    decoded = decode_bytes(dicom(pixels), 16, NO_LIMIT)
+    decoded = decode_bytes(dicom(pixels), Preparation(16, NO_LIMIT))
     assert (decoded.width, decoded.height) == (50, 50)
-    assert np.array_equal(decoded.pixels, decode_bytes(png, 16, NO_LIMIT).pixels)
+    assert np.array_equal(decoded.pixels, decode_bytes(png, Preparation(16, NO_LIMIT)).pixels)

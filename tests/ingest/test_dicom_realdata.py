@@ -10,6 +10,7 @@ import pytest
 from components.ingest.decode import decode_bytes
 from components.ingest.dicom_pixels import decode_dicom
 from components.ingest.integrity import jpeg_size
+from components.ingest.preparation import Preparation
 
 DICOM = Path(os.environ.get("MEDHASH_REAL_DATA", Path(__file__).parents[3] / "shared" / "data")) / "dicom"
 
@@ -24,5 +25,5 @@ def test_a_film_is_the_jpeg_within_and_its_monochrome1_copy_the_negative_of_it()
     expected = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
     assert np.array_equal(decode_dicom(original, 10 ** 7), expected)
     assert np.array_equal(decode_dicom(copy, 10 ** 7), 255 - expected)
-    square = decode_bytes(original, 64, 10 ** 7).pixels[0].astype(int)
+    square = decode_bytes(original, Preparation(64, 10 ** 7)).pixels[0, 0].astype(int)
     assert np.abs(square - expected.reshape(64, 16, 64, 16).mean(axis=(1, 3))).max() <= 0.5

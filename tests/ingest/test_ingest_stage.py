@@ -14,6 +14,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 def test_images_follow_their_contract_and_row_k_of_the_store_holds_the_pixels_of_image_k(archive, capsys):
     from components.ingest.decode import decode_bytes
+    from components.ingest.preparation import Preparation
     archive.lists = {"train_val_list.txt": archive.names[:4], "test_list.txt": archive.names[4:5]}
     archive.write()
     assert archive.ingest() == 0
@@ -24,7 +25,8 @@ def test_images_follow_their_contract_and_row_k_of_the_store_holds_the_pixels_of
     for position, row in enumerate(rows):
         name = archive.names[row["source_row"] - 2]
         assert row["pixel_row"] == position
-        assert np.array_equal(pixels[position], decode_bytes(archive.files[f"images/{name}"], 16, 10_000).pixels)
+        decoded = decode_bytes(archive.files[f"images/{name}"], Preparation(16, 10_000))
+        assert np.array_equal(pixels[position], decoded.pixels[0])
     row = next(row for row in rows if row["source_row"] == 3)
     key = b"a key of the tests, not of a hospital"
     assert row["image_id"] == row["bag_id"] == pseudonyms(key, "image", ["98765431_001.png"])[0]

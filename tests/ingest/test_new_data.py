@@ -11,6 +11,7 @@ import pytest
 from dicom_files import dicom
 from ingest.watching import LONG_AGO, age, opened_files
 
+from components.contracts import IMAGES
 from components.errors import MedhashError
 from components.ingest.__main__ import main
 from components.ingest.changes import require_few_withdrawn
@@ -214,10 +215,10 @@ def test_the_memo_lies_where_only_its_owner_may_enter_and_another_key_empties_it
 
 def test_an_archive_that_lost_most_of_its_images_stops_the_run_and_a_refused_image_is_not_a_lost_one() -> None:
     def table(names: list[str]) -> pa.Table:
-        return pa.table({"image_id": names, "patient_id": names, "sha256": names})
+        whole = pa.nulls(len(names), IMAGES.field("region").type)
+        return pa.table({"image_id": names, "patient_id": names, "bag_id": names, "sha256": names, "region": whole})
 
-    last, refused = table([f"{number:016x}" for number in range(10)]), pa.table({"image_id": [f"{9:016x}"]})
-    none = pa.table({"image_id": pa.array([], pa.string())})
+    last, refused, none = table([f"{number:016x}" for number in range(10)]), {f"{9:016x}"}, set()
     require_few_withdrawn(None, last, none, frozenset(), 0.0)
     require_few_withdrawn(last, last.slice(5), none, frozenset(), 0.5)
     with pytest.raises(MedhashError, match=r"6 of the 10 images .*60.0%, ingest.max_withdrawn_share allows 50.0%"):

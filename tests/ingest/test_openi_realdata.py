@@ -111,8 +111,8 @@ def test_reports_become_label_sets_in_seconds(frontal, n_images, n_sets, normal,
     workspace = Workspace(tmp_path)
     vocabulary = Vocabulary.read(workspace.vocabulary)
     assert vocabulary.labels == list(NINE)
-    assert sum(vocabulary.n_images["normal"].values()) == normal
-    n = read_table(workspace.label_sets, LABEL_SETS)["n_images"].to_numpy()
+    assert sum(vocabulary.n_bags["normal"].values()) == normal
+    n = read_table(workspace.label_sets, LABEL_SETS)["n_bags"].to_numpy()
     assert (len(n), n.sum()) == (n_sets, n_images)
     pairs = read_table(workspace.similarity, SIMILARITY)
     related = pairs["level"].to_numpy().reshape(n_sets, n_sets) > 0

@@ -10,7 +10,10 @@ from components.errors import MedhashError
 from components.ingest import pool
 from components.ingest.decode import Decoded
 from components.ingest.integrity import Unreadable
-from components.ingest.pool import decode_all
+from components.ingest.pool import Wanted, decode_all
+from components.ingest.preparation import Preparation
+
+PREPARATION = Preparation(16, 10_000)
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +22,7 @@ def _at_once(monkeypatch):
 
 
 def test_two_processes_give_the_answers_of_one_in_order_and_pull_only_a_few_ahead(random_png):
-    images = [(str(number), random_png(number) if number % 5 else b"no image") for number in range(40)]
+    images = [(Wanted(str(number)), random_png(number) if number % 5 else b"no image") for number in range(40)]
     pulled = []
 
     def pulling():
@@ -27,9 +30,9 @@ def test_two_processes_give_the_answers_of_one_in_order_and_pull_only_a_few_ahea
             pulled.append(image)
             yield image
 
-    alone = list(decode_all(images, 16, 10_000, 1))
+    alone = list(decode_all(images, PREPARATION, 1))
     together = []
-    for answer in decode_all(pulling(), 16, 10_000, 2):
+    for answer in decode_all(pulling(), PREPARATION, 2):
         together.append(answer)
         assert len(pulled) - len(together) < 8
     assert [key for key, _ in together] == [key for key, _ in images]
@@ -47,7 +50,7 @@ def test_a_killed_process_is_one_clear_error(random_png):
             if number == 20:
                 from multiprocessing import active_children
                 os.kill(active_children()[0].pid, signal.SIGKILL)
-            yield str(number), random_png(number)
+            yield Wanted(str(number)), random_png(number)
 
     with pytest.raises(MedhashError, match="a decoding process was killed"):
-        list(decode_all(killing(), 16, 10_000, 2))
+        list(decode_all(killing(), PREPARATION, 2))

@@ -64,7 +64,7 @@ def _in_tar(path: Path, name: str, max_bytes: int, known: Known | None) -> Itera
 def _opened(path: Path, name: str, max_bytes: int, known: Known | None) -> Iterator[DicomFile]:
     try:
         place = place_of(path, path.stat())
-        if known and (told := known.told(place)):
+        if known and (told := known.told(place, name)):
             if told != NO_IMAGE:
                 yield DicomFile(name, None, "", place, told)
             return
