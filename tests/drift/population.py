@@ -62,18 +62,19 @@ def write_patients(workspace: Workspace, *groups: Patients) -> None:
         "organ": ["chest"] * n, "view": [value for group in groups for value in group.view],
         "laterality": pa.nulls(n, pa.string()), "sex": twice("sex"), "age": pa.array(twice("age"), pa.int16()),
         "width": pa.array([1024] * n, pa.int32()), "height": pa.array([1024] * n, pa.int32()),
-        "pixel_spacing": pa.nulls(n, pa.float64()), "burned_in": pa.nulls(n, pa.bool_()),
+        "pixel_spacing": pa.nulls(n, pa.float64()), "region": pa.nulls(n, IMAGES.field("region").type),
+        "burned_in": pa.nulls(n, pa.bool_()),
         "official_fold": pa.nulls(n, pa.string()),
         "labels": pa.array([[{"attribute": "finding", "label": name} for name in names] for names in labels],
                            IMAGES.field("labels").type)}), IMAGES)
     write_table(workspace.split, pa.table({"image_id": ids, "patient_id": patients, "fold": folds}), SPLIT)
     sets = [VOCABULARY.index(names[0]) if names and names[0] in VOCABULARY else 3 for names in labels]
-    write_table(workspace.labels, pa.table({"image_id": ids, "fold": folds, "set_id": pa.array(sets, pa.int32())}),
-                LABELS)
+    write_table(workspace.labels, pa.table({"bag_id": ids, "patient_id": patients, "fold": folds,
+                                            "set_id": pa.array(sets, pa.int32())}), LABELS)
     write_table(workspace.label_sets, pa.table({
         "set_id": pa.array(range(4), pa.int32()), "labels": pa.array([[0], [1], [2], []], pa.list_(pa.int16())),
-        "n_images": np.bincount(sets, minlength=4)}), LABEL_SETS)
-    Vocabulary(attribute="finding", labels=VOCABULARY, n_images={}, n_unlabelled={}).write(workspace.vocabulary)
+        "n_bags": np.bincount(sets, minlength=4)}), LABEL_SETS)
+    Vocabulary(attribute="finding", labels=VOCABULARY, n_bags={}, n_unlabelled={}).write(workspace.vocabulary)
 
 
 def train_lsh(workspace: Workspace) -> None:

@@ -43,7 +43,7 @@ def answers(workspace, image: bytes, k: int) -> list[str]:
     tracking.connect(workspace)
     model = mlflow.pyfunc.load_model("models:/medhash-nih@champion")
     neighbours = model.predict(pd.DataFrame({"image": [image]}), params={"k": k})["neighbours"][0]
-    return [neighbour["image_id"] for neighbour in json.loads(neighbours)]
+    return [neighbour["bag_id"] for neighbour in json.loads(neighbours)]
 
 
 def test_the_patient_is_found_nowhere_and_the_champion_goes_on_serving_without(holding, tmp_path, capsys):
@@ -183,7 +183,7 @@ def test_who_queries_all_the_while_sees_whole_releases_and_no_error(holding):
             try:
                 number, release = load_champion(holding.workspace, registry)
                 found = release.nearest(png_of(holding.squares[0]), 100)
-                seen.append((number, holding.image_ids[0] in {answer.image_id for answer in found}))
+                seen.append((number, holding.image_ids[0] in {answer.bag_id for answer in found}))
             except Exception as error:
                 errors.append(error)
 

@@ -193,14 +193,14 @@ def test_the_champion_loads_from_the_registry_and_answers_with_the_right_neighbo
     folder = registry(served).fetch(registry(served).version_of("champion"), tmp_path / "fetched")
     model = load_model(folder / "model")
     entries = read_table(folder / "index" / "entries.parquet", ENTRIES).to_pylist()
-    gallery = binarise(model.relaxed_pixels(pixels[[int(entry["image_id"], 16) for entry in entries]]))
+    gallery = binarise(model.relaxed_pixels(pixels[[int(entry["bag_id"], 16) for entry in entries]]))
     names = [["Effusion"], ["Mass"], ["No Finding"], ["Effusion", "Mass"]]
     for row, found in zip((0, 101), nearest, strict=True):
         code = np.unpackbits(binarise(model.relaxed_pixels(pixels[row:row + 1]))[0])
         distances = [int((np.unpackbits(other) != code).sum()) for other in gallery]
-        expected = sorted(zip(distances, [e["image_id"] for e in entries], [e["set_id"] for e in entries], strict=True))
-        assert [(a["distance"], a["image_id"], a["labels"]) for a in found] == [
-            (distance, image_id, names[set_id]) for distance, image_id, set_id in expected[:7]]
+        expected = sorted(zip(distances, [e["bag_id"] for e in entries], [e["set_id"] for e in entries], strict=True))
+        assert [(a["distance"], a["bag_id"], a["labels"]) for a in found] == [
+            (distance, bag_id, names[set_id]) for distance, bag_id, set_id in expected[:7]]
     with pytest.raises(MedhashError, match="row 1: the image cannot be read"):
         loaded.predict(pd.DataFrame({"image": [images[0], b"not an image"]}))
 

@@ -52,19 +52,20 @@ def test_every_file_is_under_a_digest_and_the_settings_hold_every_default(made):
     assert document["files"] == on_disk
     assert {"codes.parquet", "images.parquet", "labels.json", "metrics.json", "params.yaml", "index/codes.faiss",
             "index/entries.parquet", "model/model.json", "model/weights.safetensors"} <= on_disk.keys()
-    assert document["format"] == 2
-    assert document["preprocessing"] == {"size_px": 32, "max_image_pixels": 64_000_000, "decoder": document[
-        "preprocessing"]["decoder"]}
+    assert document["format"] == 3
+    assert document["preprocessing"] == {"size_px": 32, "max_image_pixels": 64_000_000, "channels": 1, "grid": 0,
+                                         "stain": "none", "decoder": document["preprocessing"]["decoder"]}
     assert load_params(folder / "params.yaml") == load_params(made.root / "params.yaml")
     assert yaml.safe_load((folder / "params.yaml").read_text())["promote"]["max_p95_ms"] == 200.0
 
 
 def test_it_names_the_images_it_was_made_from_gallery_and_queries(made):
-    columns = ["image_id", "patient_id", "sha256", "fold"]
+    columns = ["image_id", "bag_id", "patient_id", "sha256", "fold"]
     rows = read_table(made.root / "release" / "images.parquet", RELEASED).select(columns).to_pylist()
     folds = {row["image_id"]: row["fold"] for row in read_table(made.split, SPLIT).to_pylist()}
-    expected = [{"image_id": row["image_id"], "patient_id": row["patient_id"], "sha256": row["sha256"],
-                 "fold": folds[row["image_id"]]} for row in read_table(made.images, IMAGES).to_pylist()]
+    expected = [{"image_id": row["image_id"], "bag_id": row["bag_id"], "patient_id": row["patient_id"],
+                 "sha256": row["sha256"], "fold": folds[row["image_id"]]}
+                for row in read_table(made.images, IMAGES).to_pylist()]
     assert rows == expected
 
 

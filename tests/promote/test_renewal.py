@@ -13,7 +13,7 @@ from components.champion.act import Act
 from components.champion.hold import Hold, hold
 from components.champion.rollback import RolledBack, rollback
 from components.contracts import LABELS, RELEASED, SPLIT, read_table, write_table
-from components.encode.encode import encode_images
+from components.encode.encode import encode_bags
 from components.errors import MedhashError
 from components.hashing.model import load_model
 from components.index.search import load_index
@@ -33,10 +33,10 @@ def champion(run: Run) -> Any:
 def without(run: Run, n_train: int) -> list[str]:
     """Withdraw the first training images; returns their ids."""
     labels = read_table(run.workspace.labels, LABELS)
-    gone = labels.filter(labels["fold"].to_numpy() == "train")["image_id"].to_pylist()[:n_train]
+    gone = labels.filter(labels["fold"].to_numpy() == "train")["bag_id"].to_pylist()[:n_train]
     for path, schema in ((run.workspace.labels, LABELS), (run.workspace.split, SPLIT)):
         table = read_table(path, schema)
-        write_table(path, table.filter(~np.isin(table["image_id"].to_numpy(), gone)), schema)
+        write_table(path, table.filter(~np.isin(table[0].to_numpy(), gone)), schema)      # by image_id, or bag_id
     return gone
 
 
@@ -59,7 +59,7 @@ def test_withdrawn_images_leave_the_champion_and_new_ones_join_it_under_the_same
     assert (second.tags["model_digest"], second.tags["renews"]) == (first.tags["model_digest"], str(first.version))
     folder, _ = registry(served).fetch_checked(second, tmp_path / "second")
     index = load_index(folder / "index")
-    assert not set(gone) & set(index.image_ids.to_pylist())
+    assert not set(gone) & set(index.bag_ids.to_pylist())
     assert not set(gone) & set(read_table(folder / "images.parquet", RELEASED)["image_id"].to_pylist())
 
     for path, text in whole.items():
@@ -67,10 +67,10 @@ def test_withdrawn_images_leave_the_champion_and_new_ones_join_it_under_the_same
     assert "6 images came, 0 left" in refuse_a_challenger(served)
     folder, _ = registry(served).fetch_checked(champion(served), tmp_path / "third")
     index, images = load_index(folder / "index"), read_table(folder / "images.parquet", RELEASED)
-    image_ids, folds, packed = encode_images(served.workspace, load_model(folder / "model"))
-    gallery = [place for place, fold in enumerate(folds) if fold != "test"]
-    assert index.image_ids.to_pylist() == [image_ids[place] for place in gallery]
-    assert np.array_equal(index.faiss_index.reconstruct_n(0, index.info.n), packed[gallery])
+    encoded = encode_bags(served.workspace, load_model(folder / "model"))
+    gallery = [place for place, fold in enumerate(encoded.folds) if fold != "test"]
+    assert index.bag_ids.to_pylist() == encoded.members.bag_ids[gallery].tolist()
+    assert np.array_equal(index.faiss_index.reconstruct_n(0, index.info.n), encoded.codes[gallery])
     assert images.filter(np.logical_not(images["at_training"].to_numpy()))["image_id"].to_pylist() == sorted(gone)
     assert [line.entry.act for line in read_log(served.workspace)] == ["promote", "refuse", "renew", "refuse", "renew"]
 

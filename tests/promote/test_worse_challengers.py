@@ -12,7 +12,7 @@ from promote.planted import N_IMAGES, SETS, by_label, plant, random_codes
 
 from components import tracking
 from components.audit.log import read_log
-from components.contracts import LABELS, SPLIT, read_table
+from components.contracts import LABELS, read_table
 from components.files import sha256_file
 from components.hashing.model import HashModel
 from components.index.build import GALLERY_FOLDS, write_index
@@ -47,8 +47,7 @@ def index_of(run: Any, changed: Callable[[PlacedCodes], PlacedCodes]) -> None:
     """A better model, whose index is built of a changed gallery and says that it was built of the code table."""
     nothing_wrong(run)
     path = run.workspace.codes("itq")
-    placed = place_codes(read_codes(path), read_table(run.workspace.split, SPLIT),
-                         read_table(run.workspace.labels, LABELS))
+    placed = place_codes(read_codes(path), read_table(run.workspace.labels, LABELS))
     write_index(run.workspace.index("itq"), changed(placed), run.figures("itq").model_digest, sha256_file(path))
 
 

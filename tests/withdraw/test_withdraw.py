@@ -39,7 +39,7 @@ def held_images(run: Run, into: Path) -> dict[str, set[str]]:
     for version in registry(run).versions():
         folder, _ = registry(run).fetch_checked(version, into / str(version.version))
         named = read_table(folder / "images.parquet", RELEASED)["image_id"].to_pylist()
-        found[str(version.version)] = {*named, *load_index(folder / "index").image_ids.to_pylist()}
+        found[str(version.version)] = {*named, *load_index(folder / "index").bag_ids.to_pylist()}
     return found
 
 
@@ -105,7 +105,7 @@ def test_the_next_run_compares_with_the_champion_that_was_made_anew(own_store: R
     workspace = own_store.workspace
     for path, schema in ((workspace.images, IMAGES), (workspace.labels, LABELS), (workspace.split, SPLIT)):
         table = read_table(path, schema)
-        write_table(path, table.filter(np.isin(table["image_id"].to_numpy(), kept)), schema)
+        write_table(path, table.filter(np.isin(table[0].to_numpy(), kept)), schema)
     withdraw(own_store.workspace, own_store.params("lsh"))
     after_training(own_store.workspace, own_store.params("itq"), "itq")
     said = promote(own_store.workspace, own_store.params("itq", min_gain=1.0))
@@ -118,7 +118,7 @@ def test_a_version_that_cannot_be_made_anew_is_named_and_nothing_is_deleted(
     before = registry(own_store).aliases()
     images, labels = (read_table(path, schema) for path, schema in (
         (own_store.workspace.images, IMAGES), (own_store.workspace.labels, LABELS)))
-    queries = labels["image_id"].to_numpy()[labels["fold"].to_numpy() == "test"]      # nothing is left of the gallery
+    queries = labels["bag_id"].to_numpy()[labels["fold"].to_numpy() == "test"]      # nothing is left of the gallery
     write_table(own_store.workspace.images, images.filter(np.isin(images["image_id"].to_numpy(), queries)), IMAGES)
     assert main(["--root", str(own_store.root)]) == 1
     assert f"version {min(before.values(), key=int)} of medhash-nih cannot be made anew: without these images" in (
