@@ -14,8 +14,8 @@ help:            ## list these commands
 
 setup: $(READY)  ## install everything into .venv
 
-demo: setup      ## retrain on the bundled chest X-rays through Airflow, and print what came out
-	medhash demo
+demo: setup      ## retrain on the bundled chest X-rays through Airflow; ARCHIVE=histology: on bags of bundled tiles
+	medhash demo $(if $(ARCHIVE),--archive $(ARCHIVE))
 
 ui: setup        ## open Airflow and MLflow on 127.0.0.1 (Ctrl-C stops both)
 	medhash ui

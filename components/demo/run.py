@@ -1,5 +1,6 @@
 """The demo from end to end: Airflow and MLflow made ready, one run of the DAG, and what came out."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -28,7 +29,7 @@ def run_demo(root: Path) -> None:
     log = workspace.state / "logs" / "demo.log"
     started = time.monotonic()
     print(f"Retraining {len(params.methods)} methods on {params.ingest.archive}: {n_items} steps of the Airflow DAG "
-          f"{DAG_ID}.\nFull log: {log.relative_to(root)}\n")
+          f"{DAG_ID}.\nFull log: {os.path.relpath(log)}\n")
     environment = airflow_environment(root)
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("")
@@ -41,11 +42,11 @@ def run_demo(root: Path) -> None:
         print(f"\n{message}\n", file=sys.stderr)
         raise MedhashError(f"the run ended at {item}, for the reason above; what people search with is as it was",
                            f"mend that and run the same command again, what is done is not done twice; the whole "
-                           f"log is {log.relative_to(root)}")
+                           f"log is {os.path.relpath(log)}")
     print(f"\n{metric_table(workspace, params)}\n")
     print("\n".join(watch.said.get("promote", [])))
-    print(f"\nReport     {workspace.report.relative_to(root)}\n"
-          f"Data Docs  {(workspace.data_docs / 'index.html').relative_to(root)}\n"
+    print(f"\nReport     {os.path.relpath(workspace.report)}\n"
+          f"Data Docs  {os.path.relpath(workspace.data_docs / 'index.html')}\n"
           "Pages      `make ui` opens Airflow (this run's tasks and logs) and MLflow (runs, curves, registry)\n"
           f"\nDone in {(time.monotonic() - started) / 60:.1f} minutes.")
 
