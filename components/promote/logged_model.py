@@ -23,10 +23,10 @@ def log_release(folder: Path, run_id: str) -> Any:
     from components.promote.registry import RELEASE
     if folder.name != RELEASE:
         raise ValueError(f"{folder} must be called {RELEASE}")
-    signature = ModelSignature(inputs=Schema([ColSpec("binary", "image")]),
+    signature = ModelSignature(inputs=Schema([ColSpec("binary", "image"), ColSpec("string", "bag", required=False)]),
                                outputs=Schema([ColSpec("string", "neighbours")]),
                                params=ParamSchema([ParamSpec("k", "integer", 5),
-                                                           ParamSpec("exclude_patient", "string", "")]))
+                                                   ParamSpec("exclude_patient", "string", "")]))
     with mlflow.start_run(run_id=run_id), warnings.catch_warnings():
         # An example would be an image of a patient.
         warnings.filterwarnings("ignore", message=".*input example was not provided")

@@ -1,4 +1,4 @@
-"""The released model as MLflow loads it: a table of images in, their nearest gallery images as JSON out.
+"""The released model as MLflow loads it: a table of images in, the gallery's nearest cases as JSON out.
 
 MLflow runs a copy of this file, so it takes everything from the package `components`.
 """
@@ -12,6 +12,7 @@ from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel
 
 from components.errors import MedhashError
+from components.promote.case import decode_case
 from components.promote.loaded import LoadedRelease
 
 
@@ -22,24 +23,44 @@ class ReleasedModel(PythonModel):
         self.release = LoadedRelease(Path(context.artifacts["release"]))
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """model_input: column `image`, the bytes of PNG, JPEG or DICOM files.
+        """model_input: column `image`, the bytes of PNG, JPEG or DICOM files; and, if there are cases of several
+        images, column `bag`: rows of the same text are one case. Without it every row is a case.
 
         params: k, the number of neighbours (5); exclude_patient, the pseudonym of a patient whose images are left out
         ("", or one that the gallery does not hold: nobody's).
 
-        Returns column `neighbours`: JSON, a list of {image_id, distance, labels}, nearest first. Raises
-        MedhashError naming the row of an image that cannot be read.
+        Returns a row per case, in the order in which they first appear, column `neighbours`: JSON, a list of
+        {bag_id, distance, labels}, nearest first; where the release keeps the codes of single images also `matched`:
+        {query_image (place in the case, from 1), image_id, distance}. Raises MedhashError naming the row of an image
+        that cannot be read or has no bag; never what stands in its bag.
         """
         settings = params or {}
         k, excluded = int(settings.get("k", 5)), str(settings.get("exclude_patient", "")) or None
+        images = model_input["image"].tolist()
         answers = []
-        for row, image in enumerate(model_input["image"]):
+        for rows in _cases(model_input):
             try:
-                found = self.release.nearest(bytes(image), k, excluded)
+                case = decode_case((bytes(images[row]) for row in rows),
+                                   [f"row {row}: the image" for row in rows], self.release.release.preprocessing)
             except MedhashError as error:
-                raise MedhashError(f"row {row}: {error.problem}", error.fix) from error
-            answers.append(json.dumps([answer._asdict() for answer in found]))
+                where = "" if error.problem.startswith("row ") else f"row {rows[0]}: "
+                raise MedhashError(where + error.problem, error.fix) from error
+            found = self.release.found(case, self.release.coded(case), k, excluded)
+            answers.append(json.dumps([neighbour.as_json() for neighbour in found]))
         return pd.DataFrame({"neighbours": answers})
+
+
+def _cases(model_input: pd.DataFrame) -> list[list[int]]:
+    """The rows of each case, in order of first appearance."""
+    if "bag" not in model_input.columns:
+        return [[row] for row in range(len(model_input))]
+    cases: dict[str, list[int]] = {}
+    for row, bag in enumerate(model_input["bag"]):
+        if not isinstance(bag, str) or not bag:
+            raise MedhashError(f"row {row}: the image has no bag",
+                               "name the bag of every row, or leave the column out: then every row is a case")
+        cases.setdefault(bag, []).append(row)
+    return list(cases.values())
 
 
 set_model(ReleasedModel())

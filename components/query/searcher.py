@@ -1,6 +1,7 @@
 """A searcher: answers from one whole release at a time, and goes over to the champion's when told to look."""
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -66,7 +67,7 @@ class Searcher:
         finally:
             self._refreshing.release()
 
-    def answer(self, image: Path, k: int, exclude_patient: str | None = None) -> Answer:
-        """The k nearest cases to an image file; raises MedhashError, without the file's name, if it is no image."""
+    def answer(self, images: Sequence[Path], k: int, exclude_patient: str | None = None) -> Answer:
+        """The k cases nearest to the one these image files show; raises MedhashError, without a file's name."""
         serving = self._serving
-        return answer(serving.release, image, k, exclude_patient, serving.version)
+        return answer(serving.release, images, k, exclude_patient, serving.version)

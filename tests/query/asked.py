@@ -33,8 +33,8 @@ def expected_answers(root: Path) -> Expected:
     for version in (1, 2):
         table = pq.read_table(root / f"made-{version}" / "release" / "codes.parquet")
         bits = {image_id: np.unpackbits(np.frombuffer(code, np.uint8))
-                for image_id, code in zip(table["image_id"].to_pylist(), table["code"].to_pylist(), strict=True)}
-        gallery = [image_id for image_id, fold in zip(table["image_id"].to_pylist(), table["fold"].to_pylist(),
+                for image_id, code in zip(table["bag_id"].to_pylist(), table["code"].to_pylist(), strict=True)}
+        gallery = [image_id for image_id, fold in zip(table["bag_id"].to_pylist(), table["fold"].to_pylist(),
                                                       strict=True) if fold != "test"]
         for row in ROWS:
             own = bits[f"{row:016x}"]

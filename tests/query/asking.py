@@ -22,11 +22,11 @@ def ask_until(stop: threading.Event | Path, searcher: Searcher, root: Path, expe
         for row in ROWS:
             try:
                 searcher.refresh()
-                reply = searcher.answer(root / f"{row}.png", K)
+                reply = searcher.answer([root / f"{row}.png"], K)
             except BaseException as error:
                 wrong.append(repr(error))
                 return
-            found = [(neighbour.image_id, neighbour.distance) for neighbour in reply.neighbours]
+            found = [(neighbour.bag_id, neighbour.distance) for neighbour in reply.neighbours]
             if found != expected[str(reply.version), f"{row}.png"]:
                 wrong.append(f"version {reply.version}, image {row}: {found}")
             if searcher.note:

@@ -79,8 +79,8 @@ def test_a_client_on_another_machine_answers_through_outage_promotion_and_rollba
     searcher = Searcher(client, NAME)
 
     def ask() -> tuple[str | None, list[tuple[str, int]]]:
-        reply = searcher.answer(tmp_path / "3.png", K)
-        return reply.version, [(neighbour.image_id, neighbour.distance) for neighbour in reply.neighbours]
+        reply = searcher.answer([tmp_path / "3.png"], K)
+        return reply.version, [(neighbour.bag_id, neighbour.distance) for neighbour in reply.neighbours]
 
     register(workspace, 2)
     expected = expected_answers(workspace.root)
@@ -93,9 +93,9 @@ def test_a_client_on_another_machine_answers_through_outage_promotion_and_rollba
     loaded = mlflow.pyfunc.load_model(f"models:/{NAME}@champion")
     asked = pd.DataFrame({"image": [(tmp_path / "3.png").read_bytes()]})
     answer = json.loads(loaded.predict(asked, params={"k": K})["neighbours"][0])
-    assert [(found["image_id"], found["distance"]) for found in answer] == expected["2", "3.png"]
+    assert [(found["bag_id"], found["distance"]) for found in answer] == expected["2", "3.png"]
     others = json.loads(loaded.predict(asked, params={"k": 96, "exclude_patient": f"{10_000:016x}"})["neighbours"][0])
-    assert {int(found["image_id"], 16) for found in others} == set(range(4, 96))      # images 0 to 3 are that patient's
+    assert {int(found["bag_id"], 16) for found in others} == set(range(4, 96))      # images 0 to 3 are that patient's
 
     server.kill()
     assert not searcher.refresh()

@@ -21,7 +21,7 @@ TESTS = Path(__file__).parents[1]
 
 
 def found(reply):
-    return [(neighbour.image_id, neighbour.distance) for neighbour in reply.neighbours]
+    return [(neighbour.bag_id, neighbour.distance) for neighbour in reply.neighbours]
 
 
 def test_while_the_champion_changes_fifty_times_every_answer_is_wholly_one_release_s(store):
@@ -67,9 +67,9 @@ def test_a_reader_that_started_on_the_old_release_finishes_on_it_even_if_its_cop
     assert searcher.refresh()
     shutil.rmtree(store.released)
     image = (store.root / "40.png").read_bytes()
-    assert [(answer.image_id, answer.distance) for answer in old.release.nearest(image, K)] == expected["2", "40.png"]
-    assert found(searcher.answer(store.root / "40.png", K)) == expected["1", "40.png"]
-    assert searcher.answer(store.root / "40.png", 1).version == "1"
+    assert [(answer.bag_id, answer.distance) for answer in old.release.nearest([image], K)] == expected["2", "40.png"]
+    assert found(searcher.answer([store.root / "40.png"], K)) == expected["1", "40.png"]
+    assert searcher.answer([store.root / "40.png"], 1).version == "1"
 
 
 def test_a_new_champion_that_is_not_sound_does_not_answer_and_the_old_one_goes_on(store, two_versions_made, capsys):
@@ -85,7 +85,7 @@ def test_a_new_champion_that_is_not_sound_does_not_answer_and_the_old_one_goes_o
         assert not searcher.refresh()
         assert searcher.note.startswith("version 2 goes on answering: ")
         assert "labels.json does not exist" in searcher.note
-        assert searcher.answer(store.root / "40.png", K).version == "2"
+        assert searcher.answer([store.root / "40.png"], K).version == "2"
         assert [path.name[0] for path in (store.released / NAME).iterdir() if path.is_dir()] == ["2"]
     finally:
         (release / "labels.json").write_bytes(kept)
@@ -98,7 +98,7 @@ def test_without_a_champion_a_searcher_goes_on_and_says_so(store):
     registry_of(store).client.delete_registered_model_alias(NAME, "champion")
     assert not searcher.refresh()
     assert "has no champion yet" in searcher.note
-    assert searcher.answer(store.root / "3.png", 1).version == "2"
+    assert searcher.answer([store.root / "3.png"], 1).version == "2"
 
 
 def test_the_command_names_the_version_that_answered(store, capsys):
@@ -119,4 +119,4 @@ def test_a_damaged_copy_is_fetched_anew(store, damage):
         (folder / "release.json").unlink()
     else:
         shutil.rmtree(folder)
-    assert found(Searcher(store, NAME).answer(store.root / "3.png", K)) == expected_answers(store.root)["2", "3.png"]
+    assert found(Searcher(store, NAME).answer([store.root / "3.png"], K)) == expected_answers(store.root)["2", "3.png"]
