@@ -1,0 +1,285 @@
+"""A manifest of one's own: every column, every bag, every line that is refused, every file that stops the run."""
+
+import ast
+import gzip
+import hashlib
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from ingest.watching import opened_files
+from named_archive import KEY, NamedArchive, coloured
+
+from components.errors import MedhashError
+from components.ingest.pseudonyms import pseudonyms
+from components.ingest.sources import manifest_cells
+from components.ingest.sources.manifest import image_files, read_entries
+from components.params import IngestParams
+from components.params_archives import BagParams, ManifestParams
+
+HEADER = ("path,patient_id,labels,bag_id,study_id,slide_id,view,laterality,sex,age,official_fold,modality,organ,"
+          "width,height,pixel_spacing")
+LINES = ["a/1.png,98765431,malignant,B1,1,S1,MLO,L,F,95,test,mammography,,2048,2500,0.05",
+         "a/2.png,98765431,benign|malignant,B1,1,S2,CC,R,F,64,test,,,,,",
+         "b/1.png,98765432,normal,B2,1,S1,,L,,,train_val,histology,colon,,,",
+         "b/2.png,98765432,benign,B3,2,S1,,L,,,train_val,,,,,"]
+"""Lines 2 to 5."""
+
+
+class ManifestArchive(NamedArchive):
+    def __init__(self, root) -> None:
+        super().__init__(root, "manifest", ["a/1.png", "a/2.png", "b/1.png", "b/2.png"])
+        self.header, self.lines, self.encoding = HEADER, list(LINES), "utf-8"
+
+    def write(self, tar: str = "", flat: bool = False) -> None:
+        super().write()
+        (self.folder / "manifest.csv").write_text("\n".join([self.header, *self.lines]) + "\n", self.encoding)
+
+
+@pytest.fixture
+def archive(tmp_path, monkeypatch) -> ManifestArchive:
+    monkeypatch.setenv("MEDHASH_PSEUDONYM_KEY", KEY)
+    return ManifestArchive(tmp_path)
+
+
+def test_every_column_arrives_and_empty_cells_are_what_is_not_known(archive):
+    archive.write()
+    assert archive.ingest(manifest={"modality": "mammography", "organ": "breast"}) == 0
+    rows = archive.taken()
+    columns = ("source_row", "view", "laterality", "sex", "age", "official_fold", "modality", "organ", "width",
+               "pixel_spacing")
+    assert [tuple(row[column] for column in columns) for row in rows] == [
+        (2, "MLO", "L", "F", 90, "test", "mammography", "breast", 2048, 0.05),
+        (3, "CC", "R", "F", 64, "test", "mammography", "breast", 20, None),
+        (4, None, "L", None, None, "train_val", "histology", "colon", 20, None),
+        (5, None, "L", None, None, "train_val", "mammography", "breast", 20, None)]
+    assert [row["labels"]["pathology"] for row in rows] == [["malignant"], ["benign", "malignant"], ["normal"],
+                                                            ["benign"]]
+    assert rows[0]["study_id"] == rows[1]["study_id"] != rows[2]["study_id"] != rows[3]["study_id"]
+    assert rows[0]["patient_id"] == pseudonyms(KEY.encode(), "patient", ["98765431"])[0]
+    assert rows[0]["image_id"] == pseudonyms(KEY.encode(), "image", ["a/1.png"])[0]
+    assert np.load(archive.workspace.pixels).shape == (4, 1, 16, 16)
+    assert archive.mentions("9876543") == []
+    assert archive.ingest(manifest={"channels": 3}) == 0
+    assert np.load(archive.workspace.pixels).shape == (4, 3, 16, 16)
+
+
+def test_three_columns_are_enough(archive):
+    archive.header, archive.lines = "labels,path,patient_id", ["benign,a/1.png,1", "malignant,b/2.png,2"]
+    archive.write()
+    assert archive.ingest() == 0
+    assert [(row["modality"], row["organ"], row["labels"]) for row in archive.taken()] == [
+        ("xray", "unknown", {"pathology": ["benign"]}), ("xray", "unknown", {"pathology": ["malignant"]})]
+
+
+@pytest.mark.parametrize(("by", "bags"), [
+    ("image", [[2], [3], [4], [5]]), ("table", [[2, 3], [4], [5]]), ("study", [[2, 3], [4], [5]]),
+    ("breast", [[2], [3], [4, 5]]), ("slide", [[2], [3], [4, 5]]), ("patient", [[2, 3], [4, 5]])])
+def test_bags_are_put_together_by_their_column_within_a_patient(by, bags, archive):
+    archive.write()
+    assert archive.ingest(by=by) == 0
+    assert archive.bags() == bags
+
+
+def test_a_bag_of_the_table_that_holds_two_patients_is_refused_whole(archive):
+    archive.lines[3] = archive.lines[3].replace("B3", "B1")
+    archive.write()
+    assert archive.ingest(by="table", max_rejected_share=1.0) == 0
+    assert archive.refused() == [(line, "bag_of_two_patients") for line in (2, 3, 5)]
+
+
+@pytest.mark.parametrize("how", ["mark", "gz", "breaks", "quotes", "windows", "spaces"])
+def test_the_file_may_be_written_as_spreadsheets_write_it(how, archive):
+    archive.write()
+    assert archive.ingest(by="table") == 0
+    expected = archive.output()
+    path = archive.folder / "manifest.csv"
+    text = path.read_text()
+    if how == "gz":
+        path.unlink()
+        (archive.folder / "manifest.csv.gz").write_bytes(gzip.compress(text.encode()))
+    else:
+        changed = {"mark": "\ufeff" + text, "windows": text.replace("\n", "\r\n"),
+                   "breaks": text.replace("malignant,B1", '"malignant\n",B1', 1).replace("\n", "\n\n", 1),
+                   "quotes": text.replace("a/1.png", '"a/1.png"'), "spaces": text.replace(",", " , ")}[how]
+        path.write_bytes(changed.encode())
+    assert archive.ingest(by="table") == 0
+    if how == "breaks":                                         # only the lines' numbers change
+        assert [row["source_row"] for row in archive.taken()] == [3, 5, 6, 7]
+    else:
+        assert archive.output() == expected
+
+
+REFUSED = {
+    "no path": (",98765439,benign", "empty_image_name", "path is empty"),
+    "absolute path": ("/etc/98765439,98765439,benign", "malformed_row", "path leaves the archive"),
+    "path that climbs out": ("a/../../98765439,98765439,benign", "malformed_row", "path leaves the archive"),
+    "path of another system": ("a\\98765439,98765439,benign", "malformed_row", "written with \\ where / belongs"),
+    "link out of the archive": ("out/98765439,98765439,benign", "malformed_row", "leads out of the archive by a link"),
+    "link to a file outside": ("out.png,98765439,benign", "malformed_row", "leads out of the archive by a link"),
+    "path of an earlier line": ("a//./1.png,98765439,benign", "duplicate_row", "row 2 describes the same image"),
+    "no patient": ("c.png, ,benign", "empty_patient", "patient_id is empty"),
+    "no label": ("c.png,98765439, | ", "empty_labels", "labels is empty"),
+    "unknown label": ("c.png,98765439,benign|98765439", "unknown_finding", "ingest.manifest.labels does not list"),
+    "label that is spelt otherwise": ("c.png,98765439,Benign", "unknown_finding", "the nearest known one is benign"),
+    "fields too many": ("c.png,98765439,benign,98765439", "malformed_row", "4 fields"),
+    "no file": ("98765439.png,98765439,benign", "missing_image", ""),
+    "folder": ("a,98765439,benign", "missing_image", ""),
+    "no image": ("manifest.csv,98765439,benign", "not_an_image", ""),
+    "pipe": ("pipe,98765439,benign", "missing_image", ""),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_bad_line_is_listed_by_number_within_the_limit_and_stops_the_run_beyond_it(case, archive, capsys):
+    line, reason, detail = REFUSED[case]
+    archive.header = "path,patient_id,labels"
+    archive.lines = [*(",".join(line.split(",")[:3]) for line in LINES), line]
+    archive.write()
+    outside = archive.workspace.root / "outside"
+    outside.mkdir()
+    (outside / "98765439").write_bytes(coloured(9))
+    (archive.folder / "out").symlink_to(outside)
+    (archive.folder / "out.png").symlink_to(outside / "98765439")
+    os.mkfifo(archive.folder / "pipe")
+    assert archive.ingest(max_rejected_share=0.1) == 1
+    error = capsys.readouterr().err
+    assert "manifest.csv: 1 refused against 5 rows" in error
+    assert f"row 6: {reason}" in error
+    assert detail in error
+    assert archive.ingest() == 0
+    assert archive.refused() == [(6, reason)]
+    assert [row["source_row"] for row in archive.taken()] == [2, 3, 4, 5]
+    output = capsys.readouterr()
+    assert "98765439" not in error + output.out + output.err
+    assert b"98765439" not in b"".join(archive.output().values())
+
+
+CELLS = [("view", "PQ", "unknown_view"), ("laterality", "left", "unknown_laterality"),
+         ("sex", "female", "malformed_row"), ("age", "98765439", "malformed_row"), ("age", "-1", "malformed_row"),
+         ("age", "1e2", "malformed_row"),
+         ("official_fold", "train", "malformed_row"), ("modality", "photo", "unknown_modality"),
+         ("organ", "98765439", "malformed_row"), ("width", "0", "malformed_row"), ("height", "2.5", "malformed_row"),
+         ("pixel_spacing", "nan", "malformed_row"), ("pixel_spacing", "0.0", "malformed_row")]
+
+
+@pytest.mark.parametrize(("column", "cell", "reason"), CELLS)
+def test_a_cell_that_its_column_does_not_hold_refuses_the_line_and_is_not_told(column, cell, reason, archive, capsys):
+    archive.header = f"path,patient_id,labels,{column}"
+    archive.lines = ["a/1.png,1,benign,", f"b/1.png,2,benign,{cell}"]
+    archive.write()
+    assert archive.ingest(max_rejected_share=0.1) == 1
+    assert f"row 3: {reason} ({column} is" in (error := capsys.readouterr().err)
+    assert archive.ingest() == 0
+    assert archive.refused() == [(3, reason)]
+    assert "98765439" not in error
+
+
+@pytest.mark.parametrize(("by", "column"), [("table", "bag_id"), ("study", "study_id"), ("slide", "slide_id"),
+                                            ("breast", "laterality")])
+def test_a_bag_that_is_not_named_refuses_the_line_and_a_column_that_is_not_there_stops_the_run(by, column, archive,
+                                                                                             capsys):
+    archive.header = f"path,patient_id,labels,{column}"
+    archive.lines = ["a/1.png,1,benign,L", "b/1.png,2,benign,"]
+    archive.write()
+    assert archive.ingest(by=by) == 0
+    assert archive.refused() == [(3, "empty_bag")]
+    archive.header, archive.lines = "path,patient_id,labels", ["a/1.png,1,benign"]
+    archive.write()
+    assert archive.ingest(by=by) == 1
+    assert f"column '{column}' is missing, by which ingest.bags.by" in capsys.readouterr().err
+
+
+STOPPED = {
+    "no header": ("a/1.png,98765439,benign\n", "column 'path' is missing", "must be among them"),
+    "empty file": ("", "column 'path' is missing", ""),
+    "no rows": ("path,patient_id,labels\n\n", "has a header and no rows", "give each image its line"),
+    "column of another name": ("path,patient,labels\na/1.png,98765439,benign\n",
+                               "column 'patient_id' is missing; the nearest name found is 'patient'", ""),
+    "unknown column": ("path,patient_id,labels,patient_name\na/1.png,98765439,benign,98765439\n",
+                       "unknown column 'patient_name'", "take it out, as it might name a person"),
+    "column twice": ("path,patient_id,labels,path\na/1.png,98765439,benign,x\n", "'path' stands there twice", ""),
+    "open quote": ('path,patient_id,labels\na/1.png,98765439,"benign\n', "line 2: not readable as CSV text", "quote"),
+    "zero byte": ("path,patient_id,labels\na/1.png,98765439\0,benign\n", "line 2: not readable as CSV text", ""),
+    "no text": (b"path,patient_id,labels\n\xff98765439,1,benign\n", "as CSV text (UnicodeDecodeError)", ""),
+    "semicolons": ("path;patient_id;labels\na/1.png;98765439;benign\n", "column 'path' is missing", "commas"),
+    "enormous cell": ("path,patient_id,labels\n" + "9" * 200_000 + ",98765439,benign\n", "not readable as CSV", ""),
+}
+
+
+@pytest.mark.parametrize("case", STOPPED)
+def test_a_file_that_cannot_be_read_stops_the_run_and_nothing_is_lost(case, archive, capsys):
+    text, problem, fix = STOPPED[case]
+    archive.write()
+    assert archive.ingest() == 0
+    good = archive.output()
+    (archive.folder / "manifest.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert archive.ingest(max_rejected_share=1.0) == 1
+    error = capsys.readouterr().err
+    assert problem in error
+    assert fix in error
+    assert "9876543" not in error
+    assert archive.output() == good
+
+
+def test_a_missing_file_bags_nobody_knows_and_an_unknown_organ_are_said_with_the_setting(archive, capsys):
+    archive.write()
+    for sections, said in (({"manifest": {"file": "x.csv"}}, "set ingest.manifest.file"),
+                           ({"by": "neighbourhood"}, "set ingest.bags.by to image, study"),
+                           ({"manifest": {"organ": "heart"}}, "ingest.manifest.organ: heart is not known")):
+        assert archive.ingest(**sections) == 1
+        assert said in capsys.readouterr().err
+    (archive.folder / "manifest.csv").rename(archive.folder / "x.csv.gz")
+    with pytest.raises(MedhashError, match=r"x\.csv\.gz, line 1: not readable as CSV text"):
+        read_entries(archive.folder, IngestParams(manifest=ManifestParams(file="x.csv")))
+
+
+def test_files_that_no_line_names_are_not_opened(archive):
+    archive.lines = archive.lines[:2]
+    archive.files["b/strange.png"] = b"x"
+    archive.write()
+    with opened_files() as opened:
+        assert archive.ingest() == 0
+    assert archive.refused() == []
+    assert {name for name in opened if name.endswith(".png")} == {"1.png", "2.png"}
+    assert opened["1.png"] == 1, "not that of the other folder"
+
+
+def test_a_forgotten_patient_leaves_nothing_and_their_files_stay_closed(archive, capsys):
+    archive.lines += ["c/1.png,98765432,strange,,,,,,,,,,,,,", "c/2.png,98765432,benign", ",98765432,,,,,,,,,,,,,,",
+                      "b/1.png,98765432,benign,,,,,,,,,,,,,"]
+    archive.write()
+    (archive.workspace.root / "data").mkdir()
+    pseudonym = pseudonyms(KEY.encode(), "patient", ["98765432"])[0]
+    digest = hashlib.sha256(b"forgotten\0" + pseudonym.encode()).hexdigest()
+    (archive.workspace.root / "data" / "forgotten.txt").write_text(f"{digest}\n")
+    with opened_files() as opened:
+        assert archive.ingest(by="table") == 0
+    told = capsys.readouterr().out
+    assert "left out 2 images of 1 forgotten patients" in told
+    assert "refused 0" in told
+    assert (archive.bags(), opened["1.png"], opened["2.png"]) == ([[2, 3]], 1, 1)
+    assert archive.mentions("98765432") == []
+    private = pq.read_table(archive.workspace.private / "sources.parquet")["source_name"].to_pylist()
+    assert sorted(private) == ["a/1.png", "a/2.png"]
+
+
+def test_what_cells_may_hold_is_what_the_gate_lets_through():
+    text = (Path(manifest_cells.__file__).parents[2] / "quality" / "suites" / "ingest.py").read_text()
+    values = ast.literal_eval(re.search(r"^VALUES = (\{.*?^\})", text, re.MULTILINE | re.DOTALL)[1])
+    for name, allowed in (("modality", manifest_cells.MODALITIES), ("organ", manifest_cells.ORGANS),
+                          ("view", manifest_cells.VIEWS)):
+        assert set(allowed) == set(values[name]), name
+
+
+def test_a_link_within_the_archive_is_followed(archive):
+    archive.write()
+    (archive.folder / "b" / "1.png").unlink()
+    (archive.folder / "b" / "1.png").symlink_to("../other.png")
+    (archive.folder / "other.png").write_bytes(coloured(9))
+    settings = IngestParams(bags=BagParams(by="patient"))
+    assert [(file.name, file.data == coloured(9)) for file in image_files(archive.folder, settings)] == [
+        ("a/1.png", False), ("a/2.png", False), ("b/1.png", True), ("b/2.png", False)]
