@@ -17,11 +17,13 @@ from tqdm import tqdm
 from components.errors import MedhashError
 from components.ingest.entries import REASONS, Entries, Rejection, SourceFile
 from components.ingest.known import Known
+from components.ingest.sources.bag_choice import require_offered
 from components.ingest.sources.dicom_files import DicomFile, dicom_files
 from components.ingest.sources.dicom_labels import LabelTable, read_labels
 from components.ingest.sources.dicom_rows import DicomRow, UnfitHeader, header_row
 from components.params import IngestParams
 
+BAGS = ("image", "study", "patient")
 _MAX_BYTES_PER_PIXEL = 8
 """Four channels of 16 bits, uncompressed: no honest file needs more."""
 _KEY_WORDS = {"sop_instance_uid": "SOP Instance UID", "accession_number": "accession number"}
@@ -34,6 +36,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     first, and all files whose key is shared by two patients or has contradicting labels.
     Raises MedhashError where there is no DICOM file, or where the CSV cannot be read or lacks a column.
     """
+    require_offered(settings.bags.by, BAGS, "dicom")
     labels = read_labels(archive / settings.dicom.labels, settings.dicom)
     max_bytes = settings.max_image_pixels * _MAX_BYTES_PER_PIXEL
     rows: list[DicomRow] = []
@@ -62,6 +65,8 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
         frame = frame.drop([rejection.source_row for rejection in refused])
     frame["labels"] = frame["key"].map(labels.text)
     frame["official_fold"] = None
+    if settings.bags.by != "image":
+        frame["bag"] = frame[settings.bags.by]
     return Entries("DICOM files (row = place of the file, by name)", "finding", "xray", "unknown",
                    frame.drop(columns=["key", *_KEY_WORDS]), names, len(rows) + len(surplus), rejections + surplus)
 

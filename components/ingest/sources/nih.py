@@ -10,6 +10,7 @@ from pathlib import Path
 from components.errors import MedhashError
 from components.ingest.entries import Entries, SourceFile
 from components.ingest.known import Known
+from components.ingest.sources.bag_choice import require_offered
 from components.ingest.sources.files import IMAGE_SUFFIXES, folder_files, tar_files
 from components.ingest.sources.nih_lists import official_folds
 from components.ingest.sources.nih_table import read_table
@@ -17,6 +18,7 @@ from components.params import IngestParams
 
 TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
 """The corrected table of 2020 goes before the first release."""
+BAGS = ("image", "patient")
 _TARS = ("images_*.tar.gz", "images_*.tgz", "images_*.tar")
 _FOLDERS = ("images", "images_*", "images_*/images")
 _MAX_BYTES_PER_PIXEL = 8
@@ -28,12 +30,15 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
 
     Raises MedhashError where the table is absent or lacks a column, or where a list contradicts the other.
     """
+    require_offered(settings.bags.by, BAGS, "nih")
     table = next((path for name in TABLES for path in (archive / name, archive / f"{name}.gz") if path.is_file()), None)
     if table is None:
         raise MedhashError(f"{archive} holds no {' or '.join(TABLES)} (plain or .gz)",
                            "set ingest.archive to the folder that holds NIH ChestX-ray14 as published")
     entries = read_table(table)
     entries.rows["official_fold"] = official_folds(archive, entries)
+    if settings.bags.by == "patient":
+        entries.rows["bag"] = entries.rows["patient"]
     return entries
 
 

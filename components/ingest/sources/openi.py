@@ -14,6 +14,7 @@ import pandas as pd
 from components.errors import MedhashError
 from components.ingest.entries import Entries, Rejection, SourceFile
 from components.ingest.known import Known
+from components.ingest.sources.bag_choice import require_offered
 from components.ingest.sources.openi_files import images_of
 from components.ingest.sources.openi_frontal import frontal
 from components.ingest.sources.openi_headers import dicom_headers, listed_pa, table_headers
@@ -21,6 +22,7 @@ from components.ingest.sources.openi_mesh import headings
 from components.ingest.sources.openi_reports import IMAGES_PER_REPORT, Report, image_name, read_reports
 from components.params import IngestParams
 
+BAGS = ("image", "study")
 _MAX_BYTES_PER_PIXEL = 8
 """Four channels of 16 bits, uncompressed: no honest file needs more."""
 
@@ -38,6 +40,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     Raises MedhashError where there are no reports, where a table is damaged or lacks a column, and where the frontal
     rule needs views that nothing tells.
     """
+    require_offered(settings.bags.by, BAGS, "openi")
     table, reports, rejections = read_reports(archive)
     rows = _rows(reports, settings)
     names = frozenset(rows["source_name"]) - {""}
@@ -52,6 +55,8 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     print(f"{int((~kept).sum()):,} images left out by ingest.openi.frontal: {settings.openi.frontal}, "
           f"{n_imageless:,} reports without an image")
     rows = rows[kept].drop(columns=["image", "place"])
+    if settings.bags.by == "study":
+        rows = rows.assign(bag=rows["study"])
     sizes = {"width": np.nan, "height": np.nan}                 # where no header tells them, the files will
     return Entries(f"{table} (row = {IMAGES_PER_REPORT} × report + image)", "mesh", "xray", "chest",
                    rows if "width" in rows else rows.assign(**sizes), names, n_rows, rejections + refused + damaged,

@@ -13,10 +13,11 @@ from components.ingest.entries import REASONS
 from components.params import Params
 from components.quality.arrays import open_array
 from components.quality.inspection import Inspection
+from components.quality.suites.ingest_bags import inspect_bags
 from components.workspace import Workspace
 
 VALUES = {
-    "modality": ("xray", "mammography", "histology"),
+    "modality": ("xray", "mammography", "histology", "ultrasound", "mr", "ct"),
     "organ": ("chest", "breast", "colon", "skin", "abdomen", "pelvis", "head", "neck", "spine", "shoulder", "arm",
               "hand", "hip", "leg", "foot", "unknown"),
     "view": ("PA", "AP", "LATERAL", "CC", "MLO", "ML", "LM", "XCCL"),
@@ -30,7 +31,7 @@ _BLOCK = 4096
 
 
 def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
-    """Columns, cells, refused rows and, unless only metadata was ingested, pixels.
+    """Columns, cells, bags, refused rows and, unless only metadata was ingested, pixels.
 
     The file is read without its contract, so that a column too many is a finding of this gate. Cells stand in the
     inspected tables by their form only: a name in the wrong column must not reach the Data Docs.
@@ -45,6 +46,7 @@ def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
     lines = pd.Series([f"line {line}" for line in images["source_row"].to_pylist()])
     inspections = [columns, _cells(images, lines), _ages(images, lines),
                    _burned_in(images, lines, params.quality.max_burned_in_share),
+                   *inspect_bags(images, lines, params.ingest),
                    _refused(images, read_table(workspace.rejected, REJECTED), params.ingest.max_rejected_share)]
     if not params.ingest.metadata_only:
         inspections += _pixels(images, lines, open_array(workspace.pixels, "ingest"), params)
@@ -106,6 +108,7 @@ def _refused(images: pa.Table, rejected: pa.Table, limit: float) -> Inspection:
 
 def _pixels(images: pa.Table, lines: pd.Series, pixels: np.ndarray, params: Params) -> list[Inspection]:
     store = pd.DataFrame({"row": ["pixels.npy"], "type": [str(pixels.dtype)], "images": [len(pixels)],
+                          "channels": [pixels.shape[1] if pixels.ndim == 4 else 0],
                           "size": ["x".join(map(str, pixels.shape[-2:]))]})
     rows = images["pixel_row"].fill_null(-1).to_numpy()
     stored = (rows >= 0) & (rows < len(pixels))
@@ -115,6 +118,7 @@ def _pixels(images: pa.Table, lines: pd.Series, pixels: np.ndarray, params: Para
     return [
         Inspection("pixel store", store, {
             "as many images as rows": gxe.ExpectColumnValuesToBeInSet(column="images", value_set=[images.num_rows]),
+            "1 channel or 3": gxe.ExpectColumnValuesToBeInSet(column="channels", value_set=[1, 3]),
             "8 bits": gxe.ExpectColumnValuesToBeInSet(column="type", value_set=["uint8"]),
             f"{params.size_px} px square": gxe.ExpectColumnValuesToBeInSet(
                 column="size", value_set=[f"{params.size_px}x{params.size_px}"])}),
