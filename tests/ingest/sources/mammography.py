@@ -34,6 +34,7 @@ class MammographyArchive:
     def __init__(self, root: Path, source: str) -> None:
         self.workspace, self.folder, self.source = Workspace(root), root / "archive", source
         self.files: dict[str, bytes] = {}
+        self.size_px = 16
 
     def write(self) -> None:
         for name, data in self.files.items():
@@ -45,7 +46,7 @@ class MammographyArchive:
         """Run the stage in this process and return its exit code. settings: of params.yaml's section ingest."""
         section = {"source": self.source, "archive": "archive", "workers": 1, "max_image_pixels": 10_000,
                    "max_rejected_share": 0.9, **settings}
-        params = {"methods": ["lsh"], "size_px": 16, "ingest": section}
+        params = {"methods": ["lsh"], "size_px": self.size_px, "ingest": section}
         (self.workspace.root / "params.yaml").write_text(yaml.safe_dump(params))
         return main(["--root", str(self.workspace.root), *options])
 
