@@ -1,0 +1,127 @@
+"""MAP class by class, and the sentences on what the test patients can show: from figures made by hand."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+from benchmark.test_cells import PARAMS, metrics, queries
+
+from components.benchmark.cells import make_cells
+from components.benchmark.classes import as_csv, class_grids, make_class_cells
+from components.benchmark.items import ask
+from components.benchmark.page import render_page
+from components.benchmark.papers import TITLES
+from components.benchmark.reach import reach
+from components.benchmark.results import Measured
+from components.benchmark.text import as_markdown
+from components.documents import Interval, SliceFigures
+
+FIGURES = ("map", "precision_at_1", "precision_at_5", "precision_at_10")
+
+
+def of_class(value, low, high, n=8, patients=4):
+    interval = None if low is None else Interval(value=value, low=low, high=high)
+    return SliceFigures(n_queries=n + 1, n_answerable=n, n_patients=patients, map=value, chance_map=0.4,
+                        ndcg_at_100=value, precision_at_10=value, interval=interval)
+
+
+def measured(value, low, high, **classes):
+    one = metrics(value, low, high)
+    return one.model_copy(update={"slices": {"label": classes}, "intervals": dict.fromkeys(
+        FIGURES, Interval(value=value, low=low, high=high))})
+
+
+def table(by_method, seeds=(0, 1)):
+    """dmih at 16 bits: method → (metrics of its seeds, AP of its 20 queries), or None where it failed."""
+    asked = ask("dmih", list(by_method), [16], list(seeds))
+    results = [Measured(row, 16, dict(enumerate(found[0])), {}, queries(found[1]), {}) if found else
+               Measured(row, 16, {}, {}, None, {0: "no memory"})
+               for row in asked.table.rows for found in [by_method[row.method]]]
+    return asked, results
+
+
+@pytest.fixture
+def lsh_and_itq():
+    easy = np.linspace(0.2, 0.9, 20)
+    return table({"lsh": ([measured(0.5, 0.3, 0.8, malignant=of_class(0.3, 0.1, 0.7), benign=of_class(0.7, 0.6, 0.8)),
+                           measured(0.6, 0.4, 0.7, malignant=of_class(0.5, 0.4, 0.6), benign=of_class(0.9, 0.7, 1.0))],
+                          easy),
+                  "itq": ([measured(0.4, 0.2, 0.6, malignant=of_class(value, None, None), benign=of_class(0.6, 0.5, 0.7))
+                           for value in (0.2, 0.4)], easy - 0.1),
+                  "ksh": None})
+
+
+def test_the_table_has_the_rows_of_the_work_and_its_nearest_neighbour_figures():
+    asked = ask("dmih", None, None, [0])
+    assert asked.table.figures == FIGURES
+    assert [TITLES[figure] for figure in FIGURES] == ["MAP", "P@1", "P@5", "P@10"]
+    methods = [row.method for row in asked.table.rows]
+    assert methods[:6] == [f"dmih-{name}" for name in ("max", "mean", "noisy-or", "attention", "si", "nr")]
+    assert {"lsh", "itq", "ksh", "drh-18"} <= set(methods[6:])
+    assert [row.method for row in ask("dmih", ["orthohash"], None, [0]).table.rows] == ["orthohash"]
+
+
+def test_each_class_has_the_mean_over_seeds_the_widest_interval_and_its_own_chance(lsh_and_itq):
+    cells = {(cell.method, cell.label): cell for cell in make_class_cells(*lsh_and_itq)}
+    malignant = cells["lsh", "malignant"]
+    assert malignant.mean == pytest.approx(0.4)
+    assert malignant.std == pytest.approx(np.std([0.3, 0.5], ddof=1))
+    assert (malignant.low, malignant.high, malignant.chance) == (0.1, 0.7, 0.4)
+    assert (malignant.n_answerable, malignant.n_patients) == (8, 4)
+    assert (cells["itq", "malignant"].mean, cells["itq", "malignant"].low) == (pytest.approx(0.3), None)
+    assert cells["ksh", "malignant"].mean is None
+
+
+def test_other_tables_show_no_classes():
+    asked = ask("drh1", ["lsh"], [16], [0])
+    result = Measured(asked.table.rows[0], 16, {0: measured(0.5, 0.3, 0.8, a=of_class(0.3, 0.1, 0.7))}, {}, None, {})
+    assert make_class_cells(asked, [result]) == []
+
+
+def test_the_grid_the_page_and_the_csv_hold_the_classes(lsh_and_itq):
+    asked, results = lsh_and_itq
+    cells, classes = make_cells(asked, results, PARAMS), make_class_cells(asked, results)
+    sentences = reach(asked, results, cells)
+    text = as_markdown(asked, "mine", cells, [], classes, sentences)
+    assert "| row | malignant (8 of 4 patients) | benign (8 of 4 patients) |" in text
+    assert "| LSH, vote | 0.400 ± 0.141 [0.100 – 0.700] | 0.800 ± 0.141 [0.700 – 1.000] |" in text
+    assert "| KSH, vote | – | – |" in text
+    assert "| chance | 0.4000 | 0.4000 |" in text
+    assert "what the paper prints" not in text
+    page = render_page(asked, "mine", cells, [], [], {"conditions": [], "below_chance": [], "deviations": [],
+                                                      "classes": class_grids(asked, classes), "reach": sentences})
+    assert "MAP class by class, 16 bits" in page
+    assert "0.400 ± 0.141 [0.100 – 0.700]" in page
+    assert "10 patients" in page
+    lines = list(csv.DictReader(io.StringIO(as_csv(classes))))
+    assert (lines[0]["method"], lines[0]["label"], lines[0]["mean"], lines[0]["n_patients"]) == (
+        "lsh", "malignant", "0.400000", "4")
+    assert lines[-1]["mean"] == ""
+
+
+def test_what_the_patients_can_show_is_computed_from_what_ran(lsh_and_itq):
+    asked, results = lsh_and_itq
+    first, widest, above, apart, too_narrow = reach(asked, results, make_cells(asked, results, PARAMS))
+    assert first.startswith("20 queries of 10 patients can be answered; each patient carries 10.0%")
+    assert "that of LSH, vote at 16 bits: 0.300 – 0.800, 0.500 wide; it does not hold chance, 0.250" in widest
+    assert above == "1 of 2 figures of MAP lies above chance with the interval of every seed: LSH, vote (16 bits)."
+    assert apart.startswith("1 of 1 difference to the best row of the same bits has an interval without 0; about 0.1")
+    assert "is 0.000 in the median" in apart            # every query is worse by 0.1
+    assert f"too narrow by {1 - np.sqrt(0.9):.1%} at least" in too_narrow
+    assert too_narrow.endswith("that is the ±.")
+
+
+def test_one_patient_and_one_seed_are_said_as_one():
+    alone = queries(np.full(20, 0.5)).set_column(1, "patient_id", [["p"] * 20])
+    asked = ask("dmih", ["lsh"], [16], [0])
+    result = Measured(asked.table.rows[0], 16, {0: measured(0.5, 0.5, 0.5)}, {}, alone, {})
+    sentences = reach(asked, [result], make_cells(asked, [result], PARAMS))
+    assert sentences[0].startswith("20 queries of 1 patient can")
+    assert not any("too narrow" in sentence or "difference" in sentence for sentence in sentences)
+
+
+def test_where_every_row_failed_nothing_is_said():
+    asked, results = table({"lsh": None})
+    assert reach(asked, results, make_cells(asked, results, PARAMS)) == []
+    assert all(cell.mean is None for cell in make_class_cells(asked, results))
