@@ -47,8 +47,8 @@ def lsh_and_itq():
     return table({"lsh": ([measured(0.5, 0.3, 0.8, malignant=of_class(0.3, 0.1, 0.7), benign=of_class(0.7, 0.6, 0.8)),
                            measured(0.6, 0.4, 0.7, malignant=of_class(0.5, 0.4, 0.6), benign=of_class(0.9, 0.7, 1.0))],
                           easy),
-                  "itq": ([measured(0.4, 0.2, 0.6, malignant=of_class(value, None, None), benign=of_class(0.6, 0.5, 0.7))
-                           for value in (0.2, 0.4)], easy - 0.1),
+                  "itq": ([measured(0.4, 0.2, 0.6, malignant=of_class(one, None, None), benign=of_class(0.6, 0.5, 0.7))
+                           for one in (0.2, 0.4)], easy - 0.1),
                   "ksh": None})
 
 
