@@ -41,6 +41,9 @@ class KeptCodes:
         rows = np.flatnonzero(self._instances.is_valid().to_numpy(zero_copy_only=False))
         self._row_of = dict(zip(codes["bag_id"].take(rows).to_pylist(), rows.tolist(), strict=True))
 
+    def __bool__(self) -> bool:
+        return bool(self._row_of)
+
     def of(self, bag_id: str) -> ImageCodes | None:
         """The images of a bag in image_id order; None where the table does not keep them."""
         row = self._row_of.get(bag_id)

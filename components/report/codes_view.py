@@ -1,4 +1,4 @@
-"""Which codes the t-SNE picture shows: a seeded draw of test and gallery images of the best method."""
+"""Which codes the t-SNE picture shows: a seeded draw of test and gallery cases of the best method."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def codes_view(run: Run) -> dict[str, Any]:
         return {"uri": "", "n_codes": len(rows)}
     chosen = table.take(rows)
     codes = unpacked_bytes(chosen["code"].combine_chunks())
-    set_of = dict(zip(run.labels["image_id"].to_pylist(), run.labels["set_id"].to_pylist(), strict=True))
+    set_of = dict(zip(run.labels["bag_id"].to_pylist(), run.labels["set_id"].to_pylist(), strict=True))
     names = run.names_of_sets()
-    labels = [names[set_of[image_id]] for image_id in chosen["image_id"].to_pylist()]
+    labels = [names[set_of[bag_id]] for bag_id in chosen["bag_id"].to_pylist()]
     return {"uri": code_map(codes, labels, run.params.seed), "n_codes": len(rows)}

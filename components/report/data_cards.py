@@ -1,4 +1,4 @@
-"""What the data is: images, patients, labels per fold, views, sex and age, and what ingest refused."""
+"""What the data is: cases, images, patients, labels per fold, views, sex and age, and what ingest refused."""
 
 from collections import Counter
 from typing import Any
@@ -18,9 +18,9 @@ _MOST_LABELS = 60
 
 def data_cards(run: Run) -> dict[str, Any]:
     """Tables and pictures of the data section."""
-    fold_of = dict(zip(run.labels["image_id"].to_pylist(), run.labels["fold"].to_pylist(), strict=True))
-    images = run.images.select(["image_id", "patient_id", "view", "sex", "age"]).to_pylist()
-    placed = [(image, fold_of[image["image_id"]]) for image in images if image["image_id"] in fold_of]
+    fold_of = dict(zip(run.labels["bag_id"].to_pylist(), run.labels["fold"].to_pylist(), strict=True))
+    images = run.images.select(["bag_id", "patient_id", "view", "sex", "age"]).to_pylist()
+    placed = [(image, fold_of[image["bag_id"]]) for image in images if image["bag_id"] in fold_of]
     folds = [fold for fold in FOLDS if any(place == fold for _, place in placed)]
     return {
         "folds": [_fold_row(fold, [image for image, place in placed if place == fold]) for fold in folds],
@@ -38,7 +38,9 @@ def data_cards(run: Run) -> dict[str, Any]:
 
 def _fold_row(fold: str, images: list[dict[str, Any]]) -> dict[str, Any]:
     years = [image["age"] for image in images if image["age"] is not None]
+    sizes = list(Counter(image["bag_id"] for image in images).values())
     return {"fold": fold, "n_images": len(images), "n_patients": len({image["patient_id"] for image in images}),
+            "n_cases": len(sizes), "sizes": f"{np.median(sizes):g} ({min(sizes)}–{max(sizes)})",
             "views": _shares([image["view"] for image in images]), "sexes": _shares([image["sex"] for image in images]),
             "age": "{:.0f} ({:.0f}–{:.0f})".format(*np.percentile(years, [50, 25, 75])) if years else "not known"}
 
@@ -49,7 +51,7 @@ def _shares(values: list[str | None]) -> str:
 
 
 def _label_rows(run: Run, folds: list[str]) -> list[dict[str, Any]]:
-    counts = {name: [run.vocabulary.n_images.get(name, {}).get(fold, 0) for fold in folds]
+    counts = {name: [run.vocabulary.n_bags.get(name, {}).get(fold, 0) for fold in folds]
               for name in run.vocabulary.labels}
     largest = max((sum(values) for values in counts.values()), default=0) or 1
     ordered = sorted(counts, key=lambda name: (-sum(counts[name]), name))[:_MOST_LABELS]
@@ -58,19 +60,19 @@ def _label_rows(run: Run, folds: list[str]) -> list[dict[str, Any]]:
 
 
 def _examples(run: Run) -> list[dict[str, str]]:
-    """One image per label, drawn with the run's seed, of those whose pixels are there."""
+    """A case per label, by its first image, drawn with the run's seed of those whose pixels are there."""
     if not run.workspace.pixels.exists():
         return []
     pixels = np.load(run.workspace.pixels, mmap_mode="r")
-    row_of = dict(zip(run.images["image_id"].to_pylist(), run.images["pixel_row"].to_pylist(), strict=True))
+    first_of = dict(zip(run.members.bag_ids.tolist(), run.members.rows[run.members.starts[:-1]].tolist(), strict=True))
     names = run.names_of_sets()
     random = np.random.default_rng(run.params.seed)
     examples = []
     for label in run.vocabulary.labels[:_MOST_EXAMPLES]:
         sets = [set_id for set_id, members in enumerate(names) if label in members]
         chosen = run.labels.filter(pc.is_in(run.labels["set_id"], value_set=pa.array(sets, pa.int32())))
-        stored = [image_id for image_id in chosen["image_id"].to_pylist() if row_of.get(image_id) is not None]
+        stored = [bag_id for bag_id in chosen["bag_id"].to_pylist() if bag_id in first_of]
         if stored:
-            image_id = stored[int(random.integers(len(stored)))]
-            examples.append({"label": label, "image_id": image_id, "uri": picture(pixels[row_of[image_id]])})
+            bag_id = stored[int(random.integers(len(stored)))]
+            examples.append({"label": label, "uri": picture(pixels[first_of[bag_id]])})
     return examples

@@ -5,7 +5,7 @@ from typing import Any
 
 from components.report.codes_view import codes_view
 from components.report.data_cards import data_cards
-from components.report.glossary import GLOSSARY
+from components.report.glossary import glossary
 from components.report.metric_table import literal_pairs, metric_table
 from components.report.plots.bit_balance import bit_balance
 from components.report.plots.learning import learning_curves
@@ -32,7 +32,8 @@ def render_page(run: Run) -> str:
                 for method, history in run.histories.items()],
         without_curves=[method for method in run.metrics if method not in run.histories],
         map_bars=map_bars(metrics), precision_recall=precision_recall(metrics), bit_balance=bit_balance(metrics),
-        codes=codes_view(run), examples=retrievals(run), glossary=GLOSSARY,
+        codes=codes_view(run), examples=retrievals(run), glossary=glossary(run.has_bags),
+        has_bags=run.has_bags, case="case" if run.has_bags else "image", cases="cases" if run.has_bags else "images",
         style=(_FOLDER / "style.css").read_text(),
     )
 

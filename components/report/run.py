@@ -10,6 +10,7 @@ import pyarrow as pa
 from components.contracts import IMAGES, LABEL_SETS, LABELS, QUERIES, REJECTED, read_table
 from components.documents import Document, GateReport, Metrics, ModelSpec, Vocabulary
 from components.errors import MedhashError
+from components.members import Members, read_members
 from components.params import Params
 from components.workspace import Workspace
 
@@ -36,6 +37,8 @@ class Run:
     gates: list[GateReport]
     vocabulary: Vocabulary
     images: pa.Table
+    members: Members
+    """The images of each case that have pixels."""
     rejected: pa.Table
     labels: pa.Table
     label_sets: pa.Table
@@ -50,6 +53,11 @@ class Run:
     @property
     def best(self) -> str:
         return best_method(self.metrics)
+
+    @property
+    def has_bags(self) -> bool:
+        """Is a case of this archive more than one image?"""
+        return len(self.images["bag_id"].unique()) < len(self.images)
 
     def names_of_sets(self) -> list[list[str]]:
         """Label names per set_id."""
@@ -76,6 +84,7 @@ def read_run(workspace: Workspace, params: Params) -> Run:
     specs = {method: ModelSpec.read(path) for method in methods
              if (path := workspace.model(method) / "model.json").exists()}
     gate_files = sorted(workspace.gate("any").parent.glob("*.json"))
+    images = read_table(workspace.images, IMAGES)
     return Run(
         workspace=workspace, params=params, metrics=metrics, specs=specs,
         histories={method: history for method in methods
@@ -83,7 +92,7 @@ def read_run(workspace: Workspace, params: Params) -> Run:
         latencies={method: _json(workspace.latency(method), {}) for method in methods},
         gates=sorted((GateReport.read(path) for path in gate_files), key=lambda gate: _stage_order(gate.stage)),
         vocabulary=Vocabulary.read(workspace.vocabulary),
-        images=read_table(workspace.images, IMAGES), rejected=read_table(workspace.rejected, REJECTED),
+        images=images, members=read_members(images), rejected=read_table(workspace.rejected, REJECTED),
         labels=read_table(workspace.labels, LABELS), label_sets=read_table(workspace.label_sets, LABEL_SETS),
         queries=read_table(workspace.metrics(best_method(metrics)) / "queries.parquet", QUERIES),
     )

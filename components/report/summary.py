@@ -11,14 +11,19 @@ def summary(run: Run) -> dict[str, Any]:
     """Figures of the page's head and rows (name, value) of its summary table."""
     params, workspace = run.params, run.workspace
     best = run.metrics[run.best]
+    cases = "cases" if run.has_bags else "images"
+    cut = params.ingest.cut
     digest = sha256_files([workspace.images, workspace.split, workspace.labels])
     return {
         "best": best,
         "gain": best.figures.map / best.chance.map if best.chance.map else None,
         "n_images": len(run.images),
+        "n_cases": len(run.images["bag_id"].unique()),
         "n_patients": len(run.images["patient_id"].unique()),
         "rows": [
             ("Archive", f"{params.ingest.source}, stored at {params.size_px} × {params.size_px} px"),
+            *([("Cases", f"bags of images, one by {params.ingest.bags.by}" + (
+                f"; cut into {cut.into}" if cut.into != "whole" else ""))] if run.has_bags else []),
             ("Methods", ", ".join(params.methods)),
             ("Code length", f"{params.bits} bits"),
             ("Split", f"{params.split.strategy}: no patient stands in two folds"),
@@ -26,7 +31,7 @@ def summary(run: Run) -> dict[str, Any]:
                        f"No Finding is treated as: {params.labels.no_finding}"),
             ("Training", f"up to {params.train.epochs} epochs, {params.train.precision}, "
                          f"{'with' if params.train.augment else 'without'} augmentation, seed {params.seed}"),
-            ("Queries and gallery", f"{best.n_queries:,} test images search {best.n_gallery:,} images of the "
+            ("Queries and gallery", f"{best.n_queries:,} test {cases} search {best.n_gallery:,} {cases} of the "
                                     "train and val folds, never their own patient's"),
             ("Data digest", digest[:16]),
             ("Evaluation digest", best.evaluation_digest[:16]),

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from builders import LABELS_OF_SETS, small_workspace, write_codes
 
-from components.contracts import LABELS, QUERIES, SPLIT, read_table, write_table
+from components.contracts import LABELS, QUERIES, read_table, write_table
 from components.documents import Check, CurvePoint, Figures, GateReport, Interval, Metrics, SliceFigures
 from components.evaluate.per_query import COLUMNS
 from components.files import write_json
@@ -47,12 +47,12 @@ def write_index(workspace: Workspace, method: str) -> None:
 
 
 def write_metrics(workspace: Workspace, method: str, bits: int, model_digest: str, **changed: object) -> Metrics:
-    """Measure a method's codes by a plain sort; ties are broken by image id."""
+    """Measure a method's codes by a plain sort; ties are broken by bag id."""
     import pyarrow.parquet as pq
     table = pq.read_table(workspace.codes(method))
     codes = np.frombuffer(b"".join(table["code"].to_pylist()), np.uint8).reshape(len(table), -1)
     folds = np.array(table["fold"].to_pylist())
-    ids, patients = (read_table(workspace.split, SPLIT)[name].to_pylist() for name in ("image_id", "patient_id"))
+    ids, patients = (read_table(workspace.labels, LABELS)[name].to_pylist() for name in ("bag_id", "patient_id"))
     labels = [set(LABELS_OF_SETS[s]) for s in read_table(workspace.labels, LABELS)["set_id"].to_pylist()]
     gallery = np.flatnonzero(folds != "test")
     rows = []
@@ -61,7 +61,7 @@ def write_metrics(workspace: Workspace, method: str, bits: int, model_digest: st
         ranked = gallery[np.argsort(distances, kind="stable")]
         hits = np.array([bool(labels[other] & labels[query]) for other in ranked])
         ap = float((np.cumsum(hits) / np.arange(1, len(hits) + 1))[hits].mean())
-        rows.append({"image_id": ids[query], "patient_id": patients[query], "n_relevant": int(hits.sum()),
+        rows.append({"bag_id": ids[query], "patient_id": patients[query], "n_relevant": int(hits.sum()),
                      "n_within_h2": 1} | dict.fromkeys(COLUMNS.values(), ap))
     value = float(np.mean([row["ap_expected"] for row in rows]))
     chance = float(np.mean([row["n_relevant"] / len(gallery) for row in rows]))
@@ -84,8 +84,8 @@ def slices(value: float, chance: float) -> dict[str, dict[str, SliceFigures]]:
     """A slice of each standing: above chance, within it, one patient, and nothing relevant."""
     wide, narrow = (Interval(value=value, low=low, high=1.0) for low in (0.0, chance + 0.01))
     common = {"n_queries": 12, "n_answerable": 12, "n_patients": 9, "map": value, "chance_map": chance,
-              "ndcg_at_100": value}
-    absent = dict.fromkeys(("map", "chance_map", "ndcg_at_100", "interval"))
+              "ndcg_at_100": value, "precision_at_10": value}
+    absent = dict.fromkeys(("map", "chance_map", "ndcg_at_100", "precision_at_10", "interval"))
     return {"label": {"Mass": SliceFigures.model_validate(common | {"interval": narrow}),
                       "Effusion": SliceFigures.model_validate(common | {"interval": wide, "n_queries": 20}),
                       "<i>Hernia</i>": SliceFigures.model_validate(absent | {
@@ -98,4 +98,5 @@ def _figures(value: float) -> Figures:
     ends = {"": 0.0, "_worst_ties": -0.01, "_best_ties": 0.01}
     tied = {name + end: value + step for name in ("map", "ndcg_at_100", "acg_at_100", "weighted_map")
             for end, step in ends.items()}
-    return Figures.model_validate(tied | {"precision_h2": value, "empty_ball_rate": 0.1})
+    return Figures.model_validate(tied | {"precision_h2": value, "empty_ball_rate": 0.1} | {
+        f"precision_at_{k}": value + 0.001 * k for k in (1, 5, 10)})

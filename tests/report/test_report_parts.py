@@ -48,17 +48,17 @@ def test_examples_are_the_extremes_of_average_precision_and_never_the_query_s_ow
     images = read_table(workspace.images, IMAGES)
     patient = dict(zip(images["image_id"].to_pylist(), images["patient_id"].to_pylist(), strict=True))
     labels = read_table(workspace.labels, LABELS)
-    fold = dict(zip(labels["image_id"].to_pylist(), labels["fold"].to_pylist(), strict=True))
+    fold = dict(zip(labels["bag_id"].to_pylist(), labels["fold"].to_pylist(), strict=True))
     for example in shown["good"] + shown["bad"]:
         assert len(example["neighbours"]) == 5
-        assert fold[example["query"]["image_id"]] == "test"
+        assert fold[example["query"]["bag_id"]] == "test"
         for tile in example["neighbours"]:
-            assert fold[tile["image_id"]] != "test"
-            assert patient[tile["image_id"]] != patient[example["query"]["image_id"]]
+            assert fold[tile["bag_id"]] != "test"
+            assert patient[tile["bag_id"]] != patient[example["query"]["bag_id"]]
             assert bool(tile["shared"]) == bool(set(tile["labels"]) & set(example["query"]["labels"]))
         distances = [tile["distance"] for tile in example["neighbours"]]
         assert distances == sorted(distances)
-    assert len({patient[example["query"]["image_id"]] for example in shown["good"]}) == len(shown["good"])
+    assert len({patient[example["query"]["bag_id"]] for example in shown["good"]}) == len(shown["good"])
 
 
 def test_an_image_takes_the_colour_of_its_rarest_frequent_label() -> None:

@@ -11,7 +11,7 @@ _N_COLOURS = len(PALETTE) - 1
 def code_map(codes: np.ndarray, labels: list[list[str]], seed: int) -> str:
     """Lay codes out in the plane and return a data: URI.
 
-    codes: packed bits, uint8 (N, bits/8), N ≥ 4. labels: names per image; an image with several takes the rarest of
+    codes: packed bits, uint8 (N, bits/8), N ≥ 4. labels: names per case; a case with several takes the rarest of
     those that have a colour. Distances: bits that differ. Seeded, so equal codes give an equal picture.
     """
     coloured = coloured_labels(labels)
@@ -32,7 +32,7 @@ def code_map(codes: np.ndarray, labels: list[list[str]], seed: int) -> str:
 
 
 def coloured_labels(labels: list[list[str]]) -> list[str]:
-    """The one label each image is drawn as: of the six most frequent, its rarest; else `other labels`."""
+    """The one label each case is drawn as: of the six most frequent, its rarest; else `other labels`."""
     counts: dict[str, int] = {}
     for names in labels:
         for name in names:
