@@ -28,7 +28,7 @@ REASONS = {
     "ambiguous_file": "two different files have the row's image name",
     "unreadable": "the file system would not hand out the file",
     "empty": "the file has no bytes",
-    "not_an_image": "the file is neither PNG, JPEG nor DICOM",
+    "not_an_image": "the file is neither PNG, JPEG, PGM nor DICOM",
     "truncated": "the file ends before the image does",
     "damaged": "the file's bytes are not those that were written",
     "no_pixels": "the header is not followed by pixels",

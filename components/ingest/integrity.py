@@ -26,9 +26,9 @@ class Unreadable(Exception):
 
 
 def image_size(data: bytes) -> tuple[int, int]:
-    """(width, height) in px as the header declares them, of a PNG or JPEG that is complete.
+    """(width, height) in px as the header declares them, of a PNG, JPEG or PGM that is complete.
 
-    Raises Unreadable: empty, not_an_image, truncated or damaged.
+    Raises Unreadable: empty, not_an_image, truncated, damaged or unsupported.
     """
     if not data:
         raise Unreadable("empty", "the file has no bytes")
@@ -41,7 +41,7 @@ def image_size(data: bytes) -> tuple[int, int]:
         return pgm_size(data)
     if any(signature.startswith(data) for signature in (_PNG_SIGNATURE, _JPEG_SIGNATURE)):
         raise Unreadable("truncated", "the file ends within its signature")
-    raise Unreadable("not_an_image", "the file is neither PNG, JPEG nor DICOM")
+    raise Unreadable("not_an_image", "the file is neither PNG, JPEG, PGM nor DICOM")
 
 
 def is_grey_png(data: bytes) -> bool:

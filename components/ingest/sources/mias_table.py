@@ -16,7 +16,7 @@ TISSUES = {"F": "fatty", "G": "fatty-glandular", "D": "dense-glandular"}
 SEVERITIES = {"B": "benign", "M": "malignant"}
 ABNORMALITIES = ("CALC", "CIRC", "SPIC", "MISC", "ARCH", "ASYM")
 NORMAL = "NORM"
-_FILM = re.compile(r"mdb(\d{3})", re.IGNORECASE)
+_FILM = re.compile(r"mdb(\d{3})", re.IGNORECASE | re.ASCII)
 _NOTE = "*NOTE"
 """Stands where calcifications are too widely spread for coordinates; so does nothing at all."""
 _MAX_BYTES = 1 << 20
