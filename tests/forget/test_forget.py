@@ -182,7 +182,7 @@ def test_who_queries_all_the_while_sees_whole_releases_and_no_error(holding):
         while not ended.is_set():
             try:
                 number, release = load_champion(holding.workspace, registry)
-                found = release.nearest(png_of(holding.squares[0]), 100)
+                found = release.nearest([png_of(holding.squares[0])], 100)
                 seen.append((number, holding.image_ids[0] in {answer.bag_id for answer in found}))
             except Exception as error:
                 errors.append(error)

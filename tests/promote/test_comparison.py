@@ -81,7 +81,7 @@ def test_patients_that_either_model_was_trained_on_are_left_out_and_counted(run:
     for release, patient in zip(releases, whole.patients, strict=False):
         images = read_table(release / IMAGES_FILE, RELEASED)
         fold = np.where(images["patient_id"].to_numpy() == patient, "val", images["fold"].to_numpy())
-        write_table(release / IMAGES_FILE, images.set_column(3, "fold", [fold.tolist()]), RELEASED)
+        write_table(release / IMAGES_FILE, images.set_column(4, "fold", [fold.tolist()]), RELEASED)
     found = compared(run, releases)
     assert found.patients == whole.patients[2:]
     assert (found.asked.n_trained_on, found.asked.n_patients_trained_on, found.n_queries) == (8, 2, 16)
@@ -94,7 +94,7 @@ def test_a_source_file_that_changed_since_is_encoded_anew_by_the_champion(run: A
     assert before.champion_how == "by its released codes, as the images are the same"
     images = read_table(releases[1] / IMAGES_FILE, RELEASED)
     digests = ["f" * 64, *images["sha256"].to_pylist()[1:]]
-    write_table(releases[1] / IMAGES_FILE, images.set_column(2, "sha256", [digests]), RELEASED)
+    write_table(releases[1] / IMAGES_FILE, images.set_column(3, "sha256", [digests]), RELEASED)
     after = compared(run, releases)
     assert "encoded" in after.champion_how
     assert after.champion == pytest.approx(before.champion)

@@ -105,7 +105,7 @@ def own_store(run: Any) -> Any:
 
 def test_a_champion_that_cannot_be_read_stops_the_rule_but_not_a_person(own_store: Any) -> None:
     release = next((own_store.root / "var" / "mlflow" / "artifacts").rglob("artifacts/release/release.json"))
-    release.write_text(release.read_text().replace('"format": 2', '"format": 1'))
+    release.write_text(release.read_text().replace('"format": 3', '"format": 1'))
     with pytest.raises(MedhashError, match="format 1") as refused:
         promote(own_store.workspace, own_store.params("itq"))
     assert "medhash promote --force" in refused.value.fix

@@ -81,11 +81,11 @@ def an_old_format(folder):
 
 
 def a_coming_format(folder):
-    change(folder, format=3)
+    change(folder, format=4)
 
 
 def half_a_file(folder):
-    (folder / "release.json").write_text('{"format": 2')
+    (folder / "release.json").write_text('{"format": 3')
 
 
 def a_stranger(folder):
@@ -103,7 +103,7 @@ def no_images(folder):
 def another_patient(folder):
     table = read_table(folder / "images.parquet", RELEASED)
     patients = ["f" * 16, *table["patient_id"].to_pylist()[1:]]
-    write_table(folder / "images.parquet", table.set_column(1, "patient_id", [patients]), RELEASED)
+    write_table(folder / "images.parquet", table.set_column(2, "patient_id", [patients]), RELEASED)
     reseal(folder)
 
 
@@ -127,10 +127,10 @@ def fewer_label_sets(folder):
 
 
 @pytest.mark.parametrize(("spoil", "named"), [
-    (an_old_format, "describes a release of format 1"), (a_coming_format, "describes a release of format 3"),
+    (an_old_format, "describes a release of format 1"), (a_coming_format, "describes a release of format 4"),
     (half_a_file, "is not JSON"), (a_stranger, r"notes.txt is not a part of the release"),
     (other_settings, r"params.yaml is not the file"), (no_images, r"images.parquet does not exist"),
-    (another_patient, "gives images of the index another patient"), (fewer_images, "other images or folds"),
+    (another_patient, "gives bags of the index another patient"), (fewer_images, "other bags or folds"),
     (another_size, "preprocessing differs"), (another_model, "model_digest differs"),
     (fewer_label_sets, "labels.json has 1 label sets")])
 def test_what_does_not_fit_is_refused_and_named(release, spoil, named):
@@ -149,16 +149,16 @@ def test_an_old_format_says_how_to_replace_it(release):
 
 def test_a_query_gets_the_release_s_preprocessing_whatever_the_settings_here(release):
     image = cv2.imencode(".png", np.zeros((10, 10), np.uint8))[1].tobytes()
-    assert LoadedRelease(release).nearest(image, 1)
+    assert LoadedRelease(release).nearest([image], 1)
     document = json.loads((release / "release.json").read_text())
     change(release, preprocessing={**document["preprocessing"], "max_image_pixels": 99})
     with pytest.raises(MedhashError, match="too_large"):
-        LoadedRelease(release).nearest(image, 1)
+        LoadedRelease(release).nearest([image], 1)
     change(release, preprocessing={**document["preprocessing"], "decoder": "1 opencv 4"})
     with pytest.raises(MedhashError, match="was made with decoder 1 opencv 4"):
         LoadedRelease(release)
     change(release, preprocessing={**document["preprocessing"], "decoder": "2 opencv 99.9"})
-    assert LoadedRelease(release).nearest(image, 1)
+    assert LoadedRelease(release).nearest([image], 1)
 
 
 def test_a_full_disk_while_building_leaves_nothing(made, tmp_path, monkeypatch):
@@ -173,7 +173,7 @@ def test_a_full_disk_while_building_leaves_nothing(made, tmp_path, monkeypatch):
 
 def test_tags_name_what_a_version_is(made):
     tags = Release.read(made.root / "release" / "release.json").tags()
-    assert tags["format"] == "2"
+    assert tags["format"] == "3"
     assert tags["params_digest"] == hashlib.sha256((made.root / "release" / "params.yaml").read_bytes()).hexdigest()
     assert "files" not in tags
     assert all(len(value) < 500 for value in tags.values())

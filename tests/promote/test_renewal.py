@@ -91,7 +91,7 @@ def test_labels_that_no_longer_mean_anything_do_not_reach_the_gallery(served: Ru
     without(served, 4)
     labels = read_table(served.workspace.labels, LABELS)
     shuffled = np.random.default_rng(3).permutation(labels["set_id"].to_numpy())
-    write_table(served.workspace.labels, labels.set_column(2, LABELS.field("set_id"), [shuffled]), LABELS)
+    write_table(served.workspace.labels, labels.set_column(3, LABELS.field("set_id"), [shuffled]), LABELS)
     said = refuse_a_challenger(served, min_kept_lift=1.0)
     assert "keeps the gallery it has: kept-lift" in said
     assert champion(served).version == before
