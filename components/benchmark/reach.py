@@ -24,19 +24,22 @@ def reach(asked: Asked, results: list[Measured], cells: list[Cell]) -> list[str]
     low, high = widest.low or 0.0, widest.high or 0.0
     above = [cell for cell in shown if cell.not_above_chance is None]
     chance = widest.chance or 0.0
+    names = ", ".join(f"{cell.row} ({cell.bits} bits)" for cell in above)
+    verb = "lies" if 1 in (len(above), len(shown)) else "lie"
     told = [
-        f"{_count(n_queries, 'query', 'queries')} of {_count(n_patients, 'patient')} can be answered; each patient "
-        f"carries {1 / n_patients:.1%} of every figure on average.",
+        f"{_count(n_queries, 'query', 'queries')} of {_count(n_patients, 'patient')} can be answered by the gallery's "
+        f"{_count(shown[0].n_gallery or 0, 'case')}; each patient carries {1 / n_patients:.1%} of every figure on "
+        "average.",
         f"The widest 95 % interval of {title} is that of {widest.row} at {widest.bits} bits: {low:.3f} – {high:.3f}, "
         f"{high - low:.3f} wide; it {'holds' if low <= chance <= high else 'does not hold'} chance, {chance:.3f}.",
-        f"{len(above)} of {_count(len(shown), 'figure')} of {title} {'lies' if len(above) == 1 else 'lie'} above "
-        "chance with the interval of every seed"
-        + (f": {', '.join(f'{cell.row} ({cell.bits} bits)' for cell in above)}." if above else "."),
+        f"{len(above)} of {_count(len(shown), 'figure')} of {title} {verb} above chance with the interval of every seed"
+        f"{': ' if above else ''}{names}.",
         *_differences(shown, title)]
     if n_patients > 1:
+        trainings = ", of which there is one" if len(asked.seeds) == 1 else ": that is the ±"
         told.append(f"The intervals themselves come from these {n_patients:,} patients, and are too narrow by "
-                    f"{1 - np.sqrt(1 - 1 / n_patients):.1%} at least; they say nothing of how figures differ between "
-                    "trainings" + (", of which there is one." if len(asked.seeds) == 1 else ": that is the ±."))
+                    f"{1 - np.sqrt(1 - 1 / n_patients):.1%} at least; they take the gallery as it is, and say nothing "
+                    f"of how figures differ between trainings{trainings}.")
     return told
 
 

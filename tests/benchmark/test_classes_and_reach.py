@@ -103,7 +103,8 @@ def test_the_grid_the_page_and_the_csv_hold_the_classes(lsh_and_itq):
 def test_what_the_patients_can_show_is_computed_from_what_ran(lsh_and_itq):
     asked, results = lsh_and_itq
     first, widest, above, apart, too_narrow = reach(asked, results, make_cells(asked, results, PARAMS))
-    assert first.startswith("20 queries of 10 patients can be answered; each patient carries 10.0%")
+    assert first == ("20 queries of 10 patients can be answered by the gallery's 1,000 cases; each patient carries "
+                     "10.0% of every figure on average.")
     assert "that of LSH, vote at 16 bits: 0.300 – 0.800, 0.500 wide; it does not hold chance, 0.250" in widest
     assert above == "1 of 2 figures of MAP lies above chance with the interval of every seed: LSH, vote (16 bits)."
     assert apart.startswith("1 of 1 difference to the best row of the same bits has an interval without 0; about 0.1")
