@@ -4,13 +4,13 @@
 def glossary(has_bags: bool) -> list[tuple[str, str]]:
     """Terms and meanings; has_bags: whether a case may be several images, which has terms of its own."""
     words = {"a_case": "a case" if has_bags else "an image", "case": "case" if has_bags else "image",
-             "cases": "cases" if has_bags else "images"}
+             "cases": "cases" if has_bags else "images", "Cases": "Cases" if has_bags else "Images"}
     terms = [_TERMS[0], *_OF_BAGS, *_TERMS[1:]] if has_bags else _TERMS
     return [(term, meaning.format(**words)) for term, meaning in terms]
 
 
 _TERMS: list[tuple[str, str]] = [
-    ("Code", "A short row of bits that stands for {a_case}. Those with similar codes should show similar findings."),
+    ("Code", "A short row of bits that stands for {a_case}. {Cases} with similar codes should show similar findings."),
     ("Hamming distance", "In how many bits two codes differ. A search lists the gallery by this distance."),
     ("Query and gallery", "A query is {a_case} of a test patient. The gallery is what it searches: the {cases} of the "
      "training and validation patients. A query never sees its own patient."),
