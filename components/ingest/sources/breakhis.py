@@ -31,7 +31,7 @@ _NAMES = [re.compile(rf"SOB_(?P<letter>[BM])_(?P<subtype>{'|'.join(SUBTYPES)}){r
           for rest in (rf"-{_SLIDE}-(?P<magnification>40|100|200|400)-{_NUMBER}", rf"_{_SLIDE}_{_NUMBER}")]
 """As published, SOB_B_A-14-22549AB-100-027.png; and as reduced copies of the archive are found to name their tiles,
 SOB_B_A_14-22549AB_0.png, after the folder of the slide and without the magnification."""
-_MAYBE_PATIENT = re.compile(r"(?=(?<!\d)(\d+-\d+))", re.ASCII)
+_MAYBE_PATIENT = re.compile(r"(?=(?<!\d)(\d+)[-_ ](\d+))", re.ASCII)
 
 
 def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
@@ -82,4 +82,4 @@ def _image(settings: IngestParams, name: str) -> NamedImage | str | None:
 
 def _patients_of(name: str) -> tuple[str, ...]:
     """Whatever in the name may be a year and a number."""
-    return tuple(dict.fromkeys(_MAYBE_PATIENT.findall(name)))
+    return tuple(dict.fromkeys("-".join(numbers) for numbers in _MAYBE_PATIENT.findall(name)))

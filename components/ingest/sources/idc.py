@@ -55,6 +55,5 @@ def _image(settings: IngestParams, name: str) -> NamedImage | str:
 
 
 def _patients_of(name: str) -> tuple[str, ...]:
-    """Patches begin with their patient's number."""
-    found = re.match(r"\d+", name, re.ASCII)
-    return (found[0],) if found else ()
+    """Whatever in the name is a number; of a patch, the first is the patient's."""
+    return tuple(dict.fromkeys(re.findall(r"\d+", name, re.ASCII)))

@@ -38,7 +38,7 @@ def image_names(archive: Path, settings: IngestParams, patients_of: Callable[[st
                 known.put(file.place, _LISTED)
     if not names:
         raise MedhashError(f"{archive} holds no PNG or JPEG file, nor does a folder or a tar in it",
-                           "set ingest.archive to the folder that holds the images as published")
+                           "set ingest.archive to the folder that holds the images as published; unpack a zip first")
     return sorted(names)
 
 

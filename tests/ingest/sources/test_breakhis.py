@@ -194,7 +194,7 @@ def test_an_unchanged_archive_is_not_read_again(tar, archive):
 
 @pytest.mark.parametrize("tar", ["", "BreaKHis_v1.tar.gz"])
 def test_a_forgotten_patient_is_left_out_with_every_piece_and_with_files_of_another_form(tar, archive, capsys):
-    archive.files |= {"SOB_B_A-14-98765AB-40-001 (1).png": coloured(9), "14-98765.png": coloured(10)}
+    archive.files |= {"SOB_B_A-14-98765AB-40-001 (1).png": coloured(9), "14_98765 AB.png": coloured(10)}
     archive.write(tar)
     age(archive.folder)
     (archive.workspace.root / "data").mkdir()

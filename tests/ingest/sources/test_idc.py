@@ -88,6 +88,7 @@ def test_a_bag_that_names_do_not_tell_is_refused_and_a_bag_too_large_is_lost_who
 
 def test_a_forgotten_patient_is_left_out_with_files_of_another_form(archive, capsys):
     archive.files["98765/98765_overview.png"] = coloured(9)
+    archive.files["98765/slide 98765.png"] = coloured(10)
     archive.write()
     (archive.workspace.root / "data").mkdir()
     pseudonym = pseudonyms(KEY.encode(), "patient", ["98765"])[0]
