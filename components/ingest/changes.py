@@ -67,14 +67,15 @@ def compared(last: pa.Table | None, images: pa.Table, forgotten: frozenset[str])
 def _withdrawn(last: pa.Table, images: pa.Table, forgotten: frozenset[str]) -> list[dict[str, Any]]:
     """Images of the last run that are gone, but for those of forgotten patients.
 
-    Where files were cut, before or now, a part is not gone as long as its file is there: it may be cut otherwise.
+    Where files were cut, before or now, a part is not gone as long as its file is there, which may be cut otherwise;
+    of a table without pixels, as long as its bag is there.
     """
     left_out = {patient for patient in last["patient_id"].unique().to_pylist()
                 if forgotten and forgotten_digest(patient) in forgotten}
     now = set(images["image_id"].to_pylist())
-    files = set(images["sha256"].drop_null().to_pylist()) if _are_cut(last, images) else set()
-    return [row for row in last.to_pylist() if row["image_id"] not in now and row["sha256"] not in files
-            and row["patient_id"] not in left_out]
+    files = {*images["sha256"].to_pylist(), *images["bag_id"].to_pylist()} if _are_cut(last, images) else set()
+    return [row for row in last.to_pylist() if row["image_id"] not in now
+            and (row["sha256"] or row["bag_id"]) not in files and row["patient_id"] not in left_out]
 
 
 def _are_cut(*tables: pa.Table) -> bool:

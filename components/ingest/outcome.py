@@ -31,7 +31,7 @@ def counted_refusals(entries: Entries, rejections: list[Rejection]) -> str:
     lost = n_lost(entries, {rejection.source_row for rejection in rejections if rejection.source_row is not None})
     return (f"{len(rejections)}" + (": " if counts else "")
             + ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()))
-            + (f"; {lost} bags were lost whole" if lost else ""))
+            + (f"; {lost} bag{' was' if lost == 1 else 's were'} lost whole" if lost else ""))
 
 
 def too_many(entries: Entries, rejections: list[Rejection], settings: IngestParams, private: Path) -> MedhashError:
