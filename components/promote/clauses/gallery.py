@@ -9,10 +9,10 @@ MAX_DIFFERING = 0.01
 
 
 class GalleryFacts(NamedTuple):
-    """What the index holds beside what the tables say; counts of images unless noted."""
+    """What the index holds beside what the tables say; counts of cases unless noted."""
 
     n_gallery: int
-    """Images of the gallery in today's tables."""
+    """Cases of the gallery in today's tables."""
     n_missing: int
     """Of the gallery, but not in the index."""
     n_foreign: int
