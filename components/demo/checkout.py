@@ -25,10 +25,10 @@ def demo_checkout(root: Path, asked: str) -> Path:
     """
     name, path = find_set(root, _set_of_folder(root, asked) or asked)
     settings = resolve_set(root, path, None)
-    if not _in_git(root, settings["ingest"]["archive"]):
-        settings["ingest"]["archive"] = str((root / settings["ingest"]["archive"]).resolve())
     clone = root / "var" / "demo" / name
     try:
+        if not _in_git(root, settings["ingest"]["archive"]):
+            settings["ingest"]["archive"] = str((root / settings["ingest"]["archive"]).resolve())
         _bring_to_head(root, clone)
         with replacing_file(clone / "params.yaml") as temporary:
             temporary.write_text(f"# Written by `medhash demo` from params.yaml and {path.name}.\n"
