@@ -1,4 +1,4 @@
-"""A run over bags of colour images, through encode, index and evaluate, with a network that weighs them by attention."""
+"""A small run over bags of colour images, through encode, index and evaluate: attention weighs them."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from components.documents import Metrics, ModelSpec, SubCode
 from components.workspace import Workspace
 
 METHOD = "dmih-attention"
-PARAMS = ("bits: 16\nsize_px: 32\nmethods: [dmih-attention]\ntrain: {device: cpu}\nevaluate: {bootstrap_samples: 5}\n"
+PARAMS = ("bits: 16\nsize_px: 16\nmethods: [dmih-attention]\ntrain: {device: cpu}\nevaluate: {bootstrap_samples: 5}\n"
           "ingest: {bags: {by: patient}}\n")
 NETWORK = {"kind": "residual", "depth": 18, "width": "paper", "stem": "small",
            "pooling": "attention", "in_channels": 3}
@@ -17,7 +17,8 @@ NETWORK = {"kind": "residual", "depth": 18, "width": "paper", "stem": "small",
 
 def run_of_bags(root: Path, *, instances: bool = True, images_per_bag: int = 3) -> Workspace:
     """Bags of 3, 3 and 2 images; instances: whether the code table keeps the codes of single images."""
-    workspace = small_workspace(root, n_patients=10, images_per_patient=8, images_per_bag=images_per_bag, channels=3)
+    workspace = small_workspace(root, n_patients=10, images_per_patient=8, size_px=16,
+                                images_per_bag=images_per_bag, channels=3)
     (root / "params.yaml").write_text(PARAMS + f"encode: {{instances: {str(instances).lower()}}}\n")
     untrained_network(workspace)
     encoded_and_measured(workspace)
@@ -31,7 +32,7 @@ def untrained_network(workspace: Workspace) -> None:
     from components.hashing.model import save_model
     from components.hashing.networks.build import build_network
     torch.manual_seed(0)
-    network = build_network(NETWORK, 16, size_px=32).eval()
+    network = build_network(NETWORK, 16, size_px=16).eval()
     with torch.no_grad():
         features = network.trunk(torch.from_numpy(np.load(workspace.pixels)).float() / 255)           # (m, d)
         weights = torch.randn(16, features.shape[1]) / features.std(dim=0).clamp(min=1e-6)
@@ -39,7 +40,7 @@ def untrained_network(workspace: Workspace) -> None:
         network.hash_layer.bias.copy_(-weights @ features.mean(dim=0))
         for parameter in network.attention.parameters():
             parameter.mul_(8)
-    spec = ModelSpec(method=METHOD, family="deep", bits=16, input="pixels", coder="", size_px=32, network=NETWORK,
+    spec = ModelSpec(method=METHOD, family="deep", bits=16, input="pixels", coder="", size_px=16, network=NETWORK,
                      settings={}, sub_codes=[SubCode(name="code", start=0, stop=16)], labels=VOCABULARY,
                      data_digest="0" * 64, weights_sha256="")
     save_model(workspace.model(METHOD), spec, network.state_dict())
