@@ -48,8 +48,8 @@ def _known_codes(workspace: Workspace, params: Params, release: Path) -> dict[st
                                              read_table(workspace.images, IMAGES)))
     known = {}
     for row in read_codes(release / "codes.parquet").to_pylist():
-        files = now.get(row["bag_id"])
-        if files == then.get(row["bag_id"]) and None not in (files or {None: None}).values():
+        files = now.get(row["bag_id"], {})
+        if files and files == then.get(row["bag_id"]) and None not in files.values():
             instances = [one["code"] for one in row["instances"]] if row["instances"] is not None else None
             known[row["bag_id"]] = KnownCode(row["code"], instances)
     return known
