@@ -13,8 +13,6 @@ from components.retrieval.precision_at_k import precision_at_k
 
 LIST_LENGTH = 100
 """p of NDCG@p and ACG@p, as in Order-Sensitive Deep Hashing."""
-NEAREST = (1, 5, 10)
-"""k of P@k, as in Deep Multiple Instance Hashing."""
 RADIUS = 2
 """Hamming radius of P@H2 (bits), as in Deep Residual Hashing."""
 
@@ -64,7 +62,7 @@ COLUMNS = {"map": "ap_expected", "map_worst_ties": "ap_worst", "map_best_ties": 
            "acg_at_100_worst_ties": "acg_at_100_worst", "acg_at_100_best_ties": "acg_at_100_best",
            "weighted_map": "weighted_ap", "weighted_map_worst_ties": "weighted_ap_worst",
            "weighted_map_best_ties": "weighted_ap_best",
-           **{name: name for name in (*(f"precision_at_{k}" for k in NEAREST), "precision_h2")}}
+           **{name: name for name in ("precision_at_1", "precision_at_5", "precision_at_10", "precision_h2")}}
 """Field of document Figures → column of contract QUERIES; empty_ball_rate is the share with n_within_h2 = 0."""
 
 
@@ -73,7 +71,8 @@ def measure_queries(histogram: np.ndarray, balls: Ball) -> PerQuery:
     radius = min(RADIUS, balls.n_items.shape[1] - 1)
     return PerQuery(histogram[:, :, 1:].sum(axis=(1, 2)), *average_precision(histogram),
                     *ndcg(histogram, LIST_LENGTH), *acg(histogram, LIST_LENGTH),
-                    *weighted_average_precision(histogram), *(precision_at_k(histogram, k) for k in NEAREST),
+                    *weighted_average_precision(histogram), precision_at_k(histogram, 1),
+                    precision_at_k(histogram, 5), precision_at_k(histogram, 10),
                     balls.precision[:, radius].copy(),
                     balls.n_items[:, radius].copy())             # a view would keep every radius in memory
 
