@@ -12,7 +12,7 @@ from components.hashing.coders import CODERS
 from components.hashing.kinds import DeepMethod, Recipe, ShallowMethod, TwoStepMethod, Unbinarised
 from components.hashing.methods import CATALOGUE, alpha_at, find_method, settings_of, with_overrides
 from components.hashing.networks.build import build_network
-from components.hashing.objectives.settings import DrhSettings, OsdhSettings
+from components.hashing.objectives.settings import DmihSettings, DrhSettings, OsdhSettings
 from components.hashing.shallow.ksh import fit_ksh, need_for_ksh
 
 
@@ -28,7 +28,8 @@ def test_every_name_finds_its_own_row_with_a_source() -> None:
         "osdh-r", "osdh-c"}
     today = {"csq", "orthohash", "greedyhash", "dpsh", "idhn", "backbone-itq"}
     literal = {"drh-18-paper", "drh-34-paper", "osdh-paper"}
-    assert of_the_papers | today | literal <= CATALOGUE.keys()
+    bags = {f"dmih-{name}" for name in ("max", "mean", "noisy-or", "attention", "si", "nr", "nca")}
+    assert of_the_papers | today | literal | bags <= CATALOGUE.keys()
     for name, method in CATALOGUE.items():
         assert find_method(name) is method
         assert method.name == name
@@ -76,6 +77,18 @@ def test_an_unbinarised_row_points_to_a_deep_one() -> None:
     for method in CATALOGUE.values():
         if isinstance(method, Unbinarised):
             assert isinstance(find_method(method.of), DeepMethod)
+
+
+def test_what_pools_bags_has_the_objective_that_takes_them() -> None:
+    for method in CATALOGUE.values():
+        if isinstance(method, DeepMethod | TwoStepMethod):
+            deep = method.network if isinstance(method, TwoStepMethod) else method
+            pools = deep.network.get("pooling", "none") != "none"
+            assert not pools or isinstance(deep.objective, DmihSettings)
+            assert not pools or isinstance(method, DeepMethod)
+    assert {name: method.network.get("pooling") for name, method in CATALOGUE.items() if name.startswith("dmih-")} == {
+        "dmih-max": "max", "dmih-mean": "mean", "dmih-noisy-or": "noisy-or", "dmih-attention": "attention",
+        "dmih-nr": "max", "dmih-nca": "max", "dmih-si": None}
 
 
 def test_the_paper_rows_hold_the_papers_settings() -> None:

@@ -8,9 +8,11 @@ import torch
 from torch import nn
 
 from components.hashing.methods import find_method
+from components.hashing.networks.build import build_network
+from components.hashing.objectives.settings import DmihSettings
 from components.train.step import BatchLoss
 
-METHODS = ("drh-18", "osdh-paper")
+METHODS = ("drh-18", "osdh-paper", "dmih-si")
 SCRIPT = """
 import json, sys
 sys.path[:0] = {paths!r}
@@ -79,3 +81,25 @@ def test_two_processes_get_the_loss_and_gradient_of_one_with_the_whole_batch(met
         assert answer["terms"] == pytest.approx({name: term.item() for name, term in terms.items()}, rel=1e-5)
         for name, gradient in gradients(loss).items():
             assert answer["gradients"][name] == pytest.approx(gradient, rel=1e-4, abs=1e-7), name
+
+
+BAGS = torch.tensor([0, 3, 4, 6, 12])
+BAG_LABELS = torch.tensor([[1.0, 0, 0], [0, 1, 0], [1, 0, 0], [0, 0, 1]])
+
+
+def bag_gradients(done, instances=0.5):
+    torch.manual_seed(0)
+    network = build_network(find_method("dmih-attention").network, 8)
+    loss = BatchLoss(network, DmihSettings(instances=instances).build(8, 3), "fp32")
+    images = torch.rand((12, 1, 16, 16), generator=torch.Generator().manual_seed(1))
+    terms = loss(images, BAG_LABELS, 1.0, BAGS, done)
+    torch.stack(list(terms.values())).sum().backward()
+    return {name: parameter.grad for name, parameter in loss.named_parameters()}
+
+
+def test_at_the_end_of_training_the_instance_arm_moves_no_weight():
+    with_arm, without = bag_gradients(1.0), bag_gradients(1.0, instances=0.0)
+    assert all(torch.equal(gradient, without[name]) for name, gradient in with_arm.items())
+    before = bag_gradients(0.9)
+    assert not any(torch.equal(gradient, without[name]) for name, gradient in before.items() if gradient.any())
+    assert with_arm["network.attention.score_layer.weight"].any()

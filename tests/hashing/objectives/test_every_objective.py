@@ -6,6 +6,7 @@ import torch
 from components.hashing.objectives.settings import (
     ClassifySettings,
     CsqSettings,
+    DmihSettings,
     DpshSettings,
     DrhSettings,
     DshSettings,
@@ -25,8 +26,9 @@ EVERY: dict[str, ObjectiveSettings] = {
     "hashnet-classified": HashnetSettings(classification=0.3), "idhn": IdhnSettings(), "csq": CsqSettings(),
     "csq-bernoulli": CsqSettings(centers="bernoulli"), "orthohash": OrthohashSettings(),
     "greedyhash": GreedyhashSettings(), "classify": ClassifySettings(),
+    "dmih": DmihSettings(), "dmih-nr": DmihSettings(penalty="none"), "dmih-nca": DmihSettings(loss="nca"),
 }
-PAIRWISE = ["drh", "drh-log", "osdh-c", "dsh", "dpsh", "hashnet", "idhn"]
+PAIRWISE = ["drh", "drh-log", "osdh-c", "dsh", "dpsh", "hashnet", "idhn", "dmih", "dmih-nr", "dmih-nca"]
 UNBOUNDED = {"dsh", "dpsh", "orthohash", "greedyhash", "classify"}
 NO_BITWISE_GRADIENT = {"greedyhash"}                              # its gradient is meant not to be that of sgn
 WEIGHT = torch.randn(BITS, 8, generator=torch.Generator().manual_seed(9))
