@@ -20,6 +20,8 @@ class Pointed(NamedTuple):
 
 Regions = tuple[Pointed, ...]
 """What is asked for of a file; empty where its table points at nothing."""
+_VERSION = "1"
+"""Of how colours, parts and stains are made. Raise it with every change there; greys of whole images have decode's."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ class Preparation:
     stain: Literal["none", "macenko"] = "none"
 
     def key(self) -> str:
-        """What tells the pixels from those of grey whole images of the same size; empty for these."""
-        return " ".join([*(["rgb"] if self.channels == 3 else []), *([f"grid {self.grid}"] if self.grid else []),
-                         *([self.stain] if self.stain != "none" else [])])
+        """What tells the pixels from those of grey whole images of the same size; empty for these.
+
+        Equal keys, sizes and decoders give the same file the same pixels.
+        """
+        words = [*(["rgb"] if self.channels == 3 else []), *([f"grid {self.grid}"] if self.grid else []),
+                 *([self.stain] if self.stain != "none" else [])]
+        return " ".join([_VERSION, *words]) if words else ""
