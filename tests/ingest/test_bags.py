@@ -6,6 +6,9 @@ from ingest.case_archive import KEY, SIZE_PX, CaseArchive, image, png
 
 from components.errors import MedhashError
 from components.ingest.pseudonyms import pseudonyms
+from components.ingest.run import ingest
+from components.ingest.sources.chosen import source_of
+from components.params import IngestParams
 
 
 @pytest.fixture
@@ -110,6 +113,25 @@ def test_where_every_bag_is_lost_the_error_says_so(cases, monkeypatch):
     cases.files = dict.fromkeys(cases.files, b"")
     with pytest.raises(MedhashError, match=r"6 refused against 6 rows.*6 empty; 3 bags were lost whole"):
         cases.ingest(monkeypatch)
+
+
+@pytest.mark.parametrize(("source", "by", "offered"), [
+    ("nih", "breast", "image, study or patient"), ("openi", "patient", "image or study"),
+    ("dicom", "slide", "image, study or patient")])
+def test_a_chest_archive_names_the_bags_that_it_can_tell(source, by, offered, tmp_path):
+    settings = IngestParams.model_validate({"source": source, "bags": {"by": by}})
+    with pytest.raises(MedhashError, match=f"{by} is not what the source {source} can tell") as caught:
+        source_of(settings).read_entries(tmp_path, settings)
+    assert offered in str(caught.value)
+
+
+@pytest.mark.parametrize(("by", "n"), [("patient", 3), ("study", 6)])
+def test_the_films_of_a_chest_patient_can_be_a_bag(by, n, archive):
+    archive.write()
+    settings = IngestParams.model_validate({"archive": "hospital", "workers": 1, "bags": {"by": by}})
+    said = ingest(archive.workspace, settings, SIZE_PX, KEY)
+    assert len(archive.images()["bag_id"].unique()) == n
+    assert ("in 3 bags (2 to 2 images)" in said) == (n == 3)
 
 
 def test_bags_are_indexed_before_their_images_are_there(cases, monkeypatch):

@@ -18,7 +18,7 @@ from components.params import IngestParams
 
 TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
 """The corrected table of 2020 goes before the first release."""
-BAGS = ("image", "patient")
+BAGS = ("image", "study", "patient")
 _TARS = ("images_*.tar.gz", "images_*.tgz", "images_*.tar")
 _FOLDERS = ("images", "images_*", "images_*/images")
 _MAX_BYTES_PER_PIXEL = 8
@@ -37,8 +37,8 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
                            "set ingest.archive to the folder that holds NIH ChestX-ray14 as published")
     entries = read_table(table)
     entries.rows["official_fold"] = official_folds(archive, entries)
-    if settings.bags.by == "patient":
-        entries.rows["bag"] = entries.rows["patient"]
+    if settings.bags.by != "image":
+        entries.rows["bag"] = entries.rows[settings.bags.by]
     return entries
 
 
