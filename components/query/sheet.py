@@ -27,7 +27,9 @@ def write_sheet(path: Path, reply: Answer, stored: list[Stored | None]) -> None:
     carried the match is framed; where the query has several images, it has the number of the one that it matched.
     """
     numbers = tuple(reply.case.image_of.tolist()) if len(reply.case.pixels) > 1 else ()
-    tiles = [Tile("query", "", "tab:blue", reply.case.pixels, numbers)]
+    matched = tuple(numbers.index(neighbour.matched.query_image) for neighbour in reply.neighbours[:LARGEST_SHEET]
+                    if neighbour.matched is not None and numbers)
+    tiles = [Tile("query", "", "tab:blue", reply.case.pixels, numbers, wanted=matched)]
     for rank, (neighbour, images) in enumerate(zip(reply.neighbours[:LARGEST_SHEET], stored, strict=True), 1):
         tiles.append(_neighbour(reply, neighbour, rank, images))
     columns = min(_COLUMNS, len(tiles))

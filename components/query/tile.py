@@ -1,5 +1,6 @@
 """A tile of the contact sheet: the images of one case in a square, the one that carried the match framed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,8 @@ class Tile:
     """Place of the image that carried the match, to be framed."""
     match_number: int | None = None
     """Number of the query's image that it matched, written on it."""
+    wanted: tuple[int, ...] = ()
+    """Places of images that are to be shown before others."""
 
 
 def draw(axis: "Axes", tile: Tile) -> None:
@@ -49,20 +52,17 @@ def draw(axis: "Axes", tile: Tile) -> None:
         _images(axis, tile, tile.pixels)
 
 
-def shown(n_images: int, match: int | None) -> list[int]:
-    """Places of the images that a tile shows: the first ones, and always the one that matched."""
-    if n_images <= MOST_SHOWN:
-        return list(range(n_images))
-    first = list(range(MOST_SHOWN - 1))
-    return first if match is None or match in first else [*first[:-1], match]
+def shown(n_images: int, wanted: Sequence[int]) -> list[int]:
+    """Places of the images that a tile shows: those wanted first, then the first ones; in their order."""
+    most = MOST_SHOWN if n_images <= MOST_SHOWN else MOST_SHOWN - 1
+    return sorted([*dict.fromkeys([*wanted, *range(n_images)])][:most])
 
 
 def _images(axis: "Axes", tile: Tile, pixels: np.ndarray) -> None:
     """Two in a row; a single row stands in the middle."""
     axis.set(xlim=(0, 1), ylim=(0, 1))
-    places, n_left = shown(len(pixels), tile.match), 0
-    if len(places) < len(pixels):
-        n_left = len(pixels) - len(places)
+    places = shown(len(pixels), tile.wanted if tile.match is None else (tile.match,))
+    n_left = len(pixels) - len(places)
     n_cells = len(places) + (n_left > 0)
     top = 1.0 if n_cells > 2 else 0.75
     side = 0.5 - 1.5 * _GAP

@@ -63,8 +63,8 @@ class _Gallery:
         found = search(self.index, self.codes[bag_id], N_NEIGHBOURS, query["patient_id"])
         pairs = [self.pictured.pair(bag_id, neighbour.bag_id) for neighbour in found]
         neighbours = [self._tile(neighbour.bag_id, [pair.second] if pair else []) | {
-            "distance": neighbour.distance, "matched": pair and {"query_image": pair.first + 1,
-                                                                 "distance": pair.distance},
+            "distance": neighbour.distance, "matched": pair and {
+                "query_image": pair.first + 1, "image": pair.second + 1, "distance": pair.distance},
             "shared": [name for name in self.names[neighbour.set_id] if name in labels]}
             for neighbour, pair in zip(found, pairs, strict=True)]
         return {"query": self._tile(bag_id, [pair.first for pair in pairs if pair]), "ap": query["ap_expected"],

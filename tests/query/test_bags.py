@@ -126,11 +126,12 @@ def test_the_image_that_matched_is_framed_on_the_sheet_and_has_the_number_of_the
     assert colours.reshape(240, 6, 264).any(axis=(0, 2)).all()                # red squares are red
 
 
-def test_a_tile_shows_the_image_that_matched_however_many_a_case_has():
-    assert shown(4, 3) == [0, 1, 2, 3]
-    assert shown(5, None) == [0, 1, 2]
-    assert shown(64, 1) == [0, 1, 2]
-    assert shown(64, 63) == [0, 1, 63]
+def test_a_tile_shows_the_images_that_matched_however_many_a_case_has():
+    assert shown(4, [3]) == [0, 1, 2, 3]
+    assert shown(5, []) == [0, 1, 2]
+    assert shown(64, [1]) == [0, 1, 2]
+    assert shown(64, [63]) == [0, 1, 63]
+    assert shown(64, [9, 9, 40, 9, 12, 50]) == [9, 12, 40]
 
 
 def test_cases_of_eight_images_get_a_sheet_and_a_tile_without_pixels_stays_blank(bags, tmp_path, capsys):

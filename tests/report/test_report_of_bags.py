@@ -58,7 +58,7 @@ def test_the_image_that_carried_the_match_is_that_of_plain_loops_over_the_codes(
         for tile in example["neighbours"]:
             distance, first, second = min(((a ^ b).bit_count(), i, j) for i, a in enumerate(query)
                                           for j, b in enumerate(rows[tile["bag_id"]]))
-            assert tile["matched"] == {"query_image": first + 1, "distance": distance}
+            assert tile["matched"] == {"query_image": first + 1, "image": second + 1, "distance": distance}
             assert [image["number"] for image in tile["images"] if image["is_match"]] == [second + 1]
             of_query.add(first + 1)
         assert {image["number"] for image in example["query"]["images"] if image["is_match"]} == of_query
@@ -82,7 +82,7 @@ def test_with_neither_the_page_says_that_it_does_not_know(made: Workspace, tmp_p
     (workspace.model(METHOD) / "model.json").unlink()
     text = Page(report(workspace.root)).text
     assert "Which image carried a match is not known" in text
-    assert "carried the match:" not in text
+    assert "carried the match: with" not in text
     assert "attention" not in text.replace(METHOD, "").split("The measures in plain words")[0]
 
 
