@@ -24,7 +24,7 @@ _EXTREME = 1.0
 """Percentile of the angles that a stain is taken at; so much of light and concentrations counts as outliers too."""
 _LEAST_ANGLE = 5.0
 """Stains closer together than this, degrees, are one stain."""
-_SAMPLE = 1 << 20
+_SAMPLE = 1 << 18
 """At most about so many pixels estimate light and stains; they lie on a regular grid."""
 _ROWS = 512
 

@@ -181,3 +181,41 @@ def test_caches_of_whole_grey_images_from_before_stay_good(cases, monkeypatch):
     with DecodeCache(cases.workspace.decode_cache, Preparation(SIZE_PX, 64_000_000, grid=2)) as cache:
         assert not cache.knows(digest)
         assert not cache.knows(digest, (Pointed(0, 0, 9, 9),))
+
+
+def test_what_leaves_the_archive_leaves_no_part_of_it_in_the_cache(cases, monkeypatch):
+    import sqlite3
+    cases.rows[0]["regions"] = ((0, 0, 20, 20), (30, 30, 20, 20))
+    for row in cases.rows[1:]:
+        row["regions"] = None
+    for settings in ({"cut": GRID}, {"cut": REGIONS}, {}):
+        cases.ingest(monkeypatch, **settings)
+    gone = [row["sha256"] for row in cases.images().to_pylist() if row["source_row"] == 2]
+    del cases.rows[0]
+    cases.ingest(monkeypatch, cut=GRID)
+    with sqlite3.connect(cases.workspace.decode_cache) as connection:
+        decoded = [row[0].hex() for row in connection.execute("SELECT sha256 FROM decoded")]
+        parts = [row[0].hex() for row in connection.execute("SELECT sha256 FROM parts")]
+    assert (len(decoded), len(parts)) == (10, 5)                # five files, in tiles and whole
+    connection.close()
+    assert not set(gone) & {*decoded, *parts}
+
+
+def test_a_run_killed_between_two_files_goes_on_and_ends_with_the_same_bytes(cases, tmp_path, monkeypatch):
+    from components.ingest.cache import DecodeCache
+    cases.ingest(monkeypatch, cut=GRID)
+    expected = cases.output()
+    cases.workspace.decode_cache.unlink()
+    put = DecodeCache.put
+
+    def put_and_fail(self, *arguments):
+        put(self, *arguments)
+        if self._uncommitted == 3:
+            raise KeyboardInterrupt
+    with monkeypatch.context() as patch:
+        patch.setattr(DecodeCache, "put", put_and_fail)
+        with pytest.raises(KeyboardInterrupt):
+            cases.ingest(patch, cut=GRID)
+    assert cases.output() == expected
+    assert "decoded 3, reused 3" in cases.ingest(monkeypatch, cut=GRID)
+    assert cases.output() == expected
