@@ -36,6 +36,8 @@ def test_bags_of_coloured_parts_pass_and_each_says_what_it_is_about(cut):
     report = run_gate("ingest", cut, load_params(cut.root / "params.yaml"))
     assert report.success, [check for check in report.checks if not check.success]
     assert {"bags", "images as they are cut", "parts of images"} <= {check.about for check in report.checks}
+    files = {check.observed for check in report.checks if check.about == "archive rows"}
+    assert files == {", ".join(["an image: taken"] * 6)}        # of 24 parts
     assert "a bag holds 1 to 8 images" in {check.expectation for check in report.checks}
 
 

@@ -98,8 +98,9 @@ def _refused(images: pa.Table, rejected: pa.Table, limit: float) -> Inspection:
              zip(rejected["source_row"].to_pylist(), rejected["image_id"].to_pylist(), strict=True)]
     reasons = [reason if reason in REASONS else "a reason ingest does not know"
                for reason in rejected["reason"].to_pylist()]
+    n_taken = len(images["source_row"].unique())                # a row of the archive may have become several parts
     return Inspection("archive rows", pd.DataFrame({
-        "row": lines + ["an image"] * images.num_rows, "outcome": reasons + ["taken"] * images.num_rows}), {
+        "row": lines + ["an image"] * n_taken, "outcome": reasons + ["taken"] * n_taken}), {
         f"at most {limit:.1%} of the rows are refused": gxe.ExpectColumnValuesToBeInSet(
             column="outcome", value_set=["taken"], mostly=1 - limit),
         "every refusal has one of ingest's reasons": gxe.ExpectColumnValuesToBeInSet(
