@@ -49,7 +49,7 @@ def lsh_and_itq():
                           easy),
                   "itq": ([measured(0.4, 0.2, 0.6, malignant=of_class(one, None, None), benign=of_class(0.6, 0.5, 0.7))
                            for one in (0.2, 0.4)], easy - 0.1),
-                  "ksh": None})
+                  "cbe": None})
 
 
 def test_the_table_has_the_rows_of_the_work_and_its_nearest_neighbour_figures():
@@ -58,8 +58,8 @@ def test_the_table_has_the_rows_of_the_work_and_its_nearest_neighbour_figures():
     assert [TITLES[figure] for figure in FIGURES] == ["MAP", "P@1", "P@5", "P@10"]
     methods = [row.method for row in asked.table.rows]
     assert methods[:6] == [f"dmih-{name}" for name in ("max", "mean", "noisy-or", "attention", "si", "nr")]
-    assert {"lsh", "itq", "ksh", "drh-18"} <= set(methods[6:])
-    assert [row.method for row in ask("dmih", ["orthohash"], None, [0]).table.rows] == ["orthohash"]
+    assert {"lsh", "itq", "mhf", "drh-18"} <= set(methods[6:])
+    assert [row.name for row in ask("dmih", ["ksh", "lsh"], None, [0]).table.rows] == ["LSH, vote", "ksh"]
 
 
 def test_each_class_has_the_mean_over_seeds_the_widest_interval_and_its_own_chance(lsh_and_itq):
@@ -70,7 +70,7 @@ def test_each_class_has_the_mean_over_seeds_the_widest_interval_and_its_own_chan
     assert (malignant.low, malignant.high, malignant.chance) == (0.1, 0.7, 0.4)
     assert (malignant.n_answerable, malignant.n_patients) == (8, 4)
     assert (cells["itq", "malignant"].mean, cells["itq", "malignant"].low) == (pytest.approx(0.3), None)
-    assert cells["ksh", "malignant"].mean is None
+    assert cells["cbe", "malignant"].mean is None
 
 
 def test_other_tables_show_no_classes():
@@ -86,7 +86,7 @@ def test_the_grid_the_page_and_the_csv_hold_the_classes(lsh_and_itq):
     text = as_markdown(asked, "mine", cells, [], classes, sentences)
     assert "| row | malignant (8 of 4 patients) | benign (8 of 4 patients) |" in text
     assert "| LSH, vote | 0.400 ± 0.141 [0.100 – 0.700] | 0.800 ± 0.141 [0.700 – 1.000] |" in text
-    assert "| KSH, vote | – | – |" in text
+    assert "| CBE, vote | – | – |" in text
     assert "| chance | 0.4000 | 0.4000 |" in text
     assert "what the paper prints" not in text
     page = render_page(asked, "mine", cells, [], [], {"conditions": [], "below_chance": [], "deviations": [],
