@@ -11,7 +11,7 @@ from components.ingest.known import Known
 from components.ingest.sources.bag_choice import require_offered
 from components.ingest.sources.files import tree_files
 from components.ingest.sources.manifest_cells import MODALITIES, ORGANS
-from components.ingest.sources.manifest_rows import BAG_COLUMNS, leads_out, normal, read_row
+from components.ingest.sources.manifest_rows import BAG_COLUMNS, leading_out, normal, read_row
 from components.ingest.sources.manifest_table import manifest_path, read_rows
 from components.params import IngestParams
 
@@ -35,9 +35,10 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     table = manifest_path(archive, chosen.file)
     column = BAG_COLUMNS[settings.bags.by]
     first: dict[str, int] = {}
+    leads_out = leading_out(archive)
     rows, index, rejections = [], [], []
     for line, cells in read_rows(table, (column,) if column else ()):
-        row = read_row(line, cells, first, archive, settings)
+        row = read_row(line, cells, first, leads_out, settings)
         if isinstance(row, Rejection):
             rejections.append(row)
         else:
@@ -54,8 +55,9 @@ def image_files(archive: Path, settings: IngestParams, known: Known | None = Non
     """The files that the manifest names and that are there: no other is opened, nor one behind a link out of it."""
     lines = read_rows(manifest_path(archive, settings.manifest.file))
     paths = {normal(cells["path"]) for _, cells in lines if isinstance(cells, dict)}
+    leads_out = leading_out(archive)
 
     def name_of(path: str) -> str | None:
-        return path if path in paths and (archive / path).is_file() and not leads_out(archive, path) else None
+        return path if path in paths and (archive / path).is_file() and not leads_out(path) else None
 
     yield from tree_files(archive, settings.max_image_pixels * _MAX_BYTES_PER_PIXEL, name_of, ("",), known)

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from components.ingest.entries import Rejection
@@ -21,17 +22,29 @@ def normal(path: str) -> str:
     return PurePosixPath(path).as_posix() if path else ""
 
 
-def leads_out(archive: Path, path: str) -> bool:
-    """Whether a link on the way leads out of the archive; a file that is not there leads nowhere."""
+def leading_out(archive: Path) -> Callable[[str], bool]:
+    """Whether a link on the way to a path leads out of the archive; a file that is not there leads nowhere.
+
+    Asks the file system once per folder, and once per file.
+    """
     root = os.path.realpath(archive)
-    return not Path(os.path.realpath(os.path.join(root, path))).is_relative_to(root)
+    folders: dict[str, str] = {}
+
+    def leads_out(path: str) -> bool:
+        folder, _, name = path.rpartition("/")
+        if folder not in folders:
+            folders[folder] = os.path.realpath(os.path.join(root, folder))
+        file = os.path.join(folders[folder], name)
+        return not (os.path.realpath(file) if os.path.islink(file) else file).startswith(os.path.join(root, ""))
+
+    return leads_out
 
 
-def read_row(line: int, cells: dict[str, str] | list[str], first: dict[str, int], archive: Path,
+def read_row(line: int, cells: dict[str, str] | list[str], first: dict[str, int], leads_out: Callable[[str], bool],
              settings: IngestParams) -> Row | Rejection:
     """A row, or why there is none; the first fault counts.
 
-    first: path → the line that named it first; this one's is added.
+    first: path → the line that named it first; this one's is added. leads_out: of leading_out.
     """
     if isinstance(cells, list):
         return Rejection("malformed_row", f"{len(cells)} fields, which is not what the header has", line,
@@ -43,7 +56,7 @@ def read_row(line: int, cells: dict[str, str] | list[str], first: dict[str, int]
     labels = list(dict.fromkeys(label for part in cells["labels"].split("|") if (label := part.strip())))
     column = BAG_COLUMNS[settings.bags.by]
     value = ""
-    if fault := _fault(archive, name):
+    if fault := _fault(name, leads_out):
         reason, detail, value = *fault, name
     elif earlier != line:
         reason, detail = "duplicate_row", f"row {earlier} describes the same image"
@@ -65,7 +78,7 @@ def read_row(line: int, cells: dict[str, str] | list[str], first: dict[str, int]
     return Rejection(reason, detail, line, name, value, patients)
 
 
-def _fault(archive: Path, name: str) -> tuple[str, str] | None:
+def _fault(name: str, leads_out: Callable[[str], bool]) -> tuple[str, str] | None:
     path = PurePosixPath(name)
     if not name:
         return "empty_image_name", "path is empty"
@@ -73,7 +86,7 @@ def _fault(archive: Path, name: str) -> tuple[str, str] | None:
         return "malformed_row", "path is written with \\ where / belongs"
     if path.is_absolute() or ".." in path.parts:
         return "malformed_row", "path leaves the archive: it must be relative, without .."
-    if leads_out(archive, name):
+    if leads_out(name):
         return "malformed_row", "path leads out of the archive by a link"
     return None
 
