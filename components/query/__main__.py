@@ -41,8 +41,8 @@ def main(argv: list[str] | None = None) -> int:
     if args.exclude_patient is not None and args.exclude_patient not in release.index.patient_number:
         print("note: the gallery has no image of the patient to leave out")
     reply = answer(release, args.images, args.k, args.exclude_patient, version)
-    for number in reply.case.repeated:
-        print(f"note: image {number} is the same file as one before it: it counts once")
+    if reply.case.repeated:
+        print(f"note: given before, so counted once: image {', '.join(map(str, reply.case.repeated))}")
     print(as_text(reply))
     if len(reply.neighbours) < args.k:
         print(f"note: the gallery has no more than {len(reply.neighbours)} cases to show")

@@ -70,6 +70,15 @@ def test_distances_and_the_pair_that_matched_are_those_of_plain_loops_over_the_c
         assert neighbour.as_json()["matched"]["distance"] == distance
 
 
+def test_all_cases_of_the_excluded_patient_are_left_out(bags, release):
+    images = read_table(bags.images, IMAGES).to_pylist()
+    patient = images[8]["patient_id"]
+    own = {row["bag_id"] for row in images if row["patient_id"] == patient}
+    found = {neighbour.bag_id for neighbour in release.nearest(content(bags, 8, 9, 10), 24, patient)}
+    assert (len(own), len(found)) == (3, 21)
+    assert not own & found
+
+
 def test_the_answer_tells_sizes_matches_and_attention(bags, capsys):
     assert ask(bags, "--k", 3) == 0
     output = capsys.readouterr().out
@@ -86,7 +95,7 @@ def test_the_answer_tells_sizes_matches_and_attention(bags, capsys):
 def test_a_file_given_twice_counts_once(bags, release, capsys):
     assert ask(bags, "--k", 4, rows=(64, 65, 64, 66)) == 0
     output = capsys.readouterr().out
-    assert "note: image 3 is the same file as one before it: it counts once" in output
+    assert "note: given before, so counted once: image 3" in output
     assert "asked with 3 images" in output
     assert "image 4" in output.split("attention: ")[1].split("\n")[0]           # images keep the number they came with
     once, twice = (release.nearest(content(bags, *rows), 24) for rows in (CASE, (64, 65, 66, 66)))
