@@ -99,4 +99,5 @@ def _tissue(sample: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 def _recoloured(rows: np.ndarray, table: np.ndarray, change: np.ndarray) -> np.ndarray:
     densities = cv2.transform(table[rows, np.arange(3)], change.astype(np.float32))
-    return np.clip(np.rint(LIGHT * np.exp(-densities) - 1), 0, 255).astype(np.uint8)
+    greys = LIGHT * np.exp(-np.maximum(densities, -1)) - 1      # brighter than white is white
+    return np.clip(np.rint(greys), 0, 255).astype(np.uint8)

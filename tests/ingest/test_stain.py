@@ -76,6 +76,11 @@ def test_an_image_is_normalised_whole_before_it_is_cut_and_tiles_are_judged_as_t
     assert np.array_equal(normalised.pixels[5], np.moveaxis(expected, 2, 0))
 
 
-def test_two_runs_over_any_noise_give_the_same_bytes():
+def test_colours_of_no_tissue_at_all_overflow_nowhere_and_two_runs_give_the_same_bytes():
     noise = image(1, 200, 1200, channels=3)                     # several blocks of rows
-    assert np.array_equal(normalise(noise), normalise(noise))
+    harsh = np.where(image(2, 64, 64, channels=3) > 100, 255, 0).astype(np.uint8)
+    glow = np.full((64, 64, 3), (200, 120, 180), np.uint8)
+    glow[0, :30], glow[40:, :20] = 255, (90, 60, 150)           # less light than counts, yet far above all others
+    with np.errstate(all="raise"):
+        for one in (noise, harsh, glow):
+            assert np.array_equal(normalise(one), normalise(one))
