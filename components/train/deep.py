@@ -56,6 +56,9 @@ def train_deep(workspace: Workspace, params: Params, method: DeepMethod, data: D
     """
     pixels = open_pixels(workspace, params.size_px)
     batch_size = min(method.recipe.batch_size, len(_material(method, data)))
+    if batch_size < 2:
+        raise MedhashError(f"{method.name} compares cases, but the train fold holds one only",
+                           "lower split.test_share and split.val_share, or add patients")
     if _pools(method) and processes.world > 1:
         raise MedhashError(f"{method.name} trains on bags, whose images differ in number: {processes.world} processes "
                            "cannot share a batch of them", "train it with one process, without torchrun")

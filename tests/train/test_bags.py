@@ -3,11 +3,13 @@
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from bag_builders import bag_workspace, signal_workspace
 from builders import small_workspace
 
+from components.contracts import LABELS, read_table, write_table
 from components.errors import MedhashError
 from components.files import sha256_file
 from components.hashing.methods import find_method
@@ -89,6 +91,16 @@ def test_several_processes_are_refused_for_bags(workspace):
     processes = Processes(torch.device("cpu"), rank=0, world=2)
     with pytest.raises(MedhashError, match="dmih-max trains on bags, whose images differ in number: 2 processes"):
         deep.train_deep(workspace, params("dmih-max"), find_method("dmih-max"), read_data(workspace), 7, processes)
+
+
+@pytest.mark.parametrize("method", ["dmih-max", "drh-18"])
+def test_a_train_fold_of_one_case_is_refused(tmp_path, method):
+    workspace = small_workspace(tmp_path, size_px=16)
+    labels = read_table(workspace.labels, LABELS)
+    folds = ["train" if row == 0 else "test" for row in range(len(labels))]
+    write_table(workspace.labels, labels.set_column(2, "fold", pa.array(folds)), LABELS)
+    with pytest.raises(MedhashError, match=f"{method} compares cases, but the train fold holds one only"):
+        train_method(workspace, params(method), method)
 
 
 def test_settings_of_the_objective_reach_the_model_card(workspace, tmp_path):
