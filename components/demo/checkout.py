@@ -15,16 +15,23 @@ from components.worker.git import GitFailed, git
 
 _AUTHOR = ("-c", "user.name=medhash demo", "-c", "user.email=demo@localhost")
 _MARK = ".git/medhash-demo"
+VAL_SHARE = 0.2
+"""Of the patients outside test, where a data set keeps none for validation: promotion chooses by them."""
 
 
 def demo_checkout(root: Path, asked: str) -> Path:
     """The clone for a data set: its name in data/sets/, the path of a YAML file, or the folder of its archive.
 
-    Its code is that of the last commit here. Raises MedhashError if there is no such data set, its settings are
+    Its code is that of the last commit here. A data set without validation patients, as for the papers' tables, gets
+    some. Raises MedhashError if there is no such data set, its settings are
     wrong, its archive is not there, or the folder holds something else.
     """
     name, path = find_set(root, _set_of_folder(root, asked) or asked)
     settings = resolve_set(root, path, None)
+    if not settings["split"]["val_share"]:
+        settings["split"]["val_share"] = VAL_SHARE
+        print(f"split.val_share is {VAL_SHARE} here: {path.name} keeps no patient for validation, and promotion chooses "
+              "its challenger by them")
     clone = root / "var" / "demo" / name
     try:
         if not _in_git(root, settings["ingest"]["archive"]):

@@ -49,6 +49,13 @@ def test_a_name_or_the_archive_s_folder_gives_a_clone_with_that_data_set_s_setti
     assert subprocess.run(["git", "status", "--porcelain"], cwd=clone, capture_output=True, check=True).stdout == b""
 
 
+def test_a_data_set_without_validation_patients_gets_some_as_promotion_needs_them(root, capsys):
+    (root / "data" / "sets" / "slides.yaml").write_text(OVERLAY + "split: {strategy: stratified, val_share: 0.0}\n")
+    split = load_params(demo_checkout(root, "slides") / "params.yaml").split
+    assert (split.strategy, split.val_share) == ("stratified", 0.2)
+    assert "split.val_share is 0.2 here" in capsys.readouterr().out
+
+
 def test_the_next_demo_keeps_what_was_computed_and_takes_the_newest_commit(root):
     clone = demo_checkout(root, "slides")
     computed = clone / "var" / "computed"
