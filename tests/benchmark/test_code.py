@@ -5,7 +5,9 @@ from checkout import REPOSITORY
 
 from components.benchmark import code
 from components.benchmark.code import TRUNKS, code_digest, described, imported, modules_of
+from components.benchmark.pipeline import prepare_record
 from components.hashing.methods import CATALOGUE, find_method
+from components.params import Params
 
 
 @pytest.fixture
@@ -54,3 +56,29 @@ def test_what_a_row_runs_is_followed_into_training_and_measuring():
     assert {"components.train.loop", "components.evaluate.measure", "components.retrieval.average_precision",
             "components.encode.encode", "components.hashing.model"} <= row
     assert not row & {f"components.hashing.networks.{trunk}" for trunk in TRUNKS.values()}
+
+
+@pytest.mark.parametrize("changed", [
+    {"ingest": {"bags": {"by": "patient"}}}, {"ingest": {"bags": {"max_size": 12}}},
+    {"ingest": {"cut": {"into": "grid"}}}, {"ingest": {"stain": "macenko"}},
+    {"ingest": {"breakhis": {"magnifications": [100]}}}, {"labels": {"bag": "union"}}])
+def test_settings_of_bags_cuts_and_stains_make_the_tables_stale(changed):
+    plain, other = (prepare_record(Params.model_validate({"methods": ["lsh"]} | sections))
+                    for sections in ({}, changed))
+    assert plain["code"] == other["code"]
+    assert plain["settings"] != other["settings"]
+
+
+def test_where_the_archive_lies_and_what_is_kept_of_codes_leave_the_tables_as_they_are():
+    moved = {"ingest": {"archive": "elsewhere", "workers": 3}, "encode": {"instances": True}}
+    assert prepare_record(Params.model_validate({"methods": ["lsh"]} | moved)) == prepare_record(
+        Params.model_validate({"methods": ["lsh"]}))
+
+
+def test_a_pooling_is_code_of_the_rows_that_pool_so_and_of_no_other():
+    attention, most, voting = (set(imported(modules_of(find_method(name))))
+                               for name in ("dmih-attention", "dmih-max", "drh-18"))
+    poolings = {"components.hashing.pooling.attention", "components.hashing.pooling.max"}
+    assert attention & poolings == {"components.hashing.pooling.attention"}
+    assert most & poolings == {"components.hashing.pooling.max"}
+    assert not any("pooling" in name or "dmih" in name for name in voting)
