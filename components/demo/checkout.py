@@ -30,8 +30,8 @@ def demo_checkout(root: Path, asked: str) -> Path:
     settings = resolve_set(root, path, None)
     if not settings["split"]["val_share"]:
         settings["split"]["val_share"] = VAL_SHARE
-        print(f"split.val_share is {VAL_SHARE} here: {path.name} keeps no patient for validation, and promotion chooses "
-              "its challenger by them")
+        print(f"split.val_share is {VAL_SHARE} here: {path.name} keeps no patient for validation, and promotion "
+              "chooses its challenger by them")
     clone = root / "var" / "demo" / name
     try:
         if not _in_git(root, settings["ingest"]["archive"]):

@@ -1,13 +1,11 @@
 """The manifest's file: a CSV, plain or packed, whose header is checked before anything of it is told."""
 
-import csv
 import difflib
-import gzip
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from components.errors import MedhashError
+from components.ingest.sources.csv_lines import csv_lines
 from components.ingest.sources.manifest_cells import COLUMNS, REQUIRED
 
 
@@ -28,27 +26,11 @@ def read_rows(path: Path, needed: tuple[str, ...] = ()) -> Iterator[tuple[int, d
     needed: columns that must be there beside the required ones.
     Raises MedhashError where the file is no CSV in UTF-8, or where a column is missing, unknown or there twice.
     """
-    line = 1
-    try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as handle:
-            reader = csv.reader(handle, strict=True)
-            header = [title.strip() for title in next(reader, [])]
-            _require_columns(path, header, needed)
-            line = reader.line_num + 1
-            for row in reader:
-                if any("\0" in cell for cell in row):
-                    raise csv.Error
-                if len(row) == len(header):
-                    yield line, dict(zip(header, (cell.strip() for cell in row), strict=True))
-                elif row:
-                    yield line, [cell.strip() for cell in row]
-                line = reader.line_num + 1
-    except (csv.Error, UnicodeDecodeError, EOFError, zlib.error, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise MedhashError(f"{path} cannot be read: {error.strerror}", "mend its permissions or its disk"
-                               ) from error
-        raise MedhashError(f"{path}, line {line}: not readable as CSV text ({type(error).__name__})",
-                           "export the table again: UTF-8, separated by commas, every quote closed") from None
+    lines = csv_lines(path, ",", "export the table again: UTF-8, separated by commas, every quote closed")
+    header = next(lines)[1]
+    _require_columns(path, header, needed)
+    for line, row in lines:
+        yield line, dict(zip(header, row, strict=True)) if len(row) == len(header) else row
 
 
 def _require_columns(path: Path, header: list[str], needed: tuple[str, ...]) -> None:

@@ -1,13 +1,11 @@
 """CSV tables as their publishers spell them: columns found by their titles, rows told by the line they begin on."""
 
-import csv
 import difflib
-import gzip
-import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from components.errors import MedhashError
+from components.ingest.sources.csv_lines import csv_lines
 
 
 def plain_or_packed(folder: Path, name: str) -> Path | None:
@@ -24,25 +22,14 @@ def read_rows(path: Path, columns: Mapping[str, tuple[str, ...]], delimiter: str
     may hold line breaks; what surrounds a cell's text is cut off. Blank lines are passed over.
     Raises MedhashError where the file is no CSV in UTF-8, or where a column is missing or stands there twice.
     """
-    line = 1
-    try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as handle:
-            reader = csv.reader(handle, delimiter=delimiter, strict=True)
-            header = [title.strip() for title in next(reader, [])]
-            places = {name: _place(path, header, titles) for name, titles in columns.items()}
-            line = reader.line_num + 1
-            for row in reader:
-                if len(row) == len(header):
-                    yield line, {name: row[place].strip() for name, place in places.items()}
-                elif any(cell.strip() for cell in row):
-                    yield line, [cell.strip() for cell in row]
-                line = reader.line_num + 1
-    except (csv.Error, UnicodeDecodeError, EOFError, zlib.error, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise MedhashError(f"{path} cannot be read: {error.strerror}", "mend its permissions or its disk"
-                               ) from error
-        raise MedhashError(f"{path}, line {line}: not readable as CSV text ({type(error).__name__})",
-                           f"restore the table as published (CSV, UTF-8, separated by {delimiter!r})") from None
+    lines = csv_lines(path, delimiter, f"restore the table as published (CSV, UTF-8, separated by {delimiter!r})")
+    header = next(lines)[1]
+    places = {name: _place(path, header, titles) for name, titles in columns.items()}
+    for line, row in lines:
+        if len(row) == len(header):
+            yield line, {name: row[place] for name, place in places.items()}
+        elif any(row):
+            yield line, row
 
 
 def _place(path: Path, header: list[str], titles: tuple[str, ...]) -> int:
