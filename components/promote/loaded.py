@@ -58,7 +58,10 @@ class LoadedRelease:
         self.index: Index = load_index(folder / "index")
         self.label_sets: list[list[str]] = LabelSets.read(folder / LABELS_FILE).sets
         self.kept = KeptCodes(read_codes(folder / "codes.parquet"))
-        sizes = pc.value_counts(read_table(folder / IMAGES_FILE, RELEASED)["bag_id"])
+        images = read_table(folder / IMAGES_FILE, RELEASED)
+        self.of_bags: bool = images["bag_id"] != images["image_id"]
+        """Whether a case of the gallery is a bag; otherwise it is an image, and has its id."""
+        sizes = pc.value_counts(images["bag_id"])
         several = sizes.filter(pc.greater(sizes.field("counts"), 1))
         self.n_images: dict[str, int] = dict(zip(several.field("values").to_pylist(),
                                                  several.field("counts").to_pylist(), strict=True))

@@ -28,7 +28,7 @@ class Answer:
     method: str
     bits: int
     of_bags: bool
-    """Whether the gallery holds cases of several images."""
+    """Whether the gallery's cases are bags, not single images."""
     version: str | None
     """Number of the release's version in MLflow; None for a folder given by hand."""
 
@@ -52,7 +52,7 @@ def answer(release: LoadedRelease, images: Sequence[Path], k: int, exclude_patie
     neighbours = release.found(case, coded, k, exclude_patient)
     found = time.perf_counter()
     return Answer(case, neighbours, attention, 1e3 * (decoded - started), 1e3 * (encoded - decoded),
-                  1e3 * (found - encoded), spec.method, spec.bits, bool(release.n_images), version)
+                  1e3 * (found - encoded), spec.method, spec.bits, release.of_bags, version)
 
 
 def _contents(images: Sequence[Path], names: Sequence[str]) -> Iterator[bytes]:

@@ -26,7 +26,7 @@ def write_sheet(path: Path, reply: Answer, stored: list[Stored | None]) -> None:
     stored: the images of each neighbour, None where they are not on this machine: the tile stays blank. The image that
     carried the match is framed; where the query has several images, it has the number of the one that it matched.
     """
-    numbers = tuple(reply.case.image_of.tolist()) if len(reply.case.pixels) > 1 else ()
+    numbers = tuple(reply.case.image_of.tolist()) if len(reply.case.numbers) > 1 else ()
     matched = tuple(numbers.index(neighbour.matched.query_image) for neighbour in reply.neighbours[:LARGEST_SHEET]
                     if neighbour.matched is not None and numbers)
     tiles = [Tile("query", "", "tab:blue", reply.case.pixels, numbers, wanted=matched)]
@@ -48,8 +48,8 @@ def _neighbour(reply: Answer, neighbour: Found, rank: int, images: Stored | None
     names = textwrap.fill(", ".join(neighbour.labels) or "no label", _CAPTION_WIDTH, max_lines=_CAPTION_LINES,
                           placeholder=" …")
     matched = neighbour.matched if tells_match(reply, neighbour) else None
-    known = images is not None and matched is not None and matched.image_id in images.image_ids
-    return Tile(f"{rank} · {in_bits(neighbour.distance)} away", f"{names}\n{neighbour.bag_id}", "0.6",
-                None if images is None else images.pixels,
-                match=images.image_ids.index(matched.image_id) if known and images and matched else None,
-                match_number=matched.query_image if matched is not None and len(reply.case.pixels) > 1 else None)
+    match = images.image_ids.index(matched.image_id) if images is not None and matched is not None and \
+        matched.image_id in images.image_ids else None
+    number = matched.query_image if matched is not None and len(reply.case.numbers) > 1 else None
+    return Tile(f"{rank} · {in_bits(neighbour.distance)} away", f"{names}\n{neighbour.bag_id}", "0.6", images,
+                match=match, match_number=number)

@@ -1,7 +1,7 @@
 """The images of cases as this machine's pixel store holds them."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -12,12 +12,22 @@ from components.members import read_members
 from components.workspace import Workspace
 
 
-class Stored(NamedTuple):
-    """The images of a case, by image_id."""
+@dataclass(frozen=True)
+class Stored:
+    """The n images of a case, by image_id, read from the store when they are asked for."""
 
     image_ids: list[str]
-    pixels: np.ndarray
-    """uint8, (n, C, S, S)"""
+    rows: np.ndarray
+    """int64, (n,): their rows in the store."""
+    store: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, place: int) -> np.ndarray:
+        """uint8, (C, S, S)"""
+        pixels: np.ndarray = np.asarray(self.store[self.rows[place]])
+        return pixels
 
 
 def stored_bags(workspace: Workspace, bag_ids: Sequence[str]) -> list[Stored | None]:
@@ -32,5 +42,5 @@ def stored_bags(workspace: Workspace, bag_ids: Sequence[str]) -> list[Stored | N
     for bag_id in bag_ids:
         bag = members.take(np.array([place_of[bag_id]])) if bag_id in place_of else None
         found.append(None if bag is None or bag.rows.max() >= len(store)
-                     else Stored(bag.image_ids.tolist(), np.asarray(store[bag.rows])))
+                     else Stored(bag.image_ids.tolist(), bag.rows, store))
     return found

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from components.query.stored import Stored
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -23,8 +25,8 @@ class Tile:
     caption: str
     colour: str
     """Of the frame around the case."""
-    pixels: np.ndarray | None
-    """uint8, (n, C, S, S); None where they are not on this machine: the tile stays blank."""
+    pixels: np.ndarray | Stored | None
+    """n images, uint8 (C, S, S); None where they are not on this machine: the tile stays blank."""
     numbers: tuple[int, ...] = ()
     """What is written on each image, if anything."""
     match: int | None = None
@@ -58,7 +60,7 @@ def shown(n_images: int, wanted: Sequence[int]) -> list[int]:
     return sorted([*dict.fromkeys([*wanted, *range(n_images)])][:most])
 
 
-def _images(axis: "Axes", tile: Tile, pixels: np.ndarray) -> None:
+def _images(axis: "Axes", tile: Tile, pixels: np.ndarray | Stored) -> None:
     """Two in a row; a single row stands in the middle."""
     axis.set(xlim=(0, 1), ylim=(0, 1))
     places = shown(len(pixels), tile.wanted if tile.match is None else (tile.match,))
