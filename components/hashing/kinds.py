@@ -17,6 +17,7 @@ class Recipe:
     """How a deep method is optimised. Epochs and patience are the run's (params.train), equal for all methods."""
 
     batch_size: Annotated[int, Field(ge=2)]
+    """Images, or bags where the network pools them."""
     optimizer: Literal["sgd", "adamw"]
     learning_rate: Annotated[float, Field(gt=0)]
     """The initial rate; under one-cycle the highest."""
