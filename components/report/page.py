@@ -11,6 +11,7 @@ from components.report.plots.bit_balance import bit_balance
 from components.report.plots.learning import learning_curves
 from components.report.plots.map_bars import map_bars
 from components.report.plots.precision_recall import precision_recall
+from components.report.reach import reach
 from components.report.retrievals import retrievals
 from components.report.run import Run
 from components.report.slice_table import slice_tables
@@ -26,7 +27,7 @@ def render_page(run: Run) -> str:
         summary=summary(run), data=data_cards(run), gates=run.gates, rows=metric_table(run), chance=metrics[0].chance,
         is_validated=run.is_validated, slices=slice_tables(run),
         comparable=len({result.evaluation_digest for result in metrics}) == 1,
-        has_latency=any(run.latencies.values()), pairs=literal_pairs(run),
+        has_latency=any(run.latencies.values()), pairs=literal_pairs(run), reach=reach(run),
         curves=[{"method": method, "n_epochs": len(history.epochs), "best_epoch": history.best_epoch + 1,
                  "uri": learning_curves(history.epochs, history.best_epoch, run.metrics[method].validation_chance)}
                 for method, history in run.histories.items()],

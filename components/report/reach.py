@@ -1,0 +1,36 @@
+"""What so many test patients can show and what not: in words, computed from the run."""
+
+import numpy as np
+import pyarrow.compute as pc
+
+from components.report.run import Run
+
+
+def reach(run: Run) -> list[str]:
+    """Sentences on the MAP of the run's methods; none where no query can be answered.
+
+    A percentile interval of n patients is too narrow by a factor of √(1 - 1/n) at least: the spread within a
+    resample has n in its divisor, not n - 1 (Efron & Tibshirani 1993, ch. 13).
+    """
+    asked = run.queries.filter(pc.greater(run.queries["n_relevant"], 0))
+    n_patients = len(asked["patient_id"].unique())
+    if not n_patients:
+        return []
+    cases = "cases" if run.has_bags else "images"
+    intervals = {method: found for method, measured in run.metrics.items()
+                 if (found := measured.intervals.get("map")) is not None}
+    chance = run.metrics[run.best].chance.map
+    above = [method for method, found in intervals.items() if found.low > chance]
+    widths = [found.high - found.low for found in intervals.values()]
+    told = [f"{asked.num_rows:,} test {cases} of {n_patients:,} {'patient' if n_patients == 1 else 'patients'} ask; each "
+            f"patient carries {1 / n_patients:.1%} of every figure on average."]
+    if intervals:
+        told.append(f"Above chance ({chance:.3f}) with the whole 95 % interval of MAP: "
+                    + (", ".join(above) if above else "no method") + f", of {len(intervals)}. Intervals are "
+                    f"{np.median(widths):.3f} wide in the median: two methods that lie less than that apart may well "
+                    "change places with other patients.")
+    if n_patients > 1:
+        told.append(f"The intervals come from these {n_patients:,} patients alone, and are too narrow by "
+                    f"{1 - np.sqrt(1 - 1 / n_patients):.1%} at least; they say nothing of another hospital, another "
+                    "scanner or another training.")
+    return told
