@@ -7,6 +7,8 @@ from components.benchmark.items import Asked
 from components.benchmark.papers import TITLES
 from components.benchmark.results import Measured
 
+_NO_WIDTH = 1e-9
+
 
 def reach(asked: Asked, results: list[Measured], cells: list[Cell]) -> list[str]:
     """Sentences about the table's first figure; none where nothing was measured.
@@ -24,7 +26,7 @@ def reach(asked: Asked, results: list[Measured], cells: list[Cell]) -> list[str]
     low, high = widest.low or 0.0, widest.high or 0.0
     above = [cell for cell in shown if cell.not_above_chance is None]
     chance = widest.chance or 0.0
-    names = ", ".join(f"{cell.row} ({cell.bits} bits)" for cell in above)
+    names = _named(above, asked)
     verb = "lies" if 1 in (len(above), len(shown)) else "lie"
     told = [
         f"{_count(n_queries, 'query', 'queries')} of {_count(n_patients, 'patient')} can be answered by the gallery's "
@@ -34,7 +36,7 @@ def reach(asked: Asked, results: list[Measured], cells: list[Cell]) -> list[str]
         f"{high - low:.3f} wide; it {'holds' if low <= chance <= high else 'does not hold'} chance, {chance:.3f}.",
         f"{len(above)} of {_count(len(shown), 'figure')} of {title} {verb} above chance with the interval of every seed"
         f"{': ' if above else ''}{names}.",
-        *_differences(shown, title)]
+        *_differences(shown, title), *_without_width(shown, n_patients, asked)]
     if n_patients > 1:
         trainings = ", of which there is one" if len(asked.seeds) == 1 else ": that is the ±"
         told.append(f"The intervals themselves come from these {n_patients:,} patients, and are too narrow by "
@@ -54,6 +56,21 @@ def _differences(shown: list[Cell], title: str) -> list[str]:
             f"without 0; about {0.05 * n:.1f} would have one by chance alone. Half the width of these intervals is "
             f"{half:.3f} in the median: rows that lie less than that apart in {title} are not told apart by these "
             "patients."]
+
+
+def _without_width(shown: list[Cell], n_patients: int, asked: Asked) -> list[str]:
+    """Where n patients all fare alike, a share of up to 1 - 0.05^(1/n) may fare otherwise (one-sided 95 % limit)."""
+    alike = [cell for cell in shown if (cell.high or 0.0) - (cell.low or 0.0) < _NO_WIDTH]
+    if not alike:
+        return []
+    exceptions = 1 - 0.05 ** (1 / n_patients)
+    return [f"No interval has width where all queries score the same ({_named(alike, asked)}). That is no certainty: "
+            f"after {_count(n_patients, 'patient')} without an exception, up to {exceptions:.0%} of all may be "
+            "exceptions (95 %)."]
+
+
+def _named(cells: list[Cell], asked: Asked) -> str:
+    return ", ".join(cell.row + (f" ({cell.bits} bits)" if len(asked.bits) > 1 else "") for cell in cells)
 
 
 def _asked(results: list[Measured]) -> tuple[int, int]:

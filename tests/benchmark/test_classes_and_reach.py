@@ -106,7 +106,7 @@ def test_what_the_patients_can_show_is_computed_from_what_ran(lsh_and_itq):
     assert first == ("20 queries of 10 patients can be answered by the gallery's 1,000 cases; each patient carries "
                      "10.0% of every figure on average.")
     assert "that of LSH, vote at 16 bits: 0.300 – 0.800, 0.500 wide; it does not hold chance, 0.250" in widest
-    assert above == "1 of 2 figures of MAP lies above chance with the interval of every seed: LSH, vote (16 bits)."
+    assert above == "1 of 2 figures of MAP lies above chance with the interval of every seed: LSH, vote."
     assert apart.startswith("1 of 1 difference to the best row of the same bits has an interval without 0; about 0.1")
     assert "is 0.000 in the median" in apart            # every query is worse by 0.1
     assert f"too narrow by {1 - np.sqrt(0.9):.1%} at least" in too_narrow
@@ -120,6 +120,18 @@ def test_one_patient_and_one_seed_are_said_as_one():
     sentences = reach(asked, [result], make_cells(asked, [result], PARAMS))
     assert sentences[0].startswith("20 queries of 1 patient can")
     assert not any("too narrow" in sentence or "difference" in sentence for sentence in sentences)
+    assert "after 1 patient without an exception, up to 95% of all may be" in sentences[-1]
+
+
+def test_bits_are_named_where_there_are_several_and_an_interval_without_width_is_no_certainty():
+    """Ten patients without an exception: 0.741 ** 10 is 0.05."""
+    asked = ask("dmih", ["lsh"], [16, 32], [0])
+    results = [Measured(asked.table.rows[0], bits, {0: measured(1.0, low, 1.0)}, {}, queries(np.full(20, 1.0)), {})
+               for bits, low in ((16, 1.0), (32, 0.9))]
+    sentences = reach(asked, results, make_cells(asked, results, PARAMS))
+    assert "lie above chance with the interval of every seed: LSH, vote (16 bits), LSH, vote (32 bits)." in sentences[2]
+    assert "score the same (LSH, vote (16 bits))" in sentences[3]
+    assert "after 10 patients without an exception, up to 26% of all" in sentences[3]
 
 
 def test_where_every_row_failed_nothing_is_said():
