@@ -60,7 +60,7 @@ def class_grids(asked: Asked, cells: list[ClassCell]) -> list[ClassGrid]:
         # A row that failed knows of no queries; every other has the same.
         of_label = [max(column, key=lambda cell: cell.n_answerable) for column in zip(*by_row.values(), strict=True)]
         if of_label:
-            grids.append(ClassGrid(bits, [f"{cell.label} ({cell.n_answerable:,} of {cell.n_patients:,} patients)"
+            grids.append(ClassGrid(bits, [f"{cell.label} ({cell.n_answerable:,} cases of {cell.n_patients:,} patients)"
                                           for cell in of_label], list(by_row.items()),
                                    [cell.chance for cell in of_label]))
     return grids

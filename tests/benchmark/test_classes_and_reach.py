@@ -84,7 +84,7 @@ def test_the_grid_the_page_and_the_csv_hold_the_classes(lsh_and_itq):
     cells, classes = make_cells(asked, results, PARAMS), make_class_cells(asked, results)
     sentences = reach(asked, results, cells)
     text = as_markdown(asked, "mine", cells, [], classes, sentences)
-    assert "| row | malignant (8 of 4 patients) | benign (8 of 4 patients) |" in text
+    assert "| row | malignant (8 cases of 4 patients) | benign (8 cases of 4 patients) |" in text
     assert "| LSH, vote | 0.400 ± 0.141 [0.100 – 0.700] | 0.800 ± 0.141 [0.700 – 1.000] |" in text
     assert "| CBE, vote | – | – |" in text
     assert "| chance | 0.4000 | 0.4000 |" in text
