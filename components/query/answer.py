@@ -29,6 +29,8 @@ class Answer:
     bits: int
     of_bags: bool
     """Whether the gallery's cases are bags, not single images."""
+    are_cut: bool
+    """Whether every image is cut into parts, which are then what a case is made of."""
     version: str | None
     """Number of the release's version in MLflow; None for a folder given by hand."""
 
@@ -52,7 +54,8 @@ def answer(release: LoadedRelease, images: Sequence[Path], k: int, exclude_patie
     neighbours = release.found(case, coded, k, exclude_patient)
     found = time.perf_counter()
     return Answer(case, neighbours, attention, 1e3 * (decoded - started), 1e3 * (encoded - decoded),
-                  1e3 * (found - encoded), spec.method, spec.bits, release.of_bags, version)
+                  1e3 * (found - encoded), spec.method, spec.bits, release.of_bags,
+                  release.release.preprocessing.grid > 0, version)
 
 
 def _contents(images: Sequence[Path], names: Sequence[str]) -> Iterator[bytes]:

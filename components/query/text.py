@@ -13,19 +13,20 @@ def as_text(reply: Answer) -> str:
     """The answer as a terminal shows it. Cases of one image are told by it, others with the images that matched."""
     source = f"version {reply.version}" if reply.version is not None else "a release folder"
     lines = [f"answered by {source}: {reply.method}, {reply.bits} bits"]
+    part, a_part_of = ("part", "a part of ") if reply.are_cut else ("image", "")
     if len(reply.case.numbers) > 1:
         lines.append(f"asked with {len(reply.case.numbers)} images as one case")
     if reply.attention is not None:
         lines.append("attention: " + ", ".join(f"image {number} {weight:.0%}"
                                                for number, weight in reply.attention.items()))
     lines.append(f"{'rank':<6}{'bag id' if reply.of_bags else 'image id':<18}{'distance':<10}"
-                 f"{'images  ' if reply.of_bags else ''}labels")
+                 f"{f'{part}s'.ljust(8) if reply.of_bags else ''}labels")
     for rank, neighbour in enumerate(reply.neighbours, 1):
         count = f"{neighbour.n_images:<8}" if reply.of_bags else ""
         lines.append(f"{rank:<6}{neighbour.bag_id:<18}{in_bits(neighbour.distance):<10}{count}"
                      f"{', '.join(neighbour.labels) or 'no label'}")
         if tells_match(reply, neighbour) and neighbour.matched is not None:
-            lines.append(f"      image {neighbour.matched.query_image} of the query ~ image "
+            lines.append(f"      {a_part_of}image {neighbour.matched.query_image} of the query ~ {part} "
                          f"{neighbour.matched.image_id}, {in_bits(neighbour.matched.distance)}")
     total_ms = reply.decode_ms + reply.encode_ms + reply.search_ms
     lines.append(f"{total_ms:.1f} ms: decode {reply.decode_ms:.1f}, encode {reply.encode_ms:.1f}, "

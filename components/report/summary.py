@@ -18,12 +18,14 @@ def summary(run: Run) -> dict[str, Any]:
         "best": best,
         "gain": best.figures.map / best.chance.map if best.chance.map else None,
         "n_images": len(run.images),
+        "images": "Images" if cut.into == "whole" else "Parts of images",
         "n_cases": len(run.images["bag_id"].unique()),
         "n_patients": len(run.images["patient_id"].unique()),
         "rows": [
             ("Archive", f"{params.ingest.source}, stored at {params.size_px} × {params.size_px} px"),
-            *([("Cases", f"bags of images, one by {params.ingest.bags.by}" + (
-                f"; cut into {cut.into}" if cut.into != "whole" else ""))] if run.has_bags else []),
+            *([("Cases", f"bags, one per {params.ingest.bags.by}, of "
+                         f"{'images' if cut.into == 'whole' else f'parts of images: {cut.into}'}")]
+              if run.has_bags else []),
             ("Methods", ", ".join(params.methods)),
             ("Code length", f"{params.bits} bits"),
             ("Split", f"{params.split.strategy}: no patient stands in two folds"),

@@ -1,6 +1,7 @@
 """Asking with the images of one case: the answer, which image matched which, the sheet, and bad input."""
 
 import itertools
+import json
 import re
 import shutil
 
@@ -151,6 +152,23 @@ def test_cases_of_eight_images_get_a_sheet_and_a_tile_without_pixels_stays_blank
     assert sheet.shape == (366, 3 * 264, 3)
     assert np.ptp(sheet[60:100, 264 + 40:264 + 80].astype(int)) == 0
     assert np.ptp(sheet[60:100, 40:80].astype(int)) > 0
+
+
+def test_where_images_are_cut_the_answer_speaks_of_parts(bags, tmp_path, capsys):
+    from components.query.answer import answer
+    from components.query.text import as_text
+    shutil.copytree(bags.root / "release", tmp_path / "release")
+    path = tmp_path / "release" / "release.json"
+    document = json.loads(path.read_text())
+    document["preprocessing"]["grid"] = 2
+    path.write_text(json.dumps(document))
+    reply = answer(LoadedRelease(tmp_path / "release"), [bags.root / "64.png", bags.root / "65.png"], 2)
+    assert reply.case.image_of.tolist() == [1, 1, 1, 1, 2, 2, 2, 2]
+    assert sum(reply.attention.values()) == pytest.approx(1)                   # of images: their parts together
+    text = as_text(reply)
+    assert "asked with 2 images as one case" in text
+    assert "distance  parts   labels" in text
+    assert len(re.findall("      a part of image [12] of the query ~ part [0-9a-f]{16}, ", text)) == 2
 
 
 def test_a_release_without_codes_of_single_images_tells_no_match(bags, tmp_path, capsys):

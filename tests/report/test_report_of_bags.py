@@ -100,7 +100,7 @@ def test_attention_stands_under_each_image_and_is_whole(made: Workspace, page: P
 def test_cases_are_called_cases_and_counted_with_their_sizes(made: Workspace, page: Page) -> None:
     assert "6 test cases search 24 cases of the train and val folds" in page.text
     assert "6 cases of test patients each rank 24 gallery cases" in page.text
-    assert "Cases bags of images, one by patient" in page.text
+    assert "Cases bags, one per patient, of images" in page.text
     folds = data_cards(run_in(made))["folds"]
     assert [(row["n_cases"], row["n_images"], row["n_patients"], row["sizes"]) for row in folds] == [
         (18, 48, 6, "3 (2–3)"), (6, 16, 2, "3 (2–3)"), (6, 16, 2, "3 (2–3)")]
