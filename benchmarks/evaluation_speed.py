@@ -33,7 +33,7 @@ def synthetic(n_queries: int, n_gallery: int, bits: int, kind: str, seed: int = 
     """A code table and the tables around it; gallery images first, patients of five images each."""
     import pyarrow as pa
 
-    from components.contracts import IMAGES, LABEL_SETS, LABELS, SPLIT, codes_schema
+    from components.contracts import IMAGES, LABEL_SETS, LABELS
     from components.documents import Vocabulary
     from components.evaluate.tables import Tables
     from components.similarity.pairs import compare_sets
@@ -48,21 +48,22 @@ def synthetic(n_queries: int, n_gallery: int, bits: int, kind: str, seed: int = 
     patients = [f"{number // IMAGES_PER_PATIENT:016x}" for number in range(n_gallery)]
     patients += [f"{10 ** 9 + number // IMAGES_PER_PATIENT:016x}" for number in range(n_queries)]
     folds = ["train"] * n_gallery + ["test"] * n_queries
-    columns = {"image_id": ids, "patient_id": patients, "view": np.where(random.random(n) < .6, "PA", "AP"),
-               "sex": np.where(random.random(n) < .56, "M", "F"), "age": random.integers(1, 95, n).astype(np.int16)}
+    columns = {"image_id": ids, "bag_id": ids, "patient_id": patients,
+               "view": np.where(random.random(n) < .6, "PA", "AP"), "sex": np.where(random.random(n) < .56, "M", "F"),
+               "age": random.integers(1, 95, n).astype(np.int16)}
     images = pa.table({field.name: columns.get(field.name, pa.nulls(n, field.type)) for field in IMAGES})
     info = {"method": kind, "bits": bits, "model_digest": "0" * 64,
             "sub_codes": [{"name": "code", "start": 0, "stop": bits}]}
     code = pa.FixedSizeBinaryArray.from_buffers(pa.binary(bits // 8), n, [None, pa.py_buffer(packed.tobytes())])
-    codes = pa.table({"image_id": ids, "fold": folds, "code": code}).cast(codes_schema(bits))
+    codes = pa.table({"bag_id": ids, "fold": folds, "code": code})
     label_sets = pa.table({"set_id": np.arange(len(sets), dtype=np.int32),
                            "labels": [np.flatnonzero(row).astype(np.int16) for row in sets],
-                           "n_images": np.bincount(set_ids)}).cast(LABEL_SETS)
+                           "n_bags": np.bincount(set_ids)}).cast(LABEL_SETS)
     tables = Tables(
-        images=images, split=pa.table({"image_id": ids, "patient_id": patients, "fold": folds}).cast(SPLIT),
-        labels=pa.table({"image_id": ids, "fold": folds, "set_id": set_ids.astype(np.int32)}).cast(LABELS),
+        images=images, labels=pa.table({"bag_id": ids, "patient_id": patients, "fold": folds,
+                                        "set_id": set_ids.astype(np.int32)}).cast(LABELS),
         label_sets=label_sets, similarity=compare_sets(label_sets),
-        vocabulary=Vocabulary(attribute="finding", labels=list(SHARES), n_images={}, n_unlabelled={}))
+        vocabulary=Vocabulary(attribute="finding", labels=list(SHARES), n_bags={}, n_unlabelled={}))
     return codes.replace_schema_metadata({"medhash": json.dumps(info)}), tables
 
 
@@ -83,7 +84,7 @@ def evaluation(codes: Any, tables: Any) -> dict[str, float]:
 def peer(codes: Any, tables: Any, n_timed: int) -> dict[str, float]:
     """Seconds of an argsort MAP over all queries, from `n_timed` of them, and its MAP over those."""
     from components.index.code_table import place_codes
-    placed, levels = place_codes(codes, tables.split, tables.labels), tables.level_matrix()
+    placed, levels = place_codes(codes, tables.labels), tables.level_matrix()
     queries, gallery = placed.of_folds("test"), placed.of_folds("train", "val")
     timed = np.linspace(0, len(queries) - 1, min(n_timed, len(queries))).astype(int)
     values = []

@@ -34,12 +34,12 @@ def main() -> int:
     pixels, classes = pixels_of(args.images, args.size_px)
     rates: dict[str, list[float]] = {"store": [], "png": []}
     with tempfile.TemporaryDirectory() as folder:
-        data_set(Path(folder), pixels, classes)
+        _, data = data_set(Path(folder), pixels, classes)
         mapped = np.load(Path(folder) / "data/derived/images/pixels.npy", mmap_mode="r")
         paths = [Path(folder) / f"{number}.png" for number in range(len(pixels))]
         for path, image in zip(paths, pixels, strict=True):
             cv2.imwrite(str(path), image[0])
-        feeder = BatchFeeder(mapped, np.arange(len(pixels)), torch.device("cpu"), 0, 1)
+        feeder = BatchFeeder(mapped, data.folds["train"], torch.device("cpu"), 0, 1)
         for repeat in range(args.repeats):
             plan = plan_epoch(len(pixels), args.batch_size, repeat)
             started = time.perf_counter()

@@ -2,7 +2,7 @@
 
     python -m benchmarks.sample_map [--methods lsh itq drh-18 osdh] [--seeds 0 1 2] [--root .] [--json FILE]
 
-Trains every method with every seed in a temporary folder, encodes all images, and measures test images against the
+Trains every method with every seed in a temporary folder, encodes all cases, and measures test cases against the
 gallery (train and val folds). The tables come from the stages up to features; nothing under --root is written.
 """
 
@@ -23,7 +23,7 @@ SHARED = ("images", "split", "labels", "similarity", "features")
 def run_once(root: Path, params: Any, method: str, seed: int) -> dict[str, Any]:
     """Train, encode and measure one method with one seed."""
     from components.contracts import codes_schema, read_table
-    from components.encode.encode import encode_images, write_codes
+    from components.encode.encode import encode_bags, write_codes
     from components.evaluate.measure import measure
     from components.evaluate.tables import Tables
     from components.hashing.model import load_model
@@ -40,7 +40,7 @@ def run_once(root: Path, params: Any, method: str, seed: int) -> dict[str, Any]:
         seconds = time.perf_counter() - started
         assert history is not None
         model = load_model(workspace.model(method))
-        write_codes(workspace.codes(method), model, *encode_images(workspace, model))
+        write_codes(workspace.codes(method), model, encode_bags(workspace, model))
         metrics = measure(read_table(workspace.codes(method), codes_schema(params.bits)), Tables.read(workspace),
                           params.evaluate, params.seed).metrics
     interval = metrics.intervals["map"]

@@ -26,14 +26,15 @@ def pixels_of(n_images: int, size_px: int, seed: int = 0) -> tuple[np.ndarray, n
 
 def data_set(folder: Path, pixels: np.ndarray, classes: np.ndarray, n_val: int = 0) -> "tuple[Workspace, DataSet]":
     """A workspace that holds the pixels, and the tables that a training reads; the first n_val images are val."""
+    from components.hashing.bags import bags_of_one
     from components.train.data import DataSet, Fold
     from components.workspace import Workspace
     workspace = Workspace(folder)
     workspace.pixels.parent.mkdir(parents=True, exist_ok=True)
     np.save(workspace.pixels, pixels)
     numbers = np.arange(len(pixels))
-    everything = Fold(numbers.astype(str), numbers, np.eye(N_CLASSES, dtype=np.float32)[classes],
-                      classes.astype(np.int32), numbers)
+    everything = Fold(numbers.astype(str), numbers, bags_of_one(len(numbers)),
+                      np.eye(N_CLASSES, dtype=np.float32)[classes], classes.astype(np.int32), numbers)
     folds = {"train": everything.take(numbers[n_val:]), "val": everything.take(numbers[:n_val])}
     return workspace, DataSet(folds, np.eye(N_CLASSES, dtype=np.int16), [f"class {n}" for n in range(N_CLASSES)],
                               "synthetic")
