@@ -14,7 +14,7 @@ from components.promote.preprocessing import Preprocessing
 
 def preprocessing(**changed) -> Preprocessing:
     return Preprocessing.model_validate({"size_px": 8, "max_image_pixels": 10_000, "channels": 1, "grid": 0,
-                                         "stain": "none", "decoder": DECODER, **changed})
+                                         "stain": "none", "decoder": DECODER, "prepared": "", **changed})
 
 
 def png(seed: int, channels: int = 1) -> bytes:

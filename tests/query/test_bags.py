@@ -13,6 +13,7 @@ from of_bags import run_of_bags
 from components.contracts import IMAGES, read_table
 from components.hashing.model import load_model
 from components.index.code_table import read_codes
+from components.ingest.preparation import Preparation
 from components.params import load_params
 from components.promote.assemble import build_release
 from components.promote.loaded import LoadedRelease
@@ -160,7 +161,7 @@ def test_where_images_are_cut_the_answer_speaks_of_parts(bags, tmp_path, capsys)
     shutil.copytree(bags.root / "release", tmp_path / "release")
     path = tmp_path / "release" / "release.json"
     document = json.loads(path.read_text())
-    document["preprocessing"]["grid"] = 2
+    document["preprocessing"] |= {"grid": 2, "prepared": Preparation(16, 10 ** 6, 3, 2).key()}
     path.write_text(json.dumps(document))
     reply = answer(LoadedRelease(tmp_path / "release"), [bags.root / "64.png", bags.root / "65.png"], 2)
     assert reply.case.image_of.tolist() == [1, 1, 1, 1, 2, 2, 2, 2]
