@@ -8,6 +8,8 @@ P_1, P_5, P_10 = "precision_at_1", "precision_at_5", "precision_at_10"
 TITLES = {MAP: "MAP", NDCG: "NDCG@100", ACG: "ACG@100", WEIGHTED_MAP: "mAPw", P_H2: "P@H2", P_1: "P@1", P_5: "P@5",
           P_10: "P@10"}
 """Field of document Figures → what the papers call it."""
+NEAREST = {P_1: 1, P_5: 5, P_10: 10}
+"""Field of document Figures → k of P@k."""
 BITS = (16, 32, 48, 64)
 
 

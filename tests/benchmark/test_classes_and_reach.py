@@ -134,6 +134,15 @@ def test_bits_are_named_where_there_are_several_and_an_interval_without_width_is
     assert "after 10 patients without an exception, up to 26% of all" in sentences[3]
 
 
+def test_a_list_as_long_as_the_gallery_is_said_to_say_nothing():
+    asked = ask("dmih", ["lsh"], [16], [0])
+    few = measured(0.5, 0.3, 0.7).model_copy(update={"n_gallery": 9})
+    result = Measured(asked.table.rows[0], 16, {0: few}, {}, queries(np.full(20, 0.5)), {})
+    sentences = reach(asked, [result], make_cells(asked, [result], PARAMS))
+    assert [sentence.split()[0] for sentence in sentences if "says nothing of a gallery of 9 cases" in sentence] == [
+        "P@10"]
+
+
 def test_where_every_row_failed_nothing_is_said():
     asked, results = table({"lsh": None})
     assert reach(asked, results, make_cells(asked, results, PARAMS)) == []
