@@ -24,6 +24,8 @@ _EXTREME = 1.0
 """Percentile of the angles that a stain is taken at; so much of light and concentrations counts as outliers too."""
 _LEAST_ANGLE = 5.0
 """Stains closer together than this, degrees, are one stain."""
+_LEAST_DENSITY_OF_A_STAIN = -0.2
+"""Stains take light; a direction that gives so much of it in a colour (tissues come to -0.05) is none."""
 _SAMPLE = 1 << 18
 """At most about so many pixels estimate light and stains; they lie on a regular grid."""
 _ROWS = 512
@@ -63,7 +65,8 @@ def stains_of(image: np.ndarray) -> np.ndarray | None:
 
 def _stains(tissue: np.ndarray) -> np.ndarray | None:
     """In the plane of the two greatest singular values of the tissue's densities (n, 3), the stains are the directions
-    at the 1st and 99th percentile of the angle; haematoxylin is the one that takes more red."""
+    at the 1st and 99th percentile of the angle; haematoxylin is the one that takes more red. None for too few
+    pixels, for directions that are nearly one, and for one that gives light."""
     if len(tissue) < 2:
         return None
     # einsum adds in one order, whatever the threads of a BLAS
@@ -76,7 +79,7 @@ def _stains(tissue: np.ndarray) -> np.ndarray | None:
     if np.degrees(extremes[1] - extremes[0]) < _LEAST_ANGLE:
         return None
     stains = np.stack([np.cos(extremes), np.sin(extremes)], axis=1) @ plane
-    return stains[np.argsort(-stains[:, 0])]
+    return stains[np.argsort(-stains[:, 0])] if (stains >= _LEAST_DENSITY_OF_A_STAIN).all() else None
 
 
 def _sampled(image: np.ndarray) -> np.ndarray:

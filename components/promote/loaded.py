@@ -101,10 +101,13 @@ def require_decoder(release: Release) -> None:
     """Raise MedhashError if this code decodes images into other pixels than the release's gallery was made of.
 
     The first word of the decoder's version counts; other versions of the libraries after it decode the same files, of
-    lossy ones at most single grey values apart.
+    lossy ones at most single grey values apart. So do the versions of cutting and of stains.
     """
-    made, here = release.preprocessing.decoder, DECODER
-    if made.split(" ")[0] != here.split(" ")[0]:
+    made, here = (" ".join(filter(None, parts)) for parts in (
+        (release.preprocessing.decoder, release.preprocessing.prepared),
+        (DECODER, release.preprocessing.preparation().key())))
+    if made.split(" ")[0] != here.split(" ")[0] or (release.preprocessing.prepared
+                                                    != release.preprocessing.preparation().key()):
         raise MedhashError(f"the release of {release.method} was made with decoder {made}, but this code decodes with "
                            f"{here}: the same image would get other pixels", "run the pipeline and promote again with "
                            "this version of medhash, or search with the one the release was made with")

@@ -24,6 +24,8 @@ class Preprocessing(Document):
     stain: Literal["none", "macenko"]
     decoder: str
     """components.ingest.decode.DECODER of the code that decoded the gallery."""
+    prepared: str
+    """Preparation.key() of that code: which versions of cutting and of stains; empty for grey whole images."""
 
     def preparation(self) -> Preparation:
         return Preparation(self.size_px, self.max_image_pixels, self.channels, self.grid, self.stain)
@@ -33,6 +35,7 @@ def preprocessing_today(workspace: Workspace, params: Params) -> Preprocessing:
     """How the images in the pixel store were made, and queries are to be. Raises MedhashError if there is no store."""
     pixels: np.ndarray = open_array(workspace.pixels, "ingest")
     cut = params.ingest.cut
-    return Preprocessing(size_px=pixels.shape[-1], max_image_pixels=params.ingest.max_image_pixels,
-                         channels=3 if pixels.shape[1] == 3 else 1, grid=0 if cut.into == "whole" else cut.grid,
-                         stain=params.ingest.stain, decoder=DECODER)
+    today = Preprocessing(size_px=pixels.shape[-1], max_image_pixels=params.ingest.max_image_pixels,
+                          channels=3 if pixels.shape[1] == 3 else 1, grid=0 if cut.into == "whole" else cut.grid,
+                          stain=params.ingest.stain, decoder=DECODER, prepared="")
+    return today.model_copy(update={"prepared": today.preparation().key()})

@@ -17,6 +17,7 @@ from components.promote.registry import Registry
 from components.workspace import Workspace
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from mlflow import MlflowClient
 
 
@@ -30,7 +31,7 @@ def withdraw(workspace: Workspace, params: Params) -> str:
     release cannot be made anew.
     """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")        # read by MLflow as it is imported
-    today = set(read_table(workspace.images, IMAGES)["image_id"].to_pylist())
+    today = _names(read_table(workspace.images, IMAGES))
     with tracking.answered():
         registry = Registry(tracking.connect(workspace), params.promote.name)
     with tracking.answered(), desk(workspace, registry) as folder:
@@ -53,19 +54,30 @@ def withdraw(workspace: Workspace, params: Params) -> str:
             f"made anew{f' ({told})' if told else ''}, {n_deleted} others deleted{left}")
 
 
-def _withdrawn(client: "MlflowClient", name: str, today: set[str],
+def _names(images: "pa.Table") -> dict[str, tuple[str, str | None]]:
+    """Image id → the image's patient and file."""
+    return {row["image_id"]: (row["patient_id"], row["sha256"])
+            for row in images.select(["image_id", "patient_id", "sha256"]).to_pylist()}
+
+
+def _withdrawn(client: "MlflowClient", name: str, today: dict[str, tuple[str, str | None]],
                folder: Path) -> tuple[dict[Held, list[str]], list[str]]:
-    """The versions that hold images which are no longer there, and these images; the versions that hold no other."""
+    """The versions that hold images which are no longer there, and these images; the versions that hold no other.
+
+    A part of a file that is cut otherwise today has another id, but its patient's file has not left the archive.
+    """
+    files = {file for file in today.values() if file[1] is not None}
     found, others = {}, []
     for number, held in enumerate(held_releases(client)):
         if held.name != name:
             continue
         tables = fetch_tables(held, folder / f"tables-{number}")
         path = tables / held.release / "images.parquet"
-        images = set(read_table(path, RELEASED)["image_id"].to_pylist()) if path.exists() else set()
-        if images and images.isdisjoint(today):
+        images = _names(read_table(path, RELEASED)) if path.exists() else {}
+        gone = sorted(image_id for image_id, file in images.items() if image_id not in today and file not in files)
+        if gone and len(gone) == len(images):
             others.append(str(held.version))
-        elif images - today:
-            found[held] = sorted(images - today)
+        elif gone:
+            found[held] = gone
         shutil.rmtree(tables)
     return found, sorted(others, key=int)

@@ -54,7 +54,8 @@ def test_every_file_is_under_a_digest_and_the_settings_hold_every_default(made):
             "index/entries.parquet", "model/model.json", "model/weights.safetensors"} <= on_disk.keys()
     assert document["format"] == 3
     assert document["preprocessing"] == {"size_px": 32, "max_image_pixels": 64_000_000, "channels": 1, "grid": 0,
-                                         "stain": "none", "decoder": document["preprocessing"]["decoder"]}
+                                         "stain": "none", "prepared": "",
+                                         "decoder": document["preprocessing"]["decoder"]}
     assert load_params(folder / "params.yaml") == load_params(made.root / "params.yaml")
     assert yaml.safe_load((folder / "params.yaml").read_text())["promote"]["max_p95_ms"] == 200.0
 
@@ -156,6 +157,9 @@ def test_a_query_gets_the_release_s_preprocessing_whatever_the_settings_here(rel
         LoadedRelease(release).nearest([image], 1)
     change(release, preprocessing={**document["preprocessing"], "decoder": "1 opencv 4"})
     with pytest.raises(MedhashError, match="was made with decoder 1 opencv 4"):
+        LoadedRelease(release)
+    change(release, preprocessing={**document["preprocessing"], "prepared": "0 rgb"})
+    with pytest.raises(MedhashError, match=r"was made with decoder 2 opencv .* 0 rgb, but this code decodes with"):
         LoadedRelease(release)
     change(release, preprocessing={**document["preprocessing"], "decoder": "2 opencv 99.9"})
     assert LoadedRelease(release).nearest([image], 1)

@@ -130,7 +130,13 @@ def test_releases_of_another_archive_are_left_alone_and_named(own_store: Run) ->
     before = registry(own_store).aliases()
     images = read_table(own_store.workspace.images, IMAGES)
     renamed = [f"f{image_id[1:]}" for image_id in images["image_id"].to_pylist()]
-    write_table(own_store.workspace.images, images.set_column(0, IMAGES.field("image_id"), [renamed]), IMAGES)
+    images = images.set_column(0, IMAGES.field("image_id"), [renamed])
+    # Other parts of the same files: nothing has left the archive.
+    write_table(own_store.workspace.images, images, IMAGES)
+    assert "is still in the archive" in withdraw(own_store.workspace, own_store.params("lsh"))
+    others = [f"f{digest[1:]}" for digest in images["sha256"].to_pylist()]
+    place = IMAGES.get_field_index("sha256")
+    write_table(own_store.workspace.images, images.set_column(place, IMAGES.field("sha256"), [others]), IMAGES)
     said = withdraw(own_store.workspace, own_store.params("lsh"))
     assert "left alone, as of another archive or another key of the pseudonyms: version 1, 2" in said
     assert registry(own_store).aliases() == before
