@@ -18,6 +18,6 @@ def metric_table(workspace: Workspace, params: Params) -> str:
     chance = metrics[0].chance
     lines.append(f"{'chance':<{width}}{chance.map:>7.3f}  {'':<16}{chance.ndcg_at_100:>9.3f}"
                  f"{chance.precision_h2:>7.3f}")
-    lines.append(f"{metrics[0].n_queries:,} test images searched {metrics[0].n_gallery:,} gallery images; "
+    lines.append(f"{metrics[0].n_queries:,} test cases searched {metrics[0].n_gallery:,} gallery cases; "
                  f"codes of {metrics[0].bits} bits; P@H2: precision within Hamming radius 2")
     return "\n".join(lines)

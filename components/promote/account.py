@@ -24,7 +24,7 @@ def account(report: DecisionReport, renewal: "Renewal | None" = None) -> str:
                      f"{report.gain.high:+.4f}], paired by query and resampled by patient")
     lines += [f"- measured on {report.n_answerable:,} of {report.n_queries:,} queries of {report.n_patients:,} test "
               f"patients (group {report.group + 1} of {len(report.groups)}, whose turn it is) and "
-              f"{report.n_gallery:,} gallery images", ""]
+              f"{report.n_gallery:,} gallery cases", ""]
     lines += [f"- {'✓' if clause.held else '✗'} {clause.name}: {clause.why}"
               + (f" → {clause.fix}" if clause.fix and not clause.held else "") for clause in report.clauses]
     serving = report.version if report.promoted else report.champion_version
