@@ -24,7 +24,8 @@ class ReleasedModel(PythonModel):
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """model_input: column `image`, the bytes of PNG, JPEG or DICOM files; and, if there are cases of several
-        images, column `bag`: rows of the same text are one case. Without it every row is a case.
+        images, column `bag`: rows of the same text are one case, in which a file given twice counts once. Without it
+        every row is a case.
 
         params: k, the number of neighbours (5); exclude_patient, the pseudonym of a patient whose images are left out
         ("", or one that the gallery does not hold: nobody's).

@@ -7,7 +7,6 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from of_bags import METHOD, run_of_bags
-from report.measured import measured_workspace
 from report.test_report_page import Page, report
 
 from components.contracts import codes_schema, write_table
@@ -133,12 +132,3 @@ def test_the_glossary_speaks_of_bags_only_where_there_are_any() -> None:
     assert {"P@1, P@5, P@10"} <= of_images.keys()
     assert not any("case" in meaning for term, meaning in of_images.items() if term != "Gate")
     assert not any("{" in meaning for meaning in [*of_images.values(), *of_bags.values()])
-
-
-def test_a_page_of_single_images_speaks_of_no_bags(tmp_path: Path) -> None:
-    measured_workspace(tmp_path, {"lsh": 0.5}, n_patients=10)
-    html = report(tmp_path)
-    text = Page(html).text
-    assert 'class="bag' not in html
-    assert not any(word in text for word in ("cases of", "Instance", "Pooling", "carried the match"))
-    assert html.count('<figure class="tile') > 6

@@ -154,6 +154,12 @@ def test_refused_rows_are_counted_by_reason(page: Page) -> None:
     assert "truncated 2" in page.text
 
 
+def test_a_page_of_single_images_speaks_of_no_bags(html: str, page: Page) -> None:
+    assert 'class="bag' not in html
+    assert not any(word in page.text for word in ("cases of", "Instance", "Pooling", "carried the match"))
+    assert html.count('<figure class="tile') > 6
+
+
 def test_equal_runs_give_equal_bytes(root: Path, html: str) -> None:
     assert report(root) == html
 
