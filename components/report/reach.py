@@ -22,8 +22,8 @@ def reach(run: Run) -> list[str]:
     chance = run.metrics[run.best].chance.map
     above = [method for method, found in intervals.items() if found.low > chance]
     widths = [found.high - found.low for found in intervals.values()]
-    told = [f"{asked.num_rows:,} test {cases} of {n_patients:,} {'patient' if n_patients == 1 else 'patients'} ask; each "
-            f"patient carries {1 / n_patients:.1%} of every figure on average."]
+    told = [f"{asked.num_rows:,} test {cases} of {n_patients:,} {'patient' if n_patients == 1 else 'patients'} ask; "
+            f"each patient carries {1 / n_patients:.1%} of every figure on average."]
     if intervals:
         told.append(f"Above chance ({chance:.3f}) with the whole 95 % interval of MAP: "
                     + (", ".join(above) if above else "no method") + f", of {len(intervals)}. Intervals are "
