@@ -10,9 +10,9 @@ from components.contracts import RELEASED, read_table
 from components.errors import MedhashError
 from components.hashing.model import Coded, HashModel, load_model
 from components.index.code_table import read_codes
+from components.index.matching import KeptCodes, nearest_pair
 from components.index.search import Index, load_index, search
 from components.ingest.decode import DECODER
-from components.matching import KeptCodes, nearest_pair
 from components.promote.case import Case, decode_case, names_of
 from components.promote.release import IMAGES_FILE, LABELS_FILE, LabelSets, Release, read_release
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 from components.errors import MedhashError
 from components.hashing.model import HashModel, load_model
 from components.index.code_table import code_info
-from components.matching import KeptCodes, Pair, nearest_pair
+from components.index.matching import KeptCodes, Pair, nearest_pair
 from components.report.plots.pictures import LONGEST_PX, LONGEST_THUMB_PX, picture
 from components.report.run import Run
 
