@@ -1,5 +1,7 @@
 """What so many test patients can show and what not: in words, computed from what ran."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from components.benchmark.cells import Cell
@@ -10,9 +12,11 @@ from components.benchmark.results import Measured
 _NO_WIDTH = 1e-9
 
 
-def reach(asked: Asked, results: list[Measured], cells: list[Cell]) -> list[str]:
+def reach(asked: Asked, results: list[Measured], cells: list[Cell],
+          exchanged: Mapping[tuple[str, int], float] | None = None) -> list[str]:
     """Sentences about the table's first figure; none where nothing was measured.
 
+    exchanged: (row, bits) → MAP where the queries exchange their labels, of `exchanged_maps`.
     A percentile interval of n patients is too narrow by a factor of √(1 - 1/n) at least: the spread within a
     resample has n in its divisor, not n - 1 (Efron & Tibshirani 1993, ch. 13).
     """
@@ -36,7 +40,7 @@ def reach(asked: Asked, results: list[Measured], cells: list[Cell]) -> list[str]
         f"{high - low:.3f} wide; it {'holds' if low <= chance <= high else 'does not hold'} chance, {chance:.3f}.",
         f"{len(above)} of {_count(len(shown), 'figure')} of {title} {verb} above chance with the interval of every seed"
         f"{': ' if above else ''}{names}.",
-        *_differences(shown, title), *_without_width(shown, n_patients, asked)]
+        *_grouped(shown, asked, exchanged or {}), *_differences(shown, title), *_without_width(shown, n_patients, asked)]
     told += [f"{TITLES[name]} says nothing of a gallery of {_count(shown[0].n_gallery or 0, 'case')}: all of it "
              "is among the nearest, so every ranking scores what chance does."
              for name, k in NEAREST.items() if name in asked.table.figures and (shown[0].n_gallery or 0) <= k]
@@ -59,6 +63,19 @@ def _differences(shown: list[Cell], title: str) -> list[str]:
             f"without 0; about {0.05 * n:.1f} would have one by chance alone. Half the width of these intervals is "
             f"{half:.3f} in the median: rows that lie less than that apart in {title} are not told apart by these "
             "patients."]
+
+
+def _grouped(shown: list[Cell], asked: Asked, exchanged: Mapping[tuple[str, int], float]) -> list[str]:
+    known = [(cell, exchanged[cell.row, cell.bits]) for cell in shown if (cell.row, cell.bits) in exchanged]
+    if not known:
+        return []
+    least, most = (choose(known, key=lambda found: found[1]) for choose in (min, max))
+    above = [cell for cell, value in known if (cell.low or 0.0) > value]
+    return [f"Where the queries exchange their labels at random, the same rankings score MAP {least[1]:.3f} "
+            f"({_named([least[0]], asked)}) to {most[1]:.3f} ({_named([most[0]], asked)}): codes that fall into groups "
+            "score above a random order by guessing the group, which P@k does not. "
+            f"{len(above)} of {len(known)} {'lies' if 1 in (len(above), len(known)) else 'lie'} above its own such "
+            f"figure with the widest interval{': ' if above else ''}{_named(above, asked)}."]
 
 
 def _without_width(shown: list[Cell], n_patients: int, asked: Asked) -> list[str]:

@@ -91,6 +91,7 @@ def _measure(workspace: SetWorkspace, asked: Asked, items: list[Item], jobs: int
 def _show(workspace: SetWorkspace, asked: Asked, params: Params, failed: dict[Item, str]) -> None:
     from components.benchmark import classes, notes
     from components.benchmark.cells import make_cells, make_drops
+    from components.benchmark.exchanged import exchanged_maps
     from components.benchmark.page import render_page
     from components.benchmark.plots import draw
     from components.benchmark.reach import reach
@@ -100,7 +101,8 @@ def _show(workspace: SetWorkspace, asked: Asked, params: Params, failed: dict[It
     from components.files import replacing_file
     results = read_results(workspace, asked, failed)
     cells, drops = make_cells(asked, results, params), make_drops(asked, results, params)
-    of_classes, sentences = classes.make_class_cells(asked, results), reach(asked, results, cells)
+    of_classes = classes.make_class_cells(asked, results)
+    sentences = reach(asked, results, cells, exchanged_maps(workspace, results) if asked.table.by_class else None)
     pictures = draw(workspace, asked, results, params.seed)
     told = {"conditions": notes.conditions(workspace, asked, results, params),
             "below_chance": notes.below_chance(asked, cells, results), "deviations": notes.deviations(results),

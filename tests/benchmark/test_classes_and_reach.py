@@ -113,6 +113,14 @@ def test_what_the_patients_can_show_is_computed_from_what_ran(lsh_and_itq):
     assert too_narrow.endswith("that is the ±.")
 
 
+def test_a_row_is_held_to_what_its_own_rankings_score_with_exchanged_labels(lsh_and_itq):
+    asked, results = lsh_and_itq
+    cells = make_cells(asked, results, PARAMS)
+    grouped = reach(asked, results, cells, {("LSH, vote", 16): 0.29, ("ITQ, vote", 16): 0.35})[3]
+    assert "score MAP 0.290 (LSH, vote) to 0.350 (ITQ, vote)" in grouped
+    assert grouped.endswith("1 of 2 lies above its own such figure with the widest interval: LSH, vote.")
+
+
 def test_one_patient_and_one_seed_are_said_as_one():
     alone = queries(np.full(20, 0.5)).set_column(1, "patient_id", [["p"] * 20])
     asked = ask("dmih", ["lsh"], [16], [0])
