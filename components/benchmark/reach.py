@@ -40,7 +40,8 @@ def reach(asked: Asked, results: list[Measured], cells: list[Cell],
         f"{high - low:.3f} wide; it {'holds' if low <= chance <= high else 'does not hold'} chance, {chance:.3f}.",
         f"{len(above)} of {_count(len(shown), 'figure')} of {title} {verb} above chance with the interval of every seed"
         f"{': ' if above else ''}{names}.",
-        *_grouped(shown, asked, exchanged or {}), *_differences(shown, title), *_without_width(shown, n_patients, asked)]
+        *_grouped(shown, asked, exchanged or {}), *_differences(shown, title),
+        *_without_width(shown, n_patients, asked)]
     told += [f"{TITLES[name]} says nothing of a gallery of {_count(shown[0].n_gallery or 0, 'case')}: all of it "
              "is among the nearest, so every ranking scores what chance does."
              for name, k in NEAREST.items() if name in asked.table.figures and (shown[0].n_gallery or 0) <= k]
