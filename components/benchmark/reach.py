@@ -91,7 +91,7 @@ def _without_width(shown: list[Cell], n_patients: int, asked: Asked) -> list[str
 
 
 def _named(cells: list[Cell], asked: Asked) -> str:
-    return ", ".join(cell.row + (f" ({cell.bits} bits)" if len(asked.bits) > 1 else "") for cell in cells)
+    return "; ".join(cell.row + (f" ({cell.bits} bits)" if len(asked.bits) > 1 else "") for cell in cells)
 
 
 def _asked(results: list[Measured]) -> tuple[int, int]:

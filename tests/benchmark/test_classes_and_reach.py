@@ -137,7 +137,7 @@ def test_bits_are_named_where_there_are_several_and_an_interval_without_width_is
     results = [Measured(asked.table.rows[0], bits, {0: measured(1.0, low, 1.0)}, {}, queries(np.full(20, 1.0)), {})
                for bits, low in ((16, 1.0), (32, 0.9))]
     sentences = reach(asked, results, make_cells(asked, results, PARAMS))
-    assert "lie above chance with the interval of every seed: LSH, vote (16 bits), LSH, vote (32 bits)." in sentences[2]
+    assert "lie above chance with the interval of every seed: LSH, vote (16 bits); LSH, vote (32 bits)." in sentences[2]
     assert "score the same (LSH, vote (16 bits))" in sentences[3]
     assert "after 10 patients without an exception, up to 26% of all" in sentences[3]
 
