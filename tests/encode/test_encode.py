@@ -172,7 +172,8 @@ def bags(workspace: Workspace) -> Workspace:
 
 @pytest.mark.parametrize("method", ["drh-18", "lsh"])
 @pytest.mark.parametrize("batch_size", [1, 7, 256])
-def test_a_bag_has_one_code_and_each_of_its_images_one_of_its_own(bags: Workspace, method: str, batch_size: int) -> None:
+def test_a_bag_has_one_code_and_each_of_its_images_one_of_its_own(bags: Workspace, method: str,
+                                                                  batch_size: int) -> None:
     save_untrained(bags, method)
     model = load_model(bags.model(method))
     encoded = encode_bags(bags, model, instances=True, batch_size=batch_size)

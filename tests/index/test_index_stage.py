@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from builders import small_workspace, write_codes
 
-from components.contracts import LABELS, SPLIT, read_table
+from components.contracts import LABELS, read_table
 from components.errors import MedhashError
 from components.files import sha256_file
 from components.index.__main__ import main
