@@ -18,6 +18,7 @@ from components.train.augment import AugmentRange, augment, draw
 from components.train.batches import BatchFeeder, plan_epoch
 from components.train.data import DataSet, Fold
 from components.train.match_histograms import draw_partners, match_histograms
+from components.train.memory import give_back_freed
 from components.train.processes import Processes
 from components.train.schedules import Schedule
 from components.train.seeds import derive_seed
@@ -26,6 +27,8 @@ from components.train.validation import Encoder, fold_row
 Row = dict[str, float]
 CHECK_EVERY = 50
 """Batches between two looks at whether the loss is finite: each look waits for the device."""
+TRIM_EVERY = 8
+"""Batches of bags between two returns of freed memory."""
 
 
 @dataclass
@@ -138,6 +141,8 @@ def _one_epoch(plan: Plan, learner: Learner, epoch: int, bar: "tqdm[Any]") -> Ro
         if (number + 1) % CHECK_EVERY == 0 or number + 1 == len(order):
             first = number + 1 - ((number % CHECK_EVERY) + 1)
             _require_finite(plan, epoch, first, ["loss", *names], torch.stack(values[first:]), order, fold.bag_ids)
+        if pools and ((number + 1) % TRIM_EVERY == 0 or number + 1 == len(order)):
+            give_back_freed()
         bar.update()
     means = torch.stack(values).double().mean(dim=0).tolist()
     return dict(zip(["loss", *names], means, strict=True)) | {"learning_rate": rate, "alpha": alpha}
