@@ -8,6 +8,7 @@ import numpy as np
 from components.documents import Difference, Metrics
 from components.errors import MedhashError
 from components.evaluate.digest import evaluation_digest
+from components.evaluate.exchanged import exchanged_map
 from components.evaluate.ranked import Ranked, rank_by_hamming
 from components.evaluate.slices import slice_members
 from components.evaluate.tables import Tables
@@ -35,6 +36,8 @@ class Comparison:
     evaluation_digest: str
     """Over exactly these queries and this gallery."""
     chance: float | None
+    exchanged: float | None
+    """Of the challenger where its queries exchange their labels; None where there is a champion to compare with."""
     challenger: float | None
     champion: float | None
     """None also where there is no champion, or it is not compared."""
@@ -93,6 +96,8 @@ def compare_releases(workspace: Workspace, params: Params, challenger: Path, cha
         n_queries=len(queries), n_answerable=int(answerable.sum()), n_gallery=len(gallery),
         patients=sorted(set(queries.patient_ids[answerable].tolist())), asked=asked,
         evaluation_digest=evaluation_digest(queries, gallery, levels), chance=_mean(ours, "chance"),
+        exchanged=exchanged_map(queries, gallery, levels, params.seed) if champion is None and ours is not None
+        and answerable.any() else None,
         challenger=_mean(ours, "per_query"), champion=_mean(theirs, "per_query"), champion_how=how, gain=gain,
         slices=slices)
 

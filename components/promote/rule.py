@@ -42,7 +42,7 @@ def measured_clauses(evidence: "Evidence", params: Params, has_champion: bool) -
     """The clauses about what was measured. A first champion is held against chance, any other against the champion."""
     found, limits, rival = evidence.comparison, params.promote, evidence.champion_latency
     if not has_champion:
-        ranking = [above_chance(found.challenger, found.chance, found.nobody)]
+        ranking = [above_chance(found.challenger, found.chance, found.exchanged, found.nobody)]
     elif evidence.not_compared:
         ranking = [Clause("gain", False, f"the champion could not be compared: {evidence.not_compared}")]
     else:

@@ -43,7 +43,7 @@ from components.query.searcher import Searcher
 from components.workspace import Workspace
 searcher = Searcher(Workspace(Path(".")), sys.argv[1])
 while True:
-    reply = searcher.answer(Path(sys.argv[2]), 5)
+    reply = searcher.answer([Path(sys.argv[2])], 5)
     searcher.refresh()
     found = [neighbour.bag_id for neighbour in reply.neighbours]
     print(json.dumps([reply.version, found, searcher.note]), flush=True)

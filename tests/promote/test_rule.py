@@ -37,7 +37,8 @@ def change(drop: float, n_patients: int = 20, value: str = "PA") -> SliceChange:
     (not_rolled_back(None), True), (not_rolled_back(SOMEBODY), False),
     (above_chance(0.5201, 0.52), True), (above_chance(0.52, 0.52), False), (above_chance(0.4, 0.52), False),
     (above_chance(0.1 + 0.2, 0.3), False),                                 # equal but for the last digit
-    (above_chance(None, None, "nobody"), False),
+    (above_chance(None, None, None, "nobody"), False),
+    (above_chance(0.55, 0.37, 0.5), True), (above_chance(0.49, 0.37, 0.5), False),     # what groups of codes give away
     (gain(difference(0.001), 9, 0.0), True), (gain(difference(0.0), 9, 0.0), False),
     (gain(difference(-0.01), 9, 0.0), False), (gain(difference(0.02), 9, 0.02), False),
     (gain(difference(0.0201), 9, 0.02), True), (gain(difference(0.1 + 0.2 - 0.2), 9, 0.1), False),
@@ -121,6 +122,7 @@ class Measured:
 class Compared:
     challenger: float = 0.6
     chance: float = 0.5
+    exchanged: float = 0.55
     gain: Difference | None = None
     patients: tuple[str, ...] = ("a", "b")
     nobody: str = ""

@@ -14,5 +14,9 @@ def segment_sum(rows: torch.Tensor, starts: torch.Tensor) -> torch.Tensor:
 
 
 def segment_max(rows: torch.Tensor, starts: torch.Tensor) -> torch.Tensor:
-    """(n, d): the largest value of each bag's rows, (m, d); equal largest values share the gradient."""
-    return torch.segment_reduce(rows, "max", offsets=starts)
+    """(n, d): the largest value of each bag's rows, (m, d); equal largest values share the gradient.
+
+    By scatter_reduce: segment_reduce shares only positive gradients, and gives each of the equals a whole negative one.
+    """
+    bags = bag_of(starts)[:, None].expand_as(rows)
+    return rows.new_zeros(len(starts) - 1, rows.shape[1]).scatter_reduce(0, bags, rows, "amax", include_self=False)

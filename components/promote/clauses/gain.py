@@ -6,15 +6,18 @@ from components.promote.clauses.clause import ROUNDING, Clause
 _ANOTHER_TURN = "wait for another group's turn, lower promote.query_groups, or add test patients"
 
 
-def above_chance(challenger_map: float | None, chance_map: float | None, nobody: str = "") -> Clause:
-    """A first champion's MAP must exceed that of a random order on the same queries.
+def above_chance(challenger_map: float | None, chance_map: float | None, exchanged_map: float | None = None,
+                 nobody: str = "") -> Clause:
+    """A first champion's MAP must exceed that of a random order on the same queries, and its own with their labels
+    exchanged: codes that fall into groups score above a random order whatever their queries show.
 
-    Both are None where no query of the group can be answered; nobody: why not.
+    None where no query of the group can be answered; nobody: why not.
     """
     if challenger_map is None or chance_map is None:
         return Clause("above-chance", False, nobody, _ANOTHER_TURN)
-    figures = f"MAP {challenger_map:.4f}, chance {chance_map:.4f}"
-    if challenger_map > chance_map + ROUNDING:
+    figures = f"MAP {challenger_map:.4f}, chance {chance_map:.4f}" + (
+        f", labels exchanged {exchanged_map:.4f}" if exchanged_map is not None else "")
+    if challenger_map > max(chance_map, exchanged_map or 0.0) + ROUNDING:
         return Clause("above-chance", True, f"there was no champion, and the model is above chance: {figures}")
     return Clause("above-chance", False, f"there is no champion, but the model is not above chance: {figures}",
                   "look at the report's learning curves and at the labels; train longer, on more data, or another "

@@ -9,6 +9,7 @@ from components.hashing.pooling.attention import GatedAttention
 from components.hashing.pooling.max import max_pooling
 from components.hashing.pooling.mean import mean_pooling
 from components.hashing.pooling.noisy_or import noisy_or_pooling
+from components.hashing.pooling.segments import segment_max
 
 SIZES = torch.tensor([3, 1, 4, 2])
 STARTS = torch.cat([torch.zeros(1, dtype=torch.int64), SIZES.cumsum(0)])
@@ -133,3 +134,12 @@ def test_equal_largest_values_share_the_gradient() -> None:
     g = torch.tensor([[2.0], [2.0], [1.0]], requires_grad=True)
     max_pooling(g, torch.tensor([0, 3])).backward()
     assert g.grad.flatten().tolist() == [0.5, 0.5, 0.0]
+
+
+@pytest.mark.parametrize("slope", [0.3, -0.3])
+def test_equal_largest_values_share_the_gradient_whatever_its_sign(slope):
+    rows = torch.tensor([[5.0], [5.0], [1.0], [-2.0]], dtype=torch.float64, requires_grad=True)
+    largest = segment_max(rows, torch.tensor([0, 3, 4]))
+    assert largest.flatten().tolist() == [5.0, -2.0]
+    (slope * largest).sum().backward()
+    assert rows.grad.flatten().tolist() == [slope / 2, slope / 2, 0, slope]

@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from components.benchmark.exchanged import exchanged_map
+from components.evaluate.exchanged import exchanged_map
 from components.index.code_table import PlacedCodes
 from components.retrieval.average_precision import average_precision
 from components.retrieval.histogram import relevance_histogram
