@@ -168,6 +168,15 @@ class Params(Section):
     schedule: ScheduleParams = ScheduleParams()
 
 
+def with_source(settings: IngestParams, source: str) -> IngestParams:
+    """The settings for another layout. Raises MedhashError naming the layouts there are."""
+    try:
+        return IngestParams.model_validate(settings.model_dump() | {"source": source})
+    except ValidationError as error:
+        raise MedhashError(f"there is no source {source!r}: {error.errors()[0]['msg']}",
+                           "give the name of a layout; docs/bags.md and README.md say what each reads") from error
+
+
 def load_params(path: Path) -> Params:
     """Read and check params.yaml.
 

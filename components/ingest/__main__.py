@@ -13,18 +13,21 @@ from components.command import reports_errors, stage_parser
 def main(argv: list[str] | None = None) -> int:
     parser = stage_parser("ingest", __doc__)
     parser.add_argument("--archive", type=Path, help="folder with the archive (default: ingest.archive)")
+    parser.add_argument("--source", help="the archive's layout, such as mias or breakhis (default: ingest.source)")
     parser.add_argument("--metadata-only", action="store_true", help="index the archive's table without its images")
     args = parser.parse_args(argv)
 
     from components.ingest.pseudonyms import pseudonym_key
     from components.ingest.run import ingest
-    from components.params import load_params
+    from components.params import load_params, with_source
     from components.workspace import Workspace
 
     params = load_params(args.params or args.root / "params.yaml")
     settings = params.ingest
     if args.archive is not None:
         settings = settings.model_copy(update={"archive": str(args.archive.absolute())})
+    if args.source is not None:
+        settings = with_source(settings, args.source)
     if args.metadata_only:
         settings = settings.model_copy(update={"metadata_only": True})
     key = pseudonym_key(args.root / settings.archive, args.root)

@@ -101,6 +101,17 @@ def test_metadata_only_indexes_every_row_before_the_images_are_there(archive, ca
     assert with_pixels.drop_columns(["sha256", "pixel_row"]).equals(images.drop_columns(["sha256", "pixel_row"]))
 
 
+def test_another_layout_can_be_asked_for_and_an_unknown_one_names_those_there_are(archive, capsys):
+    archive.write()
+    assert archive.ingest("--source", "breakhis") == 1
+    assert "Data_Entry" not in (told := capsys.readouterr().err)
+    assert "BreakHis" in told or "SOB_" in told
+    assert archive.ingest("--source", "dicomm") == 1
+    assert "there is no source 'dicomm'" in (told := capsys.readouterr().err)
+    assert "'cbis_ddsm'" in told
+    assert archive.ingest("--source", "nih") == 0
+
+
 def test_another_archive_needs_a_key_of_its_own(archive, monkeypatch, capsys):
     monkeypatch.delenv("MEDHASH_PSEUDONYM_KEY")
     archive.write()
