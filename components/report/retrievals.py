@@ -16,7 +16,7 @@ N_EXAMPLES = 4
 def retrievals(run: Run) -> dict[str, Any]:
     """`good` and `bad`: the queries with the highest and the lowest average precision, with their neighbours.
 
-    Only queries to which something is relevant; one per patient and, as far as they reach, one per label set, so
+    Each comes from its own half of the ranking, so that few queries are not all called good. Only queries to which something is relevant; one per patient and, as far as they reach, one per label set, so
     that the pictures are not four of a kind. Empty lists where the pixel store is not there. `weighs`: whether the
     images of cases have weights; `lacks_matches`: whether it is unknown which image of a case carried the match.
     """
@@ -26,8 +26,9 @@ def retrievals(run: Run) -> dict[str, Any]:
     scored = run.queries.filter(pc.greater(run.queries["n_relevant"], 0)).select(
         ["bag_id", "patient_id", "ap_expected", "n_relevant"]).to_pylist()
     ordered = sorted(scored, key=lambda query: (-query["ap_expected"], query["bag_id"]))
-    good = _varied(ordered, gallery.set_of)
-    bad = _varied([query for query in reversed(ordered) if query not in good], gallery.set_of)
+    n_better = (len(ordered) + 1) // 2
+    good = _varied(ordered[:n_better], gallery.set_of)
+    bad = _varied(ordered[n_better:][::-1], gallery.set_of)
     return {"good": [gallery.example(query) for query in good], "bad": [gallery.example(query) for query in bad],
             "weighs": gallery.pictured.weighs, "lacks_matches": run.has_bags and not gallery.pictured.tells_matches}
 

@@ -32,6 +32,15 @@ def test_standing_beside_a_chance_of_one_half(metrics: Metrics, value: float, lo
     assert standing(measured) == expected
 
 
+def test_few_queries_are_shared_out_between_what_it_does_well_and_where_it_fails(tmp_path: Path) -> None:
+    workspace = measured_workspace(tmp_path, {"lsh": 0.6}, n_patients=14)
+    run = read_run(workspace, load_params(tmp_path / "params.yaml"))
+    shown = retrievals(run)
+    assert 2 <= len(run.queries) <= 8
+    assert shown["bad"]
+    assert min(found["ap"] for found in shown["good"]) >= max(found["ap"] for found in shown["bad"])
+
+
 def test_the_best_method_is_best_on_validation_and_first_by_name_among_equals(metrics: Metrics) -> None:
     def validated(value: float) -> Metrics:
         return metrics.model_copy(update={"validation_map": value})
