@@ -12,9 +12,10 @@ from components.command import reports_errors, stage_parser
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
     parser = stage_parser("lineage", __doc__)
-    parser.add_argument("image_id", nargs="?", metavar="IMAGE_ID", help="as a search answer names it")
+    parser.add_argument("image_id", nargs="?", metavar="IMAGE_ID",
+                        help="an image, or the bag_id of a case of several, as a search answer names it")
     parser.add_argument("--release", metavar="VERSION", help="number of a version, or champion, previous, challenger")
-    parser.add_argument("--image", metavar="IMAGE_ID", help="with --release: an image in it")
+    parser.add_argument("--image", metavar="IMAGE_ID", help="with --release: an image or a case in it")
     parser.add_argument("--json", action="store_true", help="print a JSON document")
     args = parser.parse_args(argv)
     if (args.image_id is None) == (args.release is None) or (args.image and not args.release):

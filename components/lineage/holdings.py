@@ -23,7 +23,7 @@ class Held(Document):
     """How a release holds an image, or a bag of them."""
 
     sha256: str | None
-    """Of the source file; None of a bag of several images."""
+    """Of the source file; None of a bag of several files."""
     fold: str
     role: str
     """gallery: searched by everybody; query: a test image, which only asked when figures were measured."""
@@ -86,9 +86,9 @@ def today(workspace: Workspace, asked: str) -> Today | None:
 
 
 def _row(table: pa.Table, asked: str) -> dict[str, Any] | None:
-    """The row of an image of that id, or the first of a bag of that id, without a digest if there are several."""
+    """The row of an image of that id, or the first of a bag of that id, without a digest if it has several files."""
     found = table.filter(pc.or_(pc.equal(table["image_id"], asked), pc.equal(table["bag_id"], asked))).to_pylist()
     images = [row for row in found if row["image_id"] == asked]
-    if images or len(found) == 1:
+    if images or len({row["sha256"] for row in found}) == 1:
         return (images or found)[0]
     return found[0] | {"sha256": None} if found else None

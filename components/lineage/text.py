@@ -7,6 +7,7 @@ from components.lineage.trace import ImageTrace, Trace
 from components.promote.registry import ROLLED_BACK
 
 _UNKNOWN = "not known"
+_SEVERAL = "several: the images of a case"
 
 
 def image_as_text(trace: ImageTrace) -> str:
@@ -24,7 +25,7 @@ def release_as_text(trace: Trace) -> str:
     run = origins.mlflow_run
     facts = {
         "held as": f"{held.role}, fold {held.fold}" if held else None,
-        "source file": f"SHA-256 {held.sha256 or _UNKNOWN}" if held else None,
+        "source file": (f"SHA-256 {held.sha256}" if held.sha256 else _SEVERAL) if held else None,
         "cannot be read": origins.problem,
         "registered": origins.registered_at,
         "decision": " — ".join(filter(None, [origins.decision or _UNKNOWN, origins.why])),
@@ -55,7 +56,8 @@ def _today(today: Today | None) -> str:
         return "there are no tables in this checkout"
     if not today.in_tables:
         return "not in the tables of this checkout any more"
-    return f"in the tables of this checkout, fold {today.fold or _UNKNOWN}, SHA-256 {today.sha256 or _UNKNOWN}"
+    digest = f", SHA-256 {today.sha256}" if today.sha256 else ""
+    return f"in the tables of this checkout, fold {today.fold or _UNKNOWN}{digest}"
 
 
 def _block(facts: dict[str, str]) -> list[str]:

@@ -16,9 +16,10 @@ N_EXAMPLES = 4
 def retrievals(run: Run) -> dict[str, Any]:
     """`good` and `bad`: the queries with the highest and the lowest average precision, with their neighbours.
 
-    Each comes from its own half of the ranking, so that few queries are not all called good. Only queries to which something is relevant; one per patient and, as far as they reach, one per label set, so
-    that the pictures are not four of a kind. Empty lists where the pixel store is not there. `weighs`: whether the
-    images of cases have weights; `lacks_matches`: whether it is unknown which image of a case carried the match.
+    Each comes from its own half of the ranking, so that few queries are not all called good. Only queries to which
+    something is relevant; one per patient and, as far as they reach, one per label set, so that the pictures are not
+    four of a kind. Empty lists where the pixel store is not there. `weighs`: whether the images of cases have
+    weights; `lacks_matches`: whether it is unknown which image of a case carried the match.
     """
     if not run.workspace.pixels.exists():
         return {"good": [], "bad": [], "weighs": False, "lacks_matches": False}
