@@ -30,9 +30,10 @@ status: setup    ## say whether they are healthy, how the last run ended and who
 	medhash status $(ARGS)
 
 # A file's tests stay in one process: they share costly fixtures, and the pinned pytest does not honour xdist's groups.
-# Three processes for two cores: those that start services wait for much of their time.
+# Three processes for two cores: those that start services wait for much of their time. One thread in each of them, as
+# threads that spin for each other would take the cores from the rest.
 test: setup      ## run the tests, real services included
-	pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup      ## ruff and mypy
 	ruff check .
