@@ -70,7 +70,7 @@ def decode_file(path: Path, preparation: Preparation) -> np.ndarray:
         return decode_bytes(data, preparation).pixels
     except Unreadable as error:
         raise MedhashError(f"the image cannot be read: {error.reason}, {error.detail}",
-                           "give a complete PNG or JPEG file, or a DICOM file of one frame"
+                           "give a complete PNG, JPEG or PGM file, or a DICOM file of one frame"
                            + (", in colour" if preparation.channels == 3 else "")) from error
 
 

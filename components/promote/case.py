@@ -61,7 +61,7 @@ def decode_case(images: Iterable[bytes], names: Sequence[str], preprocessing: Pr
             parts = decode_bytes(image, preparation).pixels
         except Unreadable as error:
             raise MedhashError(f"{name} cannot be read: {error.reason}, {error.detail}",
-                               "give a complete PNG or JPEG file, or a DICOM file of one frame"
+                               "give a complete PNG, JPEG or PGM file, or a DICOM file of one frame"
                                + (", in colour" if preparation.channels == 3 else "")) from error
         pixels.append(parts)
         image_of += [number] * len(parts)
