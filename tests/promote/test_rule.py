@@ -38,7 +38,7 @@ def change(drop: float, n_patients: int = 20, value: str = "PA") -> SliceChange:
     (above_chance(0.5201, 0.52), True), (above_chance(0.52, 0.52), False), (above_chance(0.4, 0.52), False),
     (above_chance(0.1 + 0.2, 0.3), False),                                 # equal but for the last digit
     (above_chance(None, None, None, "nobody"), False),
-    (above_chance(0.55, 0.37, 0.5), True), (above_chance(0.49, 0.37, 0.5), False),     # what groups of codes give away
+    (above_chance(0.55, 0.37, 0.5), True), (above_chance(0.49, 0.37, 0.5), True), (above_chance(0.3, 0.37, 0.2), False),
     (gain(difference(0.001), 9, 0.0), True), (gain(difference(0.0), 9, 0.0), False),
     (gain(difference(-0.01), 9, 0.0), False), (gain(difference(0.02), 9, 0.02), False),
     (gain(difference(0.0201), 9, 0.02), True), (gain(difference(0.1 + 0.2 - 0.2), 9, 0.1), False),
@@ -127,6 +127,11 @@ class Compared:
     patients: tuple[str, ...] = ("a", "b")
     nobody: str = ""
     slices: tuple[SliceChange, ...] = ()
+
+
+def test_a_first_champion_that_only_groups_its_gallery_is_called_so() -> None:
+    assert "beware" in above_chance(0.49, 0.37, 0.5).why
+    assert above_chance(0.55, 0.37, 0.5).why.endswith("MAP 0.5500, chance 0.3700, labels exchanged 0.5000")
 
 
 def test_a_first_champion_is_held_against_chance_and_any_other_against_the_champion() -> None:

@@ -8,17 +8,21 @@ _ANOTHER_TURN = "wait for another group's turn, lower promote.query_groups, or a
 
 def above_chance(challenger_map: float | None, chance_map: float | None, exchanged_map: float | None = None,
                  nobody: str = "") -> Clause:
-    """A first champion's MAP must exceed that of a random order on the same queries, and its own with their labels
-    exchanged: codes that fall into groups score above a random order whatever their queries show.
+    """A first champion's MAP must exceed that of a random order on the same queries.
 
+    exchanged_map: its own where the queries exchange their labels, which codes that fall into groups reach whatever the
+    queries show. It is told, and a MAP that does not exceed it is called so, but decides nothing: there is no champion
+    to lose, and a few dozen patients cannot tell the two figures apart.
     None where no query of the group can be answered; nobody: why not.
     """
     if challenger_map is None or chance_map is None:
         return Clause("above-chance", False, nobody, _ANOTHER_TURN)
     figures = f"MAP {challenger_map:.4f}, chance {chance_map:.4f}" + (
         f", labels exchanged {exchanged_map:.4f}" if exchanged_map is not None else "")
-    if challenger_map > max(chance_map, exchanged_map or 0.0) + ROUNDING:
-        return Clause("above-chance", True, f"there was no champion, and the model is above chance: {figures}")
+    if challenger_map > chance_map + ROUNDING:
+        grouped = ("; beware: no more than codes that fall into groups reach whatever the queries show"
+                   if exchanged_map is not None and challenger_map <= exchanged_map + ROUNDING else "")
+        return Clause("above-chance", True, f"there was no champion, and the model is above chance: {figures}{grouped}")
     return Clause("above-chance", False, f"there is no champion, but the model is not above chance: {figures}",
                   "look at the report's learning curves and at the labels; train longer, on more data, or another "
                   "method")
