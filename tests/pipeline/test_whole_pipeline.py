@@ -108,6 +108,7 @@ def test_a_second_repro_does_nothing(runs):
     assert seconds < 20, "five seconds on an idle machine"
 
 
+@pytest.mark.thorough
 def test_settings_one_comes_back_to_cost_nothing(runs):
     """The run-cache gives back what was trained under the same settings, data and code."""
     params = runs.by_demo / "params.yaml"

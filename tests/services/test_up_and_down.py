@@ -88,6 +88,7 @@ def test_a_second_up_is_told_who_runs_already_and_where(checkout, tmp_path):
     assert checkout.medhash("status").returncode == 0
 
 
+@pytest.mark.thorough
 def test_a_killed_scheduler_and_a_killed_mlflow_are_started_again(checkout):
     before = rows(checkout.medhash("status").stdout)
     for name in ("airflow-scheduler", "mlflow"):
@@ -107,6 +108,7 @@ def test_a_killed_scheduler_and_a_killed_mlflow_are_started_again(checkout):
     assert "airflow-scheduler ended by itself with exit code -9: it is started again in 1 s" in log
 
 
+@pytest.mark.thorough
 def test_after_a_power_cut_up_clears_what_is_left_and_everything_is_as_it_was(checkout):
     rest, secret = checkout.rest(), checkout.root / "var" / "airflow" / "jwt_secret"
     rest.wait_for_dag()

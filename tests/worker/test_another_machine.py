@@ -78,6 +78,7 @@ import components.worker, dvc, torch
         assert "usage: medhash" in machine.medhash(command, "--help").stdout
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_mlflow")
 def test_a_worker_killed_in_the_middle_goes_on_when_started_again(coordinator, machine):
