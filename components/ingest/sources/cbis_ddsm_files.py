@@ -9,15 +9,13 @@ from components.ingest.entries import SourceFile
 from components.ingest.integrity import Unreadable
 from components.ingest.known import NO_IMAGE, Known
 from components.ingest.sources.cbis_ddsm_table import TABLES, CaseTables
-from components.ingest.sources.files import IMAGE_SUFFIXES, tree_files
+from components.ingest.sources.files import IMAGE_SUFFIXES, most_bytes, tree_files
 from components.params import IngestParams
 
 _SUFFIXES = (".dcm", *IMAGE_SUFFIXES)
 _CASE = re.compile(r"((?:Calc|Mass)-(?:Training|Test))_P_\d+_(?:LEFT|RIGHT)_(?:CC|MLO)(_\d+)?")
 _SERIES = re.compile(r"1\.3\.6\.1\.4\.1\.9590\.[\d.]+")
 _SERIES_DESCRIPTION, _BITS_ALLOCATED = 0x0008103E, 0x00280100
-_MAX_BYTES_PER_PIXEL = 8
-"""Four channels of 16 bits, uncompressed: no honest file needs more."""
 
 
 def case_files(archive: Path, tables: CaseTables, settings: IngestParams, known: Known | None) -> Generator[SourceFile]:
@@ -26,7 +24,7 @@ def case_files(archive: Path, tables: CaseTables, settings: IngestParams, known:
     Raises MedhashError where a folder cannot be listed.
     """
     names = CaseNames(tables, settings.cbis_ddsm.images == "cropped")
-    max_bytes = settings.max_image_pixels * _MAX_BYTES_PER_PIXEL
+    max_bytes = most_bytes(settings)
     for file in tree_files(archive, max_bytes, names.name_of, _SUFFIXES, known):
         if names.cropped and (file.told == NO_IMAGE or _is_mask(file.data)):
             if known and not file.told:

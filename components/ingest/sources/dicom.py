@@ -21,11 +21,10 @@ from components.ingest.sources.bag_choice import require_offered
 from components.ingest.sources.dicom_files import DicomFile, dicom_files
 from components.ingest.sources.dicom_labels import LabelTable, read_labels
 from components.ingest.sources.dicom_rows import DicomRow, UnfitHeader, header_row
+from components.ingest.sources.files import most_bytes
 from components.params import IngestParams
 
 BAGS = ("image", "study", "patient")
-_MAX_BYTES_PER_PIXEL = 8
-"""Four channels of 16 bits, uncompressed: no honest file needs more."""
 _KEY_WORDS = {"sop_instance_uid": "SOP Instance UID", "accession_number": "accession number"}
 
 
@@ -38,7 +37,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     """
     require_offered(settings.bags.by, BAGS, "dicom")
     labels = read_labels(archive / settings.dicom.labels, settings.dicom)
-    max_bytes = settings.max_image_pixels * _MAX_BYTES_PER_PIXEL
+    max_bytes = most_bytes(settings)
     rows: list[DicomRow] = []
     rejections: list[Rejection] = []
     files = dicom_files(archive, max_bytes, known)
@@ -73,7 +72,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
 
 def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
     """Every DICOM file with its bytes."""
-    max_bytes = settings.max_image_pixels * _MAX_BYTES_PER_PIXEL
+    max_bytes = most_bytes(settings)
     for file in dicom_files(archive, max_bytes, known):
         if file.stream is None:
             yield SourceFile(file.name, b"", file.reason, file.place, file.told)

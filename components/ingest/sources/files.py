@@ -11,8 +11,14 @@ from components.errors import MedhashError
 from components.ingest.entries import SourceFile
 from components.ingest.known import Known
 from components.ingest.memo import Place, place_of
+from components.params import IngestParams
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+def most_bytes(settings: IngestParams) -> int:
+    """The largest file that is read: four channels of 16 bits for every pixel allowed, which no honest file needs."""
+    return 8 * settings.max_image_pixels
 
 
 def tar_files(path: Path, max_bytes: int, suffixes: tuple[str, ...] = IMAGE_SUFFIXES,
@@ -89,7 +95,8 @@ def tree_paths(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> Iter
     """Where these files lie, sorted. Raises MedhashError where a folder cannot be listed."""
     def unlisted(error: OSError) -> NoReturn:                   # its text would name the folder, and with it a patient
         raise MedhashError(f"{folder}, or a folder in it, cannot be listed: {error.strerror}",
-                           "mend its permissions or its disk") from None
+                           "set ingest.archive to the folder that holds the images; mend permissions or the disk"
+                           ) from None
 
     for place, folders, files in os.walk(folder, onerror=unlisted):
         folders[:] = sorted(name for name in folders if not name.startswith("."))

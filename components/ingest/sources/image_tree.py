@@ -4,22 +4,18 @@ A file is called by the last part of its path, so it keeps its pseudonym whereve
 a second copy of the same bytes under the same name counts for nothing.
 """
 
-import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path, PurePosixPath
-from typing import NoReturn
 
 from components.errors import MedhashError
 from components.ingest.entries import SourceFile
 from components.ingest.known import Known
-from components.ingest.sources.files import IMAGE_SUFFIXES, ends_with, storable, tar_files, tree_files
+from components.ingest.sources.files import ends_with, most_bytes, storable, tar_files, tree_files, tree_paths
 from components.params import IngestParams
 
 _TARS = (".tar", ".tar.gz", ".tgz")
 _LISTED = "+"
 """Remembered of a tar's member, so that the next run knows the tar's names without reading it."""
-_MAX_BYTES_PER_PIXEL = 8
-"""Four channels of 16 bits, uncompressed: no honest file needs more."""
 
 
 def image_names(archive: Path, settings: IngestParams, patients_of: Callable[[str], tuple[str, ...]],
@@ -30,9 +26,9 @@ def image_names(archive: Path, settings: IngestParams, patients_of: Callable[[st
     forgotten patients, whose names are not remembered.
     Raises MedhashError where there are none, a folder cannot be listed, or a tar is unsafe or damaged.
     """
-    names = {storable(name) for name in _in_folders(archive)}
+    names = {storable(path.name) for path in tree_paths(archive)}
     for tar in _tars(archive):
-        for file in tar_files(tar, settings.max_image_pixels * _MAX_BYTES_PER_PIXEL, known=known):
+        for file in tar_files(tar, most_bytes(settings), known=known):
             names.add(file.name)
             if known and not file.told and not any(map(known.forgets, patients_of(file.name))):
                 known.put(file.place, _LISTED)
@@ -44,7 +40,7 @@ def image_names(archive: Path, settings: IngestParams, patients_of: Callable[[st
 
 def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
     """The same files with their bytes, tars first. Raises MedhashError where a tar is unsafe or damaged."""
-    max_bytes = settings.max_image_pixels * _MAX_BYTES_PER_PIXEL
+    max_bytes = most_bytes(settings)
     for tar in _tars(archive):
         yield from tar_files(tar, max_bytes, known=known)
     yield from tree_files(archive, max_bytes, lambda path: PurePosixPath(path).name, known=known)
@@ -52,14 +48,3 @@ def image_files(archive: Path, settings: IngestParams, known: Known | None = Non
 
 def _tars(archive: Path) -> list[Path]:
     return sorted(path for path in archive.iterdir() if ends_with(path.name, _TARS) and path.is_file())
-
-
-def _in_folders(archive: Path) -> Iterator[str]:
-    def unlisted(error: OSError) -> NoReturn:                   # its text would name the folder, and with it a patient
-        raise MedhashError(f"{archive}, or a folder in it, cannot be listed: {error.strerror}",
-                           "set ingest.archive to the folder that holds the images; mend permissions or the disk"
-                           ) from None
-
-    for _, folders, files in os.walk(archive, onerror=unlisted):
-        folders[:] = (name for name in folders if not name.startswith("."))
-        yield from (name for name in files if ends_with(name, IMAGE_SUFFIXES))

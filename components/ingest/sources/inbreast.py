@@ -17,7 +17,7 @@ from components.errors import MedhashError
 from components.ingest.entries import REASONS, Entries, Rejection, SourceFile
 from components.ingest.known import Known
 from components.ingest.sources.bag_choice import require_offered
-from components.ingest.sources.files import IMAGE_SUFFIXES, storable, tree_files, tree_paths
+from components.ingest.sources.files import IMAGE_SUFFIXES, most_bytes, storable, tree_files, tree_paths
 from components.ingest.sources.inbreast_table import TABLE, FilmRow, read_table
 from components.params import IngestParams
 
@@ -25,8 +25,6 @@ BAGS = ("image", "breast", "patient")
 _SUFFIXES = (".dcm", *IMAGE_SUFFIXES)
 _NAME = re.compile(r"(?P<film>\d+)(_(?P<patient>[0-9a-f]{16})(_.*)?|_MG_.*)?", re.IGNORECASE | re.ASCII)
 """22678622_61b13c59bcba149e_MG_R_CC_ANON.dcm: the film, its patient under a hash, modality, side, view."""
-_MAX_BYTES_PER_PIXEL = 8
-"""Four channels of 16 bits, uncompressed: no honest file needs more."""
 _COLUMNS = ("line", "source_name", "patient", "study", "view", "laterality", "age", "labels", "labels:density",
             "breast")
 
@@ -75,7 +73,7 @@ def image_files(archive: Path, settings: IngestParams, known: Known | None = Non
     """Every image file, by the number of its film. Raises MedhashError where a folder cannot be listed."""
     rows, rejections, _ = read_table(archive, settings.inbreast)
     listed = {row.film for row in rows} | {rejection.source_name for rejection in rejections}
-    yield from tree_files(archive, settings.max_image_pixels * _MAX_BYTES_PER_PIXEL,
+    yield from tree_files(archive, most_bytes(settings),
                           lambda path: _name_of(path, listed), _SUFFIXES, known)
 
 

@@ -9,14 +9,12 @@ from components.errors import MedhashError
 from components.ingest.entries import Entries, Rejection, SourceFile
 from components.ingest.known import Known
 from components.ingest.sources.bag_choice import require_offered
-from components.ingest.sources.files import tree_files
+from components.ingest.sources.files import most_bytes, tree_files
 from components.ingest.sources.manifest_cells import MODALITIES, ORGANS
 from components.ingest.sources.manifest_rows import BAG_COLUMNS, leading_out, normal, read_row
 from components.ingest.sources.manifest_table import manifest_path, read_rows
 from components.params import IngestParams
 
-_MAX_BYTES_PER_PIXEL = 8
-"""Four channels of 16 bits, uncompressed: no honest file needs more."""
 _NO_ROWS = ["source_name", "patient", "study", "labels", "width", "height"]
 
 
@@ -60,4 +58,4 @@ def image_files(archive: Path, settings: IngestParams, known: Known | None = Non
     def name_of(path: str) -> str | None:
         return path if path in paths and (archive / path).is_file() and not leads_out(path) else None
 
-    yield from tree_files(archive, settings.max_image_pixels * _MAX_BYTES_PER_PIXEL, name_of, ("",), known)
+    yield from tree_files(archive, most_bytes(settings), name_of, ("",), known)

@@ -15,7 +15,7 @@ import pandas as pd
 from components.ingest.entries import Entries, Rejection, SourceFile
 from components.ingest.known import Known
 from components.ingest.sources.bag_choice import require_offered
-from components.ingest.sources.files import tar_files, tree_files
+from components.ingest.sources.files import most_bytes, tar_files, tree_files
 from components.ingest.sources.mias_table import FRAME, INFO, TARS, InfoLine, film_name, patient_of, read_info
 from components.params import IngestParams
 
@@ -24,8 +24,6 @@ BAGS = ("image", "patient")
 SEVERITY = ("malignant", "benign", "normal")
 """The worst first."""
 _SUFFIXES = (".pgm", ".png")
-_MAX_BYTES_PER_PIXEL = 8
-"""Four channels of 16 bits, uncompressed: no honest file needs more."""
 _SHOWN = 10
 
 
@@ -65,7 +63,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
 
 def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
     """Every film, of tars first, then of folders. Raises MedhashError where a tar is unsafe or damaged."""
-    max_bytes = settings.max_image_pixels * _MAX_BYTES_PER_PIXEL
+    max_bytes = most_bytes(settings)
     for tar in sorted(path for pattern in TARS for path in archive.glob(pattern)):
         for file in tar_files(tar, max_bytes, _SUFFIXES, known=known.named(_name_of) if known else None):
             yield replace(file, name=_name_of(file.name))

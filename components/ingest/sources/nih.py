@@ -11,7 +11,7 @@ from components.errors import MedhashError
 from components.ingest.entries import Entries, SourceFile
 from components.ingest.known import Known
 from components.ingest.sources.bag_choice import require_offered
-from components.ingest.sources.files import IMAGE_SUFFIXES, folder_files, tar_files
+from components.ingest.sources.files import IMAGE_SUFFIXES, folder_files, most_bytes, tar_files
 from components.ingest.sources.nih_lists import official_folds
 from components.ingest.sources.nih_table import read_table
 from components.params import IngestParams
@@ -21,8 +21,6 @@ TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
 BAGS = ("image", "study", "patient")
 _TARS = ("images_*.tar.gz", "images_*.tgz", "images_*.tar")
 _FOLDERS = ("images", "images_*", "images_*/images")
-_MAX_BYTES_PER_PIXEL = 8
-"""Four channels of 16 bits, uncompressed: no honest file needs more."""
 
 
 def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
@@ -53,7 +51,7 @@ def image_files(archive: Path, settings: IngestParams, known: Known | None = Non
         raise MedhashError(f"{archive} holds no images_*.tar.gz, no images_*.tar and no folder of images",
                            "fetch the images, or index the table alone with --metadata-only "
                            "(ingest.metadata_only: true)")
-    return _files(tars, folders, settings.max_image_pixels * _MAX_BYTES_PER_PIXEL, known)
+    return _files(tars, folders, most_bytes(settings), known)
 
 
 def _files(tars: list[Path], folders: list[Path], max_bytes: int, known: Known | None) -> Generator[SourceFile]:

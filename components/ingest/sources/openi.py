@@ -15,6 +15,7 @@ from components.errors import MedhashError
 from components.ingest.entries import Entries, Rejection, SourceFile
 from components.ingest.known import Known
 from components.ingest.sources.bag_choice import require_offered
+from components.ingest.sources.files import most_bytes
 from components.ingest.sources.openi_files import images_of
 from components.ingest.sources.openi_frontal import frontal
 from components.ingest.sources.openi_headers import dicom_headers, listed_pa, table_headers
@@ -23,8 +24,6 @@ from components.ingest.sources.openi_reports import IMAGES_PER_REPORT, Report, i
 from components.params import IngestParams
 
 BAGS = ("image", "study")
-_MAX_BYTES_PER_PIXEL = 8
-"""Four channels of 16 bits, uncompressed: no honest file needs more."""
 
 
 def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
@@ -73,7 +72,7 @@ def image_files(archive: Path, settings: IngestParams, known: Known | None = Non
         raise MedhashError(f"{archive} holds no NLMCXR_png.tgz, no NLMCXR_dcm.tgz and no folder of images",
                            "fetch the images, or index the reports alone with --metadata-only "
                            "(ingest.metadata_only: true)")
-    for file in images.files(_max_bytes(settings), known.named(_name_of) if known else None):
+    for file in images.files(most_bytes(settings), known.named(_name_of) if known else None):
         yield replace(file, name=_name_of(file.name))
 
 
@@ -84,10 +83,6 @@ def _name_of(file_name: str) -> str:
 def _patients_of(name: str) -> tuple[str, ...]:
     """Images are named after their reports: CXR1_IM-0001-3001."""
     return (name.partition("_")[0],)
-
-
-def _max_bytes(settings: IngestParams) -> int:
-    return settings.max_image_pixels * _MAX_BYTES_PER_PIXEL
 
 
 def _rows(reports: list[Report], settings: IngestParams) -> pd.DataFrame:
@@ -125,7 +120,7 @@ def _with_headers(rows: pd.DataFrame, archive: Path,
         return rows.join(table, on="image"), []
     if images is None or not images.are_dicom:
         return rows, []
-    headers, damaged = dicom_headers(images, _max_bytes(settings))
+    headers, damaged = dicom_headers(images, most_bytes(settings))
     without = rows.index[rows["source_name"].isin(damaged)]
     rejections = [Rejection("damaged", "the DICOM header cannot be read", row, rows.loc[row, "source_name"],
                             patients=(rows.loc[row, "patient"],)) for row in without.tolist()]
