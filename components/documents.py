@@ -30,11 +30,23 @@ class Document(BaseModel):
         write_json(path, self.model_dump(mode="json"))
 
 
+class Attribute(Document):
+    """An attribute that labels are combinations of, such as organ: its values, and which of them a label has."""
+
+    name: str
+    values: list[str]
+    of_label: list[int | None]
+    """For every label of the vocabulary: index into `values`; None where that combination does not know it."""
+
+
 class Vocabulary(Document):
     """The labels a data set knows, in index order; LABEL_SETS.labels points into `labels`."""
 
     attribute: str
+    """Of `combination`, a label says one value of each of `attributes`, such as `mr · brain · glioma`."""
     labels: list[str]
+    attributes: list[Attribute] = []
+    """What the labels are combinations of; empty for labels that are no combinations."""
     n_bags: dict[str, dict[str, int]]
     """Label → fold → bags that carry it."""
     n_unlabelled: dict[str, int]
@@ -66,6 +78,8 @@ class ModelSpec(Document):
     sub_codes: list[SubCode]
     labels: list[str]
     """The vocabulary at training time."""
+    attributes: list[Attribute] = []
+    """What the labels were combinations of at training time; structured methods tell memberships in their values."""
     settings: dict[str, str | int | float | bool | None]
     """The recipe that was used: loss weights, optimiser, epochs run …"""
     data_digest: str
@@ -167,6 +181,79 @@ class Spread(Document):
     std: float
 
 
+class AttributeFigures(Document):
+    """Retrieval where relevant is what shares a value of one attribute (or, `joint`, a combination).
+
+    Cases that do not know the attribute are neither asked nor searched. Ties in expectation.
+    """
+
+    n_queries: int
+    """Answerable ones."""
+    n_gallery: int
+    map: float
+    chance_map: float
+    """Of a gallery in random order."""
+    exchanged_map: float
+    """MAP where the queries exchange their values: what codes in groups score whatever a query shows."""
+    ndcg_at_100: float
+    """joint: the gain of a case is that of the number of attributes that it shares with the query."""
+    chance_ndcg_at_100: float
+    precision_at_10: float
+    interval: Interval
+    """Of MAP."""
+
+
+class Satisfaction(Document):
+    """Preference satisfaction: the share of the k nearest that have the query's value of an attribute."""
+
+    k: int
+    n_queries: int
+    plain: float
+    """In the order of the whole code."""
+    preferred: float
+    """In the order of that attribute's sub-code, the whole code after it."""
+    chance: float
+
+
+class CalibrationBin(Document):
+    """Cases whose greatest membership lies in (low, high], or bits whose confidence does."""
+
+    low: float
+    high: float
+    n: int
+    confidence: float
+    """Their mean."""
+    accuracy: float
+    """Share of the cases that have the value of greatest membership; of the bits, those that are as most training
+    cases' of the same combination."""
+
+
+class Calibration(Document):
+    """How far memberships, or the confidence of bits, can be taken at their word. Test cases; empty bins left out."""
+
+    n: int
+    bins: list[CalibrationBin]
+    expected_error: float
+    """Expected calibration error: Σ n_bin / n · |accuracy - confidence|."""
+
+
+class StructuredFigures(Document):
+    """Retrieval by the attributes that labels are combinations of: modality, organ, pathology …"""
+
+    joint: AttributeFigures | None
+    """Relevant is what shares a combination; None where no query is answerable, and so below."""
+    attributes: dict[str, AttributeFigures | None]
+    """Attribute → by the whole code."""
+    sub_codes: dict[str, dict[str, AttributeFigures | None]]
+    """Sub-code → attribute → by that sub-code alone; empty for a code of one part."""
+    preference: dict[str, Satisfaction]
+    """Attribute that has a sub-code → what preferring it gives."""
+    combinations: dict[str, AttributeFigures | None]
+    """`seen` and `held out` → joint figures of the queries whose combination the train fold holds, or does not."""
+    calibration: dict[str, Calibration]
+    """Attribute, and `bits` → where the code table keeps confidence (encode.confidence)."""
+
+
 class Metrics(Document):
     """metrics.json of a method: test queries against the gallery (train and val folds), and the validation figure."""
 
@@ -187,6 +274,8 @@ class Metrics(Document):
     validation_map: float | None
     """val queries against the train fold; what settings and challengers are chosen by. None without a val fold."""
     validation_chance: float | None
+    structured: StructuredFigures | None = None
+    """None where labels are no combinations of attributes."""
     n_distinct_codes: int
     """Among the gallery's codes."""
     bit_balance: list[float]

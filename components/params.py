@@ -79,18 +79,30 @@ class IngestParams(Section):
 
 
 class SplitParams(Section):
-    strategy: Literal["hash", "official", "stratified"] = "hash"
+    strategy: Literal["hash", "official", "stratified", "combination"] = "hash"
+    """combination: hash, but patients with an image of a combination in `held_out` are kept out of training."""
     test_share: Share = 0.2
     """Share of patients in test; the official strategy takes the publisher's list instead."""
     val_share: Share = 0.15
     """Share of the other patients in val."""
     both_lists: Literal["refuse", "train", "test"] = "refuse"
     """official: what becomes of patients whose images stand in both of the publisher's lists."""
+    held_out: list[dict[str, str]] = []
+    """combination: attribute → value, such as {modality: mr, organ: breast}; an image that has all of them is held out.
+    """
+    near_duplicates: Share = 0.0
+    """Patients whose images correlate by more than this (24 × 24 grey values) stay in one fold; 0 does not compare."""
 
 
 class LabelParams(Section):
     attribute: str = "finding"
+    """Which of the archive's attributes is the label; combination: those of `structure` together."""
+    structure: Annotated[list[str], Field(min_length=1)] = ["modality", "organ", "pathology"]
+    """What a combination is made of: modality, organ, or any attribute that the archive's labels stand under."""
+    shared_values: list[str] = []
+    """combination: values, such as a pathology, that mean the same in every organ; others belong to one organ."""
     classes: list[str] = list(NIH_FINDINGS)
+    """Empty: every label that the archive's images carry."""
     no_finding: Literal["label", "empty", "exclude"] = "label"
     """`No Finding` is a label of its own, an empty label set, or leaves its images out."""
     unlabelled: Literal["keep", "exclude"] = "keep"
@@ -100,6 +112,8 @@ class LabelParams(Section):
     images' labels; agree: any image's, and bags whose images disagree are left out."""
     images_per_class: Annotated[int, Field(ge=0)] = 0
     """Take only so many images of every class, the rarest class first; 0 takes all images."""
+    max_per_class: Annotated[int, Field(ge=0)] = 0
+    """The same, but of a class that has fewer, all of them; 0 takes all images."""
 
 
 class TrainParams(Section):
@@ -122,6 +136,9 @@ class TrainParams(Section):
 class EncodeParams(Section):
     instances: bool = False
     """Keep the code of every image of a bag beside the bag's: what a query's answer explains itself with."""
+    confidence: bool = False
+    """Keep how sure each bit of a bag's code is, and of structured methods its membership in every attribute's values.
+    """
 
 
 class EvaluateParams(Section):
@@ -152,6 +169,8 @@ class Params(Section):
 
     seed: int = 7
     bits: Annotated[int, Field(ge=8, le=256, multiple_of=8)] = 32
+    sub_codes: dict[str, Count] = {}
+    """Attribute → bits of its part of a structured method's code, adding up to `bits`; empty: equal parts."""
     size_px: Annotated[int, Field(ge=16, le=1024)] = 64
     methods: Annotated[list[str], Field(min_length=1)]
     features: Annotated[list[Literal["gist-512", "gist-1024"]], Field(min_length=1)] = ["gist-512"]
