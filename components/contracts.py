@@ -79,6 +79,9 @@ LABEL_SETS = pa.schema([
     _column("n_bags", pa.int64(), "bags with exactly this set"),
 ])
 
+INCOMPLETE = pa.schema([_BAG_ID, _FOLD, _column("attribute", pa.string(), "what is not known of the case")])
+"""Cases whose combination lacks an attribute; nothing where labels are no combinations."""
+
 SIMILARITY = pa.schema([
     _column("set_a", pa.int32(), "set_id"),
     _column("set_b", pa.int32(), "set_id; every ordered pair has a row, the pair with itself included"),

@@ -1,10 +1,10 @@
 """params.yaml as typed, strict models: an unknown or ill-typed key is an error that names it."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from components.errors import MedhashError
 from components.params_archives import (
@@ -114,6 +114,12 @@ class LabelParams(Section):
     """Take only so many images of every class, the rarest class first; 0 takes all images."""
     max_per_class: Annotated[int, Field(ge=0)] = 0
     """The same, but of a class that has fewer, all of them; 0 takes all images."""
+
+    @model_validator(mode="after")
+    def _one_selection(self) -> Self:
+        if self.images_per_class and self.max_per_class:
+            raise ValueError("images_per_class and max_per_class are both set: choose one, and set the other to 0")
+        return self
 
 
 class TrainParams(Section):

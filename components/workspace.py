@@ -51,6 +51,11 @@ class Workspace:
         return self.derived / "labels" / "vocabulary.json"
 
     @property
+    def incomplete(self) -> Path:
+        """Cases that do not know an attribute (contract INCOMPLETE)."""
+        return self.derived / "labels" / "incomplete.parquet"
+
+    @property
     def similarity(self) -> Path:
         return self.derived / "similarity" / "similarity.parquet"
 

@@ -39,7 +39,7 @@ def test_outputs_are_the_paths_of_the_workspace():
     stages = [name.removeprefix(GATE) for name in GRAPH if name.startswith(GATE)]
     expected = {
         workspace.images.parent, workspace.split, workspace.labels, workspace.label_sets, workspace.vocabulary,
-        workspace.similarity, workspace.features("gist-512"),
+        workspace.incomplete, workspace.similarity, workspace.features("gist-512"),
         workspace.report, *(workspace.gate(stage) for stage in stages),
         *(path for method in METHODS for path in (
             workspace.model(method), workspace.codes(method), workspace.index(method),

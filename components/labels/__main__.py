@@ -1,5 +1,7 @@
 """Command line of the stage labels: images.parquet, split.parquet → labels/, label sets and vocabulary."""
 
+from collections import Counter
+
 from components.command import reports_errors, stage_parser
 
 
@@ -8,8 +10,9 @@ def main(argv: list[str] | None = None) -> int:
     """Give every case, an image or a bag of them, its canonical label set."""
     args = stage_parser("labels", main.__doc__).parse_args(argv)
 
-    from components.contracts import IMAGES, LABEL_SETS, LABELS, SPLIT, read_table, write_table
+    from components.contracts import IMAGES, INCOMPLETE, LABEL_SETS, LABELS, SPLIT, read_table, write_table
     from components.files import replacing_folder
+    from components.labels.combined import incomplete_cases
     from components.labels.sets import label_images
     from components.params import load_params
     from components.workspace import Workspace
@@ -22,6 +25,8 @@ def main(argv: list[str] | None = None) -> int:
         write_table(folder / workspace.labels.name, labels, LABELS)
         write_table(folder / workspace.label_sets.name, label_sets, LABEL_SETS)
         vocabulary.write(folder / workspace.vocabulary.name)
+        incomplete = incomplete_cases(labels, label_sets, vocabulary)
+        write_table(folder / workspace.incomplete.name, incomplete, INCOMPLETE)
     n_all = len(images["bag_id"].unique())
     what = "images" if n_all == images.num_rows else "bags"
     print(f"{labels.num_rows:,} {what}, {label_sets.num_rows:,} label sets, {len(vocabulary.labels)} labels, "
@@ -29,6 +34,9 @@ def main(argv: list[str] | None = None) -> int:
     if what == "bags" and params.labels.bag == "agree" and labels.num_rows < n_all:
         print(f"left out: {n_all - labels.num_rows:,} of {n_all:,} bags, those whose images disagree among them "
               "(labels.bag: agree)")
+    for name, count in sorted(Counter(incomplete["attribute"].to_pylist()).items()):
+        print(f"{name} is not known of {count:,} {what}, which {workspace.incomplete.name} lists: they teach nothing "
+              "about it, and are not asked or found by it")
     untrained = [name for name in vocabulary.labels if not vocabulary.n_bags[name]["train"]]
     if untrained:
         print(f"no training {what.removesuffix('s')} carries {', '.join(untrained)}: no method can learn what that "

@@ -8,8 +8,10 @@ from components.errors import MedhashError
 
 
 def draw_per_class(membership: np.ndarray, names: list[str], bag_ids: np.ndarray, n_per_class: int,
-                   seed: int) -> np.ndarray:
+                   seed: int, at_most: bool = False) -> np.ndarray:
     """Draw n images of every class, the rarest class first: bool, (N,), True for n · C images.
+
+    at_most: of a class with fewer than n images left, all of these instead of an error.
 
     membership: bool, (N, C), bag × class; names: the C classes; bag_ids: (N,). Each class draws among the bags
     that carry it and were not drawn before, each as likely: those with the lowest SHA-256 of seed, class and bag
@@ -21,7 +23,7 @@ def draw_per_class(membership: np.ndarray, names: list[str], bag_ids: np.ndarray
     drawn = np.zeros(len(membership), dtype=bool)
     for number in np.argsort(membership.sum(axis=0), kind="stable"):
         left = np.flatnonzero(membership[:, number] & ~drawn)
-        if len(left) < n_per_class:
+        if len(left) < n_per_class and not at_most:
             raise MedhashError(
                 f"labels.images_per_class: {n_per_class} bags of {names[number]} are asked for; it has "
                 f"{membership[:, number].sum()} bags, of which rarer classes left {len(left)}",

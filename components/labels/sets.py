@@ -8,9 +8,11 @@ from components.contracts import FOLDS, LABEL_SETS, LABELS
 from components.documents import Vocabulary
 from components.errors import MedhashError
 from components.labels.bag_labels import label_bags
+from components.labels.combined import attributes_of, combined_labels
 from components.labels.selection import draw_per_class
 from components.labels.vocabulary import NO_FINDING, choose_labels
 from components.params import LabelParams
+from components.structure import COMBINATION
 
 
 def label_images(images: pa.Table, split: pa.Table, settings: LabelParams,
@@ -22,7 +24,8 @@ def label_images(images: pa.Table, split: pa.Table, settings: LabelParams,
     makes of its images' (label_bags); one whose labels are all outside the vocabulary has the empty set. `no_finding:
     exclude` leaves out bags all of whose images carry `No Finding`, `unlabelled: exclude` those that would have the
     empty set. Of what is left, `images_per_class: n` keeps n bags of every label of the vocabulary, drawn by the seed
-    from all folds alike.
+    from all folds alike; `max_per_class: n` at most n. Of attribute `combination`, labels are combinations of
+    settings.structure (labels.combined).
     Raises MedhashError if the two tables do not hold the same images, a bag is not of one patient and one fold, the
     vocabulary does not fit the archive, or a class has too few bags.
     """
@@ -32,11 +35,8 @@ def label_images(images: pa.Table, split: pa.Table, settings: LabelParams,
         raise MedhashError(f"split.parquet places {split.num_rows} images, images.parquet holds {images.num_rows}; "
                            f"{rows.null_count} of the split are unknown", "run the stage split again")
     images = images.take(rows)
-    image, attribute, label = _flatten(images["labels"].combine_chunks())
-    names = choose_labels({kind: set(label[np.equal(attribute, kind)]) for kind in sorted(set(attribute))}, settings)
-
-    ours = np.equal(attribute, settings.attribute)
-    image, label = image[ours], label[ours]
+    is_combined = settings.attribute == COMBINATION
+    image, label, names = _combined(images, settings) if is_combined else _plain(images, settings)
     place = pc.index_in(pa.array(label, pa.string()), value_set=pa.array(names))
     index: np.ndarray = place.fill_null(-1).to_numpy()
     of_images = np.zeros((split.num_rows, len(names)), dtype=bool)        # (images, labels)
@@ -45,6 +45,9 @@ def label_images(images: pa.Table, split: pa.Table, settings: LabelParams,
     ids, first, bags = np.unique(np.asarray(images["bag_id"].to_numpy(), dtype=str), return_index=True,
                                  return_inverse=True)
     _refuse_torn_bags(ids, first, bags, split)
+    if is_combined and settings.bag == "worst" and not settings.classes and len(ids) < len(bags):
+        raise MedhashError("labels.bag: worst follows the order of labels.classes, which is empty, and cases have "
+                           "several images", "set labels.bag to union, or name the combinations, the worst first")
     membership, kept = label_bags(of_images, bags, len(ids), names.index(NO_FINDING) if NO_FINDING in names else None,
                                   settings.bag)
     if settings.no_finding == "exclude":
@@ -57,8 +60,10 @@ def label_images(images: pa.Table, split: pa.Table, settings: LabelParams,
         raise MedhashError(f"labels.no_finding: {settings.no_finding} with labels.unlabelled: {settings.unlabelled} "
                            f"and labels.bag: {settings.bag} leaves no bag", "choose label or empty for the first, keep "
                            "for the second and worst for the third, or other labels.classes, in params.yaml")
-    if settings.images_per_class:
-        kept[kept] = draw_per_class(membership[kept], names, ids[kept], settings.images_per_class, seed)
+    if settings.images_per_class or settings.max_per_class:
+        kept[kept] = draw_per_class(membership[kept], names, ids[kept],
+                                    settings.images_per_class or settings.max_per_class, seed,
+                                    at_most=not settings.images_per_class)
     membership = membership[kept]
     fold = np.asarray(split["fold"].to_numpy(), dtype=str)[first][kept]
 
@@ -72,7 +77,21 @@ def label_images(images: pa.Table, split: pa.Table, settings: LabelParams,
               for number, name in enumerate(names)}
     empty: np.ndarray = np.count_nonzero(membership, axis=1) == 0
     return labels, label_sets, Vocabulary(attribute=settings.attribute, labels=names, n_bags=counts,
+                                          attributes=attributes_of(names, settings.structure) if is_combined else [],
                                           n_unlabelled={part: int(empty[fold == part].sum()) for part in FOLDS})
+
+
+def _plain(images: pa.Table, settings: LabelParams) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Image number and label of every label of the attribute, and the vocabulary."""
+    image, attribute, label = _flatten(images["labels"].combine_chunks())
+    names = choose_labels({kind: set(label[np.equal(attribute, kind)]) for kind in sorted(set(attribute))}, settings)
+    ours = np.equal(attribute, settings.attribute)
+    return image[ours], label[ours], names
+
+
+def _combined(images: pa.Table, settings: LabelParams) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    image, label = combined_labels(images, settings)
+    return image, label, choose_labels({COMBINATION: set(label)}, settings)
 
 
 def _refuse_torn_bags(ids: np.ndarray, first: np.ndarray, bags: np.ndarray, split: pa.Table) -> None:

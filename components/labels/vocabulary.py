@@ -11,6 +11,8 @@ NO_FINDING = "No Finding"
 def choose_labels(present: dict[str, set[str]], settings: LabelParams) -> list[str]:
     """The vocabulary in index order: settings.classes, then `No Finding` where it is a label of its own.
 
+    Where settings.classes is empty, every label that occurs is a class, in alphabetical order.
+
     present: attribute → labels that the archive's images carry. `No Finding` joins only if the archive uses it.
     A label of the archive that is not among the classes is left out: that is the choice `classes` makes.
     Raises MedhashError for an attribute or a class that never occurs, and for a class named twice.
@@ -19,7 +21,7 @@ def choose_labels(present: dict[str, set[str]], settings: LabelParams) -> list[s
         raise MedhashError(f"labels.attribute {settings.attribute!r}: no image has a label of that attribute",
                            f"choose one of {', '.join(sorted(present)) or '(the archive has no labels at all)'}")
     known = present[settings.attribute]
-    classes = settings.classes
+    classes = settings.classes or sorted(known - {NO_FINDING})
     if len(set(classes)) < len(classes) or NO_FINDING in classes:
         again = sorted({name for name in classes if classes.count(name) > 1 or name == NO_FINDING})
         raise MedhashError(f"labels.classes: {', '.join(again)} stands there twice or is no class",

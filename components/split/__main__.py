@@ -8,13 +8,17 @@ def main(argv: list[str] | None = None) -> int:
     """Place every image in train, val or test by its patient."""
     args = stage_parser("split", main.__doc__).parse_args(argv)
 
+    import numpy as np
+
     from components.contracts import IMAGES, SPLIT, read_table, write_table
     from components.params import load_params
     from components.split.patients import describe_folds, split_patients
     from components.workspace import Workspace
 
     workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
-    split = split_patients(read_table(workspace.images, IMAGES), params.split, params.seed)
+    pixels = np.load(workspace.pixels, mmap_mode="r", allow_pickle=False) if params.split.near_duplicates and \
+        workspace.pixels.exists() else None
+    split = split_patients(read_table(workspace.images, IMAGES), params.split, params.seed, pixels)
     write_table(workspace.split, split, SPLIT)
     print(describe_folds(split))
     return 0

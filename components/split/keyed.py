@@ -16,6 +16,11 @@ def in_validation(patient: str, settings: SplitParams, seed: int) -> bool:
     return _uniform("val", patient, seed) < settings.val_share
 
 
+def is_query(patient: str, seed: int) -> bool:
+    """Whether a patient whose images nobody trains on asks (test), or is there to be found (val)."""
+    return _uniform("held out", patient, seed) < 0.5
+
+
 def _uniform(purpose: str, patient: str, seed: int) -> float:
     """A number in [0, 1): the first 53 bits of SHA-256 over purpose, seed and patient, so that 1.0 means all."""
     digest = hashlib.sha256(f"{purpose}\0{seed}\0{patient}".encode()).digest()

@@ -1,4 +1,4 @@
-"""Patient-disjoint folds: the three strategies behind one function."""
+"""Patient-disjoint folds: the strategies behind one function."""
 
 from collections.abc import Sequence
 
@@ -8,24 +8,32 @@ import pyarrow as pa
 from components.contracts import FOLDS, SPLIT
 from components.errors import MedhashError
 from components.params import SplitParams
+from components.split.held_out import held_out_folds
 from components.split.keyed import hash_folds, in_validation
+from components.split.near_duplicates import leaders_of, linked_patients, one_fold_per_group, require_pixels
 from components.split.official import official_test_patients
 from components.split.stratified import stratified_folds
 
 
-def split_patients(images: pa.Table, settings: SplitParams, seed: int) -> pa.Table:
+def split_patients(images: pa.Table, settings: SplitParams, seed: int, pixels: np.ndarray | None = None) -> pa.Table:
     """Place every image in a fold by its patient.
 
-    images: contract IMAGES. Returns contract SPLIT, sorted by image_id.
+    images: contract IMAGES; pixels: the pixel store, which only settings.near_duplicates asks for: patients with nearly
+    the same picture then share a fold, whatever the strategy. Returns contract SPLIT, sorted by image_id.
     `hash`: the fold depends on (seed, patient) alone, so that it never changes when patients arrive.
     `official`: the publisher's test patients; the others are divided into train and val by the same hash.
     `stratified`: exact shares of patients with the labels spread evenly; folds move when patients arrive.
+    `combination`: hash, but patients with an image of a held-out combination are in val or test (split.held_out).
+    Near duplicates take the fold of one patient among them; a new image that links two groups can move one.
     Raises MedhashError if a fold that is asked for would be empty, or the official folds do not serve.
     """
     encoded = images["patient_id"].combine_chunks().dictionary_encode()
     patients: list[str] = encoded.dictionary.to_pylist()
     numbers = np.asarray(encoded.indices)                    # (images,) → row in patients
-    if settings.strategy == "hash":
+    groups = np.arange(len(patients))
+    if settings.near_duplicates:
+        groups = linked_patients(images, numbers, len(patients), require_pixels(pixels), settings.near_duplicates)
+    if settings.strategy in ("hash", "combination"):
         folds = hash_folds(patients, settings, seed)
     elif settings.strategy == "official":
         in_test = official_test_patients(images, numbers, len(patients), settings.both_lists)
@@ -33,6 +41,13 @@ def split_patients(images: pa.Table, settings: SplitParams, seed: int) -> pa.Tab
                  for patient, test in zip(patients, in_test, strict=True)]
     else:
         folds = stratified_folds(images, patients, numbers, settings, seed)
+    if settings.near_duplicates:
+        folds = one_fold_per_group(folds, groups, patients)
+    if settings.strategy == "combination":
+        leaders = leaders_of(groups, patients)
+        folds = held_out_folds(images, [patients[leader] for leader in leaders], groups[numbers],
+                               [folds[leader] for leader in leaders], settings, seed)
+        folds = [folds[group] for group in groups]
     _refuse_empty_folds(folds, settings)
     split = pa.table({"image_id": images["image_id"], "patient_id": images["patient_id"],
                       "fold": pa.array(np.array(folds, dtype=object)[numbers], pa.string())})

@@ -24,9 +24,10 @@ def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
     empty = known["set_id"].map(lambda set_id: not sets[set_id])
     return [
         Inspection("vocabulary", pd.DataFrame({"row": vocabulary.labels, "label": vocabulary.labels}), {
-            "every label is a class of params.yaml or No Finding": gxe.ExpectColumnValuesToBeInSet(
-                column="label", value_set=[*params.labels.classes, NO_FINDING]),
+            **({"every label is a class of params.yaml or No Finding": gxe.ExpectColumnValuesToBeInSet(
+                column="label", value_set=[*params.labels.classes, NO_FINDING])} if params.labels.classes else {}),
             "no label stands there twice": gxe.ExpectColumnValuesToBeUnique(column="label")}),
+        *_attributes(vocabulary),
         Inspection("label sets", pd.DataFrame({
             "row": [f"set {number}" for number in range(len(sets))],
             "members": [" ".join(map(str, sorted(members))) for members in sets],
@@ -57,6 +58,20 @@ def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
             f"at most {limits.max_unlabelled_share:.0%} of the bags have no label":
                 gxe.ExpectColumnValuesToBeBetween(column="share", max_value=limits.max_unlabelled_share)}),
     ]
+
+
+def _attributes(vocabulary: Vocabulary) -> list[Inspection]:
+    """Of labels that are combinations: what their attributes can tell apart."""
+    if not vocabulary.attributes:
+        return []
+    n_labels = len(vocabulary.labels)
+    return [Inspection("attributes", pd.DataFrame({
+        "row": [attribute.name for attribute in vocabulary.attributes],
+        "n_values": [len(set(attribute.of_label) - {None}) for attribute in vocabulary.attributes],
+        "placed": [len(attribute.of_label) == n_labels for attribute in vocabulary.attributes]}), {
+        "every attribute has two values at least": gxe.ExpectColumnValuesToBeBetween(column="n_values", min_value=2),
+        "every combination says what it knows of it": gxe.ExpectColumnValuesToBeInSet(column="placed",
+                                                                                     value_set=[True])})]
 
 
 def _contradictory(members: list[int], names: list[str]) -> bool:
