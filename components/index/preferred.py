@@ -1,0 +1,96 @@
+"""Exact nearest neighbours by a weighted Hamming distance, over the codes that the FAISS index holds."""
+
+from typing import NamedTuple
+
+import faiss
+import numpy as np
+
+from components.errors import MedhashError
+from components.index.search import Index
+
+_BLOCK = 1 << 14
+"""Codes at a time: few enough that every intermediate result stays in the processor's second cache."""
+
+
+class Term(NamedTuple):
+    """Bits of one word of a code that weigh the same."""
+
+    column: int
+    mask: np.unsignedinteger
+    weight: int
+
+
+def preferred(index: Index, code: np.ndarray, weights: np.ndarray, k: int,
+              candidates: np.ndarray | None = None) -> np.ndarray:
+    """Positions, int64 (≤ k,), of the k entries of least Σ_b weights_b · [bit b differs], ties by position.
+
+    code: uint8, (bits / 8,) or (1, bits / 8); weights: int64, (bits,), ≥ 0, their sum in an int64; candidates: bool,
+    (n,), which entries may be found; None for all. Position order is bag_id order. Runs on the caller's thread.
+    Raises MedhashError if the code's width is not the index's, or k < 1.
+    """
+    code = np.ascontiguousarray(code, np.uint8).reshape(-1)
+    if 8 * len(code) != index.info.bits:
+        raise MedhashError(f"the query's code has {8 * len(code)} bits, the index {index.info.bits}",
+                           "use the index that was built with the same model")
+    if k < 1:
+        raise MedhashError(f"k is {k}", "ask for at least one neighbour")
+    word = _word_of(len(code))
+    words, query, terms = stored_codes(index).view(word), code.view(word), terms_of(weights, word)
+    dtype = np.int32 if int(weights.sum()) <= np.iinfo(np.int32).max else np.int64
+    found, positions = np.empty(0, dtype), np.empty(0, np.int64)
+    limit = None                        # the k-th least distance so far: a later entry must be nearer to displace it
+    for start in range(0, len(words), _BLOCK):
+        block = words[start:start + _BLOCK]
+        distances = _weighted_distances(block, query, terms, dtype)
+        kept = np.ones(len(block), bool) if limit is None else distances < limit
+        if candidates is not None:
+            kept &= candidates[start:start + _BLOCK]
+        places = np.flatnonzero(kept)
+        if not len(places):
+            continue
+        found, positions = np.append(found, distances[places]), np.append(positions, start + places)
+        if len(found) >= 2 * k:         # not at every block: sorting a large k again and again would take longest
+            found, positions = _least(found, positions, k)
+            limit = found[-1]
+    return _least(found, positions, k)[1]
+
+
+def stored_codes(index: Index) -> np.ndarray:
+    """The codes as the index holds them, uint8 (n, bits / 8), not copied: to be read, and only while the index is."""
+    stored = index.faiss_index.xb
+    view: np.ndarray = faiss.rev_swig_ptr(stored.data(), stored.size()).reshape(index.info.n, -1)
+    view.flags.writeable = False
+    return view
+
+
+def distances_by_part(codes: np.ndarray, code: np.ndarray, ranges: list[tuple[int, int]]) -> np.ndarray:
+    """Hamming distances within ranges of bits, int64 (n, ranges), of codes, uint8 (n, bits / 8), from one."""
+    differ = np.unpackbits(codes ^ code.reshape(-1), axis=1)
+    return np.stack([differ[:, start:stop].sum(axis=1, dtype=np.int64) for start, stop in ranges], axis=1)
+
+
+def terms_of(weights: np.ndarray, word: type[np.unsignedinteger]) -> list[Term]:
+    """The bits of a code by word and weight; those that weigh 0 are in none."""
+    masks = {weight: np.packbits(weights == weight).view(word) for weight in set(weights.tolist()) - {0}}
+    return [Term(column, mask[column], weight) for weight, mask in sorted(masks.items())
+            for column in np.flatnonzero(mask).tolist()]
+
+
+def _word_of(n_bytes: int) -> type[np.unsignedinteger]:
+    """The longest word that codes are made of without remainder."""
+    return next(word for word in (np.uint64, np.uint32, np.uint16, np.uint8) if n_bytes % word().itemsize == 0)
+
+
+def _weighted_distances(words: np.ndarray, query: np.ndarray, terms: list[Term], dtype: type) -> np.ndarray:
+    distances: np.ndarray = np.zeros(len(words), dtype)
+    for column, mask, weight in terms:
+        differ = words[:, column] ^ query[column]
+        differ &= mask
+        distances += np.multiply(np.bitwise_count(differ), weight, dtype=dtype)
+    return distances
+
+
+def _least(distances: np.ndarray, positions: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The k least by (distance, position); positions come in ascending order among equal distances."""
+    order = np.argsort(distances, kind="stable")[:k]
+    return distances[order], positions[order]
