@@ -127,17 +127,27 @@ QUERIES = pa.schema([
 ])
 
 
-def codes_schema(bits: int) -> pa.Schema:
+def codes_schema(bits: int, certain: bool = False) -> pa.Schema:
     """Contract of codes/METHOD.parquet: `code` is bits/8 bytes, bit 0 the highest of byte 0; 1 where h ≥ 0.
 
     The file's schema metadata holds, under the key `medhash`, JSON: method, bits, model_digest, and sub_codes
     [{name, start, stop}] (ranges in bits), so that a search can weigh the parts of a code.
+    certain: with the columns that encode.confidence asks for.
     """
     code = pa.binary(bits // 8)
     instance = pa.struct([pa.field("image_id", pa.string(), nullable=False), pa.field("code", code, nullable=False)])
     return pa.schema([_BAG_ID, _FOLD, _column("code", code, "packed binary code", unit="bytes"),
                       _column("instances", pa.list_(instance), "the code of each of the bag's images, by image_id; "
-                              "null unless encode.instances asks for them", optional=True)])
+                              "null unless encode.instances asks for them", optional=True),
+                      *([_column("confidence", pa.binary(bits), "how sure each bit is, a byte per bit: 255 |h|"),
+                         _column("membership", pa.list_(pa.float32()), "membership in the values of the model's "
+                                 "attributes (model.json), one attribute after the other, each summing to 1; null of a "
+                                 "model without attributes", optional=True)] if certain else [])])
+
+
+def is_certain(schema: pa.Schema) -> bool:
+    """Whether a code table's schema has the columns that encode.confidence asks for."""
+    return "confidence" in schema.names
 
 
 def write_table(path: Path, table: pa.Table, schema: pa.Schema, metadata: dict[str, str] | None = None) -> None:

@@ -79,7 +79,9 @@ class ModelSpec(Document):
     labels: list[str]
     """The vocabulary at training time."""
     attributes: list[Attribute] = []
-    """What the labels were combinations of at training time; structured methods tell memberships in their values."""
+    """What the sub-codes are about, one each in their order; empty for a code of one part."""
+    rules: list[int] = []
+    """Labels that the rules of fuzzy inference are made of."""
     settings: dict[str, str | int | float | bool | None]
     """The recipe that was used: loss weights, optimiser, epochs run …"""
     data_digest: str

@@ -10,7 +10,9 @@ from functools import cache
 from pathlib import Path
 
 from components.hashing.coders import CODERS
+from components.hashing.kinds import StructuredMethod
 from components.hashing.methods import DeepMethod, Method, ShallowMethod, TwoStepMethod, Unbinarised, find_method
+from components.hashing.objectives.settings_structured import StructuredSettings
 
 _PACKAGE = "components"
 _NOT_FOLLOWED = {f"components.{name}" for name in (
@@ -19,6 +21,8 @@ _NOT_FOLLOWED = {f"components.{name}" for name in (
     "hashing.methods", "hashing.coders", "hashing.networks.build", "hashing.networks.residual",
     "hashing.networks.eight_layers", "hashing.networks.backbone", "hashing.pooling.attention", "hashing.pooling.max",
     "hashing.pooling.mean", "hashing.pooling.noisy_or",
+    "hashing.networks.sub_codes", "hashing.networks.fuzzy", "hashing.networks.independent",
+    "hashing.objectives.settings_structured", "hashing.structured_methods",
     "hashing.objectives.settings", "hashing.objectives.settings_pairwise", "hashing.objectives.settings_pointwise")}
 """No result hangs on the first ones; the last ones lead to every method, and a method's own parts are named instead."""
 TRUNKS = {"residual": "residual", "plain": "residual", "alexnet": "eight_layers", "cnn-f": "eight_layers",
@@ -60,7 +64,12 @@ def modules_of(method: Method) -> list[str]:
         return [method.fit.__module__, CODERS[method.coder].relaxed.__module__, *modules_of(method.network)]
     trunk = TRUNKS[str(method.network.get("kind", "residual"))]
     pooling = str(method.network.get("pooling", "none")).replace("-", "_")
+    encoders, inference = (str(method.network.get(key, "none")) for key in ("encoders", "inference"))
+    structured = [name for name, needed in (("sub_codes", isinstance(method, StructuredMethod)),
+                                            ("independent", encoders == "independent"),
+                                            ("fuzzy", inference == "fuzzy")) if needed]
     return ["components.hashing.networks.build", f"components.hashing.networks.{trunk}",
+            *(f"components.hashing.networks.{name}" for name in structured),
             *([f"components.hashing.pooling.{pooling}"] if pooling != "none" else []), *_built_by(method)]
 
 
@@ -71,7 +80,9 @@ def described(method: Method) -> str:
 
 def _built_by(method: DeepMethod) -> list[str]:
     """Modules that the objective's settings import where they build it."""
-    return _imported_by(ast.parse(textwrap.dedent(inspect.getsource(type(method.objective).build))))
+    settings = type(method.objective)
+    build = settings.build_structured if issubclass(settings, StructuredSettings) else settings.build
+    return _imported_by(ast.parse(textwrap.dedent(inspect.getsource(build))))
 
 
 @cache

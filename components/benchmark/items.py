@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from components.benchmark.papers import TABLES, PaperRow, Table, every_row
 from components.errors import MedhashError
+from components.hashing.kinds import StructuredMethod
 from components.hashing.methods import CATALOGUE, Unbinarised, find_method
 
 
@@ -50,7 +51,8 @@ def ask(table: str, methods: Sequence[str] | None, bits: Sequence[int] | None, s
     bits: in place of the table's own. Raises MedhashError for a method that the catalogue does not have, or bits that
     no code can have.
     """
-    found = TABLES.get(table) or every_row(list(CATALOGUE))
+    found = TABLES.get(table) or every_row([name for name, method in CATALOGUE.items()
+                                             if not isinstance(method, StructuredMethod)])
     for name in methods or ():
         find_method(name)
     rows = found.rows if methods is None else (

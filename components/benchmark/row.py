@@ -69,12 +69,13 @@ def _train_and_measure(workspace: RowWorkspace, params: "Params", method: str, s
 
     from components.benchmark import facts
     from components.benchmark.pipeline import keeps_relaxed
-    from components.contracts import QUERIES, codes_schema, read_table, write_table
+    from components.contracts import QUERIES, write_table
     from components.encode.encode import encode_bags, write_codes
     from components.evaluate.measure import measure
     from components.evaluate.tables import Tables
     from components.files import replacing_folder
     from components.hashing.model import WEIGHTS_FILE, load_model
+    from components.index.code_table import read_codes
     from components.train.stage import train_method
 
     device = _device(params.train.device)
@@ -84,9 +85,9 @@ def _train_and_measure(workspace: RowWorkspace, params: "Params", method: str, s
         assert history is not None                              # one process
         torch.set_num_threads(params.train.threads)
         model = load_model(model_folder, device)
-        encoded = encode_bags(workspace, model)
+        encoded = encode_bags(workspace, model, confidence=bool(model.spec.attributes))
         write_codes(folder / facts.CODES, model, encoded)
-        codes = read_table(folder / facts.CODES, codes_schema(params.bits))
+        codes = read_codes(folder / facts.CODES)
         measured = measure(codes, Tables.read(workspace), params.evaluate, params.seed, params.train.threads)
         measured.metrics.write(folder / facts.METRICS)
         write_table(folder / facts.QUERIES, measured.queries, QUERIES)
@@ -108,13 +109,14 @@ def _measure_unbinarised(workspace: RowWorkspace, params: "Params", method: "Unb
     import numpy as np
 
     from components.benchmark import facts
-    from components.contracts import QUERIES, codes_schema, read_table, write_table
+    from components.contracts import QUERIES, write_table
     from components.evaluate.measure import measure_relaxed
     from components.evaluate.tables import Tables
     from components.files import replacing_folder
+    from components.index.code_table import read_codes
 
     source = workspace.row(method.of, params.bits, seed)
-    codes = read_table(source / facts.CODES, codes_schema(params.bits))
+    codes = read_codes(source / facts.CODES)
     relaxed = np.load(source / facts.RELAXED, allow_pickle=False)
     measured = measure_relaxed(codes, relaxed, Tables.read(workspace), params.evaluate, params.seed,
                                params.train.threads)

@@ -35,7 +35,8 @@ def main(argv: list[str] | None = None) -> int:
     model = load_model(folder, device)
     if model.spec.method != args.method:
         raise MedhashError(f"{folder} holds a model of {model.spec.method}", f"train {args.method} again")
-    encoded = encode_bags(workspace, model, instances=params.encode.instances)
+    encoded = encode_bags(workspace, model, instances=params.encode.instances,
+                          confidence=params.encode.confidence)
     write_codes(workspace.codes(args.method), model, encoded)
     n_bags, n_images = len(encoded.members), len(encoded.members.rows)
     bags = f"{n_bags} bags of " if n_bags < n_images else ""

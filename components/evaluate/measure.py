@@ -8,13 +8,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.contracts import QUERIES
-from components.documents import Interval, Metrics
+from components.documents import Interval, Metrics, StructuredFigures
 from components.errors import MedhashError
 from components.evaluate.digest import evaluation_digest
 from components.evaluate.per_query import PerQuery
 from components.evaluate.ranked import Ranked, rank_by_euclidean, rank_by_hamming
 from components.evaluate.refusals import require_answerable, require_known_sets, require_queries
 from components.evaluate.slices import slice_figures
+from components.evaluate.structured import structured_figures
 from components.evaluate.tables import Tables
 from components.index.code_table import PlacedCodes, code_info, place_codes
 from components.params import EvaluateParams
@@ -47,7 +48,10 @@ def measure(codes: pa.Table, tables: Tables, settings: EvaluateParams, seed: int
     def search(asking: tuple[str, ...], searched: tuple[str, ...]) -> Ranked:
         return rank_by_hamming(placed.of_folds(*asking), placed.of_folds(*searched), levels, threads)
 
-    return _measured(codes, placed, levels, search, tables, settings, seed)
+    def structured(ranked: Ranked) -> StructuredFigures | None:
+        return structured_figures(codes.sort_by("bag_id"), placed, ranked, tables, settings, seed, threads)
+
+    return _measured(codes, placed, levels, search, tables, settings, seed, structured)
 
 
 def measure_relaxed(codes: pa.Table, relaxed: np.ndarray, tables: Tables, settings: EvaluateParams, seed: int,
@@ -78,7 +82,7 @@ def measure_relaxed(codes: pa.Table, relaxed: np.ndarray, tables: Tables, settin
 
 def _measured(codes: pa.Table, placed: PlacedCodes, levels: np.ndarray,
               search: Callable[[tuple[str, ...], tuple[str, ...]], Ranked], tables: Tables, settings: EvaluateParams,
-              seed: int) -> Measured:
+              seed: int, structured: Callable[[Ranked], StructuredFigures | None] = lambda _: None) -> Measured:
     info = code_info(codes.schema)
     queries, gallery = placed.of_folds("test"), placed.of_folds("train", "val")
     require_known_sets(queries, gallery, levels)
@@ -101,7 +105,7 @@ def _measured(codes: pa.Table, placed: PlacedCodes, levels: np.ndarray,
         curve=ranked.curve(),
         validation_map=validation.figures().map if validation else None,
         validation_chance=validation.chance_figures().map if validation else None,
-        n_distinct_codes=_n_distinct(gallery.codes),
+        structured=structured(ranked), n_distinct_codes=_n_distinct(gallery.codes),
         bit_balance=np.unpackbits(gallery.codes, axis=1).mean(axis=0).tolist(),
         evaluation_digest=evaluation_digest(queries, gallery, levels), model_digest=info.model_digest)
     return Measured(metrics, _query_table(queries, ranked.per_query))

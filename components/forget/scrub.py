@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.contracts import ENTRIES, RELEASED, codes_schema, read_table, write_table
+from components.contracts import ENTRIES, RELEASED, codes_schema, is_certain, read_table, write_table
 from components.errors import MedhashError
 from components.files import sha256_file
 from components.index.build import write_index
@@ -37,7 +37,7 @@ def scrub_release(folder: Path, pseudonyms: list[str], into: Path) -> Release:
     info = code_info(codes.schema)
     kept = codes.filter(pc.invert(pc.is_in(codes["bag_id"], value_set=gone_ids)))
     metadata = {key.decode(): value.decode() for key, value in (codes.schema.metadata or {}).items()}
-    write_table(into / "codes.parquet", kept, codes_schema(info.bits), metadata)
+    write_table(into / "codes.parquet", kept, codes_schema(info.bits, is_certain(kept.schema)), metadata)
 
     entries = read_table(folder / "index" / "entries.parquet", ENTRIES)
     entries = entries.filter(pc.invert(pc.is_in(entries["bag_id"], value_set=gone_ids)))

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from components.hashing.objectives.settings import ObjectiveSettings
+from components.hashing.objectives.settings_structured import StructuredSettings
 from components.hashing.shallow.linear import Fit
 
 
@@ -58,11 +59,19 @@ class DeepMethod:
     source: str
     network: Mapping[str, str | int | float]
     """As hashing.networks.build.build_network takes it."""
-    objective: ObjectiveSettings
-    """`objective.build(bits, n_labels)` gives the torch module."""
+    objective: ObjectiveSettings | StructuredSettings
+    """`objective.build(bits, n_labels)` gives the torch module; of a StructuredMethod `build_structured(layout)`."""
     recipe: Recipe
     continuation: tuple[float, ...] = field(default=(1.0,))
     """The values of α in tanh(α z), spread evenly over training."""
+
+
+@dataclass(frozen=True)
+class StructuredMethod(DeepMethod):
+    """A network whose code has a part per attribute that the labels combine."""
+
+    ignores: tuple[str, ...] = ()
+    """Attributes that it does not follow."""
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from components.hashing.shallow.mhf import fit_mhf
 from components.hashing.shallow.sdh import fit_sdh
 from components.hashing.shallow.sh import fit_sh
 from components.hashing.shallow.ssh import fit_ssh
+from components.hashing.structured_methods import STRUCTURED_TABLE
 
 Network = dict[str, str | int | float]
 
@@ -148,7 +149,8 @@ _LITERAL: tuple[Method, ...] = (
 )
 
 CATALOGUE: dict[str, Method] = {method.name: method
-                                for method in (*_DRH_TABLES, *_OSDH_TABLES, *_LATER, *BAG_TABLE, *_LITERAL)}
+                                for method in (*_DRH_TABLES, *_OSDH_TABLES, *_LATER, *BAG_TABLE,
+                                               *STRUCTURED_TABLE, *_LITERAL)}
 
 
 def find_method(name: str) -> Method:

@@ -15,8 +15,10 @@ from components.documents import ModelSpec
 from components.errors import MedhashError
 from components.files import replacing_file, sha256_file
 from components.hashing.bags import check_starts, content_order
+from components.hashing.certainty import Certainty, bit_confidence
 from components.hashing.coders import CODERS
 from components.hashing.codes import binarise
+from components.hashing.layout import layout_of
 from components.hashing.vote import vote
 
 if TYPE_CHECKING:
@@ -78,6 +80,25 @@ class HashModel:
     def relaxed_bags(self, inputs: np.ndarray, starts: np.ndarray) -> np.ndarray:
         """Relaxed codes of bags, float32 (n, K): those whose signs are the codes. Raises as `codes` does."""
         return self._relaxed(inputs, starts)[0]
+
+    def certainty(self, inputs: np.ndarray, starts: np.ndarray) -> Certainty:
+        """How sure the model is of each bit of n bags, and for a structured one of each attribute's values.
+
+        A bag's memberships and firing levels are the means of its images'. Raises as `codes` does.
+        """
+        relaxed = self.relaxed_bags(inputs, starts)
+        if not self.spec.attributes:
+            return Certainty(bit_confidence(relaxed), None, None)
+        from components.hashing.networks.reading import memberships_and_firing
+        starts = check_starts(starts, len(inputs))
+        ordered = self._checked(inputs[content_order(inputs, starts)])
+        return Certainty(bit_confidence(relaxed), *memberships_and_firing(self.network, ordered, starts))
+
+    @property
+    def rules(self) -> list[str]:
+        """The rules of fuzzy inference in words, in the order of Certainty.firing; empty without them."""
+        layout = layout_of(self.spec)
+        return layout.rule_texts() if layout is not None and self.spec.network.get("inference") == "fuzzy" else []
 
     def attention(self, inputs: np.ndarray, starts: np.ndarray) -> np.ndarray | None:
         """How much of its bag each instance is, float32 (m,), each bag's sum being one; None without such a pooling."""
@@ -220,7 +241,7 @@ def _empty_network(spec: ModelSpec) -> "HashNetwork":
 
     from components.hashing.networks.build import build_network
     with torch.random.fork_rng(devices=[]):          # building draws initial weights: leave the caller's stream alone
-        return build_network(spec.network, spec.bits, size_px=spec.size_px)
+        return build_network(spec.network, spec.bits, size_px=spec.size_px, layout=layout_of(spec))
 
 
 def _as_array(tensor: Any) -> np.ndarray:

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
-from components.contracts import codes_schema, read_table
+from components.contracts import codes_schema, is_certain, read_table
 from components.documents import Document, SubCode
 from components.errors import MedhashError
 
@@ -21,6 +21,8 @@ class CodeInfo(Document):
     bits: int
     model_digest: str
     sub_codes: list[SubCode]
+    memberships: dict[str, list[str]] = Field(default_factory=dict)
+    """Attribute → its values, in the order of the column `membership`; empty where there is none."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,16 @@ class PlacedCodes:
 
     def of_folds(self, *folds: str) -> "PlacedCodes":
         """The rows of these folds, order kept."""
-        kept = np.isin(self.folds, folds)
+        return self.take(np.isin(self.folds, folds))
+
+    def take(self, kept: np.ndarray) -> "PlacedCodes":
+        """The rows where this mask holds, or at these places."""
         return PlacedCodes(self.bag_ids[kept], self.patient_ids[kept], self.folds[kept], self.set_ids[kept],
                            self.codes[kept])
+
+    def with_codes(self, codes: np.ndarray) -> "PlacedCodes":
+        """The same cases under other codes, uint8 (N, bytes)."""
+        return PlacedCodes(self.bag_ids, self.patient_ids, self.folds, self.set_ids, codes)
 
 
 def read_codes(path: Path) -> pa.Table:
@@ -57,7 +66,7 @@ def read_codes(path: Path) -> pa.Table:
     except (pa.ArrowInvalid, OSError) as error:
         raise MedhashError(f"{path} is not a readable Parquet file ({error})",
                            "restore it with `dvc checkout`, or run the stage encode again") from error
-    return read_table(path, codes_schema(code_info(schema, str(path)).bits))
+    return read_table(path, codes_schema(code_info(schema, str(path)).bits, is_certain(schema)))
 
 
 def code_info(schema: pa.Schema, name: str = "the code table") -> CodeInfo:

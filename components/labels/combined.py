@@ -61,7 +61,7 @@ def incomplete_cases(labels: pa.Table, label_sets: pa.Table, vocabulary: Vocabul
     set_ids = labels["set_id"].to_numpy()
     tables = []
     for attribute in vocabulary.attributes:
-        unknown: np.ndarray = ~targets(carried, attribute.of_label, len(attribute.values)).any(axis=1)
+        unknown = np.logical_not(targets(carried, attribute.of_label, len(attribute.values)).any(axis=1))
         cases = labels.filter(pa.array(unknown[set_ids])).select(["bag_id", "fold"])
         tables.append(cases.append_column("attribute", pa.array([attribute.name] * cases.num_rows, pa.string())))
     return pa.concat_tables(tables).cast(INCOMPLETE) if tables else INCOMPLETE.empty_table()

@@ -29,7 +29,8 @@ def write_codes_today(workspace: Workspace, params: Params, release: Path, path:
     torch.set_num_threads(params.train.threads)
     model, known = load_model(release / "model"), _known_codes(workspace, params, release)
     try:
-        encoded = encode_bags(workspace, model, instances=params.encode.instances, known=known)
+        encoded = encode_bags(workspace, model, instances=params.encode.instances, known=known,
+                              confidence=params.encode.confidence)
     except MedhashError as error:
         raise MedhashError(f"the champion cannot encode the images of this run, so it cannot be compared: "
                            f"{error.problem}", f"{error.fix}; or `medhash promote --force --reason …` puts this run's "
@@ -51,7 +52,7 @@ def _known_codes(workspace: Workspace, params: Params, release: Path) -> dict[st
         files = now.get(row["bag_id"], {})
         if files and files == then.get(row["bag_id"]) and None not in files.values():
             instances = [one["code"] for one in row["instances"]] if row["instances"] is not None else None
-            known[row["bag_id"]] = KnownCode(row["code"], instances)
+            known[row["bag_id"]] = KnownCode(row["code"], instances, row.get("confidence"), row.get("membership"))
     return known
 
 

@@ -1,13 +1,13 @@
 """The tables as arrays: which pixels, labels and patients each fold holds."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from components.contracts import FOLDS, IMAGES, LABEL_SETS, LABELS, SIMILARITY, read_table
-from components.documents import Vocabulary
+from components.documents import Attribute, Vocabulary
 from components.errors import MedhashError
 from components.files import sha256_files
 from components.hashing.bags import bags_of_one, members_of, starts_of
@@ -65,6 +65,8 @@ class DataSet:
     vocabulary: list[str]
     digest: str
     """SHA-256 over the tables; what a model says it was trained on."""
+    attributes: list[Attribute] = field(default_factory=list)
+    """What the labels combine; empty where they are no combinations."""
 
 
 def read_data(workspace: Workspace) -> DataSet:
@@ -77,7 +79,8 @@ def read_data(workspace: Workspace) -> DataSet:
 
     table = read_table(workspace.labels, LABELS).to_pandas()
     bags = read_members(read_table(workspace.images, IMAGES)).of(table["bag_id"].to_numpy(str))
-    vocabulary = Vocabulary.read(workspace.vocabulary).labels
+    known = Vocabulary.read(workspace.vocabulary)
+    vocabulary = known.labels
     sets = read_table(workspace.label_sets, LABEL_SETS)["labels"].to_pylist()
     multi_hot = np.zeros((len(sets), len(vocabulary)), np.float32)
     for row, indices in enumerate(sets):
@@ -93,8 +96,8 @@ def read_data(workspace: Workspace) -> DataSet:
         of_fold = bags.take(chosen)
         folds[name] = Fold(of_fold.bag_ids, of_fold.rows, of_fold.starts, multi_hot[set_ids], set_ids, patients[chosen])
     digest = sha256_files([workspace.images, workspace.split, workspace.labels, workspace.label_sets,
-                           workspace.similarity])
-    return DataSet(folds, _levels(workspace, len(sets)), vocabulary, digest)
+                           workspace.similarity, *([workspace.vocabulary] if known.attributes else [])])
+    return DataSet(folds, _levels(workspace, len(sets)), vocabulary, digest, known.attributes)
 
 
 def _levels(workspace: Workspace, n_sets: int) -> np.ndarray:

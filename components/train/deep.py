@@ -14,10 +14,12 @@ from torch.nn.parallel import DistributedDataParallel
 from components.documents import ModelSpec, SubCode
 from components.errors import MedhashError
 from components.files import sha256_file
-from components.hashing.kinds import DeepMethod
+from components.hashing.kinds import DeepMethod, StructuredMethod
+from components.hashing.layout import Layout, make_layout
 from components.hashing.methods import alpha_at, settings_of
 from components.hashing.networks.build import build_network
 from components.hashing.networks.initial import load_initial_weights, require_file
+from components.hashing.objectives.settings import ObjectiveSettings
 from components.params import Params
 from components.train.augment import AugmentRange
 from components.train.batches import BatchFeeder
@@ -93,11 +95,25 @@ def describe(params: Params, method: DeepMethod, data: DataSet, in_channels: int
         "alpha_stages": len(method.continuation), "seed": seed, "epochs": params.train.epochs,
         "patience": params.train.patience, "precision": params.train.precision, "augment": params.train.augment,
         "histogram_matching": params.train.histogram_matching, "initial_weights": _weights_digest(params, method.name)}
+    layout = layout_for(params, method, data)
     return ModelSpec(method=method.name, family="deep", coder="", bits=params.bits, input="pixels",
                      size_px=params.size_px,
                      network={**method.network, "in_channels": in_channels},
-                     sub_codes=[SubCode(name="code", start=0, stop=params.bits)],
+                     sub_codes=list(layout.sub_codes) if layout else [SubCode(name="code", start=0, stop=params.bits)],
+                     attributes=list(layout.attributes) if layout else [], rules=list(layout.rules) if layout else [],
                      labels=data.vocabulary, settings=settings, data_digest=data.digest, weights_sha256="")
+
+
+def layout_for(params: Params, method: DeepMethod, data: DataSet) -> Layout | None:
+    """The sub-codes of a structured method; its rules are of the combinations that the train fold has. None of others.
+
+    Raises MedhashError as `make_layout` does.
+    """
+    if not isinstance(method, StructuredMethod):
+        return None
+    rules = np.flatnonzero(data.folds["train"].labels.any(axis=0)).tolist() if method.network.get(
+        "inference") == "fuzzy" else []
+    return make_layout(method.name, params.bits, params.sub_codes, data.attributes, method.ignores, rules)
 
 
 def to_input(images: torch.Tensor) -> torch.Tensor:
@@ -115,10 +131,16 @@ def make_learner(pixels: np.ndarray, params: Params, method: DeepMethod, data: D
     """Network, objective, optimiser and what feeds them, as they stand before the first batch."""
     torch.manual_seed(derive_seed(seed, method.name, "weights"))
     fold = _material(method, data)
-    network = build_network(method.network, params.bits, pixels.shape[1], params.size_px)
+    layout = layout_for(params, method, data)
+    network = build_network(method.network, params.bits, pixels.shape[1], params.size_px, layout)
     if method.name in params.train.initial_weights:
         load_initial_weights(network, Path(params.train.initial_weights[method.name]))
-    objective = method.objective.build(network.n_outputs, len(data.vocabulary))
+    objective: nn.Module
+    if isinstance(method.objective, ObjectiveSettings):
+        objective = method.objective.build(network.n_outputs, len(data.vocabulary))
+    else:
+        assert layout is not None
+        objective = method.objective.build_structured(layout)
     if processes.world > 1 and processes.device.type == "cuda":
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
     if params.train.precision == "bf16":

@@ -7,6 +7,7 @@ import torch.distributed as dist
 from torch import nn
 
 from components.hashing.networks.network import HashNetwork
+from components.hashing.networks.sub_codes import SubCodeLayer
 
 
 class _GatherRows(torch.autograd.Function):
@@ -48,16 +49,25 @@ class BatchLoss(nn.Module):
         images: (n, channels, size, size), this process's share, in [0, 1]; labels: (N, C), of the whole batch.
         starts: given for a network that pools bags, int64 (N + 1,): the images are then the bags' instances, packed,
         and the objective is told of bags, instances and `done`, the share of the training that is done; one process.
+        The objective of a structured code is told of the log memberships in the place of the hash layer's weight.
         """
         layer = self.network.hash_layer
         if starts is not None:
-            assert layer is not None
+            assert isinstance(layer, nn.Linear)
             with torch.autocast(images.device.type, torch.bfloat16, enabled=self._bf16):
                 bags, instances = self.network.bags(images, starts, alpha)
             return self.objective(bags.float(), labels, layer.weight, instances.float(), starts, done)
+        if isinstance(layer, SubCodeLayer):
+            with torch.autocast(images.device.type, torch.bfloat16, enabled=self._bf16):
+                relaxed, scores = self.network.scored(images, alpha)
+            relaxed, scores = relaxed.float(), scores.float()
+            if dist.is_initialized():
+                relaxed, scores = _GatherRows.apply(relaxed), _GatherRows.apply(scores)
+            return self.objective(relaxed, labels, scores)
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self._bf16):
             relaxed = self.network(images, alpha)
         relaxed = relaxed.float()
         if dist.is_initialized():
             relaxed = _GatherRows.apply(relaxed)
-        return self.objective(relaxed, labels, relaxed.new_zeros(0, 0) if layer is None else layer.weight)
+        return self.objective(relaxed, labels, layer.weight if isinstance(layer, nn.Linear) else
+                              relaxed.new_zeros(0, 0))

@@ -8,6 +8,8 @@ from pydantic.dataclasses import dataclass
 from torch import nn
 
 from components.errors import MedhashError
+from components.hashing.layout import Layout
+from components.hashing.networks.sub_codes import SubCodeLayer
 from components.hashing.pooling.attention import GatedAttention
 from components.hashing.pooling.max import max_pooling
 from components.hashing.pooling.mean import mean_pooling
@@ -29,6 +31,10 @@ class HeadSettings:
     pooling: Literal["none", "max", "mean", "noisy-or", "attention"] = "none"
     """How the instances of a bag become one: features by max, mean or attention, bits by noisy-or. none: the network
     knows single images only."""
+    encoders: Literal["one", "shared", "independent"] = "one"
+    """one: a code of one part; shared: a head per sub-code on one trunk; independent: a trunk per sub-code, too."""
+    inference: Literal["none", "fuzzy"] = "none"
+    """fuzzy: rules over attribute values between the features and the heads of sub-codes."""
 
 
 class Trunk(nn.Module):
@@ -48,18 +54,27 @@ class HashNetwork(nn.Module):
     codes by the same layer; an image given by itself is a bag of one, so its code is that of a network without pooling.
     Source: Deep Residual Hashing, §3.1; α: Order-Sensitive Deep Hashing, §2.1; bags: Deep Multiple Instance Hashing.
     Deviation: `code_norm: batch` is ours (without it, the norm is the identity, as in the papers).
+    With a layout, the code is structured: `hash_layer` is then a SubCodeLayer, a head per attribute.
     """
 
-    hash_layer: nn.Linear | None
+    hash_layer: nn.Linear | SubCodeLayer | None
 
-    def __init__(self, trunk: Trunk, bits: int, settings: HeadSettings) -> None:
+    def __init__(self, trunk: Trunk, bits: int, settings: HeadSettings, layout: Layout | None = None) -> None:
         super().__init__()
         self.trunk = trunk
+        self.layout = layout
         hashed = settings.head == "hash"
+        if layout is not None and (not hashed or settings.pooling != "none"):
+            raise MedhashError("network setting encoders: sub-codes need a hash layer, and know single images only",
+                               "set head to hash and pooling to none: the images of a bag then vote")
         if not hashed and settings.pooling != "none":
             raise MedhashError("network setting pooling: an embedding has no code to pool bags for",
                                "set pooling to none, or head to hash")
-        self.hash_layer = nn.Linear(trunk.n_features, bits) if hashed else None
+        if layout is not None:
+            self.hash_layer = SubCodeLayer(layout, trunk.n_features, settings.encoders == "independent",
+                                           settings.inference == "fuzzy")
+        else:
+            self.hash_layer = nn.Linear(trunk.n_features, bits) if hashed else None
         self.code_norm = nn.BatchNorm1d(bits, affine=False) if hashed and settings.code_norm == "batch" else \
             nn.Identity()
         self.bounded = settings.activation == "tanh"
@@ -70,9 +85,19 @@ class HashNetwork(nn.Module):
     def forward(self, x: torch.Tensor, alpha: float = 1.0) -> torch.Tensor:
         """x: float in [0, 1], (N, C, S, S). Returns h, (N, K), in [-1, 1] unless unbounded; or g, (N, d)."""
         features: torch.Tensor = self.trunk(x)
-        if self.hash_layer is None:
-            return features
+        return features if self.hash_layer is None else self.from_features(features, alpha)
+
+    def from_features(self, features: torch.Tensor, alpha: float = 1.0) -> torch.Tensor:
+        """h, (N, K), of the trunk's features."""
+        assert self.hash_layer is not None
         return self._activated(self.code_norm(self.hash_layer(features)), alpha)
+
+    def scored(self, x: torch.Tensor, alpha: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
+        """h, (N, K), and the log membership in every value of every attribute, (N, V), of a structured code."""
+        assert isinstance(self.hash_layer, SubCodeLayer)
+        features: torch.Tensor = self.trunk(x)
+        h = self.from_features(features, alpha)
+        return h, self.hash_layer.log_memberships(features, h)
 
     def bags(self, x: torch.Tensor, starts: torch.Tensor, alpha: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
         """Codes of bags, (n, K), and of their instances, (m, K). x: (m, C, S, S), packed; starts: int64, (n + 1,).
