@@ -1,11 +1,16 @@
 """The measures of the report in plain words."""
 
+from components.report.structured.glossary import OF_STRUCTURE
 
-def glossary(has_bags: bool) -> list[tuple[str, str]]:
-    """Terms and meanings; has_bags: whether a case may be several images, which has terms of its own."""
+
+def glossary(has_bags: bool, is_structured: bool = False) -> list[tuple[str, str]]:
+    """Terms and meanings; has_bags: whether a case may be several images, which has terms of its own.
+
+    is_structured: whether labels are combinations of attributes, which have theirs, too.
+    """
     words = {"a_case": "a case" if has_bags else "an image", "case": "case" if has_bags else "image",
              "cases": "cases" if has_bags else "images", "Cases": "Cases" if has_bags else "Images"}
-    terms = [_TERMS[0], *_OF_BAGS, *_TERMS[1:]] if has_bags else _TERMS
+    terms = ([_TERMS[0], *_OF_BAGS, *_TERMS[1:]] if has_bags else _TERMS) + (OF_STRUCTURE if is_structured else [])
     return [(term, meaning.format(**words)) for term, meaning in terms]
 
 

@@ -15,6 +15,7 @@ from components.report.reach import reach
 from components.report.retrievals import retrievals
 from components.report.run import Run
 from components.report.slice_table import slice_tables
+from components.report.structured.sections import structured_sections
 from components.report.summary import summary
 
 _FOLDER = Path(__file__).parent
@@ -23,6 +24,7 @@ _FOLDER = Path(__file__).parent
 def render_page(run: Run) -> str:
     """The report as one HTML document; every text from the run is escaped."""
     metrics = list(run.metrics.values())
+    structured = structured_sections(run)
     return _template().render(
         summary=summary(run), data=data_cards(run), gates=run.gates, rows=metric_table(run), chance=metrics[0].chance,
         is_validated=run.is_validated, slices=slice_tables(run),
@@ -33,9 +35,10 @@ def render_page(run: Run) -> str:
                 for method, history in run.histories.items()],
         without_curves=[method for method in run.metrics if method not in run.histories],
         map_bars=map_bars(metrics), precision_recall=precision_recall(metrics), bit_balance=bit_balance(metrics),
-        codes=codes_view(run), examples=retrievals(run), glossary=glossary(run.has_bags),
+        codes=codes_view(run), examples=retrievals(run), glossary=glossary(run.has_bags, structured is not None),
+        structured=structured,
         has_bags=run.has_bags, case="case" if run.has_bags else "image", cases="cases" if run.has_bags else "images",
-        style=(_FOLDER / "style.css").read_text(),
+        style=(_FOLDER / "style.css").read_text() + ((_FOLDER / "structured.css").read_text() if structured else ""),
     )
 
 

@@ -13,6 +13,7 @@ from components.shortcuts.shortcut import Shortcut
 from components.shortcuts.statistics import image_statistics
 
 MOST_IMAGES = 4000
+N_PERMUTED = 5
 FEWEST_FITTED, FEWEST_MEASURED = 5, 2
 """Cases of a value in either fold, below which it is left out."""
 
@@ -63,7 +64,8 @@ def _audit(attribute: str, classes: np.ndarray, drawn: _Drawn) -> Shortcut:
             return balanced_accuracy(features[fitted], fitted_to, features[asked], classes[asked], drawn.seed)
         together = np.hstack(list(drawn.statistics.values()))
         accuracy = measure(together, classes[fitted])
-        permuted = measure(together, np.random.default_rng(drawn.seed).permutation(classes[fitted]))
+        random = np.random.default_rng(drawn.seed)
+        permuted = float(np.mean([measure(together, random.permutation(classes[fitted])) for _ in range(N_PERMUTED)]))
         groups = {group: measure(features, classes[fitted]) for group, features in drawn.statistics.items()}
         deviation = _guess_deviation([_count(drawn.patients[asked][classes[asked] == value]) for value in kept])
     return Shortcut(attribute, kept, [value for value in named if value not in kept], fold, len(fitted), len(asked),

@@ -22,9 +22,9 @@ def classes_of_images(images: pa.Table, labels: pa.Table, label_sets: pa.Table,
     """
     places = pc.index_in(images["bag_id"], value_set=labels["bag_id"].combine_chunks())
     sets = labels["set_id"].take(places).to_numpy()
-    carried = _multi_hot(label_sets, len(vocabulary.labels))
-    found = {attribute.name: _only_value(targets(carried, attribute.of_label, len(attribute.values)),
-                                         attribute.values)[sets] for attribute in vocabulary.attributes}
+    by_set = values_by_set(label_sets, vocabulary)
+    found = {attribute.name: _only_value(by_set[attribute.name], attribute.values)[sets]
+             for attribute in vocabulary.attributes}
     if ARCHIVE not in found:
         archives = [values[0] if len(values) == 1 else NONE for values in values_of(images, ARCHIVE)]
         if any(archives):
@@ -32,12 +32,17 @@ def classes_of_images(images: pa.Table, labels: pa.Table, label_sets: pa.Table,
     return found
 
 
-def _multi_hot(label_sets: pa.Table, n_labels: int) -> np.ndarray:
-    """bool, (S, L): which labels each set holds, row number = set_id."""
-    carried = np.zeros((max(label_sets["set_id"].to_pylist(), default=-1) + 1, n_labels), dtype=bool)
-    for set_id, members in zip(label_sets["set_id"].to_pylist(), label_sets["labels"].to_pylist(), strict=True):
+def values_by_set(label_sets: pa.Table, vocabulary: Vocabulary) -> dict[str, np.ndarray]:
+    """Attribute → which of its values each label set has: bool, (S, V), row number = set_id.
+
+    A row without a value is of sets that do not know the attribute.
+    """
+    ids = label_sets["set_id"].to_pylist()
+    carried = np.zeros((max(ids, default=-1) + 1, len(vocabulary.labels)), dtype=bool)
+    for set_id, members in zip(ids, label_sets["labels"].to_pylist(), strict=True):
         carried[set_id, members] = True
-    return carried
+    return {attribute.name: targets(carried, attribute.of_label, len(attribute.values))
+            for attribute in vocabulary.attributes}
 
 
 def _only_value(has: np.ndarray, values: list[str]) -> np.ndarray:

@@ -5,6 +5,9 @@ from typing import Literal
 
 Standing = Literal["told apart", "partly", "not told apart", "not asked"]
 
+HALFWAY = 0.5
+"""From chance to 1: what reaches this is told apart."""
+
 
 @dataclass(frozen=True)
 class Shortcut:
@@ -23,7 +26,7 @@ class Shortcut:
     accuracy: float | None
     """Balanced accuracy by all statistics together; None where the probe was not asked, and so the two below."""
     permuted: float | None
-    """The same of a probe fitted to the values in random order: what the probe reaches by itself."""
+    """The same of probes fitted to the values in random order, their mean: what a probe reaches by itself."""
     deviation: float | None
     """Standard deviation of the balanced accuracy of a guess, for so many patients of each value."""
     groups: dict[str, float]
@@ -33,13 +36,17 @@ class Shortcut:
     def chance(self) -> float:
         return 1 / max(len(self.classes), 1)
 
+    def gain(self, accuracy: float) -> float:
+        """How much of the way from chance to 1 an accuracy goes; 0 where it lies below chance."""
+        return max(0.0, (accuracy - self.chance) / (1 - self.chance)) if self.chance < 1 else 0.0
+
     @property
     def standing(self) -> Standing:
         """told apart: at least halfway from chance to 1. partly: above chance and the permuted probe by more than two
         standard deviations of a guess."""
         if self.accuracy is None or self.permuted is None or self.deviation is None:
             return "not asked"
-        if self.accuracy >= (1 + self.chance) / 2:
+        if self.gain(self.accuracy) >= HALFWAY:
             return "told apart"
         return "partly" if self.accuracy > max(self.chance, self.permuted) + 2 * self.deviation else "not told apart"
 
