@@ -30,6 +30,7 @@ from components.train.processes import Processes
 from components.train.schedules import Schedule, make_optimizer
 from components.train.seeds import derive_seed, training_digest
 from components.train.step import BatchLoss
+from components.train.temperature import fit_temperatures
 from components.train.validation import Encoder
 from components.workspace import Workspace
 
@@ -85,7 +86,11 @@ def train_deep(workspace: Workspace, params: Params, method: DeepMethod, data: D
     plan = Plan(method.name, seed, params.train.epochs, params.train.patience, method.recipe.batch_size,
                 AugmentRange() if params.train.augment else None, params.train.histogram_matching,
                 lambda share: alpha_at(method, share))
-    return spec, train(plan, learner, data, processes, progress, after_epoch), learner
+    progress = train(plan, learner, data, processes, progress, after_epoch)
+    layout = layout_for(params, method, data)
+    if layout is not None:
+        fit_temperatures(learner, progress, data.folds["val"], layout)
+    return spec, progress, learner
 
 
 def describe(params: Params, method: DeepMethod, data: DataSet, in_channels: int, seed: int) -> ModelSpec:

@@ -24,7 +24,7 @@ def memberships_and_firing(network: HashNetwork, pixels: np.ndarray,
         x = torch.from_numpy(np.ascontiguousarray(pixels[start:start + _N_IMAGES])).to(device).float() / 255
         features = network.trunk(x)
         h = network.from_features(features)
-        memberships.append(layer.log_memberships(features, h).exp().float().cpu().numpy())
+        memberships.append(layer.told_memberships(features, h).float().cpu().numpy())
         levels = layer.firing_levels(features)
         if levels is not None:
             firing.append(levels.float().cpu().numpy())

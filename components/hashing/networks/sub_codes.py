@@ -2,7 +2,7 @@
 
 import torch
 from torch import nn
-from torch.nn.functional import log_softmax
+from torch.nn.functional import log_softmax, softmax
 
 from components.hashing.layout import Layout
 from components.hashing.networks.fuzzy import FuzzyInference
@@ -14,9 +14,13 @@ class SubCodeLayer(nn.Module):
     z_a = W_a relu(V_a y_a + v_a) + w_a; y_a = g of a shared encoder, or an encoder's own g_a of independent ones.
     Fuzzy: y_a = g_a + (defuzzified rules), and the memberships are those that the rules were fired by. Otherwise
     they are softmax of a linear classifier of h_a.
+    temperatures, (A,): what memberships are told at, M^(1/T) brought to sum 1; found after training, 1 until then. The
+    rules fire by memberships as they are.
     Source: structured hashing, objectives 2 (shared encoder, three heads), 3 (fuzzy inference) and 4 (independent
     encoders). Deviation: the hidden layer of a head has the width of its features; memberships are ours.
     """
+
+    temperatures: torch.Tensor
 
     def __init__(self, layout: Layout, n_features: int, independent: bool, fuzzy: bool) -> None:
         super().__init__()
@@ -31,6 +35,7 @@ class SubCodeLayer(nn.Module):
         self.classifiers = None if fuzzy else nn.ModuleList(
             nn.Linear(sub_code.stop - sub_code.start, n_values)
             for sub_code, n_values in zip(layout.sub_codes, layout.n_values, strict=True))
+        self.register_buffer("temperatures", torch.ones(n_attributes))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """features: (N, d), or (N, A · d) of independent encoders. Returns z, (N, K)."""
@@ -46,6 +51,12 @@ class SubCodeLayer(nn.Module):
         assert self.classifiers is not None
         return torch.cat([log_softmax(classifier(h[:, bits]), dim=1) for classifier, bits in
                           zip(self.classifiers, self.layout.bit_slices, strict=True)], dim=1)
+
+    def told_memberships(self, features: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
+        """Memberships at their temperatures, (N, V)."""
+        raw = self.log_memberships(features, h)
+        return torch.cat([softmax(raw[:, part] / temperature, dim=1) for part, temperature in
+                          zip(self.layout.value_slices, self.temperatures, strict=True)], dim=1)
 
     def firing_levels(self, features: torch.Tensor) -> torch.Tensor | None:
         """Firing level of every rule, (N, R), each row's sum 1; None without rules."""
