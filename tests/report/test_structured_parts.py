@@ -60,6 +60,15 @@ def test_a_sub_code_that_another_outdoes_on_its_own_attribute_is_named() -> None
     assert matrix["rows"][1]["cells"][0]["gain"] == 0
 
 
+def test_an_attribute_that_no_sub_code_ranks_above_chance_has_no_best() -> None:
+    found = structured(0.8)
+    for row in found.sub_codes.values():
+        row["organ"] = figures(0.33)
+    [matrix] = sub_code_matrices({"a": found})
+    assert not any(row["cells"][1]["is_best"] for row in matrix["rows"])
+    assert matrix["verdict"] == "Not every sub-code ranks its own attribute best: organ is ranked above chance by none."
+
+
 def test_figures_follow_the_order_of_the_data_not_of_the_alphabet() -> None:
     found = structured(0.8, is_fuzzy=True)
     stored = StructuredFigures.model_validate_json(found.model_dump_json())
