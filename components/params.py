@@ -11,11 +11,15 @@ from components.params_archives import (
     BagParams,
     BreakhisParams,
     CbisDdsmParams,
+    ClassFoldersParams,
+    CovidChestxrayParams,
     CutParams,
     IdcParams,
     InbreastParams,
     ManifestParams,
+    Source,
 )
+from components.params_mixed import MixedParams, settings_of
 from components.params_operation import DriftParams, PromoteParams, ScheduleParams
 from components.params_section import Count, Section, Share
 
@@ -50,9 +54,10 @@ class DicomParams(Section):
 
 
 class IngestParams(Section):
-    source: Literal["nih", "openi", "dicom", "cbis_ddsm", "mias", "inbreast", "breakhis", "idc", "manifest"] = "nih"
+    source: Literal[Source, "mixed"] = "nih"
     """nih: ChestX-ray14; openi: the Indiana University reports; dicom: a folder of DICOM files with a CSV of labels;
-    cbis_ddsm, mias, inbreast: mammograms; breakhis, idc: breast histology; manifest: images with a CSV of bags."""
+    cbis_ddsm, mias, inbreast: mammograms; breakhis, idc: breast histology; covid_chestxray: radiographs and CT;
+    manifest: images with a CSV of bags; class_folders: folders of one class each; mixed: several of these joined."""
     archive: str = "data/sample/nih"
     """Folder with the archive in its published layout, relative to the root or absolute."""
     metadata_only: bool = False
@@ -76,6 +81,15 @@ class IngestParams(Section):
     breakhis: BreakhisParams = BreakhisParams()
     idc: IdcParams = IdcParams()
     manifest: ManifestParams = ManifestParams()
+    class_folders: ClassFoldersParams = ClassFoldersParams()
+    covid_chestxray: CovidChestxrayParams = CovidChestxrayParams()
+    mixed: MixedParams = MixedParams()
+
+    @model_validator(mode="after")
+    def _readable_archives(self) -> Self:
+        for joined in self.mixed.archives:
+            settings_of(self, joined)
+        return self
 
 
 class SplitParams(Section):

@@ -6,6 +6,10 @@ from pydantic import Field
 
 from components.params_section import Section
 
+Source = Literal["nih", "openi", "dicom", "cbis_ddsm", "mias", "inbreast", "breakhis", "idc", "manifest",
+                 "class_folders", "covid_chestxray"]
+"""The layouts of a single archive."""
+
 
 class BagParams(Section):
     """Which images make one case: a bag, which gets one label, one code and one place in the index."""
@@ -68,3 +72,44 @@ class ManifestParams(Section):
     """3 keeps the colours."""
     labels: Annotated[list[str], Field(min_length=1)] = ["malignant", "benign", "normal"]
     """Labels that may occur. Another one refuses its row, so that no free text passes."""
+    unlabelled: Literal["refuse", "keep"] = "refuse"
+    """What becomes of a row without labels; keep: its pathology is not known."""
+
+
+class ClassFolder(Section):
+    """What all images of a folder show."""
+
+    modality: str
+    organ: str
+    pathology: str | None = None
+    """None: not known."""
+
+
+class GroupsFile(Section):
+    """A CSV that puts near duplicates together: a group is what splitting keeps in one fold."""
+
+    file: str
+    """Relative to the archive, plain or .gz."""
+    path_column: str = "path"
+    """Holds a file's path in the archive, or in its tar."""
+    group_column: str = "group"
+
+
+class ClassFoldersParams(Section):
+    """Images in folders whose names say everything."""
+
+    folders: dict[str, ClassFolder] = {}
+    """Path of a folder in the archive, or in its tar → what its images show; folders in it are part of it."""
+    channels: Literal[1, 3] = 1
+    """3 keeps the colours."""
+    skip: list[str] = []
+    """File names to leave out, with * and ?."""
+    groups: GroupsFile | None = None
+    """Without it every image is a patient of its own."""
+
+
+class CovidChestxrayParams(Section):
+    """Which images of the COVID-19 Image Data Collection are taken."""
+
+    lateral: bool = False
+    """Lateral views, too."""

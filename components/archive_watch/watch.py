@@ -7,6 +7,7 @@ from components.archive_watch.signature import Signature, look_at
 from components.documents import Document
 from components.errors import MedhashError
 from components.params import IngestParams
+from components.params_mixed import settings_of
 from components.workspace import Workspace
 
 
@@ -61,7 +62,11 @@ _SAYS = {
 
 def _elsewhere(workspace: Workspace, ingest: IngestParams) -> list[Path]:
     """What else decides what ingest takes: the forgotten patients, and DICOM's labels where they lie apart."""
-    labels = [workspace.root / ingest.archive / ingest.dicom.labels] if ingest.source == "dicom" else []
+    archive = workspace.root / ingest.archive
+    labels = [archive / ingest.dicom.labels] if ingest.source == "dicom" else []
+    if ingest.source == "mixed":
+        labels = [archive / joined.archive / settings_of(ingest, joined).dicom.labels
+                  for joined in ingest.mixed.archives if joined.source == "dicom"]
     return [workspace.forgotten, *labels]
 
 

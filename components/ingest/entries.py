@@ -1,7 +1,7 @@
 """What a source hands to ingest: the rows of an archive's table, and what was refused so far."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
@@ -67,6 +67,10 @@ def _no_patient(name: str) -> tuple[str, ...]:
     return ()
 
 
+def _one_archive(name: str) -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Entries:
     """An archive's table.
@@ -88,6 +92,7 @@ class Entries:
     channels: 1 for greys (colours become luma), 3 for red, green, blue; a grey file is then refused: mixed_channels.
     frame: (w, h) px of the images that `regions` are given for, where the files may be copies of another size: regions
     are then scaled to each file's own. None: they are given in the file's own px.
+    archive_of: which of several joined archives a file is of, by its name; empty where there is one archive.
     """
 
     table: str
@@ -101,6 +106,12 @@ class Entries:
     patients_of: Callable[[str], tuple[str, ...]] = _no_patient
     channels: Literal[1, 3] = 1
     frame: tuple[int, int] | None = None
+    archive_of: Callable[[str], str] = _one_archive
+
+    def told(self, rejections: list[Rejection]) -> list[Rejection]:
+        """The same refusals; where archives are joined, each says which one it is of."""
+        return [replace(rejection, detail=f"{archive}: {rejection.detail}")
+                if (archive := self.archive_of(rejection.source_name)) else rejection for rejection in rejections]
 
 
 @dataclass(frozen=True)

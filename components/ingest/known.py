@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from components.files import sha256_files
+from components.ingest.joined import joined_file, joined_number
 from components.ingest.memo import FileMemo, Place
 
 NO_IMAGE = "-"
@@ -44,6 +45,15 @@ class Known:
     def named(self, naming: Callable[[str], str]) -> Self:
         """The same for files that the table names otherwise."""
         return replace(self, naming=naming)
+
+    def within(self, archive: str) -> Self:
+        """The same for one of several archives that are joined, whose reader knows nothing of the others."""
+        start = joined_file(archive, "")
+        wanted = None if self.wanted is None else frozenset(
+            name.removeprefix(start) for name in self.wanted if name.startswith(start))
+        return replace(self, forgets=lambda patient: bool(patient) and self.forgets(joined_number(archive, patient)),
+                       skips=lambda name: self.skips(joined_file(archive, name)), wanted=wanted,
+                       usable=lambda value, name: self.usable(value, joined_file(archive, name)))
 
     def leaves_out(self, name: str) -> bool:
         return self.skips(self.naming(name))

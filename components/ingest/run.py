@@ -41,8 +41,11 @@ def ingest(workspace: Workspace, settings: IngestParams, size_px: int, key: byte
     archive = workspace.root / settings.archive
     with only_ingest(workspace):
         digests = read_forgotten(workspace)
+        # a tar's members are remembered under the names that its reader gives them: another reader asks anew
+        readers = [settings.source, *(f"{joined.archive} {joined.source}" for joined in settings.mixed.archives)]
         stamp = hashlib.sha256("\n".join([
-            code_digest(), str(settings.max_image_pixels), *pseudonyms(key, "memo", [""]), *sorted(digests)]).encode())
+            code_digest(), *readers, str(settings.max_image_pixels), *pseudonyms(key, "memo", [""]), *sorted(digests)
+        ]).encode())
         with FileMemo(workspace.file_memo, stamp.hexdigest()) as memo:
             return _ingest(workspace, archive, settings, size_px, key, digests, memo)
 
@@ -85,8 +88,8 @@ def _skipping(exclusion: Exclusion, wanted: frozenset[str], is_forgotten: Callab
 def _take(workspace: Workspace, settings: IngestParams, entries: Entries, scan: Scan | None,
           cache: DecodeCache | None, preparation: Preparation, key: bytes,
           require: Callable[[pa.Table, set[str]], None]) -> tuple[pa.Table, list[str]]:
-    rejections = entries.rejections + (judge(entries, scan) if scan else [])
-    rejections += judge_bags(entries, scan, rejections, settings.bags.max_size)
+    rejections = entries.rejections + (entries.told(judge(entries, scan)) if scan else [])
+    rejections += entries.told(judge_bags(entries, scan, rejections, settings.bags.max_size))
     if entries.rows.empty and not rejections:
         raise MedhashError(f"{entries.table}: there is no row to take",
                            "see that ingest.archive holds the whole archive"

@@ -115,8 +115,13 @@ def judge(entries: Entries, scan: Scan) -> list[Rejection]:
 
 
 def _comparison(entries: Entries, first: int, line: int) -> str:
-    """How two rows of one file differ: other labels or another patient mean that one of the rows is wrong."""
-    differing = [column for column in ("labels", "patient")
-                 if entries.rows[column].loc[first] != entries.rows[column].loc[line]]
-    return f"row {first} has the same file; " + (f"they disagree in {' and '.join(differing)}" if differing
-                                                 else "labels and patient agree")
+    """How two rows of one file differ: other labels or another patient mean that one of the rows is wrong.
+
+    Patients of two archives are never the same, so that there only labels are compared.
+    """
+    archive, other = (entries.archive_of(entries.rows["source_name"].loc[row]) for row in (line, first))
+    compared = ["labels", "patient"] if archive == other else ["labels"]
+    differing = [column for column in compared if entries.rows[column].loc[first] != entries.rows[column].loc[line]]
+    return (f"row {first}{f' of {other}' if archive != other else ''} has the same file; "
+            + (f"they disagree in {' and '.join(differing)}" if differing
+               else f"{' and '.join(compared)} {'agree' if len(compared) > 1 else 'are equal'}"))

@@ -10,9 +10,9 @@ from components.ingest.entries import Entries, Rejection, SourceFile
 from components.ingest.known import Known
 from components.ingest.sources.bag_choice import require_offered
 from components.ingest.sources.files import most_bytes, tree_files
-from components.ingest.sources.manifest_cells import MODALITIES, ORGANS
 from components.ingest.sources.manifest_rows import BAG_COLUMNS, leading_out, normal, read_row
 from components.ingest.sources.manifest_table import manifest_path, read_rows
+from components.ingest.sources.terms import require_terms
 from components.params import IngestParams
 
 _NO_ROWS = ["source_name", "patient", "study", "labels", "width", "height"]
@@ -27,9 +27,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     """
     require_offered(settings.bags.by, tuple(BAG_COLUMNS), "manifest")
     chosen = settings.manifest
-    for setting, text, allowed in (("modality", chosen.modality, MODALITIES), ("organ", chosen.organ, ORGANS)):
-        if text not in allowed:
-            raise MedhashError(f"ingest.manifest.{setting}: {text} is not known", f"set it to {', '.join(allowed)}")
+    require_terms("ingest.manifest", chosen.modality, chosen.organ)
     table = manifest_path(archive, chosen.file)
     column = BAG_COLUMNS[settings.bags.by]
     first: dict[str, int] = {}

@@ -10,7 +10,7 @@ from components.ingest.sources.nih_table import MAX_AGE, TOP_AGE
 
 REQUIRED = ("path", "patient_id", "labels")
 MODALITIES = ("xray", "mammography", "histology", "ct", "mr", "ultrasound")
-ORGANS = tuple(dict.fromkeys((*_BODY_PARTS.values(), "breast", "colon", "skin", "unknown")))
+ORGANS = tuple(dict.fromkeys((*_BODY_PARTS.values(), "brain", "breast", "colon", "skin", "unknown")))
 VIEWS = tuple(dict.fromkeys(_VIEWS.values()))
 _SET = {
     "view": ("unknown_view", VIEWS),
@@ -42,7 +42,7 @@ _NUMBER: dict[str, tuple[str, Callable[[str], float | None]]] = {
     "pixel_spacing": ("a number of millimetres above 0, as in 0.05", _millimetres),
 }
 """Column → what it holds, and how it is read."""
-COLUMNS = (*REQUIRED, "bag_id", "study_id", "slide_id", *_SET, *_NUMBER)
+COLUMNS = (*REQUIRED, "group_id", "bag_id", "study_id", "slide_id", *_SET, *_NUMBER)
 """Any other stops the run: it might name a person."""
 
 

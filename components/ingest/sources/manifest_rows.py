@@ -48,8 +48,9 @@ def read_row(line: int, cells: dict[str, str] | list[str], first: dict[str, int]
     """
     if isinstance(cells, list):
         return Rejection("malformed_row", f"{len(cells)} fields, which is not what the header has", line,
-                         value=",".join(cells), patients=tuple(filter(None, cells)))
-    name, patient = normal(cells["path"]), cells["patient_id"]
+                         value=",".join(cells), patients=tuple(patient for cell in cells if cell
+                                                               for patient in (cell, _group(cell))))
+    name, patient = normal(cells["path"]), _patient(cells)
     patients = (patient,) if patient else ()
     earlier = first.setdefault(name, line) if name else line
     optional = read_cells(cells)
@@ -61,8 +62,9 @@ def read_row(line: int, cells: dict[str, str] | list[str], first: dict[str, int]
     elif earlier != line:
         reason, detail = "duplicate_row", f"row {earlier} describes the same image"
     elif not patient:
-        reason, detail = "empty_patient", "patient_id is empty"
-    elif not labels:
+        reason, detail = "empty_patient", "patient_id is empty" + (
+            ", and so is group_id" if "group_id" in cells else "")
+    elif not labels and settings.manifest.unlabelled == "refuse":
         reason, detail = "empty_labels", "labels is empty"
     elif strange := [label for label in labels if label not in settings.manifest.labels]:
         near = difflib.get_close_matches(strange[0], settings.manifest.labels, n=1)
@@ -71,11 +73,22 @@ def read_row(line: int, cells: dict[str, str] | list[str], first: dict[str, int]
                   + (f"; the nearest known one is {near[0]}" if near else ""))
     elif isinstance(optional, tuple):
         reason, detail = optional
-    elif column and not cells[column]:
+    elif column and column != "patient_id" and not cells[column]:
         reason, detail = "empty_bag", f"{column} is empty, by which ingest.bags.by puts images together"
     else:
         return _row(name, cells, labels, optional, settings)
     return Rejection(reason, detail, line, name, value, patients)
+
+
+def _patient(cells: dict[str, str]) -> str:
+    """Whose image it is; where nobody knows, the group of near duplicates stands in for the patient."""
+    group = cells.get("group_id", "")
+    return cells["patient_id"] or (_group(group) if group else "")
+
+
+def _group(number: str) -> str:
+    """No cell holds a zero byte, so a group is never taken for the patient of that number."""
+    return f"group\0{number}"
 
 
 def _fault(name: str, leads_out: Callable[[str], bool]) -> tuple[str, str] | None:
@@ -92,7 +105,7 @@ def _fault(name: str, leads_out: Callable[[str], bool]) -> tuple[str, str] | Non
 
 
 def _row(name: str, cells: dict[str, str], labels: list[str], optional: Row, settings: IngestParams) -> Row:
-    patient, study = cells["patient_id"], cells.get("study_id", "")
+    patient, study = _patient(cells), cells.get("study_id", "")
     bag = {"patient": patient, "table": cells.get("bag_id")}.get(
         settings.bags.by, f"{patient}\0{cells.get(BAG_COLUMNS[settings.bags.by])}")
     return {"source_name": name, "patient": patient, "study": f"{patient}\0{study or name}", "labels": "|".join(labels),

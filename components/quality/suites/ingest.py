@@ -18,8 +18,8 @@ from components.workspace import Workspace
 
 VALUES = {
     "modality": ("xray", "mammography", "histology", "ultrasound", "mr", "ct"),
-    "organ": ("chest", "breast", "colon", "skin", "abdomen", "pelvis", "head", "neck", "spine", "shoulder", "arm",
-              "hand", "hip", "leg", "foot", "unknown"),
+    "organ": ("chest", "breast", "colon", "skin", "abdomen", "pelvis", "head", "brain", "neck", "spine", "shoulder",
+              "arm", "hand", "hip", "leg", "foot", "unknown"),
     "view": ("PA", "AP", "LATERAL", "CC", "MLO", "ML", "LM", "XCCL"),
     "laterality": ("L", "R"),
     "sex": ("F", "M"),
