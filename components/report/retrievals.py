@@ -8,6 +8,8 @@ from components.index.code_table import read_codes, unpacked_bytes
 from components.index.search import load_index, search
 from components.report.pictured import Pictured
 from components.report.run import Run
+from components.report.structured.agreement import agreement
+from components.shortcuts.classes import values_by_set
 
 N_NEIGHBOURS = 5
 N_EXAMPLES = 4
@@ -57,6 +59,7 @@ class _Gallery:
                               strict=True))
         self.set_of = dict(zip(run.labels["bag_id"].to_pylist(), run.labels["set_id"].to_pylist(), strict=True))
         self.names = run.names_of_sets()
+        self.by_set = values_by_set(run.label_sets, run.vocabulary)
         self.pictured = Pictured(run, table)
 
     def example(self, query: dict[str, Any]) -> dict[str, Any]:
@@ -67,7 +70,8 @@ class _Gallery:
         neighbours = [self._tile(neighbour.bag_id, [pair.second] if pair else []) | {
             "distance": neighbour.distance, "matched": pair and {
                 "query_image": pair.first + 1, "image": pair.second + 1, "distance": pair.distance},
-            "shared": [name for name in self.names[neighbour.set_id] if name in labels]}
+            "shared": [name for name in self.names[neighbour.set_id] if name in labels],
+            "agrees": agreement(self.by_set, self.set_of[bag_id], neighbour.set_id)}
             for neighbour, pair in zip(found, pairs, strict=True)]
         return {"query": self._tile(bag_id, [pair.first for pair in pairs if pair]), "ap": query["ap_expected"],
                 "n_relevant": query["n_relevant"], "neighbours": neighbours}

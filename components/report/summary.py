@@ -29,8 +29,7 @@ def summary(run: Run) -> dict[str, Any]:
             ("Methods", ", ".join(params.methods)),
             ("Code length", f"{params.bits} bits"),
             ("Split", f"{params.split.strategy}: no patient stands in two folds"),
-            ("Labels", f"attribute {params.labels.attribute!r}, {len(run.vocabulary.labels)} labels; "
-                       f"No Finding is treated as: {params.labels.no_finding}"),
+            ("Labels", _labels(run)),
             ("Training", f"up to {params.train.epochs} epochs, {params.train.precision}, "
                          f"{'with' if params.train.augment else 'without'} augmentation, seed {params.seed}"),
             ("Queries and gallery", f"{best.n_queries:,} test {cases} search {best.n_gallery:,} {cases} of the "
@@ -40,3 +39,11 @@ def summary(run: Run) -> dict[str, Any]:
             ("Git commit", origins(workspace.root)["git_commit"]),
         ],
     }
+
+
+def _labels(run: Run) -> str:
+    n_labels, settings = len(run.vocabulary.labels), run.params.labels
+    if run.vocabulary.attributes:
+        names = ", ".join(attribute.name for attribute in run.vocabulary.attributes)
+        return f"{n_labels} combinations of {names}"
+    return f"attribute {settings.attribute!r}, {n_labels} labels; No Finding is treated as: {settings.no_finding}"

@@ -42,11 +42,12 @@ class Shortcut:
 
     @property
     def standing(self) -> Standing:
-        """told apart: at least halfway from chance to 1. partly: above chance and the permuted probe by more than two
-        standard deviations of a guess."""
+        """told apart: at least halfway from chance to 1, by all statistics or by a group of them, which few images can
+        teach better. partly: all together lie above chance and the permuted probes by more than two standard
+        deviations of a guess."""
         if self.accuracy is None or self.permuted is None or self.deviation is None:
             return "not asked"
-        if self.gain(self.accuracy) >= HALFWAY:
+        if self.gain(max(self.accuracy, *self.groups.values())) >= HALFWAY:
             return "told apart"
         return "partly" if self.accuracy > max(self.chance, self.permuted) + 2 * self.deviation else "not told apart"
 

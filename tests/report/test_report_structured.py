@@ -134,6 +134,7 @@ def test_the_data_tell_combinations_and_what_is_not_known(workspace: Workspace, 
     shown = section(page, "The data", "Quality gates")
     assert "mr brain – 18 6 6 mr brain glioma 36 12 12 xray chest <i>cyst</i> 0 11 13 held out" in shown
     assert "pathology 18 of 72 6 of 24 6 of 24" in shown
+    assert "Labels 3 combinations of modality, organ, pathology" in page.text
     run = read_run(workspace, load_params(workspace.root / "params.yaml"))
     assert unknown_table(run) == [{"attribute": "pathology", "counts": [(18, 72), (6, 24), (6, 24)]}]
 
@@ -150,10 +151,19 @@ def test_the_page_loads_nothing_escapes_what_it_is_given_and_leads_to_its_sectio
     assert all(method in page.text for method in METHODS)
 
 
+def test_the_neighbours_of_an_example_tell_in_which_attributes_they_agree(html: str, page: Page) -> None:
+    shown = section(page, "Example searches", "The data")
+    assert "✓ modality ✓ organ ✓ pathology" in shown
+    assert "Below each neighbour: the attributes in which it agrees" in shown
+    assert "– pathology" in shown                                 # of a case that does not know it
+    assert html.count('class="agrees"') == html.count('<figure class="tile shares') + html.count('"tile differs')
+
+
 def test_an_ordinary_page_has_nothing_of_it(tmp_path: Path) -> None:
     root = measured_workspace(tmp_path, {"lsh": 0.9}, n_patients=10).root
     html = report(root)
-    assert not any(word in html for word in ("By attribute", "Sub-code", "Shortcuts", "Membership", "explained"))
+    words = ("By attribute", "Sub-code", "Shortcuts", "Membership", "explained", "agrees")
+    assert not any(word in html for word in words)
 
 
 def test_the_glossary_speaks_of_attributes_only_where_there_are_any() -> None:

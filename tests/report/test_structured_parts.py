@@ -7,6 +7,7 @@ from report.structured_run import ATTRIBUTES, LABELS, VOCABULARY, figures, struc
 from components.documents import AttributeFigures, StructuredFigures
 from components.errors import MedhashError
 from components.hashing.certainty import Certainty
+from components.report.structured.agreement import agreement
 from components.report.structured.combinations import combination_table, held_out
 from components.report.structured.explained import explain, surest_and_least_sure
 from components.report.structured.ordered import in_order
@@ -93,6 +94,13 @@ def test_the_table_of_combinations_counts_each_fold_and_leaves_a_gap_for_what_is
     assert [(row["said"], row["counts"], row["is_held_out"]) for row in table["rows"]] == [
         (["mr", "brain", None], [18, 6, 6], False), (["mr", "brain", "glioma"], [36, 12, 12], False),
         (["xray", "chest", "<i>cyst</i>"], [0, 11, 13], True)]
+
+
+def test_neighbours_agree_in_what_both_know() -> None:
+    by_set = {"modality": np.array([[1, 0], [0, 1], [1, 0]], bool), "organ": np.array([[1, 1], [0, 1], [0, 0]], bool)}
+    assert agreement(by_set, 0, 1) == [("modality", "✗"), ("organ", "✓")]
+    assert agreement(by_set, 0, 2) == [("modality", "✓"), ("organ", "–")]
+    assert agreement({}, 0, 1) == []
 
 
 def certainty(membership: list[list[float]], firing: list[list[float]]) -> Certainty:
