@@ -1,5 +1,6 @@
 """Exact nearest neighbours by a weighted Hamming distance, over the codes that the FAISS index holds."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import faiss
@@ -37,21 +38,32 @@ def preferred(index: Index, code: np.ndarray, weights: np.ndarray, k: int,
     word = _word_of(len(code))
     words, query, terms = stored_codes(index).view(word), code.view(word), terms_of(weights, word)
     dtype = np.int32 if int(weights.sum()) <= np.iinfo(np.int32).max else np.int64
-    found, positions = np.empty(0, dtype), np.empty(0, np.int64)
+    return least(lambda block: _weighted_distances(words[block], query, terms, dtype), len(words), k, candidates)
+
+
+def least(distances_of: Callable[[slice], np.ndarray], n: int, k: int,
+          candidates: np.ndarray | None = None) -> np.ndarray:
+    """Positions, int64 (≤ k,), of the k least of n distances, ties by position.
+
+    distances_of: the distances of a block of positions. candidates: bool, (n,); None for all.
+    """
+    found: list[np.ndarray] = []
+    positions: list[np.ndarray] = []
     limit = None                        # the k-th least distance so far: a later entry must be nearer to displace it
-    for start in range(0, len(words), _BLOCK):
-        block = words[start:start + _BLOCK]
-        distances = _weighted_distances(block, query, terms, dtype)
-        kept = np.ones(len(block), bool) if limit is None else distances < limit
+    for start in range(0, n, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        distances = distances_of(block)
+        kept = np.ones(len(distances), bool) if limit is None else distances < limit
         if candidates is not None:
-            kept &= candidates[start:start + _BLOCK]
+            kept &= candidates[block]
         places = np.flatnonzero(kept)
         if not len(places):
             continue
-        found, positions = np.append(found, distances[places]), np.append(positions, start + places)
-        if len(found) >= 2 * k:         # not at every block: sorting a large k again and again would take longest
-            found, positions = _least(found, positions, k)
-            limit = found[-1]
+        found.append(distances[places])
+        positions.append(start + places)
+        if sum(map(len, found)) >= 2 * k:         # not at every block: sorting a large k again would take longest
+            kept_distances, kept_positions = _least(found, positions, k)
+            found, positions, limit = [kept_distances], [kept_positions], kept_distances[-1]
     return _least(found, positions, k)[1]
 
 
@@ -66,7 +78,10 @@ def stored_codes(index: Index) -> np.ndarray:
 def distances_by_part(codes: np.ndarray, code: np.ndarray, ranges: list[tuple[int, int]]) -> np.ndarray:
     """Hamming distances within ranges of bits, int64 (n, ranges), of codes, uint8 (n, bits / 8), from one."""
     differ = np.unpackbits(codes ^ code.reshape(-1), axis=1)
-    return np.stack([differ[:, start:stop].sum(axis=1, dtype=np.int64) for start, stop in ranges], axis=1)
+    distances = np.empty((len(codes), len(ranges)), np.int64)
+    for place, (start, stop) in enumerate(ranges):
+        distances[:, place] = differ[:, start:stop].sum(axis=1)
+    return distances
 
 
 def terms_of(weights: np.ndarray, word: type[np.unsignedinteger]) -> list[Term]:
@@ -90,7 +105,10 @@ def _weighted_distances(words: np.ndarray, query: np.ndarray, terms: list[Term],
     return distances
 
 
-def _least(distances: np.ndarray, positions: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def _least(distances: list[np.ndarray], positions: list[np.ndarray], k: int) -> tuple[np.ndarray, np.ndarray]:
     """The k least by (distance, position); positions come in ascending order among equal distances."""
-    order = np.argsort(distances, kind="stable")[:k]
-    return distances[order], positions[order]
+    if not distances:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    all_distances = np.concatenate(distances)
+    order = np.argsort(all_distances, kind="stable")[:k]
+    return all_distances[order], np.concatenate(positions)[order]

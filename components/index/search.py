@@ -83,6 +83,15 @@ def require_built_from(index: Index, folder: Path, code_path: Path, codes: pa.Ta
 def search(index: Index, code: np.ndarray, k: int, exclude_patient: str | None = None) -> list[Neighbour]:
     """The k nearest entries by (distance, bag_id), entries of `exclude_patient` left out; all of them if k is more.
 
+    Raises as `ranked` does.
+    """
+    return [Neighbour(index.bag_ids[position].as_py(), distance, int(index.set_ids[position]))
+            for distance, position in ranked(index, code, k, exclude_patient)]
+
+
+def ranked(index: Index, code: np.ndarray, k: int, exclude_patient: str | None = None) -> list[tuple[int, int]]:
+    """(distance, position) of the k nearest entries in that order, entries of `exclude_patient` left out.
+
     code: uint8, (bits / 8,) or (1, bits / 8). Runs on one thread: on a busy machine FAISS's default pool makes a
     single query slower, not faster. Raises MedhashError if the code's width is not the index's, or k < 1.
     """
@@ -98,7 +107,5 @@ def search(index: Index, code: np.ndarray, k: int, exclude_patient: str | None =
     # However near the patient's own entries lie, k others are among the first k + n_own. FAISS keeps the lowest
     # position among equal distances, and position order is bag_id order (a test holds it to that).
     distances, positions = index.faiss_index.search(code, min(k + n_own, index.info.n))
-    found = [(int(distance), int(position)) for distance, position in zip(distances[0], positions[0], strict=True)
-             if index.patient_of[position] != own]
-    return [Neighbour(index.bag_ids[position].as_py(), distance, int(index.set_ids[position]))
-            for distance, position in found[:k]]
+    return [(int(distance), int(position)) for distance, position in zip(distances[0], positions[0], strict=True)
+            if index.patient_of[position] != own][:k]

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import yaml
 
 from components.contracts import IMAGES, LABEL_SETS, RELEASED, read_table, write_table
-from components.documents import Vocabulary
+from components.documents import Attribute, Vocabulary
 from components.drift.profile import profile_release
 from components.errors import MedhashError
 from components.files import replacing_folder, sha256_file
@@ -73,6 +73,15 @@ def released_images(workspace: Workspace, parts: Parts) -> pa.Table:
 
 
 def label_sets(workspace: Workspace) -> LabelSets:
-    """The names of today's label sets."""
-    sets, names = read_table(workspace.label_sets, LABEL_SETS).sort_by("set_id"), Vocabulary.read(workspace.vocabulary)
-    return LabelSets(sets=[[names.labels[index] for index in indices] for indices in sets["labels"].to_pylist()])
+    """The names of today's label sets, and the values of attributes that they combine."""
+    sets = read_table(workspace.label_sets, LABEL_SETS).sort_by("set_id")["labels"].to_pylist()
+    known = Vocabulary.read(workspace.vocabulary)
+    attributes = [{attribute.name: _values(attribute, indices) for attribute in known.attributes} for indices in sets]
+    return LabelSets(sets=[[known.labels[index] for index in indices] for indices in sets],
+                     attributes=attributes if known.attributes else [])
+
+
+def _values(attribute: Attribute, labels: list[int]) -> list[str]:
+    """The values that labels, by index, say of an attribute, in its order."""
+    said = {attribute.of_label[label] for label in labels}
+    return [value for place, value in enumerate(attribute.values) if place in said]

@@ -4,16 +4,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow.compute as pc
 
 from components.contracts import RELEASED, read_table
 from components.errors import MedhashError
 from components.hashing.model import Coded, HashModel, load_model
+from components.index.bit_weights import bit_weights
 from components.index.code_table import read_codes
 from components.index.matching import KeptCodes, nearest_pair
-from components.index.search import Index, load_index, search
+from components.index.preference import LEAVE_OUT, Preference
+from components.index.preferred import distances_by_part, preferred, stored_codes
+from components.index.search import Index, load_index, ranked
 from components.ingest.decode import DECODER
 from components.promote.case import Case, decode_case, names_of
+from components.promote.case_attributes import CaseAttributes, memberships_by_name
 from components.promote.release import IMAGES_FILE, LABELS_FILE, LabelSets, Release, read_release
 
 
@@ -32,16 +37,28 @@ class Found(NamedTuple):
 
     bag_id: str
     distance: int
-    """Bits in which its code differs from the query's."""
+    """Bits in which its code differs from the query's, as a whole, whatever is preferred."""
     labels: list[str]
     n_images: int
     matched: Matched | None
     """None where the release keeps no codes of single images."""
+    by_sub_code: dict[str, int]
+    """Sub-code → bits in which the two differ within it; empty of a code of one part."""
+    attributes: dict[str, list[str]]
+    """Attribute → its values; empty where labels are no combinations of attributes."""
+    confidence: float | None
+    """Least, over attributes (the preferred ones if there are), of its greatest membership; None if not known."""
+    unsure: bool | None
+    """Whether its confidence is below the least that was asked for, or not known; None if none was asked for."""
 
     def as_json(self) -> dict[str, Any]:
-        """bag_id, distance, labels, and where it is known `matched`: query_image, image_id, distance."""
-        told = {"bag_id": self.bag_id, "distance": self.distance, "labels": self.labels}
-        return told if self.matched is None else told | {"matched": self.matched._asdict()}
+        """bag_id, distance, labels, and where it is known `matched` (query_image, image_id, distance), by_sub_code,
+        attributes, confidence and unsure."""
+        told: dict[str, Any] = {"bag_id": self.bag_id, "distance": self.distance, "labels": self.labels}
+        extra = {"matched": self.matched._asdict() if self.matched is not None else None,
+                 "by_sub_code": self.by_sub_code or None, "attributes": self.attributes or None,
+                 "confidence": self.confidence, "unsure": self.unsure}
+        return told | {key: value for key, value in extra.items() if value is not None}
 
 
 class LoadedRelease:
@@ -56,8 +73,10 @@ class LoadedRelease:
         require_decoder(self.release)
         self.model: HashModel = load_model(folder / "model", device)
         self.index: Index = load_index(folder / "index")
-        self.label_sets: list[list[str]] = LabelSets.read(folder / LABELS_FILE).sets
-        self.kept = KeptCodes(read_codes(folder / "codes.parquet"))
+        labels, codes = LabelSets.read(folder / LABELS_FILE), read_codes(folder / "codes.parquet")
+        self.label_sets: list[list[str]] = labels.sets
+        self.kept = KeptCodes(codes)
+        self.cases = CaseAttributes(self.index, labels, codes, self.model.spec.attributes)
         images = read_table(folder / IMAGES_FILE, RELEASED)
         self.of_bags: bool = images["bag_id"] != images["image_id"]
         """Whether a case of the gallery is a bag; otherwise it is an image, and has its id."""
@@ -75,19 +94,67 @@ class LoadedRelease:
         """The code of a case, and those of its images. The order of its files changes no bit of it."""
         return self.model.codes(case.pixels, case.starts)
 
-    def found(self, case: Case, coded: Coded, k: int, exclude_patient: str | None = None) -> list[Found]:
-        """The k nearest cases by (distance, bag_id), without those of a patient (pseudonym)."""
-        return [Found(near.bag_id, near.distance, self.label_sets[near.set_id], self.n_images.get(near.bag_id, 1),
-                      self._matched(case, coded, near.bag_id))
-                for near in search(self.index, coded.bags[0], k, exclude_patient)]
+    def memberships(self, case: Case) -> dict[str, dict[str, float]]:
+        """Attribute → value → the case's membership in it; empty of a model without attributes."""
+        if not self.model.spec.attributes:
+            return {}
+        membership = self.model.certainty(case.pixels, case.starts).membership
+        return {} if membership is None else memberships_by_name(membership[0], self.model.spec.attributes)
 
-    def nearest(self, images: Sequence[bytes], k: int = 5, exclude_patient: str | None = None) -> list[Found]:
+    def found(self, case: Case, coded: Coded, k: int, exclude_patient: str | None = None,
+              preference: Preference | None = None) -> list[Found]:
+        """The k nearest cases by (distance, bag_id), without those of a patient (pseudonym).
+
+        preference: the distance is then the weighted one, and only some cases may answer. Raises MedhashError if it
+        does not fit the release, or if k < 1.
+        """
+        code = coded.bags[0]
+        if preference is None:
+            positions = np.array([position for _, position in ranked(self.index, code, k, exclude_patient)], np.int64)
+        else:
+            weights = bit_weights(preference, self.model.spec.sub_codes, self.index.info.bits)
+            positions = preferred(self.index, code, weights, k, self._candidates(exclude_patient, preference))
+        return self._told(case, coded, positions, preference or Preference())
+
+    def nearest(self, images: Sequence[bytes], k: int = 5, exclude_patient: str | None = None,
+                preference: Preference | None = None) -> list[Found]:
         """The k cases of the gallery nearest to the case that these PNG, JPEG or DICOM files show.
 
-        Raises MedhashError, which names no file, if one cannot be read, if there are too many, or if k < 1.
+        Raises MedhashError, which names no file, if one cannot be read, if there are too many, if k < 1, or if the
+        preference does not fit the release.
         """
         case = self.case(images)
-        return self.found(case, self.coded(case), k, exclude_patient)
+        return self.found(case, self.coded(case), k, exclude_patient, preference)
+
+    def _candidates(self, exclude_patient: str | None, preference: Preference) -> np.ndarray:
+        """The cases that may answer, bool (n,)."""
+        own = self.index.patient_number.get(exclude_patient, -1) if exclude_patient is not None else -1
+        candidates: np.ndarray = self.index.patient_of != own
+        if preference.require:
+            candidates &= self.cases.having(preference.require)
+        if preference.min_confidence is not None and preference.below == LEAVE_OUT:
+            candidates &= self.cases.sure(preference.min_confidence, preference.prefer)
+        return candidates
+
+    def _told(self, case: Case, coded: Coded, positions: np.ndarray, preference: Preference) -> list[Found]:
+        """What is known of the cases at these positions."""
+        parts = self.model.spec.sub_codes if len(self.model.spec.sub_codes) > 1 else []
+        codes = stored_codes(self.index)[positions]
+        distances = np.bitwise_count(codes ^ coded.bags[0]).sum(axis=1, dtype=np.int64)
+        by_part = distances_by_part(codes, coded.bags[0], [(part.start, part.stop) for part in parts])
+        confidence = self.cases.confidence(preference.prefer, positions)
+        sure = self.cases.sure(preference.min_confidence, preference.prefer, positions) \
+            if preference.min_confidence is not None else None
+        found = []
+        for place, position in enumerate(positions.tolist()):
+            bag_id = self.index.bag_ids[position].as_py()
+            found.append(Found(
+                bag_id, int(distances[place]), self.label_sets[self.index.set_ids[position]],
+                self.n_images.get(bag_id, 1), self._matched(case, coded, bag_id),
+                {part.name: int(distance) for part, distance in zip(parts, by_part[place], strict=True)},
+                self.cases.of(position), None if np.isnan(confidence[place]) else float(confidence[place]),
+                None if sure is None else not sure[place]))
+        return found
 
     def _matched(self, case: Case, coded: Coded, bag_id: str) -> Matched | None:
         images = self.kept.of(bag_id)

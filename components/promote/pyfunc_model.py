@@ -12,6 +12,7 @@ from mlflow.models import set_model
 from mlflow.pyfunc import PythonModel
 
 from components.errors import MedhashError
+from components.index.preference import parse_preference
 from components.promote.case import decode_case
 from components.promote.loaded import LoadedRelease
 
@@ -28,17 +29,23 @@ class ReleasedModel(PythonModel):
         every row is a case.
 
         params: k, the number of neighbours (5); exclude_patient, the pseudonym of a patient whose images are left out
-        ("", or one that the gallery does not hold: nobody's).
+        ("", or one that the gallery does not hold: nobody's); prefer, weights, require, min_confidence and below, texts
+        as `medhash query` takes them ("": none).
 
         Returns a row per case, in the order in which they first appear, column `neighbours`: JSON, a list of
         {bag_id, distance, labels}, nearest first; where the release keeps the codes of single images also `matched`:
-        {query_image (place in the case, from 1), image_id, distance}. Raises MedhashError naming the row of an image
-        that cannot be read or has no bag; never what stands in its bag.
+        {query_image (place in the case, from 1), image_id, distance}; where it has them also by_sub_code, attributes,
+        confidence and unsure, see Found. Of a structured model there is a column `memberships` too: JSON, attribute →
+        value → the case's membership. Raises MedhashError naming the row of an image that cannot be read or has no bag,
+        never what stands in its bag; and for preferences that say nothing clear or do not fit the release.
         """
         settings = params or {}
+        preference = parse_preference(
+            str(settings.get("prefer", "")), str(settings.get("weights", "")), [str(settings.get("require", ""))],
+            str(settings.get("min_confidence", "")), str(settings.get("below", "")))
         k, excluded = int(settings.get("k", 5)), str(settings.get("exclude_patient", "")) or None
         images = model_input["image"].tolist()
-        answers = []
+        answers, memberships = [], []
         for rows in _cases(model_input):
             try:
                 case = decode_case((bytes(images[row]) for row in rows),
@@ -46,9 +53,11 @@ class ReleasedModel(PythonModel):
             except MedhashError as error:
                 where = "" if error.problem.startswith("row ") else f"row {rows[0]}: "
                 raise MedhashError(where + error.problem, error.fix) from error
-            found = self.release.found(case, self.release.coded(case), k, excluded)
+            found = self.release.found(case, self.release.coded(case), k, excluded, preference)
             answers.append(json.dumps([neighbour.as_json() for neighbour in found]))
-        return pd.DataFrame({"neighbours": answers})
+            memberships.append(json.dumps(self.release.memberships(case)))
+        known = {"memberships": memberships} if self.release.model.spec.attributes else {}
+        return pd.DataFrame({"neighbours": answers} | known)
 
 
 def _cases(model_input: pd.DataFrame) -> list[list[int]]:

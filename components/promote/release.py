@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Literal
 
+from pydantic import Field
+
 from components.contracts import RELEASED, read_table
 from components.documents import Document
 from components.errors import MedhashError
@@ -43,9 +45,12 @@ class Release(Document):
 
 
 class LabelSets(Document):
-    """labels.json: the label names of each label set, by set_id."""
+    """labels.json: the label names of each label set, by set_id, and what they say of attributes."""
 
     sets: list[list[str]]
+    attributes: list[dict[str, list[str]]] = Field(default_factory=list)
+    """Attribute → the values that cases of the set have, none where it is not known; one for each set. Empty where
+    labels are no combinations of attributes, and in releases made before this was kept."""
 
 
 def read_release(folder: Path) -> Release:
@@ -82,11 +87,14 @@ def check_release(folder: Path) -> Release:
     differing = [key for key, value in facts.items() if getattr(release, key) != value]
     if differing:
         raise MedhashError(f"{folder}: {', '.join(differing)} differs from what {RELEASE_FILE} says", _RESTORE)
-    sets = LabelSets.read(folder / LABELS_FILE).sets
+    labels = LabelSets.read(folder / LABELS_FILE)
     largest = int(parts.index.set_ids.max(initial=-1))
-    if largest >= len(sets):
-        raise MedhashError(f"{folder}: {LABELS_FILE} has {len(sets)} label sets, the index points to set {largest}",
-                           "run index again, then promote")
+    if largest >= len(labels.sets):
+        raise MedhashError(f"{folder}: {LABELS_FILE} has {len(labels.sets)} label sets, the index points to set "
+                           f"{largest}", "run index again, then promote")
+    if labels.attributes and len(labels.attributes) != len(labels.sets):
+        raise MedhashError(f"{folder}: {LABELS_FILE} has {len(labels.sets)} label sets, but the attributes of "
+                           f"{len(labels.attributes)}", "promote again")
     _check_images(folder, parts)
     return release
 

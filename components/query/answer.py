@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from components.errors import MedhashError
+from components.index.preference import Preference
 from components.promote.case import Case, decode_case, names_of
 from components.promote.loaded import Found, LoadedRelease
 
@@ -22,6 +23,10 @@ class Answer:
     attention: dict[int, float] | None
     """Number of each of the query's images → its share of the code, all together one; None of one image, and of
     models that do not weigh the images of a case."""
+    memberships: dict[str, dict[str, float]]
+    """Attribute → value → the query's membership in it; empty of a model without attributes."""
+    preference: Preference | None
+    """What was asked for; None for the order of the whole code."""
     decode_ms: float
     encode_ms: float
     search_ms: float
@@ -36,11 +41,11 @@ class Answer:
 
 
 def answer(release: LoadedRelease, images: Sequence[Path], k: int, exclude_patient: str | None = None,
-           version: str | None = None) -> Answer:
+           version: str | None = None, preference: Preference | None = None) -> Answer:
     """The k cases of the gallery nearest to the case shown by the image files, without those of `exclude_patient`.
 
     Raises MedhashError, which does not name the file but its place among them, if one cannot be read, if there are
-    more than a case may have, or if k < 1.
+    more than a case may have, if k < 1, or if the preference does not fit the release.
     """
     spec, size_px = release.model.spec, release.release.preprocessing.size_px
     blank = np.zeros((1, release.release.preprocessing.channels, size_px, size_px), np.uint8)
@@ -49,12 +54,12 @@ def answer(release: LoadedRelease, images: Sequence[Path], k: int, exclude_patie
     started = time.perf_counter()
     case = decode_case(_contents(images, names), names, release.release.preprocessing)
     decoded = time.perf_counter()
-    coded, attention = release.coded(case), _attention(release, case)
+    coded, attention, memberships = release.coded(case), _attention(release, case), release.memberships(case)
     encoded = time.perf_counter()
-    neighbours = release.found(case, coded, k, exclude_patient)
+    neighbours = release.found(case, coded, k, exclude_patient, preference)
     found = time.perf_counter()
-    return Answer(case, neighbours, attention, 1e3 * (decoded - started), 1e3 * (encoded - decoded),
-                  1e3 * (found - encoded), spec.method, spec.bits, release.of_bags,
+    return Answer(case, neighbours, attention, memberships, preference, 1e3 * (decoded - started),
+                  1e3 * (encoded - decoded), 1e3 * (found - encoded), spec.method, spec.bits, release.of_bags,
                   release.release.preprocessing.grid > 0, version)
 
 

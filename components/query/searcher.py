@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from components import tracking
 from components.errors import MedhashError
+from components.index.preference import Preference
 from components.promote.loaded import LoadedRelease
 from components.promote.registry import CHAMPION, Registry
 from components.query.answer import Answer, answer
@@ -67,7 +68,8 @@ class Searcher:
         finally:
             self._refreshing.release()
 
-    def answer(self, images: Sequence[Path], k: int, exclude_patient: str | None = None) -> Answer:
+    def answer(self, images: Sequence[Path], k: int, exclude_patient: str | None = None,
+               preference: Preference | None = None) -> Answer:
         """The k cases nearest to the one these image files show; raises MedhashError, without a file's name."""
         serving = self._serving
-        return answer(serving.release, images, k, exclude_patient, serving.version)
+        return answer(serving.release, images, k, exclude_patient, serving.version, preference)

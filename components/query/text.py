@@ -2,6 +2,7 @@
 
 from components.promote.loaded import Found
 from components.query.answer import Answer
+from components.query.by_attribute import asked_for, columns, header, query_lines
 
 
 def in_bits(distance: int) -> str:
@@ -19,11 +20,16 @@ def as_text(reply: Answer) -> str:
     if reply.attention is not None:
         lines.append("attention: " + ", ".join(f"image {number} {weight:.0%}"
                                                for number, weight in reply.attention.items()))
+    if reply.preference is not None:
+        lines += asked_for(reply.preference)
+    lines += query_lines(reply)
     lines.append(f"{'rank':<6}{'bag id' if reply.of_bags else 'image id':<18}{'distance':<10}"
+                 f"{header(reply.neighbours)}"
                  f"{f'{part}s'.ljust(8) if reply.of_bags else ''}labels")
     for rank, neighbour in enumerate(reply.neighbours, 1):
         count = f"{neighbour.n_images:<8}" if reply.of_bags else ""
-        lines.append(f"{rank:<6}{neighbour.bag_id:<18}{in_bits(neighbour.distance):<10}{count}"
+        lines.append(f"{rank:<6}{neighbour.bag_id:<18}{in_bits(neighbour.distance):<10}"
+                     f"{columns(neighbour, reply.neighbours)}{count}"
                      f"{', '.join(neighbour.labels) or 'no label'}")
         if tells_match(reply, neighbour) and neighbour.matched is not None:
             lines.append(f"      {a_part_of}image {neighbour.matched.query_image} of the query ~ {part} "

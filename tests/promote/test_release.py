@@ -16,7 +16,7 @@ from components.errors import MedhashError
 from components.params import load_params
 from components.promote.assemble import build_release, digests
 from components.promote.loaded import LoadedRelease
-from components.promote.release import Release, check_release
+from components.promote.release import LabelSets, Release, check_release
 
 
 @pytest.fixture(scope="module")
@@ -127,13 +127,21 @@ def fewer_label_sets(folder):
     reseal(folder)
 
 
+def attributes_of_another_set(folder):
+    labels = LabelSets.read(folder / "labels.json")
+    assert labels.attributes == []                                       # these labels are no combinations
+    labels.model_copy(update={"attributes": [{"organ": ["chest"]}]}).write(folder / "labels.json")
+    reseal(folder)
+
+
 @pytest.mark.parametrize(("spoil", "named"), [
     (an_old_format, "describes a release of format 1"), (a_coming_format, "describes a release of format 4"),
     (half_a_file, "is not JSON"), (a_stranger, r"notes.txt is not a part of the release"),
     (other_settings, r"params.yaml is not the file"), (no_images, r"images.parquet does not exist"),
     (another_patient, "gives bags of the index another patient"), (fewer_images, "other bags or folds"),
     (another_size, "preprocessing differs"), (another_model, "model_digest differs"),
-    (fewer_label_sets, "labels.json has 1 label sets")])
+    (fewer_label_sets, "labels.json has 1 label sets"),
+    (attributes_of_another_set, "labels.json has 4 label sets, but the attributes of 1")])
 def test_what_does_not_fit_is_refused_and_named(release, spoil, named):
     check_release(release)
     spoil(release)
