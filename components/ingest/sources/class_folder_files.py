@@ -22,7 +22,8 @@ def image_paths(archive: Path, settings: IngestParams, patients_of: Callable[[st
     An unchanged tar is not read again, unless it holds files of forgotten patients, whose paths are not remembered.
     Raises MedhashError where there are none, a folder cannot be listed, or a tar is unsafe or damaged.
     """
-    paths = {storable(path.relative_to(archive).as_posix()) for path in tree_paths(archive)}
+    paths = set() if archive.is_file() else {storable(path.relative_to(archive).as_posix())
+                                             for path in tree_paths(archive)}
     for tar in _tars(archive):
         for file in tar_files(tar, most_bytes(settings), with_folders=True, known=_by_path(known)):
             path = _path(file.name)
@@ -40,15 +41,13 @@ def path_files(archive: Path, settings: IngestParams, known: Known | None = None
     for tar in _tars(archive):
         for file in tar_files(tar, most_bytes(settings), with_folders=True, known=_by_path(known)):
             yield replace(file, name=_path(file.name))
-    yield from tree_files(archive, most_bytes(settings), _path, known=known)
+    if archive.is_dir():
+        yield from tree_files(archive, most_bytes(settings), _path, known=known)
 
 
 def _tars(archive: Path) -> list[Path]:
     if archive.is_file():
         return [archive]
-    if not archive.is_dir():
-        raise MedhashError(f"{archive} does not exist", "set the archive to the folder, or the tar, "
-                           "that holds the images")
     return sorted(path for path in archive.iterdir() if ends_with(path.name, _TARS) and path.is_file())
 
 
