@@ -13,7 +13,7 @@ from components.shortcuts.shortcut import Shortcut
 from components.shortcuts.statistics import image_statistics
 
 MOST_IMAGES = 4000
-N_PERMUTED = 5
+N_PERMUTED = 3
 FEWEST_FITTED, FEWEST_MEASURED = 5, 2
 """Cases of a value in either fold, below which it is left out."""
 
