@@ -16,8 +16,8 @@ def render_page(asked: Asked, dataset: str, cells: list[Cell], drops: list[Drop]
                 notes: dict[str, Any]) -> str:
     """HTML with everything in it; every text from the run is escaped.
 
-    notes: conditions, below_chance, deviations, classes (of
-    `class_grids`), reach.
+    notes: conditions, below_chance, deviations, classes (of `class_grids`), reach, parts (of `part_grids`) and
+    part_text, which words a cell of them.
     """
     shown = [{"title": grid.title, "headings": [heading for heading, _, _ in grid.columns],
               "rows": _shaped(asked, cells, grid),

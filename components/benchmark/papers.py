@@ -119,7 +119,17 @@ DMIH = Table("dmih", "Deep Multiple Instance Hashing: nearest neighbours and ran
 """For archives whose cases are bags. Every other method of the catalogue can be a row, too: its images vote. KSH stands
 outside, as it wants 300 training images, more than small archives of bags have."""
 
-TABLES = PAPER_TABLES | {DMIH.name: DMIH}
+STRUCTURED = Table("structured", "Structured codes: modality, organ and pathology",
+                   "objectives 1 to 4 of Manna, Deep Neural Hashing for Medical Image Retrieval (2023), whose figures "
+                   "are not at hand, beside codes of one part at equal bits", (MAP, NDCG, P_10), (48,), (
+                       *(PaperRow(name, method, {}) for name, method in (
+                           ("OPHash", "ophash"), ("MODHash", "modhash"), ("FuzzHash", "fuzzhash"),
+                           ("FuzzHash, no fuzzy layer", "fuzzhash-crisp"), ("IndepHash", "indephash"),
+                           ("DRH-18", "drh-18"), ("OSDH", "osdh"), ("HashNet", "hashnet"),
+                           ("Backbone + ITQ", "backbone-itq"))),))
+"""For data sets whose labels combine attributes (labels.attribute: combination)."""
+
+TABLES = PAPER_TABLES | {DMIH.name: DMIH, STRUCTURED.name: STRUCTURED}
 T_SNE_METHODS = ("itq", "v-ksh", "dph-18", "drh-34")
 """Fig. 1 of Deep Residual Hashing: GIST-ITQ, VGGF-KSH, DPH-18, DRH-34."""
 

@@ -22,6 +22,7 @@ from components.benchmark.code import code_digest, described, modules_of
 from components.benchmark.sets import SetWorkspace
 from components.errors import MedhashError
 from components.files import replacing_file, write_json
+from components.hashing.kinds import StructuredMethod
 from components.hashing.methods import Unbinarised, find_method, with_overrides
 from components.params import Params, load_params
 
@@ -90,6 +91,8 @@ def row_record(params: Params, method: str) -> dict[str, Any]:
     """What a method's rows depend on beside tables, bits, seed and initial weights."""
     settings = {"seed": params.seed, "size_px": params.size_px, "evaluate": params.evaluate.model_dump(mode="json"),
                 "train": {key: getattr(params.train, key) for key in TRAINED}}
+    if isinstance(find_method(method), StructuredMethod):
+        settings["sub_codes"] = params.sub_codes
     changed = with_overrides(find_method(method), params.train.overrides.get(method, {}))
     return {"code": code_digest(["components.benchmark.row", *modules_of(changed)]), "method": described(changed),
             "settings": settings, "keeps_relaxed": keeps_relaxed(method)}

@@ -89,7 +89,7 @@ def _measure(workspace: SetWorkspace, asked: Asked, items: list[Item], jobs: int
 
 
 def _show(workspace: SetWorkspace, asked: Asked, params: Params, failed: dict[Item, str]) -> None:
-    from components.benchmark import classes, notes
+    from components.benchmark import classes, notes, structured
     from components.benchmark.cells import make_cells, make_drops
     from components.benchmark.exchanged import exchanged_maps
     from components.benchmark.page import render_page
@@ -98,20 +98,28 @@ def _show(workspace: SetWorkspace, asked: Asked, params: Params, failed: dict[It
     from components.benchmark.record import record_table
     from components.benchmark.results import read_results
     from components.benchmark.text import as_csv, as_markdown
+    from components.benchmark.unseen import unseen_sentences
     from components.files import replacing_file
     results = read_results(workspace, asked, failed)
     cells, drops = make_cells(asked, results, params), make_drops(asked, results, params)
     of_classes = classes.make_class_cells(asked, results)
     sentences = reach(asked, results, cells, exchanged_maps(workspace, results) if asked.table.by_class else None)
     pictures = draw(workspace, asked, results, params.seed)
-    told = {"conditions": notes.conditions(workspace, asked, results, params),
+    parts = structured.make_part_cells(asked, results)
+    if parts:
+        sentences = [*sentences, *unseen_sentences(workspace, asked, results, params)]
+    grids = structured.part_grids(asked, parts)
+    told = {"parts": grids, "part_text": structured.as_text,
+            "conditions": notes.conditions(workspace, asked, results, params),
             "below_chance": notes.below_chance(asked, cells, results), "deviations": notes.deviations(results),
             "classes": classes.class_grids(asked, of_classes), "reach": sentences}
-    markdown = as_markdown(asked, workspace.name, cells, drops, of_classes, sentences)
+    markdown = as_markdown(asked, workspace.name, cells, drops, of_classes, sentences, structured.as_markdown(grids))
     contents = {".md": markdown, ".csv": as_csv(cells),
                 ".html": render_page(asked, workspace.name, cells, drops, pictures, told)}
     if of_classes:
         contents["-classes.csv"] = classes.as_csv(of_classes)
+    if parts:
+        contents["-parts.csv"] = structured.as_csv(parts)
     files = []
     for suffix, content in contents.items():
         files.append(workspace.tables / f"{asked.table.name}{suffix}")

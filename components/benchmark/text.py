@@ -30,10 +30,11 @@ def as_csv(cells: list[Cell]) -> str:
 
 
 def as_markdown(asked: Asked, dataset: str, cells: list[Cell], drops: list[Drop], classes: Sequence[ClassCell] = (),
-                reach: Sequence[str] = ()) -> str:
+                reach: Sequence[str] = (), parts: Sequence[str] = ()) -> str:
     """Paper-shaped tables first, one per figure, then every cell with its interval, chance and comparison.
 
-    classes: the first figure class by class; reach: sentences on what the test patients can show.
+    classes: the first figure class by class; reach: sentences on what the test patients can show; parts: lines on
+    figures by attribute.
     """
     printed = "in brackets what the paper prints, on its own data. " if any(row.printed for row in asked.table.rows) \
         else ""
@@ -44,6 +45,7 @@ def as_markdown(asked: Asked, dataset: str, cells: list[Cell], drops: list[Drop]
     for of_classes in class_grids(asked, list(classes)):
         lines += [f"## {TITLES[asked.table.figures[0]]} class by class, {of_classes.bits} bits", "",
                   *_by_class(of_classes), ""]
+    lines += parts
     if reach:
         lines += ["## What these test patients can show", "", *(f"- {_safe(sentence)}" for sentence in reach), ""]
     lines += ["## Cell by cell", "",
