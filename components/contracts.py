@@ -21,6 +21,9 @@ def _column(name: str, kind: pa.DataType, meaning: str, *, unit: str = "", optio
     return pa.field(name, kind, nullable=optional, metadata=metadata)
 
 
+FULL_CONFIDENCE = 255
+"""The confidence of a bit whose relaxed value is ±1; 0 is a coin toss."""
+
 _IMAGE_ID = _column("image_id", pa.string(), "keyed pseudonym of the image, 16 hex digits")
 _PATIENT_ID = _column("patient_id", pa.string(), "keyed pseudonym of the patient, 16 hex digits")
 _BAG_ID = _column("bag_id", pa.string(), "the case: a bag of images that has one label and one code; of an image that "

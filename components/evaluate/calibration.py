@@ -3,9 +3,8 @@
 import numpy as np
 import pyarrow as pa
 
-from components.contracts import is_certain
+from components.contracts import FULL_CONFIDENCE, is_certain
 from components.documents import Attribute, Calibration, CalibrationBin
-from components.hashing.certainty import FULL
 from components.index.code_table import PlacedCodes, code_info
 from components.structure import targets
 
@@ -69,7 +68,7 @@ def _of_bits(codes: pa.Table, placed: PlacedCodes, asked: np.ndarray) -> Calibra
         if trained.any():
             share = ones[trained].mean(axis=0)                                                         # (K,)
             agrees.append(np.where(share == 0.5, 0.5, ones[tested] == (share > 0.5)).ravel())
-            sure.append((1 + confidence[tested] / FULL).ravel() / 2)
+            sure.append((1 + confidence[tested] / FULL_CONFIDENCE).ravel() / 2)
     return calibration(np.concatenate(sure), np.concatenate(agrees), 0.5) if sure else None
 
 

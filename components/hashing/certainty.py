@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FULL = 255
-"""The confidence of a bit whose relaxed value is ±1."""
+from components.contracts import FULL_CONFIDENCE
 
 
 @dataclass(frozen=True)
@@ -23,5 +22,5 @@ class Certainty:
 
 def bit_confidence(relaxed: np.ndarray) -> np.ndarray:
     """uint8, (n, K), of relaxed codes, float (n, K), those beyond ±1 taken as ±1."""
-    confidence: np.ndarray = np.rint(np.minimum(np.abs(relaxed), 1.0) * FULL).astype(np.uint8)
+    confidence: np.ndarray = np.rint(np.minimum(np.abs(relaxed), 1.0) * FULL_CONFIDENCE).astype(np.uint8)
     return confidence

@@ -70,7 +70,8 @@ def test_labels_that_combine_nothing_have_no_attributes_and_no_incomplete_cases(
 
 
 def test_at_most_so_many_of_each_class_are_kept_and_rare_classes_whole():
-    values = [("xray", "chest", ("edema",))] * 9 + [("ct", "chest", ("edema",))] * 2 + [("mr", "brain", ("glioma",))] * 5
+    values = [*[("xray", "chest", ("edema",))] * 9, *[("ct", "chest", ("edema",))] * 2,
+              *[("mr", "brain", ("glioma",))] * 5]
     kept = names(values, SETTINGS.model_copy(update={"max_per_class": 3}))
     assert sorted(next(iter(one)) for one in kept) == ["ct · chest · edema"] * 2 + ["mr · brain · glioma"] * 3 + [
         "xray · chest · edema"] * 3

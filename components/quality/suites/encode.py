@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from components.contracts import IMAGES, LABELS, read_table
+from components.contracts import IMAGES, LABELS, is_certain, read_table
 from components.files import sha256_file
 from components.hashing.model import SPEC_FILE
 from components.index.code_table import code_info, read_codes, unpacked_bytes
@@ -13,6 +13,9 @@ from components.members import Members, read_members
 from components.params import Params
 from components.quality.inspection import Inspection
 from components.workspace import Workspace
+
+_SUM = 1e-3
+"""How far rounding may take a sum of memberships from 1."""
 
 
 def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
@@ -59,7 +62,22 @@ def _method(workspace: Workspace, params: Params, method: str, labels: pd.DataFr
             "the codes of single images are those of the bag's images, where encode.instances asks for them":
                 gxe.ExpectColumnValuesToBeInSet(column="instances", value_set=["as asked"])}),
         *([] if is_reference else [dead]),
+        _certainty(table, method, params.encode.confidence),
     ]
+
+
+def _certainty(table: pa.Table, method: str, asked: bool) -> Inspection:
+    """The columns of encode.confidence: there or not as asked, a byte per bit, memberships that sum to 1."""
+    kept, off = is_certain(table.schema), 0.0
+    if kept and table["membership"].null_count < table.num_rows:
+        values = code_info(table.schema).memberships.values()
+        rows = np.array(table["membership"].to_pylist(), dtype=np.float64)
+        parts = np.split(rows, np.cumsum([len(of_attribute) for of_attribute in values])[:-1], axis=1)
+        off = max(float(np.abs(part.sum(axis=1) - 1).max()) for part in parts)
+    return Inspection(f"{method} certainty", pd.DataFrame({"row": [f"{method} codes"], "kept": [kept], "off": [off]}), {
+        "confidence and memberships are kept where encode.confidence asks for them": gxe.ExpectColumnValuesToBeInSet(
+            column="kept", value_set=[asked]),
+        "memberships of an attribute sum to 1": gxe.ExpectColumnValuesToBeBetween(column="off", max_value=_SUM)})
 
 
 def _bags(table: pa.Table, labels: pd.DataFrame, members: Members, with_instances: bool) -> pd.DataFrame:

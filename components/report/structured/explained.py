@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from components.contracts import FULL_CONFIDENCE
 from components.documents import Attribute
 from components.errors import MedhashError
 from components.hashing.bags import starts_of
-from components.hashing.certainty import FULL, Certainty
+from components.hashing.certainty import Certainty
 
 N_EXAMPLES = 6
 MOST_VALUES, MOST_RULES, LEAST_LEVEL = 4, 3, 0.05
@@ -39,7 +40,7 @@ def explain(certainty: Certainty, rules: Sequence[str], attributes: Sequence[Att
     return [{"attributes": [_memberships(attribute, memberships[attribute.name][row], truth.get(attribute.name, set()))
                             for attribute in attributes],
              "rules": _fired(certainty.firing[row], rules),
-             "bits": float(certainty.bits[row].mean()) / FULL} for row, truth in zip(rows, truths, strict=True)]
+             "bits": float(certainty.bits[row].mean()) / FULL_CONFIDENCE} for row, truth in zip(rows, truths, strict=True)]
 
 
 def _memberships(attribute: Attribute, shares: np.ndarray, truth: set[str]) -> dict[str, Any]:
