@@ -14,10 +14,10 @@ _BLOCK = 1 << 14
 
 
 class Term(NamedTuple):
-    """Bits of one word of a code that weigh the same."""
+    """Bits of a word of a code that weigh the same."""
 
-    column: int
-    mask: np.unsignedinteger
+    mask: np.unsignedinteger | None
+    """None: all of the word's."""
     weight: int
 
 
@@ -84,11 +84,15 @@ def distances_by_part(codes: np.ndarray, code: np.ndarray, ranges: list[tuple[in
     return distances
 
 
-def terms_of(weights: np.ndarray, word: type[np.unsignedinteger]) -> list[Term]:
-    """The bits of a code by word and weight; those that weigh 0 are in none."""
-    masks = {weight: np.packbits(weights == weight).view(word) for weight in set(weights.tolist()) - {0}}
-    return [Term(column, mask[column], weight) for weight, mask in sorted(masks.items())
-            for column in np.flatnonzero(mask).tolist()]
+def terms_of(weights: np.ndarray, word: type[np.unsignedinteger]) -> dict[int, list[Term]]:
+    """Column of words → its bits by weight; those that weigh 0 are in none."""
+    found: dict[int, list[Term]] = {}
+    for weight in sorted(set(weights.tolist()) - {0}):
+        masks = np.packbits(weights == weight).view(word)
+        for column in np.flatnonzero(masks).tolist():
+            mask = None if masks[column] == np.iinfo(word).max else masks[column]
+            found.setdefault(column, []).append(Term(mask, weight))
+    return found
 
 
 def _word_of(n_bytes: int) -> type[np.unsignedinteger]:
@@ -96,12 +100,13 @@ def _word_of(n_bytes: int) -> type[np.unsignedinteger]:
     return next(word for word in (np.uint64, np.uint32, np.uint16, np.uint8) if n_bytes % word().itemsize == 0)
 
 
-def _weighted_distances(words: np.ndarray, query: np.ndarray, terms: list[Term], dtype: type) -> np.ndarray:
+def _weighted_distances(words: np.ndarray, query: np.ndarray, terms: dict[int, list[Term]], dtype: type) -> np.ndarray:
     distances: np.ndarray = np.zeros(len(words), dtype)
-    for column, mask, weight in terms:
+    for column, of_column in terms.items():
         differ = words[:, column] ^ query[column]
-        differ &= mask
-        distances += np.multiply(np.bitwise_count(differ), weight, dtype=dtype)
+        for mask, weight in of_column:
+            counts = np.bitwise_count(differ if mask is None else differ & mask)
+            distances += np.multiply(counts, weight, dtype=dtype)
     return distances
 
 
