@@ -42,7 +42,8 @@ class CaseAttributes:
                                "combinations (labels.attribute: combination)")
         for attribute, value in require:
             require_known("attribute", attribute, sorted(set().union(*self._of_set)))
-            require_known(attribute, value, sorted({known for of_set in self._of_set for known in of_set.get(attribute, [])}))
+            values = {known for of_set in self._of_set for known in of_set.get(attribute, [])}
+            require_known(attribute, value, sorted(values))
         fits = [all(value in of_set.get(attribute, []) for attribute, value in require) for of_set in self._of_set]
         having: np.ndarray = np.array(fits)[self._set_ids]
         return having
