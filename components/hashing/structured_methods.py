@@ -20,7 +20,7 @@ STRUCTURED_TABLE: tuple[Method, ...] = (
     StructuredMethod("fuzzhash", "Fuzzy inference between one encoder and the heads of the sub-codes",
                      _MANNA + ", objective 3", _FUZZY, FuzzhashSettings(), _RECIPE),
     StructuredMethod("fuzzhash-crisp", "The same without the fuzzy layer", _MANNA + ", objective 3; ablation ours",
-                     _SHARED, FuzzhashSettings(), _RECIPE),
+                     _SHARED, FuzzhashSettings(code_classification=0.0), _RECIPE),
     StructuredMethod("indephash", "Sub-codes of independent encoders, one per attribute", _MANNA + ", objective 4",
                      _SHARED | {"encoders": "independent"}, ModhashSettings(), _RECIPE),
 )

@@ -89,8 +89,8 @@ def test_the_grid_the_page_and_the_csv_hold_the_classes(lsh_and_itq):
     assert "| CBE, vote | – | – |" in text
     assert "| chance | 0.4000 | 0.4000 |" in text
     assert "what the paper prints" not in text
-    page = render_page(asked, "mine", cells, [], [], {"conditions": [], "below_chance": [], "deviations": [], "parts": [],
-                                                             "part_text": str,
+    page = render_page(asked, "mine", cells, [], [], {"conditions": [], "below_chance": [], "deviations": [],
+                                                      "parts": [], "part_text": str,
                                                       "classes": class_grids(asked, classes), "reach": sentences})
     assert "MAP class by class, 16 bits" in page
     assert "0.400 ± 0.141 [0.100 – 0.700]" in page

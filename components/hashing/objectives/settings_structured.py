@@ -57,7 +57,9 @@ class FuzzhashSettings:
     reach: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Distance of codes that share nothing, in shares of K_a; 1 in the source."""
     classification: Weight = 1.0
-    """λ_c"""
+    """λ_m, of the memberships."""
+    code_classification: Weight = 1.0
+    """λ_c, of a classifier of the sub-code beside fuzzy memberships."""
     quantization: Weight = 0.01
     """λ_q"""
 

@@ -40,7 +40,8 @@ def explain(certainty: Certainty, rules: Sequence[str], attributes: Sequence[Att
     return [{"attributes": [_memberships(attribute, memberships[attribute.name][row], truth.get(attribute.name, set()))
                             for attribute in attributes],
              "rules": _fired(certainty.firing[row], rules),
-             "bits": float(certainty.bits[row].mean()) / FULL_CONFIDENCE} for row, truth in zip(rows, truths, strict=True)]
+             "bits": float(certainty.bits[row].mean()) / FULL_CONFIDENCE}
+            for row, truth in zip(rows, truths, strict=True)]
 
 
 def _memberships(attribute: Attribute, shares: np.ndarray, truth: set[str]) -> dict[str, Any]:
