@@ -212,8 +212,8 @@ class Satisfaction(Document):
     n_queries: int
     plain: float
     """In the order of the whole code."""
-    preferred: float
-    """In the order of that attribute's sub-code, the whole code after it."""
+    preferred: float | None
+    """In the order of that attribute's sub-code, the whole code after it; None of a code without such a part."""
     chance: float
 
 
@@ -249,7 +249,7 @@ class StructuredFigures(Document):
     sub_codes: dict[str, dict[str, AttributeFigures | None]]
     """Sub-code → attribute → by that sub-code alone; empty for a code of one part."""
     preference: dict[str, Satisfaction]
-    """Attribute that has a sub-code → what preferring it gives."""
+    """Attribute → what the whole code gives, and what preferring it does."""
     combinations: dict[str, AttributeFigures | None]
     """`seen` and `held out` → joint figures of the queries whose combination the train fold holds, or does not."""
     calibration: dict[str, Calibration]

@@ -155,8 +155,8 @@ def _preference(result: Measured, name: str) -> list[PartCell]:
              if one.structured is not None and name in one.structured.preference]
     n_queries, chance = (found[0].n_queries, found[0].chance) if found else (0, None)
     return [_made(PREFERRED, result, part, values, n_queries, chance)
-            for part, values in ((name, [one.plain for one in found]),
-                                 (f"{name} preferred", [one.preferred for one in found]))]
+            for part, values in ((name, [one.plain for one in found]), (f"{name} preferred", [
+                one.preferred for one in found if one.preferred is not None]))]
 
 
 def _made(section: str, result: Measured, part: str, values: list[float], n_queries: int, chance: float | None,

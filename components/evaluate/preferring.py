@@ -14,25 +14,28 @@ NEAREST = 10
 _QUERIES = 32
 
 
-def satisfaction(queries: PlacedCodes, gallery: PlacedCodes, bits: slice, relevance: AttributeRelevance,
+def satisfaction(queries: PlacedCodes, gallery: PlacedCodes, bits: slice | None, relevance: AttributeRelevance,
                  threads: int | None) -> Satisfaction | None:
     """Preference satisfaction@10 of an attribute: mean share of the 10 nearest that have a value of the query's.
 
     plain: by the whole code's distance d; preferred: by (d_a, d), d_a the distance of the attribute's sub-code, the
-    bits `bits`. Ties in expectation. The whole gallery is searched: a case that does not know the attribute satisfies
-    nobody. None where no query knows the attribute. Source: structured hashing's preferential retrieval; measure ours.
+    bits `bits` (None: the code has no such part). Ties in expectation. The whole gallery is searched: a case that does
+    not know the attribute satisfies nobody. None where no query knows the attribute.
+    Source: structured hashing's preferential retrieval; the measure is ours.
     """
     asked = np.flatnonzero(relevance.known[queries.set_ids])
     if not len(asked) or not len(gallery):
         return None
     shared, own = relevance.shared(), OwnPatientPairs(queries.patient_ids, gallery.patient_ids)
-    n_distances, n_own = 8 * queries.codes.shape[1] + 1, bits.stop - bits.start + 1
-    of_queries, of_gallery = sub_code(queries.codes, bits), sub_code(gallery.codes, bits)
+    part = bits or slice(0, 0)
+    n_distances, n_own = 8 * queries.codes.shape[1] + 1, part.stop - part.start + 1
+    of_queries, of_gallery = sub_code(queries.codes, part), sub_code(gallery.codes, part)
 
     def counted(start: int, stop: int) -> np.ndarray:
         rows = asked[start:stop]
         plain = hamming_distances(queries.codes[rows], gallery.codes).astype(np.int64)
-        preferred = hamming_distances(of_queries[rows], of_gallery).astype(np.int64) * n_distances + plain
+        preferred = plain if bits is None else \
+            hamming_distances(of_queries[rows], of_gallery).astype(np.int64) * n_distances + plain
         found = np.empty((len(rows), 3))
         for place, row in enumerate(rows.tolist()):
             others = np.ones(len(gallery), bool)
@@ -45,7 +48,8 @@ def satisfaction(queries: PlacedCodes, gallery: PlacedCodes, bits: slice, releva
 
     ranges = [(start, min(start + _QUERIES, len(asked))) for start in range(0, len(asked), _QUERIES)]
     plain, preferred, chance = np.concatenate(map_ranges(counted, ranges, threads)).mean(axis=0).tolist()
-    return Satisfaction(k=NEAREST, n_queries=len(asked), plain=plain, preferred=preferred, chance=chance)
+    return Satisfaction(k=NEAREST, n_queries=len(asked), plain=plain,
+                        preferred=None if bits is None else preferred, chance=chance)
 
 
 def sub_code(codes: np.ndarray, bits: slice) -> np.ndarray:

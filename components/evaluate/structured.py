@@ -46,8 +46,8 @@ def structured_figures(codes: pa.Table, placed: PlacedCodes, ranked: Ranked, tab
     seen = (carried @ trained)[queries.set_ids] > 0
     ranges = {part.name: slice(part.start, part.stop) for part in code_info(codes.schema).sub_codes
               if part.name in relevances}
-    preferences = {name: satisfaction(queries, gallery, bits, relevances[name], threads)
-                   for name, bits in ranges.items()}
+    preferences = {name: satisfaction(queries, gallery, ranges.get(name), relevance, threads)
+                   for name, relevance in relevances.items()}
     return StructuredFigures(
         joint=joint(np.ones(len(queries), bool)), attributes=by_attribute(queries, gallery),
         sub_codes={name: by_attribute(queries.with_codes(sub_code(queries.codes, bits)),

@@ -23,9 +23,12 @@ def preference(by_method: Mapping[str, Mapping[str, Satisfaction]]) -> str:
             found, places = list(by_attribute.values()), np.arange(len(by_attribute))
             for shift, values, colour, name in (
                     (-_WIDTH / 2, [one.plain for one in found], "#b8c2cc", "plain: by the whole code"),
-                    (_WIDTH / 2, [one.preferred for one in found], PALETTE[0], "preferred: by its sub-code first")):
+                    (_WIDTH / 2, [np.nan if one.preferred is None else one.preferred for one in found], PALETTE[0],
+                     "preferred: by its sub-code first")):
                 axes.bar(places + shift, values, _WIDTH, color=colour, label=name)
                 for place, value in zip(places + shift, values, strict=True):
+                    if np.isnan(value):
+                        continue                                        # a code without a part of that attribute
                     axes.annotate(f"{value:.2f}", (place, value), xytext=(0, 2), textcoords="offset points",
                                   ha="center", fontsize=7, color=INK)
             axes.hlines([one.chance for one in found], places - 0.45, places + 0.45, color=MUTED, linestyle=":",
