@@ -36,7 +36,7 @@ def test_a_held_out_image_in_training_is_found(workspace):
     folds[:] = "train"
     write_table(workspace.split, split.set_column(2, SPLIT.field("fold"), pa.array(folds, pa.string())), SPLIT)
     found = dict(failed("split", workspace))
-    assert found["nobody trains on them"] == ["modality: mr, organ: breast"]
+    assert found["nobody trains on them"] == ["modality: mr, organ: breast: 10"]
     assert {"some of them ask", "some of them are there to be found"} <= found.keys()
 
 
@@ -45,4 +45,4 @@ def test_an_attribute_of_one_value_is_found(workspace):
     organ = vocabulary.attributes[1]
     flat = organ.model_copy(update={"of_label": [0] * len(organ.of_label)})
     vocabulary.model_copy(update={"attributes": [vocabulary.attributes[0], flat]}).write(workspace.vocabulary)
-    assert failed("labels", workspace) == [("every attribute has two values at least", ["organ"])]
+    assert failed("labels", workspace) == [("every attribute has two values at least", ["organ: 1"])]
