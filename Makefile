@@ -14,7 +14,7 @@ help:            ## list these commands
 
 setup: $(READY)  ## install everything into .venv
 
-demo: setup      ## retrain on the bundled chest X-rays through Airflow; ARCHIVE=histology: on bags of bundled tiles
+demo: setup      ## retrain on the bundled chest X-rays through Airflow; ARCHIVE=histology or structured: on bundled tiles or drawings
 	medhash demo $(if $(ARCHIVE),--archive $(ARCHIVE))
 
 ui: setup        ## open Airflow and MLflow on 127.0.0.1 (Ctrl-C stops both)

@@ -1,12 +1,11 @@
 """A table's first figure, MAP, for the queries of each class by themselves: one class can hide behind another."""
 
-import csv
-import io
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from components.benchmark.items import Asked
+from components.benchmark.lines import lines_of
 from components.benchmark.results import Measured
 from components.documents import SliceFigures
 
@@ -68,15 +67,7 @@ def class_grids(asked: Asked, cells: list[ClassCell]) -> list[ClassGrid]:
 
 def as_csv(cells: list[ClassCell]) -> str:
     """A line per row, bits and class; empty where there is nothing."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    names = [field.name for field in fields(ClassCell)]
-    writer.writerow(names)
-    for cell in cells:
-        values = [getattr(cell, name) for name in names]
-        writer.writerow(["" if value is None else f"{value:.6f}" if isinstance(value, float) else value
-                         for value in values])
-    return out.getvalue()
+    return lines_of(ClassCell, cells)
 
 
 def _cell(result: Measured, label: str) -> ClassCell:

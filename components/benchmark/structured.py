@@ -1,13 +1,12 @@
 """What a table's rows reach by attribute, by sub-code, by preference, and on combinations that nobody trained on."""
 
-import csv
-import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from components.benchmark.items import Asked
+from components.benchmark.lines import lines_of
 from components.benchmark.results import Measured
 from components.documents import AttributeFigures, StructuredFigures
 
@@ -96,15 +95,7 @@ def part_grids(asked: Asked, cells: Sequence[PartCell]) -> list[PartGrid]:
 
 def as_csv(cells: Sequence[PartCell]) -> str:
     """A line per cell; empty where there is nothing."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    names = [field.name for field in fields(PartCell)]
-    writer.writerow(names)
-    for cell in cells:
-        values = [getattr(cell, name) for name in names]
-        writer.writerow(["" if value is None else f"{value:.6f}" if isinstance(value, float) else value
-                         for value in values])
-    return out.getvalue()
+    return lines_of(PartCell, cells)
 
 
 def as_markdown(grids: Sequence[PartGrid]) -> list[str]:
