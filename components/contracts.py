@@ -39,7 +39,7 @@ IMAGES = pa.schema([
             "is no table, the place of its file or report by name (the source says how)"),
     _column("sha256", pa.string(), "SHA-256 of the source file; null until its pixels are ingested", optional=True),
     _column("pixel_row", pa.int64(), "row in the pixel store; null until its pixels are ingested", optional=True),
-    _column("modality", pa.string(), "xray, mammography, histology …"),
+    _column("modality", pa.string(), "xray, mammography, histology …, or unknown"),
     _column("organ", pa.string(), "chest, breast …, or unknown"),
     _column("view", pa.string(), "PA, AP …", optional=True),
     _column("laterality", pa.string(), "L or R", optional=True),

@@ -11,7 +11,8 @@ COMBINATION = "combination"
 SEPARATOR, UNKNOWN = " · ", "–"
 """Between the values of a combination, and in the place of one that is not known."""
 MODALITY, ORGAN = "modality", "organ"
-_NOT_KNOWN = {MODALITY: "", ORGAN: "unknown"}
+_OF_THEIR_OWN, _NOT_KNOWN = (MODALITY, ORGAN), "unknown"
+"""Attributes with columns of their own, and what these say where they do not know."""
 
 Values = tuple[str, ...]
 """An image's values of one attribute: none where it is not known, several where several findings are."""
@@ -23,8 +24,8 @@ def values_of(images: pa.Table, attribute: str) -> list[Values]:
     images: contract IMAGES. modality and organ have columns of their own; any other attribute is what labels stand
     under.
     """
-    if attribute in _NOT_KNOWN:
-        return [() if value == _NOT_KNOWN[attribute] else (value,) for value in images[attribute].to_pylist()]
+    if attribute in _OF_THEIR_OWN:
+        return [() if value == _NOT_KNOWN else (value,) for value in images[attribute].to_pylist()]
     return [tuple(dict.fromkeys(label["label"] for label in labels if label["attribute"] == attribute))
             for labels in images["labels"].to_pylist()]
 

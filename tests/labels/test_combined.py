@@ -35,6 +35,10 @@ def test_an_image_is_called_by_a_value_of_each_attribute_and_a_dash_where_it_kno
                        {"mr · brain · glioma"}, {"ct · – · –"}]
 
 
+def test_a_modality_may_be_unknown_as_an_organ_may():
+    assert names([*IMAGES, ("unknown", "brain", ("glioma",))])[-1] == {"– · brain · glioma"}
+
+
 def test_combining_and_taking_apart_are_inverse():
     assert combinations([("mr",), (), ("a", "b")]) == ["mr · – · a", "mr · – · b"]
     assert parts("mr · – · a") == ["mr", None, "a"]

@@ -9,7 +9,7 @@ from components.ingest.sources.dicom_rows import VIEWS as _VIEWS
 from components.ingest.sources.nih_table import MAX_AGE, TOP_AGE
 
 REQUIRED = ("path", "patient_id", "labels")
-MODALITIES = ("xray", "mammography", "histology", "ct", "mr", "ultrasound")
+MODALITIES = ("xray", "mammography", "histology", "ct", "mr", "ultrasound", "unknown")
 ORGANS = tuple(dict.fromkeys((*_BODY_PARTS.values(), "brain", "breast", "colon", "skin", "unknown")))
 VIEWS = tuple(dict.fromkeys(_VIEWS.values()))
 _SET = {

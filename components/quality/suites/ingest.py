@@ -17,7 +17,7 @@ from components.quality.suites.ingest_bags import inspect_bags
 from components.workspace import Workspace
 
 VALUES = {
-    "modality": ("xray", "mammography", "histology", "ultrasound", "mr", "ct"),
+    "modality": ("xray", "mammography", "histology", "ultrasound", "mr", "ct", "unknown"),
     "organ": ("chest", "breast", "colon", "skin", "abdomen", "pelvis", "head", "brain", "neck", "spine", "shoulder",
               "arm", "hand", "hip", "leg", "foot", "unknown"),
     "view": ("PA", "AP", "LATERAL", "CC", "MLO", "ML", "LM", "XCCL"),
