@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from components.contracts import (
     IMAGES,
+    INCOMPLETE,
     LABEL_SETS,
     LABELS,
     REJECTED,
@@ -76,6 +77,7 @@ def small_workspace(root: Path, n_patients: int = 30, images_per_patient: int = 
     labels = pa.table({"bag_id": bag_ids, "patient_id": patient_ids, "fold": folds,
                        "set_id": pa.array(sets, pa.int32())}).take(firsts)
     write_table(workspace.labels, labels, LABELS)
+    write_table(workspace.incomplete, INCOMPLETE.empty_table(), INCOMPLETE)
     sets, folds = sets[firsts], folds[firsts]
     write_table(workspace.label_sets, pa.table({
         "set_id": pa.array(range(len(LABELS_OF_SETS)), pa.int32()),
