@@ -107,6 +107,13 @@ class SplitParams(Section):
     near_duplicates: Share = 0.0
     """Patients whose images correlate by more than this (24 × 24 grey values) stay in one fold; 0 does not compare."""
 
+    @model_validator(mode="after")
+    def _heard(self) -> Self:
+        if self.held_out and self.strategy != "combination":
+            raise ValueError(f"held_out keeps nothing out under strategy {self.strategy}: set strategy: combination, "
+                             "or held_out: []")
+        return self
+
 
 class LabelParams(Section):
     attribute: str = "finding"

@@ -29,7 +29,7 @@ def choose_labels(present: dict[str, set[str]], settings: LabelParams) -> list[s
     unknown = [name for name in classes if name not in known]
     if unknown:
         raise MedhashError("labels.classes: " + "; ".join(_suggest(name, known) for name in unknown),
-                           "mend the names in params.yaml, or remove them")
+                           "mend the names in params.yaml, or remove them; an empty list takes every label that occurs")
     return classes + ([NO_FINDING] if settings.no_finding == "label" and NO_FINDING in known else [])
 
 

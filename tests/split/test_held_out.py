@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from structured_archive import HELD_OUT, structured_images
 
 from components.errors import MedhashError
@@ -56,6 +57,11 @@ def test_a_combination_of_two_patients_has_one_that_asks_and_one_that_is_found()
 def test_what_cannot_be_held_out_is_refused_by_name(combinations, told):
     with pytest.raises(MedhashError, match=told):
         folds(VALUES, held_out(*combinations))
+
+
+def test_what_is_held_out_under_another_strategy_would_be_trained_on_and_is_refused():
+    with pytest.raises(ValidationError, match="held_out keeps nothing out under strategy hash"):
+        SplitParams(strategy="hash", held_out=HELD_OUT)
 
 
 def pictures(n: int, size_px: int = 48) -> np.ndarray:
