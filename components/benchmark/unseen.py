@@ -10,7 +10,7 @@ from components.benchmark.items import Asked
 from components.benchmark.results import Measured
 from components.benchmark.sets import SetWorkspace
 from components.evaluate.compare import compare
-from components.evaluate.structured import carried_by_sets
+from components.evaluate.structured import carried_by_sets, unseen_sets
 from components.evaluate.tables import Tables
 from components.params import Params
 
@@ -41,9 +41,7 @@ def held_out_cases(workspace: SetWorkspace) -> pa.Array:
     tables = Tables.read(workspace)
     if not tables.vocabulary.attributes:
         return pa.array([], pa.string())
-    trained = np.array([tables.vocabulary.n_bags[label]["train"] > 0 for label in tables.vocabulary.labels])
-    carried = carried_by_sets(tables)
-    unseen = carried.any(axis=1) & ~(carried & trained).any(axis=1)
+    unseen = unseen_sets(tables, carried_by_sets(tables))
     return tables.labels.filter(pa.array(unseen[tables.labels["set_id"].to_numpy()]))["bag_id"].combine_chunks()
 
 

@@ -42,8 +42,7 @@ def structured_figures(codes: pa.Table, placed: PlacedCodes, ranked: Ranked, tab
         return {name: attribute_figures(of_queries, of_gallery, relevance, settings.bootstrap_samples, seed, threads)
                 for name, relevance in relevances.items()}
 
-    trained = np.array([tables.vocabulary.n_bags[label]["train"] > 0 for label in tables.vocabulary.labels])
-    seen = (carried @ trained)[queries.set_ids] > 0
+    seen = ~unseen_sets(tables, carried)[queries.set_ids]
     ranges = {part.name: slice(part.start, part.stop) for part in code_info(codes.schema).sub_codes
               if part.name in relevances}
     preferences = {name: satisfaction(queries, gallery, ranges.get(name), relevance, threads)
@@ -56,6 +55,13 @@ def structured_figures(codes: pa.Table, placed: PlacedCodes, ranked: Ranked, tab
         preference={name: found for name, found in preferences.items() if found is not None},
         combinations={name: joint(chosen) for name, chosen in ((SEEN, seen), (HELD_OUT, ~seen)) if chosen.any()},
         calibration=calibrations(codes, placed, attributes, carried))
+
+
+def unseen_sets(tables: Tables, carried: np.ndarray) -> np.ndarray:
+    """Label sets none of whose combinations the train fold holds: bool, (S,); the empty set is none of them."""
+    trained = np.array([tables.vocabulary.n_bags[label]["train"] > 0 for label in tables.vocabulary.labels])
+    unseen: np.ndarray = carried.any(axis=1) & ~(carried & trained).any(axis=1)
+    return unseen
 
 
 def carried_by_sets(tables: Tables) -> np.ndarray:

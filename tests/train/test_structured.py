@@ -107,7 +107,7 @@ def test_memberships_and_firing_levels_sum_to_one_and_the_fired_rule_is_that_of_
     assert np.mean([mine in rule for mine, rule in zip(own, fired, strict=True)]) > 0.7
 
 
-def test_a_resumed_training_and_a_second_one_give_the_same_bytes(workspace, tmp_path):
+def test_two_trainings_give_the_same_bytes(workspace, tmp_path):
     few = PARAMS.model_copy(update={"train": PARAMS.train.model_copy(update={"epochs": 2})})
     for name in ("once", "again"):
         train_method(workspace, few, "fuzzhash", out=tmp_path / name)
