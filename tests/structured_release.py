@@ -46,7 +46,9 @@ def untrained_network(workspace: Workspace) -> None:
         for head in network.hash_layer.heads:
             head[-1].weight.mul_(50)
             z = head(features)
-            head[-1].bias.sub_(z.median(dim=0).values)
+            # Between the two middle values: on a value, the bit of its image would depend on the processor's rounding.
+            middle = np.quantile(z.numpy(), 0.5, axis=0, method="midpoint")
+            head[-1].bias.sub_(torch.from_numpy(middle))
         for classifier in network.hash_layer.classifiers:
             classifier.weight.mul_(12)
     spec = ModelSpec(method=METHOD, family="deep", bits=BITS, input="pixels", coder="", size_px=16, network=NETWORK,
