@@ -1,3 +1,1 @@
-"""medhash: deep hashing for medical image retrieval, as a pipeline of staged components."""
-
-__version__ = "0.1.0"
+"""The stages of the pipeline; the version is `medhash.__version__`."""

@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
         print(_help())
         return 0
     if arguments[0] == "--version":
-        from components import __version__
+        from medhash import __version__
         print(f"medhash {__version__}")
         return 0
     if arguments[0] not in COMMANDS:

@@ -30,6 +30,12 @@ assert not heavy, heavy
     assert "usage:" in result.stdout
 
 
+def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
+    from medhash import __version__
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"medhash {__version__}\n"
+
+
 def test_an_unknown_command_lists_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["trian"]) == 2
     assert "train" in capsys.readouterr().err
