@@ -21,9 +21,22 @@ from typing import Any
 
 import numpy as np
 
-SHARES = {"Infiltration": .178, "Effusion": .119, "Atelectasis": .103, "Nodule": .056, "Mass": .052,
-          "Pneumothorax": .047, "Consolidation": .042, "Pleural_Thickening": .03, "Cardiomegaly": .025,
-          "Emphysema": .022, "Edema": .021, "Fibrosis": .015, "Pneumonia": .013, "Hernia": .002}
+SHARES = {
+    "Infiltration": 0.178,
+    "Effusion": 0.119,
+    "Atelectasis": 0.103,
+    "Nodule": 0.056,
+    "Mass": 0.052,
+    "Pneumothorax": 0.047,
+    "Consolidation": 0.042,
+    "Pleural_Thickening": 0.03,
+    "Cardiomegaly": 0.025,
+    "Emphysema": 0.022,
+    "Edema": 0.021,
+    "Fibrosis": 0.015,
+    "Pneumonia": 0.013,
+    "Hernia": 0.002,
+}
 """Label → share of ChestX-ray14's images."""
 IMAGES_PER_PATIENT = 5
 PEER_QUERIES = 300
@@ -37,6 +50,7 @@ def synthetic(n_queries: int, n_gallery: int, bits: int, kind: str, seed: int = 
     from components.documents import Vocabulary
     from components.evaluate.tables import Tables
     from components.similarity.pairs import compare_sets
+
     random = np.random.default_rng(seed)
     n = n_queries + n_gallery
     carried = random.random((n, len(SHARES))) < np.array(list(SHARES.values()))
@@ -46,24 +60,41 @@ def synthetic(n_queries: int, n_gallery: int, bits: int, kind: str, seed: int = 
     packed = np.packbits(ones, axis=1)
     ids = [f"{number:016x}" for number in range(n)]
     patients = [f"{number // IMAGES_PER_PATIENT:016x}" for number in range(n_gallery)]
-    patients += [f"{10 ** 9 + number // IMAGES_PER_PATIENT:016x}" for number in range(n_queries)]
+    patients += [f"{10**9 + number // IMAGES_PER_PATIENT:016x}" for number in range(n_queries)]
     folds = ["train"] * n_gallery + ["test"] * n_queries
-    columns = {"image_id": ids, "bag_id": ids, "patient_id": patients,
-               "view": np.where(random.random(n) < .6, "PA", "AP"), "sex": np.where(random.random(n) < .56, "M", "F"),
-               "age": random.integers(1, 95, n).astype(np.int16)}
+    columns = {
+        "image_id": ids,
+        "bag_id": ids,
+        "patient_id": patients,
+        "view": np.where(random.random(n) < 0.6, "PA", "AP"),
+        "sex": np.where(random.random(n) < 0.56, "M", "F"),
+        "age": random.integers(1, 95, n).astype(np.int16),
+    }
     images = pa.table({field.name: columns.get(field.name, pa.nulls(n, field.type)) for field in IMAGES})
-    info = {"method": kind, "bits": bits, "model_digest": "0" * 64,
-            "sub_codes": [{"name": "code", "start": 0, "stop": bits}]}
+    info = {
+        "method": kind,
+        "bits": bits,
+        "model_digest": "0" * 64,
+        "sub_codes": [{"name": "code", "start": 0, "stop": bits}],
+    }
     code = pa.FixedSizeBinaryArray.from_buffers(pa.binary(bits // 8), n, [None, pa.py_buffer(packed.tobytes())])
     codes = pa.table({"bag_id": ids, "fold": folds, "code": code})
-    label_sets = pa.table({"set_id": np.arange(len(sets), dtype=np.int32),
-                           "labels": [np.flatnonzero(row).astype(np.int16) for row in sets],
-                           "n_bags": np.bincount(set_ids)}).cast(LABEL_SETS)
+    label_sets = pa.table(
+        {
+            "set_id": np.arange(len(sets), dtype=np.int32),
+            "labels": [np.flatnonzero(row).astype(np.int16) for row in sets],
+            "n_bags": np.bincount(set_ids),
+        }
+    ).cast(LABEL_SETS)
     tables = Tables(
-        images=images, labels=pa.table({"bag_id": ids, "patient_id": patients, "fold": folds,
-                                        "set_id": set_ids.astype(np.int32)}).cast(LABELS),
-        label_sets=label_sets, similarity=compare_sets(label_sets),
-        vocabulary=Vocabulary(attribute="finding", labels=list(SHARES), n_bags={}, n_unlabelled={}))
+        images=images,
+        labels=pa.table(
+            {"bag_id": ids, "patient_id": patients, "fold": folds, "set_id": set_ids.astype(np.int32)}
+        ).cast(LABELS),
+        label_sets=label_sets,
+        similarity=compare_sets(label_sets),
+        vocabulary=Vocabulary(attribute="finding", labels=list(SHARES), n_bags={}, n_unlabelled={}),
+    )
     return codes.replace_schema_metadata({"medhash": json.dumps(info)}), tables
 
 
@@ -72,18 +103,26 @@ def evaluation(codes: Any, tables: Any) -> dict[str, float]:
     from components.evaluate.measure import measure
     from components.params import EvaluateParams
     from components.retrieval.threads import available_threads
+
     seconds = []
     for _ in range(2):
         started = time.perf_counter()
         metrics = measure(codes, tables, EvaluateParams(), 0).metrics
         seconds.append(time.perf_counter() - started)
-    return {"first": seconds[0], "again": seconds[1], "threads": available_threads(), "map": metrics.figures.map,
-            "worst": metrics.figures.map_worst_ties, "best": metrics.figures.map_best_ties}
+    return {
+        "first": seconds[0],
+        "again": seconds[1],
+        "threads": available_threads(),
+        "map": metrics.figures.map,
+        "worst": metrics.figures.map_worst_ties,
+        "best": metrics.figures.map_best_ties,
+    }
 
 
 def peer(codes: Any, tables: Any, n_timed: int) -> dict[str, float]:
     """Seconds of an argsort MAP over all queries, from `n_timed` of them, and its MAP over those."""
     from components.index.code_table import place_codes
+
     placed, levels = place_codes(codes, tables.labels), tables.level_matrix()
     queries, gallery = placed.of_folds("test"), placed.of_folds("train", "val")
     timed = np.linspace(0, len(queries) - 1, min(n_timed, len(queries))).astype(int)
@@ -99,10 +138,19 @@ def peer(codes: Any, tables: Any, n_timed: int) -> dict[str, float]:
 
 
 def in_own_process(which: str, args: argparse.Namespace) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.evaluation_speed", "--only", which, "--kind", args.kind,
-               *(f"--{name}={getattr(args, name)}" for name in ("bits", "queries", "gallery"))]
-    result: dict[str, float] = json.loads(subprocess.run([*command, *["--full"] * args.full], check=True,
-                                                         capture_output=True, text=True).stdout)
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.evaluation_speed",
+        "--only",
+        which,
+        "--kind",
+        args.kind,
+        *(f"--{name}={getattr(args, name)}" for name in ("bits", "queries", "gallery")),
+    ]
+    result: dict[str, float] = json.loads(
+        subprocess.run([*command, *["--full"] * args.full], check=True, capture_output=True, text=True).stdout
+    )
     return result
 
 
@@ -119,25 +167,44 @@ def main() -> int:
     if args.only:
         codes, tables = synthetic(args.queries, args.gallery, args.bits, args.kind)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        result = ({} if args.only == "nothing" else evaluation(codes, tables) if args.only == "evaluation"
-                  else peer(codes, tables, args.queries if args.full else PEER_QUERIES))
-        print(json.dumps(result | {"before_mb": before / 1024,
-                                   "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+        result = (
+            {}
+            if args.only == "nothing"
+            else evaluation(codes, tables)
+            if args.only == "evaluation"
+            else peer(codes, tables, args.queries if args.full else PEER_QUERIES)
+        )
+        print(
+            json.dumps(
+                result
+                | {"before_mb": before / 1024, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+            )
+        )
         return 0
 
-    print(f"{args.queries:,} queries × {args.gallery:,} gallery, {args.bits} bits, {args.kind} codes, "
-          f"{args.runs} runs each, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    print(
+        f"{args.queries:,} queries × {args.gallery:,} gallery, {args.bits} bits, {args.kind} codes, "
+        f"{args.runs} runs each, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    )
     runs = [in_own_process("evaluation", args) for _ in range(args.runs)]
     peers = [in_own_process("peer", args) for _ in range(args.runs)]
-    first, again, argsort = (statistics.median(run[key] for run in group)
-                             for group, key in ((runs, "first"), (runs, "again"), (peers, "again")))
+    first, again, argsort = (
+        statistics.median(run[key] for run in group)
+        for group, key in ((runs, "first"), (runs, "again"), (peers, "again"))
+    )
     how = "all queries" if args.full else f"scaled from {peers[0]['timed']} queries"
-    print(f"evaluation, all figures: {again:.2f} s on {runs[0]['threads']} threads, {first:.2f} s with compiling; "
-          f"peak {max(run['peak_mb'] for run in runs):.0f} MB, of which {runs[0]['before_mb']:.0f} MB before it began")
-    print(f"argsort, MAP alone: {argsort:.1f} s ({how}), one thread; ratio {argsort / again:.0f} ×, "
-          f"{argsort / first:.0f} × with compiling; load {os.getloadavg()[0]:.1f}")
-    print(f"MAP {runs[0]['map']:.6f} (worst tie order {runs[0]['worst']:.6f}, best {runs[0]['best']:.6f}); argsort "
-          f"{peers[0]['map']:.6f} on its queries")
+    print(
+        f"evaluation, all figures: {again:.2f} s on {runs[0]['threads']} threads, {first:.2f} s with compiling; "
+        f"peak {max(run['peak_mb'] for run in runs):.0f} MB, of which {runs[0]['before_mb']:.0f} MB before it began"
+    )
+    print(
+        f"argsort, MAP alone: {argsort:.1f} s ({how}), one thread; ratio {argsort / again:.0f} ×, "
+        f"{argsort / first:.0f} × with compiling; load {os.getloadavg()[0]:.1f}"
+    )
+    print(
+        f"MAP {runs[0]['map']:.6f} (worst tie order {runs[0]['worst']:.6f}, best {runs[0]['best']:.6f}); argsort "
+        f"{peers[0]['map']:.6f} on its queries"
+    )
     return 0
 
 

@@ -21,8 +21,9 @@ N_BATCH = 64
 """Images of the batch on which GPU and CPU are compared."""
 
 
-def speed(pixels: np.ndarray, classes: np.ndarray, precision: str, epochs: int, batch_size: int,
-          device: str) -> dict[str, float]:
+def speed(
+    pixels: np.ndarray, classes: np.ndarray, precision: str, epochs: int, batch_size: int, device: str
+) -> dict[str, float]:
     """Medians over the epochs after the first of images_per_s and data_wait_share, through the stage's own loop."""
     from components.hashing.methods import find_method, with_overrides
     from components.params import Params, TrainParams
@@ -31,8 +32,12 @@ def speed(pixels: np.ndarray, classes: np.ndarray, precision: str, epochs: int, 
 
     with tempfile.TemporaryDirectory() as folder, joined(device, 8) as processes:
         workspace, data = data_set(Path(folder), pixels, classes, n_val=min(256, len(pixels) // 4))
-        params = Params(methods=[METHOD], size_px=SIZE_PX, bits=64,
-                        train=TrainParams(epochs=epochs, patience=epochs, precision=precision, device=device))
+        params = Params(
+            methods=[METHOD],
+            size_px=SIZE_PX,
+            bits=64,
+            train=TrainParams(epochs=epochs, patience=epochs, precision=precision, device=device),
+        )
         method = with_overrides(find_method(METHOD), {"batch_size": batch_size})
         rows: list[dict[str, float]] = []
         train_deep(workspace, params, method, data, 0, processes, lambda start: lambda row, speed: rows.append(speed))
@@ -79,15 +84,19 @@ def main() -> int:
     args = parser.parse_args()
 
     import torch
+
     if args.device == "cuda" and not torch.cuda.is_available():
         print("no GPU: torch sees none on this machine, so there is nothing to measure")
         return 1
-    print(f"{METHOD}, {SIZE_PX} px, batch {args.batch_size}, {args.images:,} images, "
-          f"{torch.cuda.get_device_name() if args.device == 'cuda' else 'CPU'}")
+    print(
+        f"{METHOD}, {SIZE_PX} px, batch {args.batch_size}, {args.images:,} images, "
+        f"{torch.cuda.get_device_name() if args.device == 'cuda' else 'CPU'}"
+    )
     pixels, classes = pixels_of(args.images, SIZE_PX)
     for precision in ("fp32", "bf16"):
-        figures = (speed(pixels, classes, precision, args.epochs, args.batch_size, args.device)
-                   | agreement(pixels, classes, precision, args.device))
+        figures = speed(pixels, classes, precision, args.epochs, args.batch_size, args.device) | agreement(
+            pixels, classes, precision, args.device
+        )
         print(f"{precision}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
     return 0
 

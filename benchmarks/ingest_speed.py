@@ -24,18 +24,26 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 SIZE_PX = 224
-HEADER = ("Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"
-          "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]")
+HEADER = (
+    "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"
+    "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]"
+)
 RLE, NATIVE = "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.1"
-NAMES = {NATIVE: "uncompressed", RLE: "RLE", "1.2.840.10008.1.2.4.50": "JPEG baseline (8 bit)",
-         "1.2.840.10008.1.2.4.70": "JPEG lossless", "1.2.840.10008.1.2.4.80": "JPEG-LS",
-         "1.2.840.10008.1.2.4.90": "JPEG 2000"}
+NAMES = {
+    NATIVE: "uncompressed",
+    RLE: "RLE",
+    "1.2.840.10008.1.2.4.50": "JPEG baseline (8 bit)",
+    "1.2.840.10008.1.2.4.70": "JPEG lossless",
+    "1.2.840.10008.1.2.4.80": "JPEG-LS",
+    "1.2.840.10008.1.2.4.90": "JPEG 2000",
+}
 
 
 def films(n_images: int, size: int, seed: int = 0) -> list[np.ndarray]:
     """Radiographs of 12 bits, uint16 (size, size): the sample's films, smoothly enlarged, with noise of σ = 24."""
     from components.ingest.sources.nih import image_files
     from components.params import IngestParams
+
     random = np.random.default_rng(seed)
     pictures = []
     files = image_files(ROOT / "data" / "sample" / "nih", IngestParams())
@@ -83,6 +91,7 @@ def ingest_pngs(folder: Path, files: list[bytes]) -> Callable[[], None]:
         workspace.decode_cache.unlink(missing_ok=True)
         with redirect_stdout(io.StringIO()):
             ingest(workspace, IngestParams(archive="archive", workers=1), SIZE_PX, b"a key of the benchmark")
+
     return run
 
 
@@ -111,11 +120,14 @@ def dicom_file(film: np.ndarray, syntax: str) -> tuple[bytes, bytes]:
         data.compress(RLELossless, encoding_plugin="pydicom")
         frame = get_frame(data.PixelData, 0, number_of_frames=1)
     elif syntax != NATIVE:
-        frame = {"50": lambda: imagecodecs.jpeg8_encode(pixels, level=95),
-                 "70": lambda: imagecodecs.ljpeg_encode(pixels, bitspersample=12),
-                 "80": lambda: imagecodecs.jpegls_encode(pixels),
-                 "90": lambda: imagecodecs.jpeg2k_encode(pixels, codecformat="j2k", reversible=True, level=0,
-                                                         bitspersample=12)}[syntax[-2:]]()
+        frame = {
+            "50": lambda: imagecodecs.jpeg8_encode(pixels, level=95),
+            "70": lambda: imagecodecs.ljpeg_encode(pixels, bitspersample=12),
+            "80": lambda: imagecodecs.jpegls_encode(pixels),
+            "90": lambda: imagecodecs.jpeg2k_encode(
+                pixels, codecformat="j2k", reversible=True, level=0, bitspersample=12
+            ),
+        }[syntax[-2:]]()
         data.PixelData = encapsulate([frame])
         data["PixelData"].is_undefined_length = True
         data["PixelData"].VR = "OB"
@@ -128,6 +140,7 @@ def dicom_file(film: np.ndarray, syntax: str) -> tuple[bytes, bytes]:
 def bare_frame(frame: bytes, syntax: str, shape: tuple[int, ...]) -> None:
     """Decode, take the upper 8 of 12 bits, resize."""
     import imagecodecs
+
     if syntax == NATIVE:
         pixels = np.frombuffer(frame, np.uint16).reshape(shape)
     elif syntax == RLE:
@@ -145,6 +158,7 @@ def bare_frame(frame: bytes, syntax: str, shape: tuple[int, ...]) -> None:
 def main() -> None:
     from components.ingest.decode import decode_bytes
     from components.ingest.preparation import Preparation
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=200)
     parser.add_argument("--size", type=int, default=1024)
@@ -158,7 +172,7 @@ def main() -> None:
         sides = {"bare": lambda: bare_png(pngs), "ours": ingest_pngs(Path(folder), pngs)}
         row("PNG, whole ingest", medians(sides, args.rounds), len(pngs), sum(map(len, pngs)))
     for syntax, name in NAMES.items():
-        files = [dicom_file(film, syntax) for film in pictures[:max(4, args.images // 20)]]
+        files = [dicom_file(film, syntax) for film in pictures[: max(4, args.images // 20)]]
 
         def bare(files: list[tuple[bytes, bytes]] = files, syntax: str = syntax) -> None:
             for _, frame in files:
@@ -166,16 +180,23 @@ def main() -> None:
 
         def ours(files: list[tuple[bytes, bytes]] = files) -> None:
             for data, _ in files:
-                decode_bytes(data, Preparation(SIZE_PX, 10 ** 9))
-        row(f"DICOM, {name}", medians({"bare": bare, "ours": ours}, args.rounds), len(files),
-            sum(len(data) for data, _ in files))
+                decode_bytes(data, Preparation(SIZE_PX, 10**9))
+
+        row(
+            f"DICOM, {name}",
+            medians({"bare": bare, "ours": ours}, args.rounds),
+            len(files),
+            sum(len(data) for data, _ in files),
+        )
     print(f"load after: {os.getloadavg()[0]:.2f}")
 
 
 def row(name: str, seconds: dict[str, float], n_images: int, n_bytes: int) -> None:
     """One line: images per second of both sides, and their ratio (1 = as fast as bare decoding)."""
-    print(f"{name:32s} {n_bytes / n_images / 1e6:6.2f} MB   bare {n_images / seconds['bare']:7.1f}/s   "
-          f"ours {n_images / seconds['ours']:7.1f}/s   ratio {seconds['bare'] / seconds['ours']:.2f}")
+    print(
+        f"{name:32s} {n_bytes / n_images / 1e6:6.2f} MB   bare {n_images / seconds['bare']:7.1f}/s   "
+        f"ours {n_images / seconds['ours']:7.1f}/s   ratio {seconds['bare'] / seconds['ours']:.2f}"
+    )
 
 
 if __name__ == "__main__":

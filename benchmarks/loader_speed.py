@@ -51,8 +51,10 @@ def main() -> int:
                 torch.from_numpy(np.stack([cv2.imread(str(paths[n]), cv2.IMREAD_UNCHANGED) for n in chosen])[:, None])
             rates["png"].append(plan.size / (time.perf_counter() - started))
     store, png = (float(np.median(rates[name])) for name in ("store", "png"))
-    print(f"{args.size_px} px, batch {args.batch_size}, {args.images:,} images, load {os.getloadavg()[0]:.1f}: store "
-          f"{store:,.0f} images/s, PNG files {png:,.0f} images/s, ratio {store / png:.1f}")
+    print(
+        f"{args.size_px} px, batch {args.batch_size}, {args.images:,} images, load {os.getloadavg()[0]:.1f}: store "
+        f"{store:,.0f} images/s, PNG files {png:,.0f} images/s, ratio {store / png:.1f}"
+    )
     return 0
 
 

@@ -38,8 +38,12 @@ Way = Callable[[], tuple[Ask, float]]
 def drawn(n: int, bits: int, seed: int = 0) -> np.ndarray:
     random = np.random.default_rng(seed)
     centres = random.random((1000, bits)) < 0.5
-    return np.concatenate([np.packbits(centres[random.integers(0, 1000, size)] ^ (random.random((size, bits)) < 0.05),
-                                       axis=1) for size in np.diff(np.append(np.arange(0, n, 50_000), n))])
+    return np.concatenate(
+        [
+            np.packbits(centres[random.integers(0, 1000, size)] ^ (random.random((size, bits)) < 0.05), axis=1)
+            for size in np.diff(np.append(np.arange(0, n, 50_000), n))
+        ]
+    )
 
 
 def plain(index: Any) -> Way:
@@ -55,8 +59,10 @@ def by_tables(codes: np.ndarray, weights: np.ndarray) -> Way:
     words, values = codes.view(np.uint16), np.arange(256, dtype=np.uint8)
 
     def ask(code: np.ndarray) -> np.ndarray:
-        of_byte = [(np.unpackbits((values ^ byte)[:, None], axis=1) @ weights[8 * place:8 * place + 8]).astype(np.int32)
-                   for place, byte in enumerate(code)]
+        of_byte = [
+            (np.unpackbits((values ^ byte)[:, None], axis=1) @ weights[8 * place : 8 * place + 8]).astype(np.int32)
+            for place, byte in enumerate(code)
+        ]
         tables = [(of_byte[place + 1][:, None] + of_byte[place]).ravel() for place in range(0, len(code), 2)]
 
         def distances_of(block: slice) -> np.ndarray:
@@ -73,7 +79,7 @@ def by_tables(codes: np.ndarray, weights: np.ndarray) -> Way:
 def by_expanded(codes: np.ndarray, weights: np.ndarray) -> Way:
     """Every bit as often as it weighs, in a binary index of its own."""
     bits = np.repeat(np.arange(len(weights)), weights)
-    bits = np.append(bits, np.full(-len(bits) % 8, -1))                                   # -1: the zero put at the end
+    bits = np.append(bits, np.full(-len(bits) % 8, -1))  # -1: the zero put at the end
 
     def expanded(some: np.ndarray) -> np.ndarray:
         unpacked = np.unpackbits(some, axis=1)
@@ -82,7 +88,7 @@ def by_expanded(codes: np.ndarray, weights: np.ndarray) -> Way:
     def ready() -> tuple[Ask, float]:
         index = faiss.IndexBinaryFlat(len(bits))
         for start in range(0, len(codes), 10_000):
-            index.add(expanded(codes[start:start + 10_000]))
+            index.add(expanded(codes[start : start + 10_000]))
         return lambda code: index.search(expanded(code[None]), K)[1][0], len(codes) * len(bits) / 8e6
 
     return ready
@@ -113,8 +119,9 @@ def by_quantiser(codes: np.ndarray, weights: np.ndarray) -> Way:
 
 def sums(codes: np.ndarray, weights: np.ndarray, code: np.ndarray) -> np.ndarray:
     """int64, (n,)"""
-    return np.concatenate([np.unpackbits(part ^ code, axis=1) @ weights for part in
-                           np.array_split(codes, max(1, len(codes) // 50_000))])
+    return np.concatenate(
+        [np.unpackbits(part ^ code, axis=1) @ weights for part in np.array_split(codes, max(1, len(codes) // 50_000))]
+    )
 
 
 def times_ms(ask: Ask, queries: np.ndarray, n_threads: int) -> tuple[float, float]:
@@ -146,26 +153,37 @@ def main() -> int:
     args = parser.parse_args()
     widths = [int(width) for width in args.widths.split(",")]
     stops = np.cumsum(widths).tolist()
-    sub_codes = [SubCode(name=name, start=stop - width, stop=stop)
-                 for name, width, stop in zip(NAMES, widths, stops, strict=True)]
+    sub_codes = [
+        SubCode(name=name, start=stop - width, stop=stop)
+        for name, width, stop in zip(NAMES, widths, stops, strict=True)
+    ]
     bits = stops[-1]
     codes = drawn(args.n, bits)
     queries = codes[np.random.default_rng(1).integers(0, args.n, args.queries)] ^ np.uint8(0b00010000)
     flat = faiss.IndexBinaryFlat(bits)
     flat.add(codes)
     index: Any = SimpleNamespace(faiss_index=flat, info=SimpleNamespace(n=args.n, bits=bits))
-    print(f"{args.n:,} codes of {'+'.join(map(str, widths))} bits, {args.queries} queries, k = {K}, load "
-          f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    print(
+        f"{args.n:,} codes of {'+'.join(map(str, widths))} bits, {args.queries} queries, k = {K}, load "
+        f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    )
     for said in ({"weights": "organ=2"}, {"weights": "organ=3,pathology=1.5"}, {"prefer": "organ,pathology"}):
         preference = parse_preference(**said)
         assert preference is not None
         weights = bit_weights(preference, sub_codes, bits)
         print(f"\n{' '.join(next(iter(said.items())))}: whole weights {sub_code_weights(preference, sub_codes)}")
-        print(f"{'':<12}{'ready s':>9}{'MB':>7}{'near':>6}{'exact':>7}"
-              + "".join(f"{f'p{share}, {threads}':>9}" for threads in (1, 2) for share in (50, 95)))
-        ways = {"plain": plain(flat), "popcount": by_popcount(index, weights), "tables": by_tables(codes, weights),
-                "expanded": by_expanded(codes, weights), "quantiser": by_quantiser(codes, weights)}
-        exact = [sums(codes, weights, code) for code in queries[:args.checked]]
+        print(
+            f"{'':<12}{'ready s':>9}{'MB':>7}{'near':>6}{'exact':>7}"
+            + "".join(f"{f'p{share}, {threads}':>9}" for threads in (1, 2) for share in (50, 95))
+        )
+        ways = {
+            "plain": plain(flat),
+            "popcount": by_popcount(index, weights),
+            "tables": by_tables(codes, weights),
+            "expanded": by_expanded(codes, weights),
+            "quantiser": by_quantiser(codes, weights),
+        }
+        exact = [sums(codes, weights, code) for code in queries[: args.checked]]
         for name, make in ways.items():
             if name == "expanded" and args.n * int(weights.sum()) / 8e6 > LARGEST_EXPANDED_MB:
                 print(f"{name:<12}would take {args.n * int(weights.sum()) / 8e6:,.0f} MB")
@@ -173,13 +191,17 @@ def main() -> int:
             started = time.perf_counter()
             ask, megabytes = make()
             ready = time.perf_counter() - started
-            found = [ask(code) for code in queries[:args.checked]]
+            found = [ask(code) for code in queries[: args.checked]]
             near = np.mean([(np.sort(d)[:K] == d[rows]).all() for d, rows in zip(exact, found, strict=True)])
-            same = np.mean([np.array_equal(np.argsort(d, kind="stable")[:K], rows)
-                            for d, rows in zip(exact, found, strict=True)])
+            same = np.mean(
+                [np.array_equal(np.argsort(d, kind="stable")[:K], rows) for d, rows in zip(exact, found, strict=True)]
+            )
             one, two = times_ms(ask, queries, 1), times_ms(ask, queries, 2)
-            print(f"{name:<12}{ready:9.2f}{megabytes:7.0f}{near:6.2f}{same:7.2f}{one[0]:9.2f}{one[1]:9.2f}{two[0]:9.2f}"
-                  f"{two[1]:9.2f}", flush=True)
+            print(
+                f"{name:<12}{ready:9.2f}{megabytes:7.0f}{near:6.2f}{same:7.2f}{one[0]:9.2f}{one[1]:9.2f}{two[0]:9.2f}"
+                f"{two[1]:9.2f}",
+                flush=True,
+            )
     return 0
 
 

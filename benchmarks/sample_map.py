@@ -41,19 +41,35 @@ def run_once(root: Path, params: Any, method: str, seed: int) -> dict[str, Any]:
         assert history is not None
         model = load_model(workspace.model(method))
         write_codes(workspace.codes(method), model, encode_bags(workspace, model))
-        metrics = measure(read_table(workspace.codes(method), codes_schema(params.bits)), Tables.read(workspace),
-                          params.evaluate, params.seed).metrics
+        metrics = measure(
+            read_table(workspace.codes(method), codes_schema(params.bits)),
+            Tables.read(workspace),
+            params.evaluate,
+            params.seed,
+        ).metrics
     interval = metrics.intervals["map"]
-    return {"method": method, "seed": seed, "test_map": metrics.figures.map, "low": interval.low,
-            "high": interval.high, "chance": metrics.chance.map, "val_map": metrics.validation_map,
-            "val_chance": metrics.validation_chance, "distinct_codes": metrics.n_distinct_codes,
-            "n_gallery": metrics.n_gallery, "best_epoch": history["best_epoch"] + 1, "train_s": round(seconds, 1)}
+    return {
+        "method": method,
+        "seed": seed,
+        "test_map": metrics.figures.map,
+        "low": interval.low,
+        "high": interval.high,
+        "chance": metrics.chance.map,
+        "val_map": metrics.validation_map,
+        "val_chance": metrics.validation_chance,
+        "distinct_codes": metrics.n_distinct_codes,
+        "n_gallery": metrics.n_gallery,
+        "best_epoch": history["best_epoch"] + 1,
+        "train_s": round(seconds, 1),
+    }
 
 
 def summarise(runs: list[dict[str, Any]]) -> str:
     """A Markdown table: a row per method, means over seeds; ± is the standard deviation over seeds."""
-    lines = ["| method | test MAP | widest 95 % interval of a seed | validation MAP | distinct codes | training, s |",
-             "|---|---|---|---|---|---|"]
+    lines = [
+        "| method | test MAP | widest 95 % interval of a seed | validation MAP | distinct codes | training, s |",
+        "|---|---|---|---|---|---|",
+    ]
     for method in dict.fromkeys(run["method"] for run in runs):
         own = [run for run in runs if run["method"] == method]
         test, val = (np.array([run[key] for run in own]) for key in ("test_map", "val_map"))
@@ -62,7 +78,8 @@ def summarise(runs: list[dict[str, Any]]) -> str:
             f"| `{method}` | {_with_spread(test)} | {widest['low']:.3f} – "
             f"{widest['high']:.3f} | {_with_spread(val)} | "
             f"{min(run['distinct_codes'] for run in own)} – {max(run['distinct_codes'] for run in own)} of "
-            f"{own[0]['n_gallery']} | {np.mean([run['train_s'] for run in own]):.0f} |")
+            f"{own[0]['n_gallery']} | {np.mean([run['train_s'] for run in own]):.0f} |"
+        )
     lines.append(f"| chance | {runs[0]['chance']:.3f} | | {runs[0]['val_chance']:.3f} | | |")
     return "\n".join(lines)
 
@@ -80,8 +97,9 @@ def main() -> int:
     parser.add_argument("--json", type=Path, default=None, help="append every run to this file, one JSON per line")
     args = parser.parse_args()
 
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")     # as the train stage does, before torch is loaded
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the train stage does, before torch is loaded
     from components.params import load_params
+
     params = load_params(args.params or args.root / "params.yaml")
     runs = []
     for seed in args.seeds:

@@ -20,7 +20,7 @@ def pixels_of(n_images: int, size_px: int, seed: int = 0) -> tuple[np.ndarray, n
     half = size_px // 2
     for image, label in zip(pixels, classes, strict=True):
         top, left = label // 2 * half, label % 2 * half
-        image[0, top:top + half, left:left + half] += 100
+        image[0, top : top + half, left : left + half] += 100
     return pixels, classes
 
 
@@ -29,12 +29,20 @@ def data_set(folder: Path, pixels: np.ndarray, classes: np.ndarray, n_val: int =
     from components.hashing.bags import bags_of_one
     from components.train.data import DataSet, Fold
     from components.workspace import Workspace
+
     workspace = Workspace(folder)
     workspace.pixels.parent.mkdir(parents=True, exist_ok=True)
     np.save(workspace.pixels, pixels)
     numbers = np.arange(len(pixels))
-    everything = Fold(numbers.astype(str), numbers, bags_of_one(len(numbers)),
-                      np.eye(N_CLASSES, dtype=np.float32)[classes], classes.astype(np.int32), numbers)
+    everything = Fold(
+        numbers.astype(str),
+        numbers,
+        bags_of_one(len(numbers)),
+        np.eye(N_CLASSES, dtype=np.float32)[classes],
+        classes.astype(np.int32),
+        numbers,
+    )
     folds = {"train": everything.take(numbers[n_val:]), "val": everything.take(numbers[:n_val])}
-    return workspace, DataSet(folds, np.eye(N_CLASSES, dtype=np.int16), [f"class {n}" for n in range(N_CLASSES)],
-                              "synthetic")
+    return workspace, DataSet(
+        folds, np.eye(N_CLASSES, dtype=np.int16), [f"class {n}" for n in range(N_CLASSES)], "synthetic"
+    )

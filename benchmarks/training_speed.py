@@ -30,7 +30,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
 
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")     # as the train stage does, before torch is loaded
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the train stage does, before torch is loaded
     import torch
 
     from components.hashing.methods import find_method, with_overrides
@@ -41,8 +41,14 @@ def main() -> int:
     from components.train.processes import joined
 
     method = with_overrides(find_method(args.method), {"batch_size": args.batch_size})
-    params = Params(methods=[args.method], size_px=args.size_px, bits=64, train=TrainParams(
-        epochs=args.epochs, patience=args.epochs, precision=args.precision, device=args.device, threads=args.threads))
+    params = Params(
+        methods=[args.method],
+        size_px=args.size_px,
+        bits=64,
+        train=TrainParams(
+            epochs=args.epochs, patience=args.epochs, precision=args.precision, device=args.device, threads=args.threads
+        ),
+    )
     pixels, classes = pixels_of(args.images, args.size_px)
     ours: list[Row] = []
     peer: list[float] = []
@@ -71,10 +77,14 @@ def main() -> int:
     stage = np.median([row["images_per_s"] for row in ours[1:]])
     wait = np.median([row["data_wait_share"] for row in ours[1:]])
     synthetic = np.median(peer[1:])
-    print(f"{args.method}, {args.size_px} px, batch {args.batch_size}, {args.precision} on {processes.device.type}, "
-          f"{args.threads} threads, load {os.getloadavg()[0]:.1f}")
-    print(f"stage {stage:,.0f} images/s (waiting for data {wait:.2%}), synthetic batch {synthetic:,.0f} images/s, "
-          f"ratio {stage / synthetic:.2f}")
+    print(
+        f"{args.method}, {args.size_px} px, batch {args.batch_size}, {args.precision} on {processes.device.type}, "
+        f"{args.threads} threads, load {os.getloadavg()[0]:.1f}"
+    )
+    print(
+        f"stage {stage:,.0f} images/s (waiting for data {wait:.2%}), synthetic batch {synthetic:,.0f} images/s, "
+        f"ratio {stage / synthetic:.2f}"
+    )
     return 0
 
 

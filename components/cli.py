@@ -35,9 +35,14 @@ OTHERS = {
     "status": "say whether they are healthy, who the champion is and how the last run ended",
 }
 COMMANDS = STAGES | OTHERS
-_MODULES = {"hold": "components.champion.hold", "rollback": "components.champion.rollback",
-            "work": "components.worker.__main__", "up": "components.services.up",
-            "down": "components.services.down", "status": "components.services.status"}
+_MODULES = {
+    "hold": "components.champion.hold",
+    "rollback": "components.champion.rollback",
+    "work": "components.worker.__main__",
+    "up": "components.services.up",
+    "down": "components.services.down",
+    "status": "components.services.status",
+}
 """Where a command's `main` is, if not in components/NAME/__main__.py."""
 
 
@@ -48,11 +53,13 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     if arguments[0] == "--version":
         from medhash import __version__
+
         print(f"medhash {__version__}")
         return 0
     if arguments[0] not in COMMANDS:
-        print(f"error: there is no command {arguments[0]!r}\n  fix: choose one of {', '.join(COMMANDS)}",
-              file=sys.stderr)
+        print(
+            f"error: there is no command {arguments[0]!r}\n  fix: choose one of {', '.join(COMMANDS)}", file=sys.stderr
+        )
         return 2
     command = importlib.import_module(_MODULES.get(arguments[0], f"components.{arguments[0]}.__main__"))
     return int(command.main(arguments[1:]))
@@ -60,12 +67,19 @@ def main(argv: list[str] | None = None) -> int:
 
 def _help() -> str:
     stages, others = ([f"  {name:<12}{summary}" for name, summary in part.items()] for part in (STAGES, OTHERS))
-    return "\n".join([
-        "usage: medhash COMMAND [options]      (medhash COMMAND --help tells more)", "",
-        "Find similar cases in medical image archives by short binary codes.", "",
-        "The stages, in the order data flows (settings in params.yaml; `dvc repro` runs what is not up to date):",
-        *stages, "", "Around them:", *others,
-    ])
+    return "\n".join(
+        [
+            "usage: medhash COMMAND [options]      (medhash COMMAND --help tells more)",
+            "",
+            "Find similar cases in medical image archives by short binary codes.",
+            "",
+            "The stages, in the order data flows (settings in params.yaml; `dvc repro` runs what is not up to date):",
+            *stages,
+            "",
+            "Around them:",
+            *others,
+        ]
+    )
 
 
 if __name__ == "__main__":

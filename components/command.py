@@ -19,8 +19,9 @@ class Main(Protocol):
 
 def stage_parser(name: str, description: str | None) -> argparse.ArgumentParser:
     """A parser with --root and --params; the first line of `description` is the summary."""
-    parser = argparse.ArgumentParser(prog=f"medhash {name}", description=description,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog=f"medhash {name}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--root", type=Path, default=Path("."), help="the checkout to work in (default: this folder)")
     parser.add_argument("--params", type=Path, default=None, help="settings (default: ROOT/params.yaml)")
     return parser
@@ -48,9 +49,11 @@ def reports_errors(main: Main) -> Main:
         except OSError as error:
             if isinstance(error, BrokenPipeError) and _reader_is_gone():
                 return _READER_GONE
-            print(f"error: {error.strerror or error}: {error.filename or 'while writing'}\n"
-                  "  fix: free space or mend permissions, then run the same command again; nothing was lost",
-                  file=sys.stderr)
+            print(
+                f"error: {error.strerror or error}: {error.filename or 'while writing'}\n"
+                "  fix: free space or mend permissions, then run the same command again; nothing was lost",
+                file=sys.stderr,
+            )
             return 1
         except KeyboardInterrupt:
             print("interrupted: nothing was lost, run the same command again to go on", file=sys.stderr)
@@ -65,5 +68,5 @@ def _reader_is_gone() -> bool:
     output.register(sys.stdout, select.POLLOUT)
     if not any(event & select.POLLERR for _, event in output.poll(0)):
         return False
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())      # else Python complains as it exits
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains as it exits
     return True

@@ -23,8 +23,9 @@ class Document(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             key = ".".join(str(part) for part in first["loc"]) or "the document"
-            raise MedhashError(f"{path}: {key}: {first['msg']}",
-                               "restore it with `dvc checkout`, or run its stage again") from error
+            raise MedhashError(
+                f"{path}: {key}: {first['msg']}", "restore it with `dvc checkout`, or run its stage again"
+            ) from error
 
     def write(self, path: Path) -> None:
         write_json(path, self.model_dump(mode="json"))

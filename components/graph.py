@@ -48,16 +48,24 @@ def read_graph(root: Path) -> tuple[Stage, ...]:
     for name, body in _read(root / "dvc.yaml")["stages"].items():
         matrix = {key: _resolved(values, params) for key, values in body.get("matrix", {}).items()}
         if len(matrix) > 1:
-            raise MedhashError(f"dvc.yaml: {name}: a matrix over {len(matrix)} names",
-                               "use one name, or teach components/graph.py how DVC joins them")
+            raise MedhashError(
+                f"dvc.yaml: {name}: a matrix over {len(matrix)} names",
+                "use one name, or teach components/graph.py how DVC joins them",
+            )
         scopes = [{**params, "item": {key: value}} for key, values in matrix.items() for value in values] or [params]
         items = tuple(f"{name}@{value}" for values in matrix.values() for value in values) or (name,)
         deps = _paths(body.get("deps", []), scopes)
-        stages.append(Stage(
-            name=name, items=items, is_matrix=bool(matrix),
-            upstream=_nearest([other.name for other in stages if _touch(deps, other.outs)], stages), deps=deps,
-            outs=_paths(body.get("outs", []) + body.get("metrics", []), scopes),
-            params=tuple(body.get("params", []))))
+        stages.append(
+            Stage(
+                name=name,
+                items=items,
+                is_matrix=bool(matrix),
+                upstream=_nearest([other.name for other in stages if _touch(deps, other.outs)], stages),
+                deps=deps,
+                outs=_paths(body.get("outs", []) + body.get("metrics", []), scopes),
+                params=tuple(body.get("params", [])),
+            )
+        )
     return tuple(stages)
 
 
@@ -92,8 +100,11 @@ def _lookup(key: str, scope: dict[str, Any]) -> Any:
 
 def _touch(deps: tuple[str, ...], outs: tuple[str, ...]) -> bool:
     """Whether one of the outs is a dep, lies inside one, or holds one."""
-    return any(dep == out or dep in out.parents or out in dep.parents
-               for dep in map(PurePosixPath, deps) for out in map(PurePosixPath, outs))
+    return any(
+        dep == out or dep in out.parents or out in dep.parents
+        for dep in map(PurePosixPath, deps)
+        for out in map(PurePosixPath, outs)
+    )
 
 
 def _nearest(names: list[str], stages: list[Stage]) -> tuple[str, ...]:

@@ -43,17 +43,24 @@ class Members:
         places = np.searchsorted(self.bag_ids, bag_ids).clip(max=max(len(self) - 1, 0))
         missing = self.bag_ids[places] != bag_ids if len(self) else np.ones(len(bag_ids), dtype=bool)
         if missing.any():
-            raise MedhashError(f"bag {bag_ids[missing][0]} has no image with pixels ({missing.sum()} such bags)",
-                               "run ingest with the archive's images (ingest.metadata_only: false)")
+            raise MedhashError(
+                f"bag {bag_ids[missing][0]} has no image with pixels ({missing.sum()} such bags)",
+                "run ingest with the archive's images (ingest.metadata_only: false)",
+            )
         return self.take(places)
 
 
 def read_members(images: pa.Table) -> Members:
     """The bags of contract IMAGES (or of its columns bag_id, image_id, pixel_row) that have an image with pixels."""
     stored = images.select(["bag_id", "image_id", "pixel_row"])
-    stored = stored.filter(pc.is_valid(stored["pixel_row"])).sort_by([("bag_id", "ascending"),
-                                                                      ("image_id", "ascending")])
+    stored = stored.filter(pc.is_valid(stored["pixel_row"])).sort_by(
+        [("bag_id", "ascending"), ("image_id", "ascending")]
+    )
     bags = np.asarray(stored["bag_id"].to_numpy(), dtype=str)
     bag_ids, sizes = np.unique(bags, return_counts=True)
-    return Members(bag_ids, starts_of(sizes), np.asarray(stored["image_id"].to_numpy(), dtype=str),
-                   stored["pixel_row"].to_numpy().astype(np.int64))
+    return Members(
+        bag_ids,
+        starts_of(sizes),
+        np.asarray(stored["image_id"].to_numpy(), dtype=str),
+        stored["pixel_row"].to_numpy().astype(np.int64),
+    )

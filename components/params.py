@@ -23,8 +23,22 @@ from components.params_mixed import MixedParams, settings_of
 from components.params_operation import DriftParams, PromoteParams, ScheduleParams
 from components.params_section import Count, Section, Share
 
-NIH_FINDINGS = ("Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Effusion", "Emphysema", "Fibrosis",
-                "Hernia", "Infiltration", "Mass", "Nodule", "Pleural_Thickening", "Pneumonia", "Pneumothorax")
+NIH_FINDINGS = (
+    "Atelectasis",
+    "Cardiomegaly",
+    "Consolidation",
+    "Edema",
+    "Effusion",
+    "Emphysema",
+    "Fibrosis",
+    "Hernia",
+    "Infiltration",
+    "Mass",
+    "Nodule",
+    "Pleural_Thickening",
+    "Pneumonia",
+    "Pneumothorax",
+)
 
 
 class OpeniParams(Section):
@@ -33,8 +47,9 @@ class OpeniParams(Section):
     mesh: Literal["main-heading", "exact", "single-major", "major-or-automatic"] = "main-heading"
     """M1: the main heading of any major term; M2: a major term's exact text; M4: M1 on reports with exactly one major
     term; M7: M1, or an automatic term."""
-    frontal: Literal["first-not-lateral", "first", "first-pa-or-ap", "pa-or-ap", "pa", "not-lateral"] = \
+    frontal: Literal["first-not-lateral", "first", "first-pa-or-ap", "pa-or-ap", "pa", "not-lateral"] = (
         "first-not-lateral"
+    )
     """The report's first image unless it is lateral; F6: the first; F7: the first if PA or AP; F1, F2, F3: every image
     whose view is PA or AP, PA, not lateral."""
 
@@ -110,8 +125,9 @@ class SplitParams(Section):
     @model_validator(mode="after")
     def _heard(self) -> Self:
         if self.held_out and self.strategy != "combination":
-            raise ValueError(f"held_out keeps nothing out under strategy {self.strategy}: set strategy: combination, "
-                             "or held_out: []")
+            raise ValueError(
+                f"held_out keeps nothing out under strategy {self.strategy}: set strategy: combination, or held_out: []"
+            )
         return self
 
 
@@ -219,8 +235,10 @@ def with_source(settings: IngestParams, source: str) -> IngestParams:
     try:
         return IngestParams.model_validate(settings.model_dump() | {"source": source})
     except ValidationError as error:
-        raise MedhashError(f"there is no source {source!r}: {error.errors()[0]['msg']}",
-                           "give the name of a layout; docs/bags.md and README.md say what each reads") from error
+        raise MedhashError(
+            f"there is no source {source!r}: {error.errors()[0]['msg']}",
+            "give the name of a layout; docs/bags.md and README.md say what each reads",
+        ) from error
 
 
 def load_params(path: Path) -> Params:
@@ -235,12 +253,16 @@ def load_params(path: Path) -> Params:
     except yaml.YAMLError as error:
         raise MedhashError(f"{path} is not valid YAML: {error}", "mend the line it names") from error
     except UnicodeDecodeError as error:
-        raise MedhashError(f"{path} is not text in UTF-8: {error.reason} at byte {error.start}",
-                           "save the file as UTF-8") from error
+        raise MedhashError(
+            f"{path} is not text in UTF-8: {error.reason} at byte {error.start}", "save the file as UTF-8"
+        ) from error
     try:
         return Params.model_validate(document)
     except ValidationError as error:
-        lines = [f"{'.'.join(str(part) for part in item['loc']) or 'the file'}: {item['msg']}"
-                 for item in error.errors()]
-        raise MedhashError(f"{path}: " + "; ".join(lines), "mend or remove those keys; components/params.py lists "
-                           "every key with its type and meaning") from error
+        lines = [
+            f"{'.'.join(str(part) for part in item['loc']) or 'the file'}: {item['msg']}" for item in error.errors()
+        ]
+        raise MedhashError(
+            f"{path}: " + "; ".join(lines),
+            "mend or remove those keys; components/params.py lists every key with its type and meaning",
+        ) from error

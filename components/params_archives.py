@@ -6,8 +6,19 @@ from pydantic import Field
 
 from components.params_section import Section
 
-Source = Literal["nih", "openi", "dicom", "cbis_ddsm", "mias", "inbreast", "breakhis", "idc", "manifest",
-                 "class_folders", "covid_chestxray"]
+Source = Literal[
+    "nih",
+    "openi",
+    "dicom",
+    "cbis_ddsm",
+    "mias",
+    "inbreast",
+    "breakhis",
+    "idc",
+    "manifest",
+    "class_folders",
+    "covid_chestxray",
+]
 """The layouts of a single archive."""
 
 
@@ -42,8 +53,16 @@ class CbisDdsmParams(Section):
 class InbreastParams(Section):
     """How INbreast's table is read."""
 
-    bi_rads: dict[str, str] = {"1": "normal", "2": "benign", "3": "benign", "4a": "malignant", "4b": "malignant",
-                               "4c": "malignant", "5": "malignant", "6": "malignant"}
+    bi_rads: dict[str, str] = {
+        "1": "normal",
+        "2": "benign",
+        "3": "benign",
+        "4a": "malignant",
+        "4b": "malignant",
+        "4c": "malignant",
+        "5": "malignant",
+        "6": "malignant",
+    }
     """BI-RADS assessment → label."""
 
 

@@ -65,12 +65,17 @@ def settings_of(settings: IngestSection, joined: MixedArchive) -> IngestSection:
     Raises ValueError naming the archive and the key.
     """
     if strange := set(joined.settings) - {joined.source}:
-        raise ValueError(f"mixed.archives: {joined.name}: settings.{min(strange)} is none of its source; it may have "
-                         f"{joined.source}")
+        raise ValueError(
+            f"mixed.archives: {joined.name}: settings.{min(strange)} is none of its source; it may have {joined.source}"
+        )
     try:
-        return type(settings).model_validate(settings.model_dump() | {
-            "source": joined.source, "archive": joined.archive, "mixed": {}, **joined.settings})
+        return type(settings).model_validate(
+            settings.model_dump() | {"source": joined.source, "archive": joined.archive, "mixed": {}, **joined.settings}
+        )
     except ValidationError as error:
-        raise ValueError("; ".join(
-            f"mixed.archives: {joined.name}: settings.{'.'.join(map(str, item['loc']))}: {item['msg']}"
-            for item in error.errors())) from error
+        raise ValueError(
+            "; ".join(
+                f"mixed.archives: {joined.name}: settings.{'.'.join(map(str, item['loc']))}: {item['msg']}"
+                for item in error.errors()
+            )
+        ) from error

@@ -26,8 +26,10 @@ def values_of(images: pa.Table, attribute: str) -> list[Values]:
     """
     if attribute in _OF_THEIR_OWN:
         return [() if value == _NOT_KNOWN else (value,) for value in images[attribute].to_pylist()]
-    return [tuple(dict.fromkeys(label["label"] for label in labels if label["attribute"] == attribute))
-            for labels in images["labels"].to_pylist()]
+    return [
+        tuple(dict.fromkeys(label["label"] for label in labels if label["attribute"] == attribute))
+        for labels in images["labels"].to_pylist()
+    ]
 
 
 def combinations(by_attribute: Sequence[Values]) -> list[str]:

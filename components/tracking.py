@@ -13,9 +13,15 @@ from components.workspace import Workspace
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-          "MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_ENABLE_ASYNC_LOGGING": "false", "MLFLOW_LOGGING_LEVEL": "ERROR",
-          "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+_QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
 """No anonymous usage reports, no bars, no notes about tables and pip; a silent server is soon noticed. MLflow reads
 these as it is imported."""
 
@@ -59,11 +65,15 @@ def find_run(model_digest: str) -> str | None:
     A run that a killed registration left open counts: the tag is set once the model is trained. Call `connect` first.
     """
     import mlflow
+
     with answered():
-        runs = mlflow.search_runs(search_all_experiments=True, output_format="list", max_results=1,
-                                  filter_string=f"tags.model_digest = '{model_digest}' and "
-                                                "attributes.status != 'FAILED'",
-                                  order_by=["attributes.start_time DESC"])
+        runs = mlflow.search_runs(
+            search_all_experiments=True,
+            output_format="list",
+            max_results=1,
+            filter_string=f"tags.model_digest = '{model_digest}' and attributes.status != 'FAILED'",
+            order_by=["attributes.start_time DESC"],
+        )
     return str(runs[0].info.run_id) if runs else None
 
 
@@ -78,16 +88,20 @@ def answered() -> Iterator[None]:
     import mlflow
     from mlflow.exceptions import MlflowException
     from requests.exceptions import RequestException
+
     try:
         yield
     except (MlflowException, RequestException) as error:
-        if "database is locked" in str(error):                      # SQLite's words, for its only writer's turn
-            raise MedhashError(f"MLflow at {masked(mlflow.get_tracking_uri())} is busy: its database is locked",
-                               "another process is writing to it, or an interrupt came amid a write: run the same "
-                               "command again") from error
-        raise MedhashError(f"MLflow at {masked(mlflow.get_tracking_uri())} does not take the request: {masked(error)}",
-                           "start that server, set MLFLOW_TRACKING_URI to another, or unset it to use var/mlflow; then "
-                           "run the same command again, it goes on from the last checkpoint") from error
+        if "database is locked" in str(error):  # SQLite's words, for its only writer's turn
+            raise MedhashError(
+                f"MLflow at {masked(mlflow.get_tracking_uri())} is busy: its database is locked",
+                "another process is writing to it, or an interrupt came amid a write: run the same command again",
+            ) from error
+        raise MedhashError(
+            f"MLflow at {masked(mlflow.get_tracking_uri())} does not take the request: {masked(error)}",
+            "start that server, set MLFLOW_TRACKING_URI to another, or unset it to use var/mlflow; then "
+            "run the same command again, it goes on from the last checkpoint",
+        ) from error
 
 
 def _quieten() -> None:

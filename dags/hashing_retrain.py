@@ -48,8 +48,9 @@ with DAG(
         if stage.name in GPU_STAGES:
             task = gpu_tasks(stage, str(ROOT))
         elif stage.is_matrix:
-            task = StageOperator.partial(task_id=stage.name, root=str(ROOT),
-                                         map_index_template="{{ task.item }}").expand(item=list(stage.items))
+            task = StageOperator.partial(
+                task_id=stage.name, root=str(ROOT), map_index_template="{{ task.item }}"
+            ).expand(item=list(stage.items))
         else:
             task = StageOperator(task_id=stage.name, root=str(ROOT), item=stage.name)
         for name in stage.upstream:

@@ -13,8 +13,11 @@ class AirflowRest:
 
     def __init__(self, address: str, user: str | None = None, password: str = "") -> None:
         self.address = address
-        login = ("GET", "/auth/token") if user is None else (
-            "POST", "/auth/token", {"username": user, "password": password})
+        login = (
+            ("GET", "/auth/token")
+            if user is None
+            else ("POST", "/auth/token", {"username": user, "password": password})
+        )
         self._token = self._ask(*login)["access_token"]
 
     def wait_for_dag(self, seconds: float = 120) -> dict[str, Any]:
@@ -76,7 +79,11 @@ class AirflowRest:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if hasattr(self, "_token"):
             headers["Authorization"] = f"Bearer {self._token}"
-        request = urllib.request.Request(self.address + path, method=method, headers=headers,
-                                         data=json.dumps(document).encode() if document is not None else None)
+        request = urllib.request.Request(
+            self.address + path,
+            method=method,
+            headers=headers,
+            data=json.dumps(document).encode() if document is not None else None,
+        )
         with urllib.request.urlopen(request, timeout=60) as response:
             return json.load(response)

@@ -21,18 +21,28 @@ QUICK: dict[str, Any] = {
     "train": {"epochs": 2, "patience": 2},
     "evaluate": {"bootstrap_samples": 50},
     # Two epochs on a few patients teach a network little: what the gates of codes are for is tested elsewhere.
-    "quality": {"fold_share_tolerance": 1.0, "min_images_per_class_and_fold": 1, "max_dead_bit_share": 1.0,
-                "max_bit_imbalance": 0.5, "min_distinct_code_share": 0.0},
-    "promote": {"query_groups": 1, "max_p95_ms": 5000.0},      # four test patients; a busy machine is slow
-    "schedule": {"cron": "0 0 29 2 *", "retries": 0, "gpu_slots": 2},    # un-pausing starts no run of its own
+    "quality": {
+        "fold_share_tolerance": 1.0,
+        "min_images_per_class_and_fold": 1,
+        "max_dead_bit_share": 1.0,
+        "max_bit_imbalance": 0.5,
+        "min_distinct_code_share": 0.0,
+    },
+    "promote": {"query_groups": 1, "max_p95_ms": 5000.0},  # four test patients; a busy machine is slow
+    "schedule": {"cron": "0 0 29 2 *", "retries": 0, "gpu_slots": 2},  # un-pausing starts no run of its own
 }
 """Sections of params.yaml, with only what differs from the defaults."""
 
 
 def scratch_checkout(target: Path) -> Path:
     """A copy of every file that is in git or would be, with quick settings and a small archive, committed."""
-    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=REPOSITORY,
-                            capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     for name in filter(None, listed.split("\0")):
         if (REPOSITORY / name).is_file() and not name.startswith("data/sample/"):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
@@ -40,11 +50,16 @@ def scratch_checkout(target: Path) -> Path:
     (target / "dvc.lock").unlink(missing_ok=True)
     small_archive(target / "data" / "sample" / "nih")
     whole = yaml.safe_load((target / "params.yaml").read_text())
-    settings = {key: ({**whole.get(key, {}), **value} if isinstance(value, dict) else value)
-                for key, value in {**whole, **QUICK}.items()}
+    settings = {
+        key: ({**whole.get(key, {}), **value} if isinstance(value, dict) else value)
+        for key, value in {**whole, **QUICK}.items()
+    }
     (target / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
-    for arguments in (["init", "-q"], ["add", "-A"],
-                      ["-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "-q", "-m", "test"]):
+    for arguments in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "-q", "-m", "test"],
+    ):
         subprocess.run(["git", *arguments], cwd=target, check=True)
     return target
 
@@ -55,8 +70,10 @@ def small_archive(target: Path, n_train: int = 60, n_test: int = 4) -> None:
     with (source / "Data_Entry_2017_v2020.csv").open(newline="") as handle:
         header, *rows = csv.reader(handle)
     test_names = set((source / "test_list.txt").read_text().split())
-    patients = {fold: list(dict.fromkeys(row[3] for row in rows if (row[0] in test_names) == (fold == "test")))[:count]
-                for fold, count in (("train_val", n_train), ("test", n_test))}
+    patients = {
+        fold: list(dict.fromkeys(row[3] for row in rows if (row[0] in test_names) == (fold == "test")))[:count]
+        for fold, count in (("train_val", n_train), ("test", n_test))
+    }
     rows = [row for row in rows if row[3] in {*patients["train_val"], *patients["test"]}]
     names = {row[0] for row in rows}
     target.mkdir(parents=True, exist_ok=True)
@@ -66,10 +83,12 @@ def small_archive(target: Path, n_train: int = 60, n_test: int = 4) -> None:
         kept = [name for name in (source / listing).read_text().split() if name in names]
         (target / listing).write_text("\n".join(kept) + "\n")
     # No file name and no time in gzip's header: two checkouts made a second apart must hold the same bytes.
-    with (tarfile.open(source / "images_001.tar.gz") as whole,
-          (target / "images_001.tar.gz").open("wb") as file,
-          gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as packed,
-          tarfile.open(fileobj=packed, mode="w") as part):
+    with (
+        tarfile.open(source / "images_001.tar.gz") as whole,
+        (target / "images_001.tar.gz").open("wb") as file,
+        gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as part,
+    ):
         for member in whole:
             if Path(member.name).name in names:
                 part.addfile(member, whole.extractfile(member))
@@ -77,13 +96,27 @@ def small_archive(target: Path, n_train: int = 60, n_test: int = 4) -> None:
 
 def checkout_environment(root: Path) -> dict[str, str]:
     """`python` is this interpreter, `components` the checkout's; nothing of the outer environment leads elsewhere."""
-    kept = {name: value for name, value in os.environ.items()
-            if not name.startswith(("AIRFLOW", "MLFLOW", "MEDHASH", "DVC", "PYTHONDONTWRITEBYTECODE"))}
-    return {**kept, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1",
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AIRFLOW", "MLFLOW", "MEDHASH", "DVC", "PYTHONDONTWRITEBYTECODE"))
+    }
+    return {
+        **kept,
+        "PYTHONPATH": str(root),
+        "OMP_NUM_THREADS": "1",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+    }
 
 
 def run_in(root: Path, *arguments: str, seconds: float = 600) -> subprocess.CompletedProcess[str]:
     """`python ARGUMENTS` in the checkout; its output is text."""
-    return subprocess.run([sys.executable, *arguments], cwd=root, env=checkout_environment(root), text=True,
-                          capture_output=True, timeout=seconds, check=False)
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=root,
+        env=checkout_environment(root),
+        text=True,
+        capture_output=True,
+        timeout=seconds,
+        check=False,
+    )

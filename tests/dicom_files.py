@@ -17,15 +17,23 @@ from pydicom.uid import (
 )
 
 JPEG, JPEG_12, LOSSLESS, LOSSLESS_SV1, LS, LS_NEAR, J2K, J2K_LOSSY, HTJ2K = (
-    UID(f"1.2.840.10008.1.2.4.{code}") for code in (50, 51, 57, 70, 80, 81, 90, 91, 201))
+    UID(f"1.2.840.10008.1.2.4.{code}") for code in (50, 51, 57, 70, 80, 81, 90, 91, 201)
+)
 NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian)
 ENCAPSULATED = (RLELossless, LOSSLESS, LOSSLESS_SV1, LS, J2K, HTJ2K)
 """Those that give back what they were given."""
 SOP_CLASS = "1.2.840.10008.5.1.4.1.1.1.1"
 
 
-def dicom(pixels: np.ndarray, syntax: UID = ExplicitVRLittleEndian, *, bits: int = 0, drop: tuple[str, ...] = (),
-          frame: bytes = b"", **elements: object) -> bytes:
+def dicom(
+    pixels: np.ndarray,
+    syntax: UID = ExplicitVRLittleEndian,
+    *,
+    bits: int = 0,
+    drop: tuple[str, ...] = (),
+    frame: bytes = b"",
+    **elements: object,
+) -> bytes:
     """A file of one frame, (H, W) or (H, W, 3), integers; elements add to its header or replace what stands there.
 
     frame: a compressed stream that stands for the pixels. drop: names of elements that are left out.
@@ -68,8 +76,9 @@ def compressed(pixels: np.ndarray, syntax: UID, bits: int) -> bytes:
     if syntax == HTJ2K:
         return imagecodecs.htj2k_encode(pixels, reversible=True)
     if syntax in (J2K, J2K_LOSSY):
-        return imagecodecs.jpeg2k_encode(pixels, codecformat="j2k", bitspersample=bits, reversible=syntax == J2K,
-                                         level=0 if syntax == J2K else 60)
+        return imagecodecs.jpeg2k_encode(
+            pixels, codecformat="j2k", bitspersample=bits, reversible=syntax == J2K, level=0 if syntax == J2K else 60
+        )
     unsigned = pixels.view(f"u{pixels.dtype.itemsize}")
     unsigned = unsigned & np.array((1 << bits) - 1, unsigned.dtype)
     if syntax in (LOSSLESS, LOSSLESS_SV1):

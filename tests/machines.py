@@ -44,16 +44,28 @@ class Machine:
     program: Path
 
     def command(self, item: str, commit: str, **changed: str) -> list[str]:
-        options = {"repository": str(self.coordinator.root), "commit": commit, "item": item,
-                   "folder": str(self.folder / "scratch"), "remote": f"store={self.coordinator.store}"} | changed
+        options = {
+            "repository": str(self.coordinator.root),
+            "commit": commit,
+            "item": item,
+            "folder": str(self.folder / "scratch"),
+            "remote": f"store={self.coordinator.store}",
+        } | changed
         return ["work", *(part for name, value in options.items() for part in (f"--{name}", value))]
 
     def work(self, item: str, commit: str, **changed: str) -> Done:
         return self.medhash(*self.command(item, commit, **changed))
 
     def medhash(self, *arguments: str) -> Done:
-        return subprocess.run([str(self.python), "-m", "components.cli", *arguments], cwd=self.folder, text=True,
-                              env=self.environment(), capture_output=True, timeout=300, check=False)
+        return subprocess.run(
+            [str(self.python), "-m", "components.cli", *arguments],
+            cwd=self.folder,
+            text=True,
+            env=self.environment(),
+            capture_output=True,
+            timeout=300,
+            check=False,
+        )
 
     def environment(self) -> dict[str, str]:
         """Only what the image has on its paths, and one MLflow for all machines, whose tables are made once."""
@@ -72,8 +84,15 @@ class Machine:
 def run_medhash(folder: Path, *arguments: str) -> Done:
     """`medhash ARGUMENTS` of this repository, run in a folder."""
     environment = checkout_environment(REPOSITORY) | {"MLFLOW_TRACKING_URI": os.environ["MEDHASH_TEST_MLFLOW"]}
-    return subprocess.run([sys.executable, "-m", "components.cli", *arguments], cwd=folder, text=True, env=environment,
-                          capture_output=True, timeout=300, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "components.cli", *arguments],
+        cwd=folder,
+        text=True,
+        env=environment,
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
 
 
 def running_in(folder: Path) -> list[int]:

@@ -44,10 +44,18 @@ class NamedArchive:
 
     def ingest(self, *options: str, by: str = "image", max_rejected_share: float = 0.5, **sections: Any) -> int:
         """Run the stage in this process and return its exit code."""
-        settings = {"source": self.source, "archive": "hospital", "workers": 1, "max_image_pixels": 10_000,
-                    "max_rejected_share": max_rejected_share, "bags": {"by": by}, **sections}
-        (self.workspace.root / "params.yaml").write_text(yaml.safe_dump(
-            {"methods": ["lsh"], "size_px": 16, "ingest": settings}))
+        settings = {
+            "source": self.source,
+            "archive": "hospital",
+            "workers": 1,
+            "max_image_pixels": 10_000,
+            "max_rejected_share": max_rejected_share,
+            "bags": {"by": by},
+            **sections,
+        }
+        (self.workspace.root / "params.yaml").write_text(
+            yaml.safe_dump({"methods": ["lsh"], "size_px": 16, "ingest": settings})
+        )
         return main(["--root", str(self.workspace.root), *options])
 
     def taken(self) -> list[dict[str, Any]]:
@@ -55,8 +63,9 @@ class NamedArchive:
         rows = sorted(read_table(self.workspace.images, IMAGES).to_pylist(), key=lambda row: row["source_row"])
         for row in rows:
             pairs = [(label["attribute"], label["label"]) for label in row["labels"]]
-            row["labels"] = {attribute: [label for other, label in pairs if other == attribute]
-                             for attribute, _ in pairs}
+            row["labels"] = {
+                attribute: [label for other, label in pairs if other == attribute] for attribute, _ in pairs
+            }
         return rows
 
     def bags(self) -> list[list[int]]:
@@ -72,12 +81,16 @@ class NamedArchive:
 
     def output(self) -> dict[str, bytes]:
         """Every derived file with its bytes."""
-        return {str(path.relative_to(self.workspace.derived)): path.read_bytes()
-                for path in sorted(self.workspace.derived.rglob("*")) if path.is_file()}
+        return {
+            str(path.relative_to(self.workspace.derived)): path.read_bytes()
+            for path in sorted(self.workspace.derived.rglob("*"))
+            if path.is_file()
+        }
 
     def mentions(self, text: str) -> list[str]:
         """Files outside of the archive that hold the text."""
         import pyarrow.parquet as pq
+
         found = []
         for path in self.workspace.root.rglob("*"):
             if path.is_file() and self.folder not in path.parents:

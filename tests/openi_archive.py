@@ -20,11 +20,14 @@ HEADER = "imageid,Patient's Name,Columns,Rows,Pixel Spacing,Imager Pixel Spacing
 
 def xml(number, images, major=(), automatic=(), report_id=None, before="", root="eCitation"):
     terms = "".join(f"<major>{term}</major>" for term in major) + "".join(
-        f"<automatic>{term}</automatic>" for term in automatic)
+        f"<automatic>{term}</automatic>" for term in automatic
+    )
     own = f'<uId id="{f"CXR{number}" if report_id is None else report_id}"/>'
-    return (f'<?xml version="1.0" encoding="utf-8"?>\n{before}<{root}>{own}<MeSH>{terms}</MeSH>'
-            + "".join(f'<parentImage id="{image}"><caption>PA</caption></parentImage>' for image in images)
-            + f"</{root}>").encode()
+    return (
+        f'<?xml version="1.0" encoding="utf-8"?>\n{before}<{root}>{own}<MeSH>{terms}</MeSH>'
+        + "".join(f'<parentImage id="{image}"><caption>PA</caption></parentImage>' for image in images)
+        + f"</{root}>"
+    ).encode()
 
 
 def png(seed: int) -> bytes:
@@ -36,19 +39,22 @@ class OpeniArchive:
 
     def __init__(self, root: Path) -> None:
         self.workspace, self.folder = Workspace(root), root / "openi"
-        names = {number: [f"CXR{number}_IM-0001-{place}001" for place in (1, 2)]
-                 for number in (98765431, 98765432, 98765433)}
+        names = {
+            number: [f"CXR{number}_IM-0001-{place}001" for place in (1, 2)] for number in (98765431, 98765432, 98765433)
+        }
         self.reports = {
             "98765431.xml": xml(98765431, names[98765431], ["normal"]),
             "98765432.xml": xml(98765432, names[98765432], ["Lung/hyperdistention/mild", "Opacity/lung"], ["Nodule"]),
             "98765433.xml": xml(98765433, names[98765433], ["Cardiomegaly "]),
-            "98765434.xml": xml(98765434, [], ["No Indexing"])}
+            "98765434.xml": xml(98765434, [], ["No Indexing"]),
+        }
         self.images = {f"{name}.png": png(number) for number, name in enumerate(chain(*names.values()))}
         views = ("PA", "LL", "LARGE LATERAL", "PA", "", "AP")
-        spacings = ('"[\'0.15\', \'0.15\']",', "", "0.2,", "", "", "")
+        spacings = ("\"['0.15', '0.15']\",", "", "0.2,", "", "", "")
         self.headers: list[str] | None = [
             f"{name.removesuffix('.png')},Smith,2048,2500,{spacing or ','},{'NO' if view == 'PA' else ''},{view}"
-            for name, view, spacing in zip(self.images, views, spacings, strict=True)]
+            for name, view, spacing in zip(self.images, views, spacings, strict=True)
+        ]
 
     def write(self, reports: str = REPORTS_TAR, images: str = PNG_TAR) -> None:
         self.folder.mkdir(exist_ok=True)
@@ -66,11 +72,17 @@ class OpeniArchive:
                 for name, data in files.items():
                     (self.folder / place / name).write_bytes(data)
 
-    def ingest(self, *options: str, frontal: str = "first-not-lateral", mesh: str = "main-heading",
-               max_rejected_share: float = 0.5) -> int:
+    def ingest(
+        self,
+        *options: str,
+        frontal: str = "first-not-lateral",
+        mesh: str = "main-heading",
+        max_rejected_share: float = 0.5,
+    ) -> int:
         (self.workspace.root / "params.yaml").write_text(
             "methods: [lsh]\nsize_px: 16\ningest: {source: openi, archive: openi, workers: 1, max_image_pixels: 10000, "
-            f"max_rejected_share: {max_rejected_share}, openi: {{mesh: {mesh}, frontal: {frontal}}}}}\n")
+            f"max_rejected_share: {max_rejected_share}, openi: {{mesh: {mesh}, frontal: {frontal}}}}}\n"
+        )
         return main(["--root", str(self.workspace.root), *options])
 
     def taken(self) -> list[dict]:
@@ -84,14 +96,18 @@ class OpeniArchive:
         return list(zip(table["source_row"].to_pylist(), table["reason"].to_pylist(), strict=True))
 
     def output(self) -> dict[str, bytes]:
-        return {str(path.relative_to(self.workspace.derived)): path.read_bytes()
-                for path in sorted(self.workspace.derived.rglob("*")) if path.is_file()}
+        return {
+            str(path.relative_to(self.workspace.derived)): path.read_bytes()
+            for path in sorted(self.workspace.derived.rglob("*"))
+            if path.is_file()
+        }
 
 
 def dicom(view: str, **values) -> bytes:
     """A DICOM file of that view, with other elements by keyword."""
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
+
     header = Dataset()
     header.file_meta = FileMetaDataset()
     header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian

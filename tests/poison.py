@@ -33,8 +33,18 @@ def add_column(path: Path, name: str, value: str) -> None:
 
 
 def refuse(path: Path, n: int) -> None:
-    pq.write_table(pa.table({"source_row": range(500, 500 + n), "image_id": [None] * n, "reason": ["truncated"] * n,
-                             "detail": ["cut off"] * n}, schema=pq.read_schema(path)), path)
+    pq.write_table(
+        pa.table(
+            {
+                "source_row": range(500, 500 + n),
+                "image_id": [None] * n,
+                "reason": ["truncated"] * n,
+                "detail": ["cut off"] * n,
+            },
+            schema=pq.read_schema(path),
+        ),
+        path,
+    )
 
 
 def change_array(path: Path, index: object, value: object) -> None:
@@ -87,6 +97,7 @@ def require_named(workspace: Workspace, stage: str, words: str, row: str, poison
     """The gate of a stage over spoilt files fails in the one check with these words, and names the row."""
     from components.params import load_params
     from components.quality.gate import check_stage
+
     poison(workspace)
     report, _ = check_stage(stage, workspace, load_params(workspace.root / "params.yaml"))
     failed = [check for check in report.checks if words in check.expectation and not check.success]

@@ -38,13 +38,19 @@ class Postgres:
 
     def run(self, script: str) -> None:
         """A psql script, as the superuser; the first error ends it."""
-        done = subprocess.run([self.programs / "psql", "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1",
-                               self.address()], input=script, text=True, capture_output=True, check=False)
+        done = subprocess.run(
+            [self.programs / "psql", "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", self.address()],
+            input=script,
+            text=True,
+            capture_output=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
 
     def ask(self, database: str, query: str) -> list[tuple[Any, ...]]:
         """The rows of a query."""
         import psycopg2
+
         with closing(psycopg2.connect(self.address(database))) as connection, connection.cursor() as cursor:
             cursor.execute(query)
             return list(cursor.fetchall())
@@ -57,22 +63,56 @@ def running_postgres() -> Iterator[Postgres]:
     if programs is None:
         pytest.skip(INSTALL)
     password, [port] = secrets.token_hex(16), free_ports(1)
-    folder = Path(tempfile.mkdtemp(prefix="postgres-"))        # pytest's own folders are closed to other accounts
+    folder = Path(tempfile.mkdtemp(prefix="postgres-"))  # pytest's own folders are closed to other accounts
     try:
         account = _hand_over(folder)
         (folder / "password").write_text(password)
-        _run([programs / "initdb", "--pgdata", folder / "data", "--username", "postgres", "--encoding", "UTF8",
-              "--auth", "scram-sha-256", "--pwfile", folder / "password", "--no-sync"], account)
-        with (folder / "log").open("w") as log, subprocess.Popen(
-                [programs / "postgres", "-D", folder / "data", "-p", str(port), "-c", f"listen_addresses={HOST}",
-                 "-c", f"unix_socket_directories={folder}", "-c", "fsync=off"], stdout=log,
-                stderr=subprocess.STDOUT, cwd="/", start_new_session=True, **account) as server:
+        _run(
+            [
+                programs / "initdb",
+                "--pgdata",
+                folder / "data",
+                "--username",
+                "postgres",
+                "--encoding",
+                "UTF8",
+                "--auth",
+                "scram-sha-256",
+                "--pwfile",
+                folder / "password",
+                "--no-sync",
+            ],
+            account,
+        )
+        with (
+            (folder / "log").open("w") as log,
+            subprocess.Popen(
+                [
+                    programs / "postgres",
+                    "-D",
+                    folder / "data",
+                    "-p",
+                    str(port),
+                    "-c",
+                    f"listen_addresses={HOST}",
+                    "-c",
+                    f"unix_socket_directories={folder}",
+                    "-c",
+                    "fsync=off",
+                ],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                start_new_session=True,
+                **account,
+            ) as server,
+        ):
             try:
                 made = Postgres(port, password, programs)
                 _wait_for(made, server, folder / "log")
                 yield made
             finally:
-                server.send_signal(signal.SIGINT)                # a fast shutdown: it waits for no client
+                server.send_signal(signal.SIGINT)  # a fast shutdown: it waits for no client
     finally:
         shutil.rmtree(folder)
 

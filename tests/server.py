@@ -77,8 +77,14 @@ class Server:
         _, *check = shlex.split(unit["Service"]["ExecStartPre"])
         subprocess.run([sys.executable, *check[:-1], str(file)], cwd=self.root, env=environment, check=True)
         _, *command = shlex.split(unit["Service"]["ExecStart"])
-        self.services[name] = Service(name, [sys.executable, *command], environment, self.root,
-                                      self.root / "var" / "logs" / f"{name}.log", self._health(name))
+        self.services[name] = Service(
+            name,
+            [sys.executable, *command],
+            environment,
+            self.root,
+            self.root / "var" / "logs" / f"{name}.log",
+            self._health(name),
+        )
         self.services[name].start()
         return self.services[name]
 

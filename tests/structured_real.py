@@ -45,8 +45,9 @@ def _ingest(real: Path, scratch: Path) -> dict[str, Any]:
     _change(archives["busi"], lambda folder: folder.replace("Dataset_BUSI_with_GT", "images"))
     archives["busi"]["settings"]["class_folders"]["groups"] = _groups()
     brain = archives["brain-mri"]["settings"]["class_folders"]
-    brain["folders"] = {f"brain_mri/{name}": {"modality": "mr", "organ": "brain", "pathology": name}
-                        for name in _TUMOURS}
+    brain["folders"] = {
+        f"brain_mri/{name}": {"modality": "mr", "organ": "brain", "pathology": name} for name in _TUMOURS
+    }
     brain["groups"] = _groups()
     return ingest | {"archive": str(scratch.absolute())}
 

@@ -10,16 +10,25 @@ from components.documents import ModelSpec, Vocabulary
 from components.workspace import Workspace
 
 METHOD, BITS, WIDTHS = "modhash", 24, {"modality": 7, "organ": 9, "pathology": 8}
-PARAMS = ("bits: 24\nsize_px: 16\nmethods: [modhash]\ntrain: {device: cpu}\nevaluate: {bootstrap_samples: 5}\n"
-          "labels: {attribute: combination}\nencode: {confidence: true}\n")
-NETWORK = {"kind": "residual", "depth": 18, "width": "paper", "stem": "small", "code_norm": "none",
-           "encoders": "shared"}
+PARAMS = (
+    "bits: 24\nsize_px: 16\nmethods: [modhash]\ntrain: {device: cpu}\nevaluate: {bootstrap_samples: 5}\n"
+    "labels: {attribute: combination}\nencode: {confidence: true}\n"
+)
+NETWORK = {
+    "kind": "residual",
+    "depth": 18,
+    "width": "paper",
+    "stem": "small",
+    "code_norm": "none",
+    "encoders": "shared",
+}
 
 
 def structured_release(root: Path) -> Workspace:
     """A workspace with the folder `release` and its images as ROW.png; every seventh case knows no pathology."""
     from components.params import load_params
     from components.promote.assemble import build_release
+
     workspace = structured_workspace(root, n_each=3, size_px=16, unknown=7)
     (root / "params.yaml").write_text(PARAMS)
     untrained_network(workspace)
@@ -37,6 +46,7 @@ def untrained_network(workspace: Workspace) -> None:
     from components.hashing.layout import make_layout
     from components.hashing.model import save_model
     from components.hashing.networks.build import build_network
+
     known = Vocabulary.read(workspace.vocabulary)
     layout = make_layout(METHOD, BITS, WIDTHS, known.attributes, ())
     torch.manual_seed(0)
@@ -51,9 +61,21 @@ def untrained_network(workspace: Workspace) -> None:
             head[-1].bias.sub_(torch.from_numpy(middle))
         for classifier in network.hash_layer.classifiers:
             classifier.weight.mul_(12)
-    spec = ModelSpec(method=METHOD, family="deep", bits=BITS, input="pixels", coder="", size_px=16, network=NETWORK,
-                     settings={}, sub_codes=list(layout.sub_codes), attributes=list(layout.attributes),
-                     labels=known.labels, data_digest="0" * 64, weights_sha256="")
+    spec = ModelSpec(
+        method=METHOD,
+        family="deep",
+        bits=BITS,
+        input="pixels",
+        coder="",
+        size_px=16,
+        network=NETWORK,
+        settings={},
+        sub_codes=list(layout.sub_codes),
+        attributes=list(layout.attributes),
+        labels=known.labels,
+        data_digest="0" * 64,
+        weights_sha256="",
+    )
     save_model(workspace.model(METHOD), spec, network.state_dict())
 
 
@@ -64,8 +86,10 @@ def encoded_and_measured(workspace: Workspace) -> None:
     from components.index.__main__ import main as index
     from components.index.code_table import read_codes
     from components.params import EvaluateParams
+
     for stage in (encode, index):
         assert stage(["--root", str(workspace.root), "--method", METHOD]) == 0
-    measured = measure(read_codes(workspace.codes(METHOD)), Tables.read(workspace),
-                       EvaluateParams(bootstrap_samples=5), seed=0)
+    measured = measure(
+        read_codes(workspace.codes(METHOD)), Tables.read(workspace), EvaluateParams(bootstrap_samples=5), seed=0
+    )
     measured[0].write(workspace.metrics(METHOD) / "metrics.json")

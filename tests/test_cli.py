@@ -32,6 +32,7 @@ assert not heavy, heavy
 
 def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
     from medhash import __version__
+
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"medhash {__version__}\n"
 

@@ -20,8 +20,9 @@ raise SystemExit(main(None))
 
 @pytest.mark.parametrize("lines", [2, 100_000], ids=["as it ends", "in the middle"])
 def test_a_reader_who_has_seen_enough_is_no_error(lines: int) -> None:
-    with subprocess.Popen([sys.executable, "-c", WRITES.format(lines=lines)], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITES.format(lines=lines)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()

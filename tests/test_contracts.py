@@ -28,11 +28,14 @@ def test_equal_tables_are_equal_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
-@pytest.mark.parametrize(("columns", "named"), [
-    ({"image_id": ["a"], "fold": ["train"]}, "patient_id"),
-    ({**GOOD, "patient_name": ["x", "y"]}, "patient_name"),
-    ({**GOOD, "fold": [1, None]}, "fold is empty in row 1"),
-])
+@pytest.mark.parametrize(
+    ("columns", "named"),
+    [
+        ({"image_id": ["a"], "fold": ["train"]}, "patient_id"),
+        ({**GOOD, "patient_name": ["x", "y"]}, "patient_name"),
+        ({**GOOD, "fold": [1, None]}, "fold is empty in row 1"),
+    ],
+)
 def test_a_broken_table_is_not_written_and_the_old_one_stays(tmp_path: Path, columns: dict, named: str) -> None:
     path = tmp_path / "split.parquet"
     write_table(path, pa.table(GOOD), SPLIT)

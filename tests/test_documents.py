@@ -7,9 +7,19 @@ import pytest
 from components.documents import Check, GateReport, Interval
 from components.errors import MedhashError
 
-REPORT = GateReport(stage="split", success=False, checks=[
-    Check(expectation="no patient stands in two folds", about="split.parquet", success=False, observed="1",
-          offending=["00ff"])])
+REPORT = GateReport(
+    stage="split",
+    success=False,
+    checks=[
+        Check(
+            expectation="no patient stands in two folds",
+            about="split.parquet",
+            success=False,
+            observed="1",
+            offending=["00ff"],
+        )
+    ],
+)
 
 
 def test_a_document_comes_back_and_equal_content_is_equal_bytes(tmp_path: Path) -> None:
@@ -19,12 +29,15 @@ def test_a_document_comes_back_and_equal_content_is_equal_bytes(tmp_path: Path) 
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
 
 
-@pytest.mark.parametrize(("text", "named"), [
-    ('{"value": 1.0, "low": 0.5}', "high"),
-    ('{"value": 1.0, "low": 0.5, "high": "2"}', "high"),
-    ('{"value": 1.0, "low": 0.5, "high": 2.0, "unit": "%"}', "unit"),
-    ('{"value": 1.0', "JSON"),
-])
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('{"value": 1.0, "low": 0.5}', "high"),
+        ('{"value": 1.0, "low": 0.5, "high": "2"}', "high"),
+        ('{"value": 1.0, "low": 0.5, "high": 2.0, "unit": "%"}', "unit"),
+        ('{"value": 1.0', "JSON"),
+    ],
+)
 def test_a_broken_document_names_the_key(tmp_path: Path, text: str, named: str) -> None:
     path = tmp_path / "interval.json"
     path.write_text(text)

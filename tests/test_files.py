@@ -81,8 +81,9 @@ def test_a_kill_between_the_moves_of_a_folder_loses_nothing(tmp_path: Path, mome
         with files.replacing_folder(Path(sys.argv[1])) as temporary:
             (temporary / "file").write_text("new")
     """)
-    result = subprocess.run([sys.executable, "-c", script, str(target), "1" if moment == "first move" else "2"],
-                            check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", script, str(target), "1" if moment == "first move" else "2"], check=False
+    )
     assert result.returncode == -signal.SIGKILL
     recover_folder(target)
     assert (target / "file").read_text() == ("old" if moment == "first move" else "new")

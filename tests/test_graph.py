@@ -22,6 +22,7 @@ def waits_for(stage: Stage) -> set[str]:
 
 def test_items_paths_and_order_are_those_that_dvc_itself_reads():
     from dvc.repo import Repo
+
     repo = Repo(str(REPOSITORY))
     stages = {stage.name: stage for stage in repo.index.stages if stage.path.endswith("dvc.yaml")}
     assert set(stages) == {item for stage in GRAPH.values() for item in stage.items}
@@ -38,12 +39,28 @@ def test_outputs_are_the_paths_of_the_workspace():
     workspace = Workspace(Path())
     stages = [name.removeprefix(GATE) for name in GRAPH if name.startswith(GATE)]
     expected = {
-        workspace.images.parent, workspace.split, workspace.labels, workspace.label_sets, workspace.vocabulary,
-        workspace.incomplete, workspace.similarity, workspace.features("gist-512"),
-        workspace.report, *(workspace.gate(stage) for stage in stages),
-        *(path for method in METHODS for path in (
-            workspace.model(method), workspace.codes(method), workspace.index(method),
-            workspace.metrics(method) / "metrics.json", workspace.metrics(method) / "queries.parquet"))}
+        workspace.images.parent,
+        workspace.split,
+        workspace.labels,
+        workspace.label_sets,
+        workspace.vocabulary,
+        workspace.incomplete,
+        workspace.similarity,
+        workspace.features("gist-512"),
+        workspace.report,
+        *(workspace.gate(stage) for stage in stages),
+        *(
+            path
+            for method in METHODS
+            for path in (
+                workspace.model(method),
+                workspace.codes(method),
+                workspace.index(method),
+                workspace.metrics(method) / "metrics.json",
+                workspace.metrics(method) / "queries.parquet",
+            )
+        ),
+    }
     assert {Path(out) for stage in GRAPH.values() for out in stage.outs} == expected
 
 
@@ -77,13 +94,28 @@ def test_every_stage_but_the_report_has_a_gate_and_its_readers_wait_for_it():
 
 def test_a_stage_names_all_the_code_of_the_project_that_it_imports_tables_from():
     """A stage whose command imports another stage's folder depends on it, or a change there would go unnoticed."""
-    shared = {"command", "errors", "files", "params", "params_archives", "params_mixed", "workspace", "tracking",
-              "contracts", "documents", "cli", "origins"}
+    shared = {
+        "command",
+        "errors",
+        "files",
+        "params",
+        "params_archives",
+        "params_mixed",
+        "workspace",
+        "tracking",
+        "contracts",
+        "documents",
+        "cli",
+        "origins",
+    }
     for name, stage in GRAPH.items():
         if stage.gated is not None:
             continue
-        imported = {match for path in (REPOSITORY / "components" / name).rglob("*.py")
-                    for match in re.findall(r"from components\.([a-z_]+)", path.read_text())}
+        imported = {
+            match
+            for path in (REPOSITORY / "components" / name).rglob("*.py")
+            for match in re.findall(r"from components\.([a-z_]+)", path.read_text())
+        }
         for folder in imported - shared:
             assert any(dep.startswith(f"components/{folder}") for dep in stage.deps), f"{name} imports {folder}"
 

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 
 def test_the_projects_own_params_are_valid_and_name_known_methods() -> None:
     from components.hashing.methods import CATALOGUE
+
     params = load_params(ROOT / "params.yaml")
     assert set(params.methods) <= set(CATALOGUE)
 
@@ -22,18 +23,21 @@ def test_the_default_split_is_by_hash(tmp_path: Path) -> None:
     assert load_params(path).split.strategy == "hash"
 
 
-@pytest.mark.parametrize(("text", "named"), [
-    ("methods: [lsh]\nbitz: 32", "bitz"),
-    ("methods: [lsh]\nsplit: {test_shar: 0.2}", "split.test_shar"),
-    ("methods: [lsh]\nbits: '32'", "bits"),
-    ("methods: [lsh]\nbits: 33", "bits"),
-    ("methods: [lsh]\nsplit: {strategy: random}", "split.strategy"),
-    ("methods: [lsh]\nsplit: {test_share: 1.5}", "split.test_share"),
-    ("methods: []", "methods"),
-    ("bits: 32", "methods"),
-    ("", "the file"),
-    ("methods: [lsh", "not valid YAML"),
-])
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("methods: [lsh]\nbitz: 32", "bitz"),
+        ("methods: [lsh]\nsplit: {test_shar: 0.2}", "split.test_shar"),
+        ("methods: [lsh]\nbits: '32'", "bits"),
+        ("methods: [lsh]\nbits: 33", "bits"),
+        ("methods: [lsh]\nsplit: {strategy: random}", "split.strategy"),
+        ("methods: [lsh]\nsplit: {test_share: 1.5}", "split.test_share"),
+        ("methods: []", "methods"),
+        ("bits: 32", "methods"),
+        ("", "the file"),
+        ("methods: [lsh", "not valid YAML"),
+    ],
+)
 def test_a_mistake_is_named(tmp_path: Path, text: str, named: str) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(text)

@@ -28,8 +28,10 @@ def look_at(archive: Path, others: list[Path] | None = None) -> Signature:
     Raises MedhashError where the archive is missing, is empty (as a share that is not mounted is) or cannot be read.
     """
     if not archive.is_dir():
-        raise MedhashError(f"the archive {archive} is {'no folder' if archive.exists() else 'not there'}",
-                           "mount or restore it, or set ingest.archive in params.yaml")
+        raise MedhashError(
+            f"the archive {archive} is {'no folder' if archive.exists() else 'not there'}",
+            "mount or restore it, or set ingest.archive in params.yaml",
+        )
     total = n_files = n_bytes = 0
     folders, seen = [archive], set()
     try:
@@ -50,8 +52,10 @@ def look_at(archive: Path, others: list[Path] | None = None) -> Signature:
                     n_bytes += max(size, 0)
     except OSError as error:
         # Not the path: below the archive, names identify patients.
-        raise MedhashError(f"the archive {archive} could not be read through: {error.strerror}",
-                           "let the account that runs Airflow read every folder in it, then look again") from error
+        raise MedhashError(
+            f"the archive {archive} could not be read through: {error.strerror}",
+            "let the account that runs Airflow read every folder in it, then look again",
+        ) from error
     if not n_files:
         raise MedhashError(f"the archive {archive} holds no file", "see that its disk or share is mounted")
     for place, other in enumerate(others or []):

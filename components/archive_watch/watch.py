@@ -55,7 +55,7 @@ def look(workspace: Workspace, ingest: IngestParams, name: str) -> Look:
 _SAYS = {
     "unchanged": "the archive is as it was when the last run was started for it: {n_files} files, {gigabytes:.1f} GB",
     "changing": "the archive is not as it was at the last look: {n_files} files, {gigabytes:.1f} GB; a run starts once "
-                "two looks in a row find it the same",
+    "two looks in a row find it the same",
     "changed": "the archive has changed and come to rest: {n_files} files, {gigabytes:.1f} GB; a run starts",
 }
 
@@ -65,8 +65,11 @@ def _elsewhere(workspace: Workspace, ingest: IngestParams) -> list[Path]:
     archive = workspace.root / ingest.archive
     labels = [archive / ingest.dicom.labels] if ingest.source == "dicom" else []
     if ingest.source == "mixed":
-        labels = [archive / joined.archive / settings_of(ingest, joined).dicom.labels
-                  for joined in ingest.mixed.archives if joined.source == "dicom"]
+        labels = [
+            archive / joined.archive / settings_of(ingest, joined).dicom.labels
+            for joined in ingest.mixed.archives
+            if joined.source == "dicom"
+        ]
     return [workspace.forgotten, *labels]
 
 
@@ -76,5 +79,7 @@ def _read(path: Path) -> State | None:
     try:
         return State.read(path)
     except MedhashError as error:
-        raise MedhashError(f"{path} is damaged: {error.problem}",
-                           "delete it: two looks later a run starts, whether or not the archive changed") from error
+        raise MedhashError(
+            f"{path} is damaged: {error.problem}",
+            "delete it: two looks later a run starts, whether or not the archive changed",
+        ) from error

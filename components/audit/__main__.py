@@ -13,12 +13,15 @@ from components.command import reports_errors, stage_parser
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
     parser = stage_parser("audit", __doc__)
-    parser.add_argument("--act", help="only entries of this kind: promote, refuse, force, renew, hold, lift, "
-                        "rollback, accept-drift, forget …")
+    parser.add_argument(
+        "--act",
+        help="only entries of this kind: promote, refuse, force, renew, hold, lift, rollback, accept-drift, forget …",
+    )
     parser.add_argument("--json", action="store_true", help="print the entries as they are, a JSON document per line")
     args = parser.parse_args(argv)
     from components.audit.log import read_log
     from components.workspace import Workspace
+
     lines = read_log(Workspace(args.root))
     for line in lines:
         entry = line.entry
@@ -30,8 +33,11 @@ def main(argv: list[str] | None = None) -> int:
             details = ", ".join(f"{key}: {value}" for key, value in entry.what.items())
             print(f"{entry.number:>4}  {entry.at}  {entry.who}  {entry.act}  {details}")
     if not args.json:
-        print(f"{len(lines)} entries, unbroken; the last one's digest is {lines[-1].digest}" if lines
-              else "nothing has happened yet")
+        print(
+            f"{len(lines)} entries, unbroken; the last one's digest is {lines[-1].digest}"
+            if lines
+            else "nothing has happened yet"
+        )
     return 0
 
 

@@ -58,8 +58,14 @@ def append(workspace: Workspace, act: str, what: dict[str, Any], who: str | None
         text = handle.read()
         lines = _whole_lines(path, text)
         last = lines[-1] if lines else None
-        entry = Entry(number=last.entry.number + 1 if last else 1, who=who or who_asks(), act=act, what=what,
-                      at=datetime.now(UTC).isoformat(timespec="seconds"), previous=last.digest if last else _START)
+        entry = Entry(
+            number=last.entry.number + 1 if last else 1,
+            who=who or who_asks(),
+            act=act,
+            what=what,
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
+            previous=last.digest if last else _START,
+        )
         line = json.dumps(entry.model_dump(mode="json"), sort_keys=True, ensure_ascii=False).encode()
         handle.write((b"\n" if text and not text.endswith(b"\n") else b"") + line + b"\n")
         handle.flush()
@@ -83,10 +89,12 @@ def _whole_lines(path: Path, text: bytes) -> list[Line]:
         try:
             entry = Entry.model_validate(json.loads(raw))
         except ValueError:
-            continue                # half a line of a killed process, or what follows the last line end
+            continue  # half a line of a killed process, or what follows the last line end
         digest = lines[-1].digest if lines else _START
         if entry.previous != digest or entry.number != len(lines) + 1:
-            raise MedhashError(f"{path}: line {number} does not follow from the one before it: the log was changed",
-                               "compare it with a backup; it is only ever added to")
+            raise MedhashError(
+                f"{path}: line {number} does not follow from the one before it: the log was changed",
+                "compare it with a backup; it is only ever added to",
+            )
         lines.append(Line(entry, hashlib.sha256(raw).hexdigest()))
     return lines

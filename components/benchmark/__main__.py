@@ -32,28 +32,47 @@ from components.command import reports_errors
 
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="medhash benchmark", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--table", required=True, choices=("drh1", "drh2", "osdh1", "osdh2", "dmih", "structured",
-                                                              "all"))
-    parser.add_argument("--dataset", default="sample", metavar="NAME", help="a file of data/sets without .yaml, or the "
-                        "path of your own YAML file (default: %(default)s)")
-    parser.add_argument("--methods", nargs="+", metavar="METHOD", help="only these rows; other methods of the "
-                        "catalogue are added below (default: the table's rows)")
+    parser = argparse.ArgumentParser(
+        prog="medhash benchmark", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--table", required=True, choices=("drh1", "drh2", "osdh1", "osdh2", "dmih", "structured", "all")
+    )
+    parser.add_argument(
+        "--dataset",
+        default="sample",
+        metavar="NAME",
+        help="a file of data/sets without .yaml, or the path of your own YAML file (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        metavar="METHOD",
+        help="only these rows; other methods of the catalogue are added below (default: the table's rows)",
+    )
     parser.add_argument("--bits", nargs="+", type=int, metavar="K", help="code lengths (default: the table's)")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], metavar="SEED",
-                        help="trainings of every row (default: 0 1 2)")
+    parser.add_argument(
+        "--seeds",
+        nargs="+",
+        type=int,
+        default=[0, 1, 2],
+        metavar="SEED",
+        help="trainings of every row (default: 0 1 2)",
+    )
     parser.add_argument("--epochs", type=_positive, help="in place of the data set's train.epochs")
-    parser.add_argument("--jobs", type=_positive, help="trainings at once (default: as many as cores and free memory "
-                        "allow)")
+    parser.add_argument(
+        "--jobs", type=_positive, help="trainings at once (default: as many as cores and free memory allow)"
+    )
     parser.add_argument("--root", type=Path, default=Path("."), help="the checkout to work in (default: this folder)")
     args = parser.parse_args(argv)
 
     # Threads of t-SNE that wait without spinning; OpenMP reads this when it is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from components.benchmark.run import Options, run_benchmark
-    return run_benchmark(args.root, Options(args.table, args.dataset, args.methods, args.bits, args.seeds, args.epochs,
-                                            args.jobs))
+
+    return run_benchmark(
+        args.root, Options(args.table, args.dataset, args.methods, args.bits, args.seeds, args.epochs, args.jobs)
+    )
 
 
 def _positive(text: str) -> int:

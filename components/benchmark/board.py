@@ -31,6 +31,7 @@ class ProgressBoard:
         if self._out.isatty():
             from rich.console import Console
             from rich.live import Live
+
             self._live = Live(self._table(), console=Console(file=self._out), refresh_per_second=4)
             self._live.__enter__()
         return self
@@ -61,20 +62,26 @@ class ProgressBoard:
 
     def summary(self) -> str:
         n_left = self._n_items - sum(self._n.values())
-        return ", ".join([*(f"{count} {state}" for state, count in self._n.items()),
-                          *([f"{n_left} to go"] if n_left else [])])
+        return ", ".join(
+            [*(f"{count} {state}" for state, count in self._n.items()), *([f"{n_left} to go"] if n_left else [])]
+        )
 
     def _note(self, state: str, item: Item, took: str, said: str, quiet: bool = False) -> None:
         self._n[state] += 1
         self._lines.append((f"{state:<10}", f"{item!s:<34}", f"{took:>9}  {said}"))
         if self._live is None and not quiet:
             n_done, elapsed = sum(self._n.values()), time.monotonic() - self._started
-            print(f"[{n_done:>3}/{self._n_items}] {''.join(self._lines[-1])}   "
-                  f"{int(elapsed // 60)}:{int(elapsed % 60):02d}", file=self._out, flush=True)
+            print(
+                f"[{n_done:>3}/{self._n_items}] {''.join(self._lines[-1])}   "
+                f"{int(elapsed // 60)}:{int(elapsed % 60):02d}",
+                file=self._out,
+                flush=True,
+            )
 
     def _table(self) -> "Table":
         from rich.markup import escape
         from rich.table import Table
+
         table = Table(title=self.summary(), title_justify="left", box=None, show_header=False, padding=(0, 2, 0, 0))
         for line in self._lines[-_SHOWN_DONE:]:
             table.add_row(*map(escape, line), style="red" if line[0].startswith("failed") else None)

@@ -21,4 +21,4 @@ def default_jobs(params: Params) -> int:
 
 def row_bytes(size_px: int) -> int:
     """An estimate of the memory that one row takes, on the generous side."""
-    return _BASE_BYTES + _BYTES_PER_PIXEL * size_px ** 2
+    return _BASE_BYTES + _BYTES_PER_PIXEL * size_px**2

@@ -66,13 +66,26 @@ def _cell(result: Measured, figure: str, best: Measured | None, params: Params) 
     if measured and best is not None and best is not result:
         to_best = difference(result, best, figure, params.evaluate.bootstrap_samples, params.seed)
     return Cell(
-        row=result.row.name, method=result.row.method, bits=result.bits, figure=figure, paper=paper,
-        mean=result.mean(figure) if measured else None, std=result.std(figure) if measured else None,
-        n_seeds=len(result.seeds), low=low, high=high, interval_seed=seed,
-        chance=result.chance(figure) if measured else None, n_distinct_min=distinct[0], n_distinct_max=distinct[1],
+        row=result.row.name,
+        method=result.row.method,
+        bits=result.bits,
+        figure=figure,
+        paper=paper,
+        mean=result.mean(figure) if measured else None,
+        std=result.std(figure) if measured else None,
+        n_seeds=len(result.seeds),
+        low=low,
+        high=high,
+        interval_seed=seed,
+        chance=result.chance(figure) if measured else None,
+        n_distinct_min=distinct[0],
+        n_distinct_max=distinct[1],
         n_gallery=result.metrics[0].n_gallery if measured else None,
         not_above_chance=result.reason_not_above_chance(figure) if measured else None,
-        best=best.row.name if best else "", to_best=to_best, failure=failure)
+        best=best.row.name if best else "",
+        to_best=to_best,
+        failure=failure,
+    )
 
 
 @dataclass(frozen=True)
@@ -95,6 +108,7 @@ class Drop:
 def make_drops(asked: Asked, results: list[Measured], params: Params) -> list[Drop]:
     """For every unbinarised row whose binarised row is in the table too."""
     from components.hashing.methods import Unbinarised, find_method
+
     drops = []
     for relaxed in results:
         method = find_method(relaxed.row.method)
@@ -105,8 +119,11 @@ def make_drops(asked: Asked, results: list[Measured], params: Params) -> list[Dr
                 for figure in asked.table.figures:
                     found = difference(relaxed, binary, figure, params.evaluate.bootstrap_samples, params.seed)
                     key = (relaxed.bits, figure)
-                    printed = (round(relaxed.row.printed[key] - binary.row.printed[key], 6)
-                               if key in relaxed.row.printed and key in binary.row.printed else None)
+                    printed = (
+                        round(relaxed.row.printed[key] - binary.row.printed[key], 6)
+                        if key in relaxed.row.printed and key in binary.row.printed
+                        else None
+                    )
                     if found is not None:
                         drops.append(Drop(relaxed.row.name, binary.row.name, relaxed.bits, figure, found, printed))
     return drops

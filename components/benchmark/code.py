@@ -15,18 +15,47 @@ from components.hashing.methods import DeepMethod, Method, ShallowMethod, TwoSte
 from components.hashing.objectives.settings_structured import StructuredSettings
 
 _PACKAGE = "components"
-_NOT_FOLLOWED = {f"components.{name}" for name in (
-    "command", "errors", "files", "params", "workspace", "origins", "tracking",
-    "benchmark.code", "benchmark.pipeline", "benchmark.sets",
-    "hashing.methods", "hashing.coders", "hashing.networks.build", "hashing.networks.residual",
-    "hashing.networks.eight_layers", "hashing.networks.backbone", "hashing.pooling.attention", "hashing.pooling.max",
-    "hashing.pooling.mean", "hashing.pooling.noisy_or",
-    "hashing.networks.sub_codes", "hashing.networks.fuzzy", "hashing.networks.independent",
-    "hashing.objectives.settings_structured", "hashing.structured_methods",
-    "hashing.objectives.settings", "hashing.objectives.settings_pairwise", "hashing.objectives.settings_pointwise")}
+_NOT_FOLLOWED = {
+    f"components.{name}"
+    for name in (
+        "command",
+        "errors",
+        "files",
+        "params",
+        "workspace",
+        "origins",
+        "tracking",
+        "benchmark.code",
+        "benchmark.pipeline",
+        "benchmark.sets",
+        "hashing.methods",
+        "hashing.coders",
+        "hashing.networks.build",
+        "hashing.networks.residual",
+        "hashing.networks.eight_layers",
+        "hashing.networks.backbone",
+        "hashing.pooling.attention",
+        "hashing.pooling.max",
+        "hashing.pooling.mean",
+        "hashing.pooling.noisy_or",
+        "hashing.networks.sub_codes",
+        "hashing.networks.fuzzy",
+        "hashing.networks.independent",
+        "hashing.objectives.settings_structured",
+        "hashing.structured_methods",
+        "hashing.objectives.settings",
+        "hashing.objectives.settings_pairwise",
+        "hashing.objectives.settings_pointwise",
+    )
+}
 """No result hangs on the first ones; the last ones lead to every method, and a method's own parts are named instead."""
-TRUNKS = {"residual": "residual", "plain": "residual", "alexnet": "eight_layers", "cnn-f": "eight_layers",
-          "torchvision": "backbone"}
+TRUNKS = {
+    "residual": "residual",
+    "plain": "residual",
+    "alexnet": "eight_layers",
+    "cnn-f": "eight_layers",
+    "torchvision": "backbone",
+}
 """Kind of network → its module in hashing.networks."""
 _ADDRESS = re.compile(r"<function (\w+) at 0x[0-9a-f]+>")
 
@@ -65,12 +94,22 @@ def modules_of(method: Method) -> list[str]:
     trunk = TRUNKS[str(method.network.get("kind", "residual"))]
     pooling = str(method.network.get("pooling", "none")).replace("-", "_")
     encoders, inference = (str(method.network.get(key, "none")) for key in ("encoders", "inference"))
-    structured = [name for name, needed in (("sub_codes", isinstance(method, StructuredMethod)),
-                                            ("independent", encoders == "independent"),
-                                            ("fuzzy", inference == "fuzzy")) if needed]
-    return ["components.hashing.networks.build", f"components.hashing.networks.{trunk}",
-            *(f"components.hashing.networks.{name}" for name in structured),
-            *([f"components.hashing.pooling.{pooling}"] if pooling != "none" else []), *_built_by(method)]
+    structured = [
+        name
+        for name, needed in (
+            ("sub_codes", isinstance(method, StructuredMethod)),
+            ("independent", encoders == "independent"),
+            ("fuzzy", inference == "fuzzy"),
+        )
+        if needed
+    ]
+    return [
+        "components.hashing.networks.build",
+        f"components.hashing.networks.{trunk}",
+        *(f"components.hashing.networks.{name}" for name in structured),
+        *([f"components.hashing.pooling.{pooling}"] if pooling != "none" else []),
+        *_built_by(method),
+    ]
 
 
 def described(method: Method) -> str:
@@ -106,13 +145,16 @@ def _meaning(name: str) -> str:
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
-            node.body = [one for one in body if not _is_text(one)]      # type: ignore[attr-defined]
+            node.body = [one for one in body if not _is_text(one)]  # type: ignore[attr-defined]
     return ast.dump(tree)
 
 
 def _is_text(statement: ast.stmt) -> bool:
-    return (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-            and isinstance(statement.value.value, str))
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
 
 
 def path_of(name: str) -> Path:

@@ -26,8 +26,10 @@ def stale_items(workspace: SetWorkspace, items: list[Item]) -> set[Item]:
     finished = _silent(workspace).run([*DVC, "status", "--json", *map(target, items)])
     answer = next((line for line in reversed(finished.tail) if line.startswith("{")), None)
     if answer is None:
-        raise MedhashError(f"DVC cannot tell what is up to date: {finished.tail[-1] if finished.tail else 'no answer'}",
-                           f"run `dvc status` in {workspace.root}")
+        raise MedhashError(
+            f"DVC cannot tell what is up to date: {finished.tail[-1] if finished.tail else 'no answer'}",
+            f"run `dvc status` in {workspace.root}",
+        )
     changed = json.loads(answer)
     return {item for item in items if any(name.endswith(target(item)) for name in changed)}
 
@@ -45,8 +47,11 @@ def _reason(finished: Finished) -> str:
     if message is not None:
         return message
     # DVC's own last words name the stage only; the line before them is what the command said.
-    said = [line for line in finished.tail if line.strip() and not line.startswith(("ERROR: failed to reproduce",
-                                                                                    "Running stage", "> "))]
+    said = [
+        line
+        for line in finished.tail
+        if line.strip() and not line.startswith(("ERROR: failed to reproduce", "Running stage", "> "))
+    ]
     return f"ended with exit code {finished.code}: {said[-1] if said else 'nothing was said'}"
 
 

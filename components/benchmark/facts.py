@@ -2,8 +2,14 @@
 
 from components.documents import Document, ModelSpec
 
-METRICS, QUERIES, FACTS, CODES, RELAXED, MODEL = ("metrics.json", "queries.parquet", "facts.json", "codes.parquet",
-                                                  "relaxed.npy", "model")
+METRICS, QUERIES, FACTS, CODES, RELAXED, MODEL = (
+    "metrics.json",
+    "queries.parquet",
+    "facts.json",
+    "codes.parquet",
+    "relaxed.npy",
+    "model",
+)
 """Names within a row's folder; the last two are not in every row."""
 LARGEST_MODEL_BYTES = 4 << 20
 """A larger model is not kept: a hundred rows of them would fill the cache."""

@@ -34,8 +34,11 @@ class Asked:
         items: list[Item] = []
         for bits in self.bits:
             for row in self.table.rows:
-                items += [item for seed in self.seeds for item in (*needs(Item(row.method, bits, seed)),
-                                                                   Item(row.method, bits, seed))]
+                items += [
+                    item
+                    for seed in self.seeds
+                    for item in (*needs(Item(row.method, bits, seed)), Item(row.method, bits, seed))
+                ]
         return list(dict.fromkeys(items))
 
 
@@ -51,14 +54,23 @@ def ask(table: str, methods: Sequence[str] | None, bits: Sequence[int] | None, s
     bits: in place of the table's own. Raises MedhashError for a method that the catalogue does not have, or bits that
     no code can have.
     """
-    found = TABLES.get(table) or every_row([name for name, method in CATALOGUE.items()
-                                             if not isinstance(method, StructuredMethod)])
+    found = TABLES.get(table) or every_row(
+        [name for name, method in CATALOGUE.items() if not isinstance(method, StructuredMethod)]
+    )
     for name in methods or ():
         find_method(name)
-    rows = found.rows if methods is None else (
-        *(row for row in found.rows if row.method in methods),
-        *(PaperRow(name, name, {}) for name in dict.fromkeys(methods)
-          if name not in {row.method for row in found.rows}))
+    rows = (
+        found.rows
+        if methods is None
+        else (
+            *(row for row in found.rows if row.method in methods),
+            *(
+                PaperRow(name, name, {})
+                for name in dict.fromkeys(methods)
+                if name not in {row.method for row in found.rows}
+            ),
+        )
+    )
     lengths = tuple(sorted(set(bits))) if bits else found.bits
     wrong = [length for length in lengths if length % 8 or not 8 <= length <= 256]
     if wrong:

@@ -15,6 +15,7 @@ def lines_of(kind: type[Any], cells: Sequence[Any]) -> str:
     writer.writerow(names)
     for cell in cells:
         values = [getattr(cell, name) for name in names]
-        writer.writerow(["" if value is None else f"{value:.6f}" if isinstance(value, float) else value
-                         for value in values])
+        writer.writerow(
+            ["" if value is None else f"{value:.6f}" if isinstance(value, float) else value for value in values]
+        )
     return out.getvalue()

@@ -28,16 +28,17 @@ def conditions(workspace: SetWorkspace, asked: Asked, results: list[Measured], p
     vocabulary = Vocabulary.read(workspace.vocabulary)
     facts = [fact for result in results for fact in result.facts.values()]
     epochs = sorted({fact.n_epochs for fact in facts if fact.model.family != "shallow"})
-    started = sorted({fact.method for fact in facts
-                      if fact.model.settings.get("initial_weights", "random") != "random"})
+    started = sorted(
+        {fact.method for fact in facts if fact.model.settings.get("initial_weights", "random") != "random"}
+    )
     features = sorted({fact.model.input for fact in facts if fact.model.family == "shallow"})
     here = {
         "data set": f"{workspace.name} (ingest.source {params.ingest.source})",
         **_extent(workspace, labels, params),
         "labels": f"{len(vocabulary.labels)} ({', '.join(vocabulary.labels)}); No Finding: {params.labels.no_finding}; "
-                  f"cases without a label: {params.labels.unlabelled}",
-        "folds": f"{params.split.strategy}" + ("" if params.split.strategy == "official" else
-                                               f", {params.split.test_share:.0%} of patients in test"),
+        f"cases without a label: {params.labels.unlabelled}",
+        "folds": f"{params.split.strategy}"
+        + ("" if params.split.strategy == "official" else f", {params.split.test_share:.0%} of patients in test"),
         "image size": f"{params.size_px} px",
         "epochs": f"{params.train.epochs} asked for; run: {', '.join(map(str, epochs)) or 'no network was trained'}",
         "initial weights": f"random, but for {', '.join(started)}" if started else "random in every row",
@@ -47,8 +48,10 @@ def conditions(workspace: SetWorkspace, asked: Asked, results: list[Measured], p
         "devices": ", ".join(sorted({fact.device for fact in facts})) or "nothing ran",
     }
     paper = dict(asked.table.conditions)
-    return [{"aspect": aspect, "paper": paper.get(aspect, "not said" if paper else "–"), "here": value}
-            for aspect, value in here.items()]
+    return [
+        {"aspect": aspect, "paper": paper.get(aspect, "not said" if paper else "–"), "here": value}
+        for aspect, value in here.items()
+    ]
 
 
 def _extent(workspace: SetWorkspace, labels: pa.Table, params: Params) -> dict[str, str]:
@@ -61,10 +64,12 @@ def _extent(workspace: SetWorkspace, labels: pa.Table, params: Params) -> dict[s
         return {"images": f"{len(labels):,} of {n_patients:,} patients: {counts}"}
     ingest = params.ingest
     cut = f"{ingest.cut.grid} × {ingest.cut.grid} tiles" if ingest.cut.into == "grid" else ingest.cut.into
-    return {"images": f"{sizes.sum():,} in {len(labels):,} bags of {n_patients:,} patients",
-            "bags": f"by {ingest.bags.by}, images cut into: {cut}; {sizes.min():,} – {sizes.max():,} in a bag, median "
-                    f"{np.median(sizes):g}; {counts}; label of a bag: {params.labels.bag}",
-            "stain": ingest.stain}
+    return {
+        "images": f"{sizes.sum():,} in {len(labels):,} bags of {n_patients:,} patients",
+        "bags": f"by {ingest.bags.by}, images cut into: {cut}; {sizes.min():,} – {sizes.max():,} in a bag, median "
+        f"{np.median(sizes):g}; {counts}; label of a bag: {params.labels.bag}",
+        "stain": ingest.stain,
+    }
 
 
 def below_chance(asked: Asked, cells: list[Cell], results: list[Measured]) -> list[str]:
@@ -72,8 +77,9 @@ def below_chance(asked: Asked, cells: list[Cell], results: list[Measured]) -> li
     told = []
     for figure in asked.table.figures:
         for cell in (one for one in cells if one.figure == figure and one.paper is not None):
-            chance = next((result.chance(figure) for result in results if result.seeds and result.bits == cell.bits),
-                          None)
+            chance = next(
+                (result.chance(figure) for result in results if result.seeds and result.bits == cell.bits), None
+            )
             if chance is not None and cell.paper is not None and cell.paper < chance:
                 told.append(f"{cell.row}, {cell.bits} bits: {cell.title} {cell.paper:.4f} < chance {chance:.4f}")
     return told

@@ -36,18 +36,25 @@ _IGNORED = "# What DVC does not look at when it hashes a folder.\n__pycache__\n*
 def write_repository(workspace: SetWorkspace) -> None:
     """Make data/benchmark a DVC repository of its own, which the checkout's leaves alone; what is there stays."""
     home = workspace.repository / ".dvc"
-    for path, text in ((home / "config", "[core]\n    analytics = false\n    autostage = false\n"
-                                         "[cache]\n    dir = ../../../.dvc/cache\n"),
-                       (home / ".gitignore", "/config.local\n/tmp\n/cache\n"),
-                       (workspace.repository / ".dvcignore", _IGNORED)):
+    for path, text in (
+        (
+            home / "config",
+            "[core]\n    analytics = false\n    autostage = false\n[cache]\n    dir = ../../../.dvc/cache\n",
+        ),
+        (home / ".gitignore", "/config.local\n/tmp\n/cache\n"),
+        (workspace.repository / ".dvcignore", _IGNORED),
+    ):
         if not path.exists():
             _write(path, text)
 
 
 def write_params(workspace: SetWorkspace, resolved: dict[str, Any]) -> Params:
     """Write the resolved settings of the data set and return them as they will be read."""
-    _write(workspace.params_file, "# Written by `medhash benchmark` from params.yaml and the data set's file.\n"
-           + yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
+    _write(
+        workspace.params_file,
+        "# Written by `medhash benchmark` from params.yaml and the data set's file.\n"
+        + yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True),
+    )
     return load_params(workspace.params_file)
 
 
@@ -55,11 +62,19 @@ def write_prepare(workspace: SetWorkspace, params: Params) -> None:
     """Write prepare.json and dvc.yaml."""
     write_json(workspace.root / "prepare.json", prepare_record(params))
     root, folder = _relative(workspace.checkout, workspace.root), workspace.root
-    _write_stage(folder, "prepare", {
-        "cmd": f"python -m components.benchmark.prepare --root {root} --dataset {workspace.name}",
-        "deps": [_relative(workspace.checkout / params.ingest.archive, folder), "prepare.json",
-                 _relative(workspace.forgotten, folder)],
-        "outs": ["data/derived"]})
+    _write_stage(
+        folder,
+        "prepare",
+        {
+            "cmd": f"python -m components.benchmark.prepare --root {root} --dataset {workspace.name}",
+            "deps": [
+                _relative(workspace.checkout / params.ingest.archive, folder),
+                "prepare.json",
+                _relative(workspace.forgotten, folder),
+            ],
+            "outs": ["data/derived"],
+        },
+    )
 
 
 def write_rows(workspace: SetWorkspace, params: Params, method: str, bits: list[int], seeds: list[int]) -> None:
@@ -73,11 +88,17 @@ def write_rows(workspace: SetWorkspace, params: Params, method: str, bits: list[
         deps.append(f"../{found.of}/${{item.bits}}-${{item.seed}}")
     if method in params.train.initial_weights:
         deps.append(_relative(workspace.checkout / params.train.initial_weights[method], folder))
-    _write_stage(folder, "row", {
-        "matrix": {"bits": sorted({*known["bits"], *bits}), "seed": sorted({*known["seed"], *seeds})},
-        "cmd": f"python -m components.benchmark.row --root {_relative(workspace.checkout, folder)} --dataset "
-               f"{workspace.name} --method {method} --bits ${{item.bits}} --seed ${{item.seed}}",
-        "deps": deps, "outs": ["${item.bits}-${item.seed}"]})
+    _write_stage(
+        folder,
+        "row",
+        {
+            "matrix": {"bits": sorted({*known["bits"], *bits}), "seed": sorted({*known["seed"], *seeds})},
+            "cmd": f"python -m components.benchmark.row --root {_relative(workspace.checkout, folder)} --dataset "
+            f"{workspace.name} --method {method} --bits ${{item.bits}} --seed ${{item.seed}}",
+            "deps": deps,
+            "outs": ["${item.bits}-${item.seed}"],
+        },
+    )
 
 
 def prepare_record(params: Params) -> dict[str, Any]:
@@ -89,26 +110,37 @@ def prepare_record(params: Params) -> dict[str, Any]:
 
 def row_record(params: Params, method: str) -> dict[str, Any]:
     """What a method's rows depend on beside tables, bits, seed and initial weights."""
-    settings = {"seed": params.seed, "size_px": params.size_px, "evaluate": params.evaluate.model_dump(mode="json"),
-                "train": {key: getattr(params.train, key) for key in TRAINED}}
+    settings = {
+        "seed": params.seed,
+        "size_px": params.size_px,
+        "evaluate": params.evaluate.model_dump(mode="json"),
+        "train": {key: getattr(params.train, key) for key in TRAINED},
+    }
     if isinstance(find_method(method), StructuredMethod):
         settings["sub_codes"] = params.sub_codes
     changed = with_overrides(find_method(method), params.train.overrides.get(method, {}))
-    return {"code": code_digest(["components.benchmark.row", *modules_of(changed)]), "method": described(changed),
-            "settings": settings, "keeps_relaxed": keeps_relaxed(method)}
+    return {
+        "code": code_digest(["components.benchmark.row", *modules_of(changed)]),
+        "method": described(changed),
+        "settings": settings,
+        "keeps_relaxed": keeps_relaxed(method),
+    }
 
 
 def keeps_relaxed(method: str) -> bool:
     """Whether another row of the catalogue measures this method's relaxed codes."""
     from components.hashing.methods import CATALOGUE
+
     return any(isinstance(other, Unbinarised) and other.of == method for other in CATALOGUE.values())
 
 
 def require_current(path: Path, record: dict[str, Any]) -> None:
     """Raise MedhashError if the settings or the code are not those that a stage's record says."""
     if not path.exists() or json.loads(path.read_text()) != record:
-        raise MedhashError(f"{path} is not what the settings and the code are now",
-                           "run `medhash benchmark`, which writes it anew, rather than DVC by hand")
+        raise MedhashError(
+            f"{path} is not what the settings and the code are now",
+            "run `medhash benchmark`, which writes it anew, rather than DVC by hand",
+        )
 
 
 def _read_matrix(path: Path) -> dict[str, list[int]]:
@@ -119,8 +151,11 @@ def _read_matrix(path: Path) -> dict[str, list[int]]:
 
 
 def _write_stage(folder: Path, name: str, body: dict[str, Any]) -> None:
-    _write(folder / "dvc.yaml", "# Written by `medhash benchmark`; by hand: `dvc repro` in this folder.\n"
-           + yaml.safe_dump({"stages": {name: body}}, sort_keys=False, width=1000))
+    _write(
+        folder / "dvc.yaml",
+        "# Written by `medhash benchmark`; by hand: `dvc repro` in this folder.\n"
+        + yaml.safe_dump({"stages": {name: body}}, sort_keys=False, width=1000),
+    )
 
 
 def _write(path: Path, text: str) -> None:

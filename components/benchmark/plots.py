@@ -38,8 +38,13 @@ def draw(workspace: SetWorkspace, asked: Asked, results: list[Measured], seed: i
     if shown and asked.table.name.startswith("drh"):
         path = base.with_name(f"{base.name}-t-sne.png")
         n_shown = _t_sne(path, workspace, shown, seed)
-        drawn.append((path, f"t-SNE of the {bits}-bit codes of {n_shown:,} test cases under Hamming distance, first "
-                            "seed of each row; a case with several labels is drawn as its rarest."))
+        drawn.append(
+            (
+                path,
+                f"t-SNE of the {bits}-bit codes of {n_shown:,} test cases under Hamming distance, first "
+                "seed of each row; a case with several labels is drawn as its rarest.",
+            )
+        )
     return drawn
 
 
@@ -49,9 +54,16 @@ def _over_bits(path: Path, asked: Asked, results: list[Measured], figure: str) -
         for position, row in enumerate(asked.table.rows):
             own = [result for result in results if result.row == row]
             if own:
-                axes.errorbar([result.bits for result in own], [result.mean(figure) for result in own],
-                              yerr=[result.std(figure) or 0.0 for result in own], marker="o", markersize=3.5,
-                              capsize=2, label=row.name, **method_line(position))
+                axes.errorbar(
+                    [result.bits for result in own],
+                    [result.mean(figure) for result in own],
+                    yerr=[result.std(figure) or 0.0 for result in own],
+                    marker="o",
+                    markersize=3.5,
+                    capsize=2,
+                    label=row.name,
+                    **method_line(position),
+                )
         axes.axhline(results[0].chance(figure), color=MUTED, linestyle=":", label="chance")
         axes.set(xlabel="bits", ylabel=TITLES[figure], xticks=asked.bits)
         drawn.figure.legend(loc="outside right upper")
@@ -63,8 +75,14 @@ def _precision_recall(path: Path, results: list[Measured]) -> None:
         axes = drawn.figure.subplots()
         for position, result in enumerate(results):
             points = sorted(result.metrics[0].curve, key=lambda point: point.radius)
-            axes.plot([point.recall for point in points], [point.precision for point in points], marker="o",
-                      markersize=2.2, label=result.row.name, **method_line(position))
+            axes.plot(
+                [point.recall for point in points],
+                [point.precision for point in points],
+                marker="o",
+                markersize=2.2,
+                label=result.row.name,
+                **method_line(position),
+            )
         # The largest radius holds the whole gallery: its precision is what a random order reaches at any recall.
         axes.axhline(points[-1].precision, color=MUTED, linestyle=":", label="chance")
         axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1.01))
@@ -82,13 +100,21 @@ def _t_sne(path: Path, workspace: SetWorkspace, results: list[Measured], seed: i
             places = _laid_out(bits, seed)
             for position, name in enumerate(names):
                 member = np.array([label == name for label in labels])
-                panel.scatter(*places[member].T, s=9, linewidths=0, alpha=0.75, zorder=1 + position,
-                              color="#b8c2cc" if name == OTHER else PALETTE[position % (len(PALETTE) - 1)], label=name)
+                panel.scatter(
+                    *places[member].T,
+                    s=9,
+                    linewidths=0,
+                    alpha=0.75,
+                    zorder=1 + position,
+                    color="#b8c2cc" if name == OTHER else PALETTE[position % (len(PALETTE) - 1)],
+                    label=name,
+                )
             panel.set(xticks=[], yticks=[], title=f"{result.row.name}, MAP {result.metrics[0].figures.map:.3f}")
-        for panel in panels[len(results):]:
+        for panel in panels[len(results) :]:
             panel.set_axis_off()
-        drawn.figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3,
-                            markerscale=1.8)
+        drawn.figure.legend(
+            *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, markerscale=1.8
+        )
         _save(drawn, path)
     return len(maps[0][1])
 
@@ -98,6 +124,7 @@ def _codes_and_labels(workspace: SetWorkspace, result: Measured, seed: int) -> t
     from components.contracts import LABEL_SETS, LABELS, read_table
     from components.documents import Vocabulary
     from components.index.code_table import read_codes, unpacked_bytes
+
     first = next(iter(result.seeds))
     codes = read_codes(workspace.row(result.row.method, result.bits, first) / facts.CODES).sort_by("bag_id")
     test = np.flatnonzero(codes["fold"].to_numpy() == "test")
@@ -105,8 +132,10 @@ def _codes_and_labels(workspace: SetWorkspace, result: Measured, seed: int) -> t
         test = np.sort(np.random.default_rng(seed).choice(test, _MOST_POINTS, replace=False))
     table = read_table(workspace.labels, LABELS)
     sets, vocabulary = read_table(workspace.label_sets, LABEL_SETS), Vocabulary.read(workspace.vocabulary)
-    names = {set_id: [vocabulary.labels[index] for index in indices] for set_id, indices in zip(
-        sets["set_id"].to_pylist(), sets["labels"].to_pylist(), strict=True)}
+    names = {
+        set_id: [vocabulary.labels[index] for index in indices]
+        for set_id, indices in zip(sets["set_id"].to_pylist(), sets["labels"].to_pylist(), strict=True)
+    }
     set_of = dict(zip(table["bag_id"].to_pylist(), table["set_id"].to_pylist(), strict=True))
     labels = coloured_labels([names[set_of[bag]] for bag in codes["bag_id"].take(test).to_pylist()])
     bits = np.unpackbits(unpacked_bytes(codes["code"].combine_chunks())[test], axis=1)
@@ -115,13 +144,16 @@ def _codes_and_labels(workspace: SetWorkspace, result: Measured, seed: int) -> t
 
 def _laid_out(bits: np.ndarray, seed: int) -> np.ndarray:
     from sklearn.manifold import TSNE
+
     perplexity = min(30.0, (len(bits) - 1) / 3)
-    places: np.ndarray = TSNE(metric="hamming", init="random", random_state=seed, max_iter=600,
-                              perplexity=perplexity).fit_transform(bits)
+    places: np.ndarray = TSNE(
+        metric="hamming", init="random", random_state=seed, max_iter=600, perplexity=perplexity
+    ).fit_transform(bits)
     return places
 
 
 def _save(drawn: Canvas, path: Path) -> None:
     from components.files import replacing_file
+
     with replacing_file(path) as temporary:
         drawn.figure.savefig(temporary, format="png", dpi=150, metadata={"Software": None})

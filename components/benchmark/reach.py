@@ -12,8 +12,9 @@ from components.benchmark.results import Measured
 _NO_WIDTH = 1e-9
 
 
-def reach(asked: Asked, results: list[Measured], cells: list[Cell],
-          exchanged: Mapping[tuple[str, int], float] | None = None) -> list[str]:
+def reach(
+    asked: Asked, results: list[Measured], cells: list[Cell], exchanged: Mapping[tuple[str, int], float] | None = None
+) -> list[str]:
     """Sentences about the table's first figure; none where nothing was measured.
 
     exchanged: (row, bits) → MAP where the queries exchange their labels, of `exchanged_maps`.
@@ -40,16 +41,23 @@ def reach(asked: Asked, results: list[Measured], cells: list[Cell],
         f"{high - low:.3f} wide; it {'holds' if low <= chance <= high else 'does not hold'} chance, {chance:.3f}.",
         f"{len(above)} of {_count(len(shown), 'figure')} of {title} {verb} above chance with the interval of every seed"
         f"{': ' if above else ''}{names}.",
-        *_grouped(shown, asked, exchanged or {}), *_differences(shown, title),
-        *_without_width(shown, n_patients, asked)]
-    told += [f"{TITLES[name]} says nothing of a gallery of {_count(shown[0].n_gallery or 0, 'case')}: all of it "
-             "is among the nearest, so every ranking scores what chance does."
-             for name, k in NEAREST.items() if name in asked.table.figures and (shown[0].n_gallery or 0) <= k]
+        *_grouped(shown, asked, exchanged or {}),
+        *_differences(shown, title),
+        *_without_width(shown, n_patients, asked),
+    ]
+    told += [
+        f"{TITLES[name]} says nothing of a gallery of {_count(shown[0].n_gallery or 0, 'case')}: all of it "
+        "is among the nearest, so every ranking scores what chance does."
+        for name, k in NEAREST.items()
+        if name in asked.table.figures and (shown[0].n_gallery or 0) <= k
+    ]
     if n_patients > 1:
         trainings = ", of which there is one" if len(asked.seeds) == 1 else ": that is the ±"
-        told.append(f"The intervals themselves come from these {n_patients:,} patients, and are too narrow by "
-                    f"{1 - np.sqrt(1 - 1 / n_patients):.1%} at least; they take the gallery as it is, and say nothing "
-                    f"of how figures differ between trainings{trainings}.")
+        told.append(
+            f"The intervals themselves come from these {n_patients:,} patients, and are too narrow by "
+            f"{1 - np.sqrt(1 - 1 / n_patients):.1%} at least; they take the gallery as it is, and say nothing "
+            f"of how figures differ between trainings{trainings}."
+        )
     return told
 
 
@@ -60,10 +68,12 @@ def _differences(shown: list[Cell], title: str) -> list[str]:
     apart = [cell for cell, difference in compared if difference.low > 0 or difference.high < 0]
     half = float(np.median([(difference.high - difference.low) / 2 for _, difference in compared]))
     n = len(compared)
-    return [f"{len(apart)} of {_count(n, 'difference')} to the best row of the same bits {_has(apart)} an interval "
-            f"without 0; about {0.05 * n:.1f} would have one by chance alone. Half the width of these intervals is "
-            f"{half:.3f} in the median: rows that lie less than that apart in {title} are not told apart by these "
-            "patients."]
+    return [
+        f"{len(apart)} of {_count(n, 'difference')} to the best row of the same bits {_has(apart)} an interval "
+        f"without 0; about {0.05 * n:.1f} would have one by chance alone. Half the width of these intervals is "
+        f"{half:.3f} in the median: rows that lie less than that apart in {title} are not told apart by these "
+        "patients."
+    ]
 
 
 def _grouped(shown: list[Cell], asked: Asked, exchanged: Mapping[tuple[str, int], float]) -> list[str]:
@@ -72,11 +82,13 @@ def _grouped(shown: list[Cell], asked: Asked, exchanged: Mapping[tuple[str, int]
         return []
     least, most = (choose(known, key=lambda found: found[1]) for choose in (min, max))
     above = [cell for cell, value in known if (cell.low or 0.0) > value]
-    return [f"Where the queries exchange their labels at random, the same rankings score MAP {least[1]:.3f} "
-            f"({_named([least[0]], asked)}) to {most[1]:.3f} ({_named([most[0]], asked)}): codes that fall into groups "
-            "score above a random order by guessing the group, which P@k does not. "
-            f"{len(above)} of {len(known)} {'lies' if 1 in (len(above), len(known)) else 'lie'} above its own such "
-            f"figure with the widest interval{': ' if above else ''}{_named(above, asked)}."]
+    return [
+        f"Where the queries exchange their labels at random, the same rankings score MAP {least[1]:.3f} "
+        f"({_named([least[0]], asked)}) to {most[1]:.3f} ({_named([most[0]], asked)}): codes that fall into groups "
+        "score above a random order by guessing the group, which P@k does not. "
+        f"{len(above)} of {len(known)} {'lies' if 1 in (len(above), len(known)) else 'lie'} above its own such "
+        f"figure with the widest interval{': ' if above else ''}{_named(above, asked)}."
+    ]
 
 
 def _without_width(shown: list[Cell], n_patients: int, asked: Asked) -> list[str]:
@@ -85,9 +97,11 @@ def _without_width(shown: list[Cell], n_patients: int, asked: Asked) -> list[str
     if not alike:
         return []
     exceptions = 1 - 0.05 ** (1 / n_patients)
-    return [f"No interval has width where all queries score the same ({_named(alike, asked)}). That is no certainty: "
-            f"after {_count(n_patients, 'patient')} without an exception, up to {exceptions:.0%} of all may be "
-            "exceptions (95 %)."]
+    return [
+        f"No interval has width where all queries score the same ({_named(alike, asked)}). That is no certainty: "
+        f"after {_count(n_patients, 'patient')} without an exception, up to {exceptions:.0%} of all may be "
+        "exceptions (95 %)."
+    ]
 
 
 def _named(cells: list[Cell], asked: Asked) -> str:

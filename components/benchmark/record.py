@@ -19,26 +19,44 @@ def record_table(workspace: SetWorkspace, asked: Asked, params: Params, cells: l
     from mlflow.entities import Metric, Param
 
     from components.origins import origins
+
     checkout = Workspace(workspace.checkout)
     client = tracking.connect(checkout)
     experiment = tracking.experiment(client, checkout, EXPERIMENT)
     digest = sha256_file(workspace.tables / f"{asked.table.name}.csv")
     with tracking.answered():
-        if client.search_runs([experiment], f"tags.table_digest = '{digest}' and tags.dataset = '{workspace.name}' and "
-                              "attributes.status = 'FINISHED'", max_results=1):
+        if client.search_runs(
+            [experiment],
+            f"tags.table_digest = '{digest}' and tags.dataset = '{workspace.name}' and attributes.status = 'FINISHED'",
+            max_results=1,
+        ):
             return
     now_ms = int(time.time() * 1000)
-    settings = {"table": asked.table.name, "dataset": workspace.name, "bits": asked.bits, "seeds": asked.seeds,
-                "epochs": params.train.epochs, "size_px": params.size_px, "split": params.split.strategy,
-                "rows": len(asked.table.rows)}
+    settings = {
+        "table": asked.table.name,
+        "dataset": workspace.name,
+        "bits": asked.bits,
+        "seeds": asked.seeds,
+        "epochs": params.train.epochs,
+        "size_px": params.size_px,
+        "split": params.split.strategy,
+        "rows": len(asked.table.rows),
+    }
     figures = {f"{cell.figure}/{cell.method}/{cell.bits}": cell.mean for cell in cells if cell.mean is not None}
     chance = {f"{cell.figure}/chance": cell.chance for cell in cells if cell.chance is not None}
     with tracking.answered():
-        run_id = str(client.create_run(experiment, run_name=f"{asked.table.name} on {workspace.name}",
-                                       tags={**origins(workspace.checkout), "table_digest": digest,
-                                             "dataset": workspace.name}).info.run_id)
-        client.log_batch(run_id, params=[Param(key, str(value)) for key, value in settings.items()],
-                         metrics=[Metric(name, value, now_ms, 0) for name, value in (figures | chance).items()])
+        run_id = str(
+            client.create_run(
+                experiment,
+                run_name=f"{asked.table.name} on {workspace.name}",
+                tags={**origins(workspace.checkout), "table_digest": digest, "dataset": workspace.name},
+            ).info.run_id
+        )
+        client.log_batch(
+            run_id,
+            params=[Param(key, str(value)) for key, value in settings.items()],
+            metrics=[Metric(name, value, now_ms, 0) for name, value in (figures | chance).items()],
+        )
         for path in files:
             client.log_artifact(run_id, str(path))
         client.set_terminated(run_id)

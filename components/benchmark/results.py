@@ -53,8 +53,10 @@ class Measured:
 
     def interval(self, figure: str) -> tuple[int, Interval]:
         """The seed whose 95 % patient-bootstrap interval is the widest, and that interval."""
-        return max(((seed, one.intervals[figure]) for seed, one in self.seeds.items()),
-                   key=lambda found: (found[1].high - found[1].low, -found[0]))
+        return max(
+            ((seed, one.intervals[figure]) for seed, one in self.seeds.items()),
+            key=lambda found: (found[1].high - found[1].low, -found[0]),
+        )
 
     def chance(self, figure: str) -> float:
         """The figure for a gallery in random order; it hangs on labels and folds alone, so every seed has the same."""
@@ -72,8 +74,13 @@ class Measured:
         if low > chance:
             return None
         # One code for all images ranks as a random order does, up to the rounding of sums.
-        told = "at chance" if math.isclose(self.mean(figure), chance, rel_tol=1e-9) else \
-            "below chance" if self.mean(figure) < chance else "the interval contains chance"
+        told = (
+            "at chance"
+            if math.isclose(self.mean(figure), chance, rel_tol=1e-9)
+            else "below chance"
+            if self.mean(figure) < chance
+            else "the interval contains chance"
+        )
         if self.n_distinct[0] < COLLAPSED_SHARE * self.metrics[0].n_gallery:
             told += f"; collapsed codes: {self.n_distinct[0]} distinct of {self.metrics[0].n_gallery:,}"
         if figure == "precision_h2" and (empty := max(one.figures.empty_ball_rate for one in self.metrics)) > 0.5:
@@ -89,16 +96,23 @@ def read_results(workspace: SetWorkspace, asked: Asked, failures: dict[Item, str
     results = []
     for row in asked.table.rows:
         for bits in asked.bits:
-            told = {seed: failures[item] for seed in asked.seeds
-                    if (item := Item(row.method, bits, seed)) in failures}
+            told = {seed: failures[item] for seed in asked.seeds if (item := Item(row.method, bits, seed)) in failures}
             folders = {seed: workspace.row(row.method, bits, seed) for seed in asked.seeds if seed not in told}
-            results.append(Measured(
-                row, bits, {seed: Metrics.read(folder / facts.METRICS) for seed, folder in folders.items()},
-                {seed: facts.Facts.read(folder / facts.FACTS) for seed, folder in folders.items()},
-                mean_queries(list(folders.values())), told))
+            results.append(
+                Measured(
+                    row,
+                    bits,
+                    {seed: Metrics.read(folder / facts.METRICS) for seed, folder in folders.items()},
+                    {seed: facts.Facts.read(folder / facts.FACTS) for seed, folder in folders.items()},
+                    mean_queries(list(folders.values())),
+                    told,
+                )
+            )
     if len({one.evaluation_digest for result in results for one in result.metrics}) > 1:
-        raise MedhashError("the rows were not measured on the same queries, gallery and labels",
-                           "run `medhash benchmark` for this table again, which measures what is stale")
+        raise MedhashError(
+            "the rows were not measured on the same queries, gallery and labels",
+            "run `medhash benchmark` for this table again, which measures what is stale",
+        )
     return results
 
 
@@ -110,8 +124,9 @@ def mean_queries(folders: list[Path]) -> pa.Table | None:
     first = tables[0]
     for column in COLUMNS.values():
         mean = np.mean([table[column].to_numpy().astype(np.float64) for table in tables], axis=0)
-        first = first.set_column(first.column_names.index(column), QUERIES.field(column),
-                                 pa.array(mean, pa.float64(), from_pandas=True))
+        first = first.set_column(
+            first.column_names.index(column), QUERIES.field(column), pa.array(mean, pa.float64(), from_pandas=True)
+        )
     return first
 
 

@@ -42,16 +42,21 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
 
     from components.params import Params, load_params
+
     # Of the process, before NumPy and torch are loaded: the same bytes whatever the number of cores, no spinning.
     root = args.root.resolve()
-    os.chdir(root)                                             # train.initial_weights are relative to the checkout
+    os.chdir(root)  # train.initial_weights are relative to the checkout
     workspace = RowWorkspace(root / "data" / "benchmark" / args.dataset, root, f"{args.method}-{args.bits}-{args.seed}")
     params = load_params(workspace.params_file)
-    os.environ |= {"OMP_NUM_THREADS": str(params.train.threads), "OPENBLAS_NUM_THREADS": str(params.train.threads),
-                   "OMP_WAIT_POLICY": "passive"}
+    os.environ |= {
+        "OMP_NUM_THREADS": str(params.train.threads),
+        "OPENBLAS_NUM_THREADS": str(params.train.threads),
+        "OMP_WAIT_POLICY": "passive",
+    }
 
     from components.benchmark.pipeline import require_current, row_record
     from components.hashing.methods import Unbinarised, find_method
+
     require_current(workspace.rows(args.method) / "method.json", row_record(params, args.method))
     params = Params.model_validate(params.model_dump() | {"bits": args.bits})
     method, target = find_method(args.method), workspace.row(args.method, args.bits, args.seed)
@@ -82,7 +87,7 @@ def _train_and_measure(workspace: RowWorkspace, params: "Params", method: str, s
     with replacing_folder(target) as folder:
         model_folder = folder / facts.MODEL
         history = train_method(workspace, params, method, seed=seed, out=model_folder)
-        assert history is not None                              # one process
+        assert history is not None  # one process
         torch.set_num_threads(params.train.threads)
         model = load_model(model_folder, device)
         encoded = encode_bags(workspace, model, confidence=bool(model.spec.attributes))
@@ -93,18 +98,26 @@ def _train_and_measure(workspace: RowWorkspace, params: "Params", method: str, s
         write_table(folder / facts.QUERIES, measured.queries, QUERIES)
         if keeps_relaxed(method):
             _write_relaxed(workspace, model, encoded.members, folder / facts.RELAXED)
-        facts.Facts(method=method, bits=params.bits, seed=seed, device=device, model=model.spec,
-                    n_parameters=int(sum(tensor.size for tensor in model.tensors.values())),
-                    n_epochs=len(history["epochs"]), best_epoch=history["best_epoch"],
-                    kept=history["epochs"][history["best_epoch"]]).write(folder / facts.FACTS)
+        facts.Facts(
+            method=method,
+            bits=params.bits,
+            seed=seed,
+            device=device,
+            model=model.spec,
+            n_parameters=int(sum(tensor.size for tensor in model.tensors.values())),
+            n_epochs=len(history["epochs"]),
+            best_epoch=history["best_epoch"],
+            kept=history["epochs"][history["best_epoch"]],
+        ).write(folder / facts.FACTS)
         if (model_folder / WEIGHTS_FILE).stat().st_size > facts.LARGEST_MODEL_BYTES:
             shutil.rmtree(model_folder)
     shutil.rmtree(workspace.state, ignore_errors=True)
     return f"MAP {measured.metrics.figures.map:.3f}, chance {measured.metrics.chance.map:.3f}"
 
 
-def _measure_unbinarised(workspace: RowWorkspace, params: "Params", method: "Unbinarised", seed: int,
-                         target: Path) -> str:
+def _measure_unbinarised(
+    workspace: RowWorkspace, params: "Params", method: "Unbinarised", seed: int, target: Path
+) -> str:
     """Rank by the relaxed codes that the row of `method.of` left."""
     import numpy as np
 
@@ -118,8 +131,9 @@ def _measure_unbinarised(workspace: RowWorkspace, params: "Params", method: "Unb
     source = workspace.row(method.of, params.bits, seed)
     codes = read_codes(source / facts.CODES)
     relaxed = np.load(source / facts.RELAXED, allow_pickle=False)
-    measured = measure_relaxed(codes, relaxed, Tables.read(workspace), params.evaluate, params.seed,
-                               params.train.threads)
+    measured = measure_relaxed(
+        codes, relaxed, Tables.read(workspace), params.evaluate, params.seed, params.train.threads
+    )
     with replacing_folder(target) as folder:
         measured.metrics.model_copy(update={"method": method.name}).write(folder / facts.METRICS)
         write_table(folder / facts.QUERIES, measured.queries, QUERIES)
@@ -133,17 +147,19 @@ def _write_relaxed(workspace: RowWorkspace, model: "HashModel", members: "Member
     import numpy as np
 
     from components.hashing.bags import whole_bags
+
     source = workspace.features(model.spec.input) if model.spec.family == "shallow" else workspace.pixels
     inputs = np.load(source, mmap_mode="r", allow_pickle=False)
     parts = []
     for bags in whole_bags(members.starts, 256):
-        starts = members.starts[bags.start:bags.stop + 1]
-        parts.append(model.relaxed_bags(inputs[members.rows[starts[0]:starts[-1]]], starts - starts[0]))
+        starts = members.starts[bags.start : bags.stop + 1]
+        parts.append(model.relaxed_bags(inputs[members.rows[starts[0] : starts[-1]]], starts - starts[0]))
     np.save(path, np.concatenate(parts), allow_pickle=False)
 
 
 def _device(asked: str) -> str:
     import torch
+
     return "cuda" if asked == "auto" and torch.cuda.is_available() else "cpu" if asked == "auto" else asked
 
 

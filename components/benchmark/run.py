@@ -48,8 +48,11 @@ def run_benchmark(root: Path, options: Options) -> int:
         own = [item for item in items if item.method == method]
         write_rows(workspace, params, method, [item.bits for item in own], [item.seed for item in own])
     jobs = options.jobs or default_jobs(params)
-    print(f"{asked.table.title}, on {name}: {len(items)} trainings, up to {jobs} at once; "
-          f"logs: {(workspace.state / 'logs').relative_to(root)}", flush=True)
+    print(
+        f"{asked.table.title}, on {name}: {len(items)} trainings, up to {jobs} at once; "
+        f"logs: {(workspace.state / 'logs').relative_to(root)}",
+        flush=True,
+    )
     _prepare(workspace)
     failed = _measure(workspace, asked, items, jobs)
     _show(workspace, asked, params, failed)
@@ -64,14 +67,16 @@ def _prepare(workspace: SetWorkspace) -> None:
     _, message = run_target(child, PREPARE)
     if message is not None:
         problem, _, fix = message.partition("\n  fix: ")
-        raise MedhashError(f"the data set {workspace.name} cannot be prepared: {problem}",
-                           fix or f"{log} holds the whole log")
+        raise MedhashError(
+            f"the data set {workspace.name} cannot be prepared: {problem}", fix or f"{log} holds the whole log"
+        )
 
 
 def _measure(workspace: SetWorkspace, asked: Asked, items: list[Item], jobs: int) -> dict[Item, str]:
     from components.benchmark import facts
     from components.benchmark.papers import TITLES
     from components.documents import Metrics
+
     figure = asked.table.figures[0]
 
     def headline(item: Item) -> str:
@@ -100,6 +105,7 @@ def _show(workspace: SetWorkspace, asked: Asked, params: Params, failed: dict[It
     from components.benchmark.text import as_csv, as_markdown
     from components.benchmark.unseen import unseen_sentences
     from components.files import replacing_file
+
     results = read_results(workspace, asked, failed)
     cells, drops = make_cells(asked, results, params), make_drops(asked, results, params)
     of_classes = classes.make_class_cells(asked, results)
@@ -109,13 +115,21 @@ def _show(workspace: SetWorkspace, asked: Asked, params: Params, failed: dict[It
     if parts:
         sentences = [*sentences, *unseen_sentences(workspace, asked, results, params)]
     grids = structured.part_grids(asked, parts)
-    told = {"parts": grids, "part_text": structured.as_text,
-            "conditions": notes.conditions(workspace, asked, results, params),
-            "below_chance": notes.below_chance(asked, cells, results), "deviations": notes.deviations(results),
-            "classes": classes.class_grids(asked, of_classes), "reach": sentences}
+    told = {
+        "parts": grids,
+        "part_text": structured.as_text,
+        "conditions": notes.conditions(workspace, asked, results, params),
+        "below_chance": notes.below_chance(asked, cells, results),
+        "deviations": notes.deviations(results),
+        "classes": classes.class_grids(asked, of_classes),
+        "reach": sentences,
+    }
     markdown = as_markdown(asked, workspace.name, cells, drops, of_classes, sentences, structured.as_markdown(grids))
-    contents = {".md": markdown, ".csv": as_csv(cells),
-                ".html": render_page(asked, workspace.name, cells, drops, pictures, told)}
+    contents = {
+        ".md": markdown,
+        ".csv": as_csv(cells),
+        ".html": render_page(asked, workspace.name, cells, drops, pictures, told),
+    }
     if of_classes:
         contents["-classes.csv"] = classes.as_csv(of_classes)
     if parts:
@@ -126,7 +140,7 @@ def _show(workspace: SetWorkspace, asked: Asked, params: Params, failed: dict[It
         with replacing_file(files[-1]) as temporary:
             temporary.write_text(content)
     record_table(workspace, asked, params, cells, [*files, *(path for path, _ in pictures)])
-    print("\n" + markdown[:markdown.index("## Cell by cell")].split("\n", 4)[4])
+    print("\n" + markdown[: markdown.index("## Cell by cell")].split("\n", 4)[4])
     for item, message in failed.items():
         print(f"failed: {item}: {message}")
     print("\n".join(str(path.relative_to(workspace.checkout)) for path in files))

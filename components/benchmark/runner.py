@@ -30,13 +30,18 @@ class _Running:
     stopping: threading.Event = field(default_factory=threading.Event)
 
 
-def run_items(workspace: SetWorkspace, items: list[Item], jobs: int, board: Board,
-              run: Callable[[Child, str], tuple[bool, str | None]] = run_target) -> dict[Item, str]:
+def run_items(
+    workspace: SetWorkspace,
+    items: list[Item],
+    jobs: int,
+    board: Board,
+    run: Callable[[Child, str], tuple[bool, str | None]] = run_target,
+) -> dict[Item, str]:
     """Run the items, at most `jobs` at once; returns the failed ones and why.
 
     An interrupt stops every child and is passed on: what has finished stays finished.
     """
-    waiting, failed = list(items), {}                                    # type: list[Item], dict[Item, str]
+    waiting, failed = list(items), {}  # type: list[Item], dict[Item, str]
     unfinished = set(items)
     running = _Running()
     with ThreadPoolExecutor(jobs) as pool:
@@ -70,8 +75,13 @@ def run_items(workspace: SetWorkspace, items: list[Item], jobs: int, board: Boar
     return failed
 
 
-def _start(workspace: SetWorkspace, item: Item, pool: ThreadPoolExecutor, running: _Running,
-           run: Callable[[Child, str], tuple[bool, str | None]]) -> None:
+def _start(
+    workspace: SetWorkspace,
+    item: Item,
+    pool: ThreadPoolExecutor,
+    running: _Running,
+    run: Callable[[Child, str], tuple[bool, str | None]],
+) -> None:
     child = child_of(workspace, workspace.state / "logs" / f"{item.method}-{item.bits}-{item.seed}.log")
 
     def work() -> tuple[bool, str | None]:

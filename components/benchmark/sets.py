@@ -69,12 +69,16 @@ def find_set(checkout: Path, asked: str) -> tuple[str, Path]:
     shipped = checkout / "data" / "sets"
     path = Path(asked) if asked.endswith((".yaml", ".yml")) else shipped / f"{asked}.yaml"
     if not path.exists():
-        raise MedhashError(f"there is no data set {asked}: {path} does not exist",
-                           f"choose one of {', '.join(sorted(known.stem for known in shipped.glob('*.yaml')))}, or "
-                           "give the path of a YAML file of your own, laid over params.yaml (docs/benchmark.md)")
+        raise MedhashError(
+            f"there is no data set {asked}: {path} does not exist",
+            f"choose one of {', '.join(sorted(known.stem for known in shipped.glob('*.yaml')))}, or "
+            "give the path of a YAML file of your own, laid over params.yaml (docs/benchmark.md)",
+        )
     if not _NAME.fullmatch(path.stem):
-        raise MedhashError(f"{path}: {path.stem!r} cannot name a data set", "name the file with small letters, digits "
-                           "and hyphens, as in my-archive.yaml")
+        raise MedhashError(
+            f"{path}: {path.stem!r} cannot name a data set",
+            "name the file with small letters, digits and hyphens, as in my-archive.yaml",
+        )
     twin = shipped / f"{path.stem}.yaml"
     if twin.exists() and twin.resolve() != path.resolve():
         raise MedhashError(f"{path} and {twin} would both be the data set {path.stem}", "rename your file")
@@ -94,12 +98,15 @@ def resolve_set(checkout: Path, path: Path, epochs: int | None) -> dict[str, Any
     if epochs is not None:
         document = _laid_over(document, {"train": {"epochs": epochs}})
     from pydantic import ValidationError
+
     try:
         params = Params.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
-        raise MedhashError(f"{path}, laid over params.yaml: {'.'.join(map(str, first['loc']))}: {first['msg']}",
-                           "mend that key; components/params.py lists every key") from error
+        raise MedhashError(
+            f"{path}, laid over params.yaml: {'.'.join(map(str, first['loc']))}: {first['msg']}",
+            "mend that key; components/params.py lists every key",
+        ) from error
     _require_archive(checkout, path, params.ingest.archive)
     resolved: dict[str, Any] = params.model_dump(mode="json")
     return resolved
@@ -107,12 +114,16 @@ def resolve_set(checkout: Path, path: Path, epochs: int | None) -> dict[str, Any
 
 def _require_archive(checkout: Path, path: Path, archive: str) -> None:
     if PLACEHOLDER in archive:
-        raise MedhashError(f"{path}: ingest.archive does not say yet where the archive lies",
-                           f"write the archive's folder as ingest.archive in {path}, or copy the file under another "
-                           "name, write it there, and give --dataset that file's path")
+        raise MedhashError(
+            f"{path}: ingest.archive does not say yet where the archive lies",
+            f"write the archive's folder as ingest.archive in {path}, or copy the file under another "
+            "name, write it there, and give --dataset that file's path",
+        )
     if not (checkout / archive).exists():
-        raise MedhashError(f"{path}: ingest.archive: the folder {archive} does not exist",
-                           f"mend ingest.archive in {path}; a relative path is taken from the checkout")
+        raise MedhashError(
+            f"{path}: ingest.archive: the folder {archive} does not exist",
+            f"mend ingest.archive in {path}; a relative path is taken from the checkout",
+        )
 
 
 def _laid_over(below: Any, above: Any) -> Any:
@@ -122,8 +133,13 @@ def _laid_over(below: Any, above: Any) -> Any:
     """
     if not isinstance(below, dict) or not isinstance(above, dict):
         return above
-    return {**below, **{key: value if key in ("overrides", "initial_weights") else _laid_over(below.get(key), value)
-                        for key, value in above.items()}}
+    return {
+        **below,
+        **{
+            key: value if key in ("overrides", "initial_weights") else _laid_over(below.get(key), value)
+            for key, value in above.items()
+        },
+    }
 
 
 def _yaml(path: Path) -> Any:
@@ -134,5 +150,6 @@ def _yaml(path: Path) -> Any:
     except yaml.YAMLError as error:
         raise MedhashError(f"{path} is not valid YAML: {error}", "mend the line it names") from error
     except UnicodeDecodeError as error:
-        raise MedhashError(f"{path} is not text in UTF-8: {error.reason} at byte {error.start}",
-                           "save the file as UTF-8") from error
+        raise MedhashError(
+            f"{path} is not text in UTF-8: {error.reason} at byte {error.start}", "save the file as UTF-8"
+        ) from error

@@ -56,7 +56,7 @@ _ABOUT = {
     OWN: "The attribute's bits alone rank the gallery; rows whose code has no parts have none.",
     UNSEEN: "Joint relevance; the gallery holds cases of the held-out combinations, the train fold none.",
     PREFERRED: "Share of the 10 nearest that have the query's value: by the whole code, and where the attribute's "
-               "sub-code comes first.",
+    "sub-code comes first.",
 }
 
 
@@ -70,11 +70,13 @@ def make_part_cells(asked: Asked, results: list[Measured]) -> list[PartCell]:
     cells = []
     for bits in asked.bits:
         for result in (result for result in results if result.bits == bits):
-            cells += [_cell(BY_ATTRIBUTE, result, "joint", lambda one: one.joint),
-                      *(_cell(BY_ATTRIBUTE, result, name, _by_attribute(name)) for name in attributes),
-                      *(_cell(OWN, result, name, _by_own(name)) for name in attributes),
-                      *(_cell(UNSEEN, result, name, _by_group(name)) for name in groups),
-                      *(cell for name in attributes for cell in _preference(result, name))]
+            cells += [
+                _cell(BY_ATTRIBUTE, result, "joint", lambda one: one.joint),
+                *(_cell(BY_ATTRIBUTE, result, name, _by_attribute(name)) for name in attributes),
+                *(_cell(OWN, result, name, _by_own(name)) for name in attributes),
+                *(_cell(UNSEEN, result, name, _by_group(name)) for name in groups),
+                *(cell for name in attributes for cell in _preference(result, name)),
+            ]
     return cells
 
 
@@ -88,8 +90,16 @@ def part_grids(asked: Asked, cells: Sequence[PartCell]) -> list[PartGrid]:
             columns = list(zip(*rows.values(), strict=True))
             told = [max(column, key=lambda cell: (cell.mean is not None, cell.n_queries)) for column in columns]
             if any(cell.mean is not None for cell in told):
-                grids.append(PartGrid(section, about, bits, [f"{cell.part} ({cell.n_queries:,})" for cell in told],
-                                      list(rows.items()), [cell.chance for cell in told]))
+                grids.append(
+                    PartGrid(
+                        section,
+                        about,
+                        bits,
+                        [f"{cell.part} ({cell.n_queries:,})" for cell in told],
+                        list(rows.items()),
+                        [cell.chance for cell in told],
+                    )
+                )
     return grids
 
 
@@ -101,10 +111,16 @@ def as_csv(cells: Sequence[PartCell]) -> str:
 def as_markdown(grids: Sequence[PartGrid]) -> list[str]:
     lines = []
     for grid in grids:
-        lines += [f"## {grid.title}, {grid.bits} bits", "", f"{grid.about} In the heading the number of queries; in "
-                  "brackets the 95 % interval over patients of the seed where it is widest; after / what is scored "
-                  "where queries exchange their values.", "", "| row | " + " | ".join(grid.headings) + " |",
-                  "|---" * (len(grid.headings) + 1) + "|"]
+        lines += [
+            f"## {grid.title}, {grid.bits} bits",
+            "",
+            f"{grid.about} In the heading the number of queries; in "
+            "brackets the 95 % interval over patients of the seed where it is widest; after / what is scored "
+            "where queries exchange their values.",
+            "",
+            "| row | " + " | ".join(grid.headings) + " |",
+            "|---" * (len(grid.headings) + 1) + "|",
+        ]
         lines += [f"| {name} | " + " | ".join(map(as_text, row)) + " |" for name, row in grid.rows]
         chance = ["–" if value is None else f"{value:.3f}" for value in grid.chance]
         lines += [f"| chance | {' | '.join(chance)} |", ""]
@@ -116,8 +132,11 @@ def as_text(cell: PartCell) -> str:
     if cell.mean is None:
         return "–"
     spread = f" ± {cell.std:.3f}" if cell.std is not None else ""
-    return (f"{cell.mean:.3f}{spread}" + ("" if cell.low is None else f" [{cell.low:.3f}, {cell.high:.3f}]")
-            + ("" if cell.exchanged is None else f" / {cell.exchanged:.3f}"))
+    return (
+        f"{cell.mean:.3f}{spread}"
+        + ("" if cell.low is None else f" [{cell.low:.3f}, {cell.high:.3f}]")
+        + ("" if cell.exchanged is None else f" / {cell.exchanged:.3f}")
+    )
 
 
 def _by_attribute(name: str) -> Read:
@@ -133,25 +152,60 @@ def _by_group(name: str) -> Read:
 
 
 def _cell(section: str, result: Measured, part: str, read: Read) -> PartCell:
-    found = [figures for one in result.metrics if one.structured is not None
-             and (figures := read(one.structured)) is not None]
+    found = [
+        figures
+        for one in result.metrics
+        if one.structured is not None and (figures := read(one.structured)) is not None
+    ]
     widest = max((one.interval for one in found), key=lambda interval: interval.high - interval.low, default=None)
-    return _made(section, result, part, [one.map for one in found], found[0].n_queries if found else 0,
-                 found[0].chance_map if found else None, (widest.low, widest.high) if widest else (None, None),
-                 float(np.mean([one.exchanged_map for one in found])) if found else None)
+    return _made(
+        section,
+        result,
+        part,
+        [one.map for one in found],
+        found[0].n_queries if found else 0,
+        found[0].chance_map if found else None,
+        (widest.low, widest.high) if widest else (None, None),
+        float(np.mean([one.exchanged_map for one in found])) if found else None,
+    )
 
 
 def _preference(result: Measured, name: str) -> list[PartCell]:
-    found = [one.structured.preference[name] for one in result.metrics
-             if one.structured is not None and name in one.structured.preference]
+    found = [
+        one.structured.preference[name]
+        for one in result.metrics
+        if one.structured is not None and name in one.structured.preference
+    ]
     n_queries, chance = (found[0].n_queries, found[0].chance) if found else (0, None)
-    return [_made(PREFERRED, result, part, values, n_queries, chance)
-            for part, values in ((name, [one.plain for one in found]), (f"{name} preferred", [
-                one.preferred for one in found if one.preferred is not None]))]
+    return [
+        _made(PREFERRED, result, part, values, n_queries, chance)
+        for part, values in (
+            (name, [one.plain for one in found]),
+            (f"{name} preferred", [one.preferred for one in found if one.preferred is not None]),
+        )
+    ]
 
 
-def _made(section: str, result: Measured, part: str, values: list[float], n_queries: int, chance: float | None,
-          interval: tuple[float | None, float | None] = (None, None), exchanged: float | None = None) -> PartCell:
-    return PartCell(section, result.row.name, result.row.method, result.bits, part, n_queries,
-                    float(np.mean(values)) if values else None,
-                    float(np.std(values, ddof=1)) if len(values) > 1 else None, *interval, chance, exchanged)
+def _made(
+    section: str,
+    result: Measured,
+    part: str,
+    values: list[float],
+    n_queries: int,
+    chance: float | None,
+    interval: tuple[float | None, float | None] = (None, None),
+    exchanged: float | None = None,
+) -> PartCell:
+    return PartCell(
+        section,
+        result.row.name,
+        result.row.method,
+        result.bits,
+        part,
+        n_queries,
+        float(np.mean(values)) if values else None,
+        float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        *interval,
+        chance,
+        exchanged,
+    )

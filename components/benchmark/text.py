@@ -23,44 +23,82 @@ def as_csv(cells: list[Cell]) -> str:
     writer.writerow(names + of_best)
     for cell in cells:
         difference = cell.to_best
-        writer.writerow([_plain(getattr(cell, name)) for name in names] + (
-            [_plain(value) for value in (difference.value, difference.low, difference.high, difference.p_value)]
-            if difference else [""] * 4))
+        writer.writerow(
+            [_plain(getattr(cell, name)) for name in names]
+            + (
+                [_plain(value) for value in (difference.value, difference.low, difference.high, difference.p_value)]
+                if difference
+                else [""] * 4
+            )
+        )
     return out.getvalue()
 
 
-def as_markdown(asked: Asked, dataset: str, cells: list[Cell], drops: list[Drop], classes: Sequence[ClassCell] = (),
-                reach: Sequence[str] = (), parts: Sequence[str] = ()) -> str:
+def as_markdown(
+    asked: Asked,
+    dataset: str,
+    cells: list[Cell],
+    drops: list[Drop],
+    classes: Sequence[ClassCell] = (),
+    reach: Sequence[str] = (),
+    parts: Sequence[str] = (),
+) -> str:
     """Paper-shaped tables first, one per figure, then every cell with its interval, chance and comparison.
 
     classes: the first figure class by class; reach: sentences on what the test patients can show; parts: lines on
     figures by attribute.
     """
-    printed = "in brackets what the paper prints, on its own data. " if any(row.printed for row in asked.table.rows) \
-        else ""
-    lines = [f"# {asked.table.title}", "", f"Shape: {asked.table.source}. Data set: `{dataset}`. Ours: {over(asked)}; "
-             f"{printed}{FLAG}: not above chance. Bold: the best.", ""]
+    printed = (
+        "in brackets what the paper prints, on its own data. " if any(row.printed for row in asked.table.rows) else ""
+    )
+    lines = [
+        f"# {asked.table.title}",
+        "",
+        f"Shape: {asked.table.source}. Data set: `{dataset}`. Ours: {over(asked)}; "
+        f"{printed}{FLAG}: not above chance. Bold: the best.",
+        "",
+    ]
     for grid in grids(asked):
         lines += [f"## {grid.title}", "", *shaped(asked, cells, grid), ""]
     for of_classes in class_grids(asked, list(classes)):
-        lines += [f"## {TITLES[asked.table.figures[0]]} class by class, {of_classes.bits} bits", "",
-                  *_by_class(of_classes), ""]
+        lines += [
+            f"## {TITLES[asked.table.figures[0]]} class by class, {of_classes.bits} bits",
+            "",
+            *_by_class(of_classes),
+            "",
+        ]
     lines += parts
     if reach:
         lines += ["## What these test patients can show", "", *(f"- {_safe(sentence)}" for sentence in reach), ""]
-    lines += ["## Cell by cell", "",
-              "The interval is the 95 % bootstrap over patients of the seed where it is widest; the difference to the "
-              "best row at these bits is the mean over seeds, paired by query, with its own interval.", "",
-              "| figure | bits | row | method | paper | ours | 95 % interval | chance | distinct codes | to the best | "
-              "why not above chance, or failed |", "|---|---|---|---|---|---|---|---|---|---|---|"]
-    lines += [f"| {cell.title} | {cell.bits} | {cell.row} | `{cell.method}` | {number(cell.paper)} | {ours(cell)} | "
-              f"{interval(cell)} | {number(cell.chance)} | {distinct(cell)} | {to_best(cell)} | "
-              f"{_safe(cell.failure or cell.not_above_chance or '')} |" for cell in cells]
+    lines += [
+        "## Cell by cell",
+        "",
+        "The interval is the 95 % bootstrap over patients of the seed where it is widest; the difference to the "
+        "best row at these bits is the mean over seeds, paired by query, with its own interval.",
+        "",
+        "| figure | bits | row | method | paper | ours | 95 % interval | chance | distinct codes | to the best | "
+        "why not above chance, or failed |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {cell.title} | {cell.bits} | {cell.row} | `{cell.method}` | {number(cell.paper)} | {ours(cell)} | "
+        f"{interval(cell)} | {number(cell.chance)} | {distinct(cell)} | {to_best(cell)} | "
+        f"{_safe(cell.failure or cell.not_above_chance or '')} |"
+        for cell in cells
+    ]
     if drops:
-        lines += ["", "## What binarising costs", "", "| figure | bits | relaxed | binary | relaxed - binary | paper |",
-                  "|---|---|---|---|---|---|"]
-        lines += [f"| {drop.title} | {drop.bits} | {drop.relaxed} | {drop.binary} | {drop.value.value:+.4f} "
-                  f"[{drop.value.low:+.4f}, {drop.value.high:+.4f}] | {number(drop.paper)} |" for drop in drops]
+        lines += [
+            "",
+            "## What binarising costs",
+            "",
+            "| figure | bits | relaxed | binary | relaxed - binary | paper |",
+            "|---|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| {drop.title} | {drop.bits} | {drop.relaxed} | {drop.binary} | {drop.value.value:+.4f} "
+            f"[{drop.value.low:+.4f}, {drop.value.high:+.4f}] | {number(drop.paper)} |"
+            for drop in drops
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -82,27 +120,40 @@ class Grid:
 def grids(asked: Asked) -> list[Grid]:
     """A grid per figure, or one for all figures where there is one code length."""
     if len(asked.bits) == 1:
-        return [Grid(f"{asked.bits[0]} bits", tuple((TITLES[figure], figure, asked.bits[0])
-                                                    for figure in asked.table.figures))]
-    return [Grid(TITLES[figure], tuple((f"{bits} bits", figure, bits) for bits in asked.bits))
-            for figure in asked.table.figures]
+        return [
+            Grid(
+                f"{asked.bits[0]} bits",
+                tuple((TITLES[figure], figure, asked.bits[0]) for figure in asked.table.figures),
+            )
+        ]
+    return [
+        Grid(TITLES[figure], tuple((f"{bits} bits", figure, bits) for bits in asked.bits))
+        for figure in asked.table.figures
+    ]
 
 
 def shaped(asked: Asked, cells: list[Cell], grid: Grid) -> list[str]:
     """The grid as Markdown, the last line chance."""
     own = {(cell.row, cell.figure, cell.bits): cell for cell in cells}
-    lines = ["| row | " + " | ".join(heading for heading, _, _ in grid.columns) + " |",
-             "|---" * (len(grid.columns) + 1) + "|"]
+    lines = [
+        "| row | " + " | ".join(heading for heading, _, _ in grid.columns) + " |",
+        "|---" * (len(grid.columns) + 1) + "|",
+    ]
     for row in asked.table.rows:
-        lines.append(f"| {row.name} | " + " | ".join(_shaped(own[row.name, figure, bits])
-                                                     for _, figure, bits in grid.columns) + " |")
+        lines.append(
+            f"| {row.name} | "
+            + " | ".join(_shaped(own[row.name, figure, bits]) for _, figure, bits in grid.columns)
+            + " |"
+        )
     chance = [number(chance_of(cells, figure)) for _, figure, _ in grid.columns]
     return [*lines, f"| chance | {' | '.join(chance)} |"]
 
 
 def _by_class(grid: ClassGrid) -> list[str]:
-    lines = ["| row | " + " | ".join(_safe(heading) for heading in grid.headings) + " |",
-             "|---" * (len(grid.headings) + 1) + "|"]
+    lines = [
+        "| row | " + " | ".join(_safe(heading) for heading in grid.headings) + " |",
+        "|---" * (len(grid.headings) + 1) + "|",
+    ]
     lines += [f"| {name} | " + " | ".join(of_class(cell) for cell in row) + " |" for name, row in grid.rows]
     return [*lines, f"| chance | {' | '.join(number(chance) for chance in grid.chance)} |"]
 
@@ -139,8 +190,11 @@ def interval(cell: Cell) -> str:
 def distinct(cell: Cell) -> str:
     if cell.n_distinct_min is None:
         return "–"
-    span = f"{cell.n_distinct_min:,}" if cell.n_distinct_min == cell.n_distinct_max else \
-        f"{cell.n_distinct_min:,} – {cell.n_distinct_max:,}"
+    span = (
+        f"{cell.n_distinct_min:,}"
+        if cell.n_distinct_min == cell.n_distinct_max
+        else f"{cell.n_distinct_min:,} – {cell.n_distinct_max:,}"
+    )
     return f"{span} of {cell.n_gallery:,}"
 
 

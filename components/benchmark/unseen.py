@@ -23,16 +23,21 @@ def unseen_sentences(workspace: SetWorkspace, asked: Asked, results: Sequence[Me
         return []
     sentences = []
     for bits in asked.bits:
-        found = {result.row.name: queries for result in results if result.bits == bits and result.queries is not None
-                 and len(queries := _of(result.queries, held_out))}
+        found = {
+            result.row.name: queries
+            for result in results
+            if result.bits == bits and result.queries is not None and len(queries := _of(result.queries, held_out))
+        }
         means = {name: float(np.nanmean(queries["ap_expected"].to_numpy())) for name, queries in found.items()}
         if len(means) < 2:
             continue
         best = max(means, key=means.__getitem__)
         for name in sorted(means.keys() - {best}, key=means.__getitem__, reverse=True):
             apart = compare(found[name], found[best], params.evaluate.bootstrap_samples, params.seed)["map"]
-            sentences.append(f"Held-out combinations, {bits} bits: {name} lies {apart.value:+.3f} "
-                             f"[{apart.low:+.3f}, {apart.high:+.3f}] from {best} in MAP ({means[best]:.3f})")
+            sentences.append(
+                f"Held-out combinations, {bits} bits: {name} lies {apart.value:+.3f} "
+                f"[{apart.low:+.3f}, {apart.high:+.3f}] from {best} in MAP ({means[best]:.3f})"
+            )
     return sentences
 
 

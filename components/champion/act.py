@@ -27,8 +27,12 @@ class Act(Document):
     def now(cls, reason: str | None, by: str | None) -> Self:
         """An act of this moment. Raises MedhashError if the reason or the name is empty, too long or several lines."""
         from components.audit.log import who_asks
-        return cls(who=_line("--by", by) if by is not None else who_asks(), reason=_line("--reason", reason),
-                   at=datetime.now(UTC).isoformat(timespec="seconds"))
+
+        return cls(
+            who=_line("--by", by) if by is not None else who_asks(),
+            reason=_line("--reason", reason),
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
 
     @classmethod
     def of_tag(cls, name: str, text: str) -> Self:
@@ -36,8 +40,10 @@ class Act(Document):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            raise MedhashError(f"the tag {name} in MLflow is not one that medhash wrote",
-                               "take that tag away in MLflow, then run the same command again") from error
+            raise MedhashError(
+                f"the tag {name} in MLflow is not one that medhash wrote",
+                "take that tag away in MLflow, then run the same command again",
+            ) from error
 
     def __str__(self) -> str:
         return f"by {self.who} at {self.at}: {self.reason}"
@@ -55,6 +61,7 @@ def registry_of(args: Namespace) -> "Registry":
     from components.params import load_params
     from components.promote.registry import Registry
     from components.workspace import Workspace
+
     params = load_params(args.params or args.root / "params.yaml")
     with tracking.answered():
         return Registry(tracking.connect(Workspace(args.root)), params.promote.name)
@@ -65,9 +72,12 @@ def _line(option: str, text: str | None) -> str:
     if not line:
         raise MedhashError(f"{option} is missing or empty", f'give it: {option} "…"')
     if not line.isprintable():
-        raise MedhashError(f"{option} has more than one line, or a character that cannot be printed",
-                           f"give one line of at most {_LONGEST_REASON} characters")
+        raise MedhashError(
+            f"{option} has more than one line, or a character that cannot be printed",
+            f"give one line of at most {_LONGEST_REASON} characters",
+        )
     if len(line) > _LONGEST_REASON:
-        raise MedhashError(f"{option} has {len(line)} characters",
-                           f"give one line of at most {_LONGEST_REASON} characters")
+        raise MedhashError(
+            f"{option} has {len(line)} characters", f"give one line of at most {_LONGEST_REASON} characters"
+        )
     return line

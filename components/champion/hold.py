@@ -33,6 +33,7 @@ def hold(workspace: "Workspace", registry: "Registry", asked: Hold) -> str:
     """Hold the champion; returns an account. Raises MedhashError if it is held already."""
     from components.promote.audited import append_once
     from components.promote.lease import holder
+
     present = held(registry)
     if present is not None:
         raise MedhashError(f"{registry.name} is held already, {present}", "lift that hold first: `medhash hold --lift`")
@@ -41,12 +42,15 @@ def hold(workspace: "Workspace", registry: "Registry", asked: Hold) -> str:
     busy = holder(registry)
     return f"{registry.name} is held, {asked}" + (
         f"\nnote: process {busy.pid} on {busy.host} is promoting since {busy.since}; it may have decided already"
-        if busy else "")
+        if busy
+        else ""
+    )
 
 
 def lift(workspace: "Workspace", registry: "Registry", who: str, reason: str | None) -> str:
     """Lift the hold; returns an account. Raises MedhashError if there is none."""
     from components.promote.audited import append_once
+
     present = held(registry)
     if present is None:
         raise MedhashError(f"{registry.name} is not held", "nothing is to be done")
@@ -65,6 +69,7 @@ def main(argv: list[str] | None = None) -> int:
     asked = Hold.now(args.reason if args.reason is not None or not args.lift else "lifted", args.by)
     from components import tracking
     from components.workspace import Workspace
+
     workspace, registry = Workspace(args.root), registry_of(args)
     with tracking.answered():
         print(lift(workspace, registry, asked.who, args.reason) if args.lift else hold(workspace, registry, asked))

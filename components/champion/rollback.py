@@ -34,38 +34,56 @@ def rollback(workspace: "Workspace", registry: "Registry", asked: RolledBack) ->
     from components.promote.desk import desk
     from components.promote.loaded import require_decoder
     from components.promote.registry import CHAMPION, PREDECESSOR
+
     with desk(workspace, registry) as folder:
         champion = registry.version_of(CHAMPION)
         if champion is None:
-            raise MedhashError(f"{registry.name} has no champion, so there is nothing to go back from",
-                               "run `medhash promote` after training")
+            raise MedhashError(
+                f"{registry.name} has no champion, so there is nothing to go back from",
+                "run `medhash promote` after training",
+            )
         number = champion.tags.get(PREDECESSOR)
         if number is None:
-            raise MedhashError(f"version {champion.version} of {registry.name} took no other's place: there is nothing "
-                               "further back", _FORCE)
+            raise MedhashError(
+                f"version {champion.version} of {registry.name} took no other's place: there is nothing further back",
+                _FORCE,
+            )
         before = _predecessor(registry, champion, number)
         _, release = registry.fetch_checked(before, folder / "predecessor")
         require_decoder(release)
-        append_once(workspace, "rollback", {"model": registry.name, "from": str(champion.version),
-                                            "to": str(before.version), "reason": asked.reason}, asked.who)
+        append_once(
+            workspace,
+            "rollback",
+            {"model": registry.name, "from": str(champion.version), "to": str(before.version), "reason": asked.reason},
+            asked.who,
+        )
         registry.leave(champion, before, asked.model_dump_json())
         registry.uncrown(before)
-    return (f"{registry.name}: version {before.version} ({before.tags.get('method', 'unknown method')}) is champion "
-            f"again, in place of version {champion.version}, {asked}")
+    return (
+        f"{registry.name}: version {before.version} ({before.tags.get('method', 'unknown method')}) is champion "
+        f"again, in place of version {champion.version}, {asked}"
+    )
 
 
 def _predecessor(registry: "Registry", champion: "ModelVersion", number: str) -> "ModelVersion":
     from components.promote.registry import ROLLED_BACK
+
     before = registry.version(number)
     if before is None:
-        raise MedhashError(f"version {number} of {registry.name}, whose place version {champion.version} took, is no "
-                           "longer in MLflow; the champion stays", "it may have been deleted because it held withdrawn "
-                           "or forgotten images; if that was a mistake, restore it from a backup; or "
-                           f"{_FORCE}")
+        raise MedhashError(
+            f"version {number} of {registry.name}, whose place version {champion.version} took, is no "
+            "longer in MLflow; the champion stays",
+            "it may have been deleted because it held withdrawn "
+            "or forgotten images; if that was a mistake, restore it from a backup; or "
+            f"{_FORCE}",
+        )
     if ROLLED_BACK in before.tags:
         left = RolledBack.of_tag(ROLLED_BACK, before.tags[ROLLED_BACK])
-        raise MedhashError(f"version {number} of {registry.name}, whose place version {champion.version} took, was "
-                           f"rolled back itself, {left}; the champion stays", _FORCE)
+        raise MedhashError(
+            f"version {number} of {registry.name}, whose place version {champion.version} took, was "
+            f"rolled back itself, {left}; the champion stays",
+            _FORCE,
+        )
     return before
 
 
@@ -77,6 +95,7 @@ def main(argv: list[str] | None = None) -> int:
     asked = RolledBack.now(args.reason, args.by)
     from components import tracking
     from components.workspace import Workspace
+
     registry = registry_of(args)
     with tracking.answered():
         print(rollback(Workspace(args.root), registry, asked))

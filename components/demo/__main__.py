@@ -12,18 +12,25 @@ from components.command import reports_errors
 
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="medhash demo", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="medhash demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--root", type=Path, default=Path("."), help="the checkout to work in (default: this folder)")
-    parser.add_argument("--archive", metavar="NAME", default=None,
-                        help="a data set instead: its name in data/sets/, such as histology (bundled, bags of tiles), "
-                        "the folder of its archive, or the path of a YAML file laid over params.yaml")
+    parser.add_argument(
+        "--archive",
+        metavar="NAME",
+        default=None,
+        help="a data set instead: its name in data/sets/, such as histology (bundled, bags of tiles), "
+        "the folder of its archive, or the path of a YAML file laid over params.yaml",
+    )
     args = parser.parse_args(argv)
     from components.demo.run import run_demo
+
     if args.archive is None:
         run_demo(args.root)
     else:
         from components.demo.checkout import demo_checkout
+
         run_demo(demo_checkout(args.root, args.archive))
     return 0
 

@@ -30,22 +30,28 @@ def demo_checkout(root: Path, asked: str) -> Path:
     settings = resolve_set(root, path, None)
     if not settings["split"]["val_share"]:
         settings["split"]["val_share"] = VAL_SHARE
-        print(f"split.val_share is {VAL_SHARE} here: {path.name} keeps no patient for validation, and promotion "
-              "chooses its challenger by them")
+        print(
+            f"split.val_share is {VAL_SHARE} here: {path.name} keeps no patient for validation, and promotion "
+            "chooses its challenger by them"
+        )
     clone = root / "var" / "demo" / name
     try:
         if not _in_git(root, settings["ingest"]["archive"]):
             settings["ingest"]["archive"] = str((root / settings["ingest"]["archive"]).resolve())
         _bring_to_head(root, clone)
         with replacing_file(clone / "params.yaml") as temporary:
-            temporary.write_text(f"# Written by `medhash demo` from params.yaml and {path.name}.\n"
-                                 + yaml.safe_dump(settings, sort_keys=False, allow_unicode=True))
+            temporary.write_text(
+                f"# Written by `medhash demo` from params.yaml and {path.name}.\n"
+                + yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+            )
         if git(clone, "status", "--porcelain", "params.yaml"):
             git(clone, *_AUTHOR, "commit", "--quiet", "--message", f"Settings of {name}", "params.yaml")
     except GitFailed as error:
-        raise MedhashError(f"git could not clone this checkout to {clone}: {error}",
-                           f"see that {root} is a git checkout with a commit, and that the disk has room; removing "
-                           f"{clone} makes the next demo start anew") from error
+        raise MedhashError(
+            f"git could not clone this checkout to {clone}: {error}",
+            f"see that {root} is a git checkout with a commit, and that the disk has room; removing "
+            f"{clone} makes the next demo start anew",
+        ) from error
     return clone
 
 
@@ -58,9 +64,11 @@ def _set_of_folder(root: Path, asked: str) -> str | None:
         archive = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("ingest", {}).get("archive")
         if archive and (root / archive).resolve() == folder.resolve():
             return path.stem
-    raise MedhashError(f"no data set of data/sets/ has the archive {asked}",
-                       "write a YAML file with its ingest.source and ingest.archive, laid over params.yaml "
-                       "(docs/bags.md shows one), and give that file's path")
+    raise MedhashError(
+        f"no data set of data/sets/ has the archive {asked}",
+        "write a YAML file with its ingest.source and ingest.archive, laid over params.yaml "
+        "(docs/bags.md shows one), and give that file's path",
+    )
 
 
 def _in_git(root: Path, archive: str) -> bool:
@@ -71,8 +79,9 @@ def _in_git(root: Path, archive: str) -> bool:
 def _bring_to_head(root: Path, clone: Path) -> None:
     if clone.exists() and not (clone / _MARK).exists():
         if (clone / ".git").exists() or any(clone.iterdir()):
-            raise MedhashError(f"{clone} holds files that are not a demo's",
-                               "move them elsewhere, or remove the folder")
+            raise MedhashError(
+                f"{clone} holds files that are not a demo's", "move them elsewhere, or remove the folder"
+            )
         shutil.rmtree(clone)
     if not clone.exists():
         clone.parent.mkdir(parents=True, exist_ok=True)

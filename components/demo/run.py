@@ -28,8 +28,10 @@ def run_demo(root: Path) -> None:
     n_items = sum(len(stage.items) for stage in read_graph(root)) + 4
     log = workspace.state / "logs" / "demo.log"
     started = time.monotonic()
-    print(f"Retraining {len(params.methods)} methods on {params.ingest.archive}: {n_items} steps of the Airflow DAG "
-          f"{DAG_ID}.\nFull log: {os.path.relpath(log)}\n")
+    print(
+        f"Retraining {len(params.methods)} methods on {params.ingest.archive}: {n_items} steps of the Airflow DAG "
+        f"{DAG_ID}.\nFull log: {os.path.relpath(log)}\n"
+    )
     environment = airflow_environment(root)
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("")
@@ -40,20 +42,25 @@ def run_demo(root: Path) -> None:
     if code != 0 or watch.failed:
         item, message = next(iter(watch.failed.items()), ("the run", f"`airflow dags test` ended with {code}"))
         print(f"\n{message}\n", file=sys.stderr)
-        raise MedhashError(f"the run ended at {item}, for the reason above; what people search with is as it was",
-                           f"mend that and run the same command again, what is done is not done twice; the whole "
-                           f"log is {os.path.relpath(log)}")
+        raise MedhashError(
+            f"the run ended at {item}, for the reason above; what people search with is as it was",
+            f"mend that and run the same command again, what is done is not done twice; the whole "
+            f"log is {os.path.relpath(log)}",
+        )
     print(f"\n{metric_table(workspace, params)}\n")
     print("\n".join(watch.said.get("promote", [])))
-    print(f"\nReport     {os.path.relpath(workspace.report)}\n"
-          f"Data Docs  {os.path.relpath(workspace.data_docs / 'index.html')}\n"
-          "Pages      `make ui` opens Airflow (this run's tasks and logs) and MLflow (runs, curves, registry)\n"
-          f"\nDone in {(time.monotonic() - started) / 60:.1f} minutes.")
+    print(
+        f"\nReport     {os.path.relpath(workspace.report)}\n"
+        f"Data Docs  {os.path.relpath(workspace.data_docs / 'index.html')}\n"
+        "Pages      `make ui` opens Airflow (this run's tasks and logs) and MLflow (runs, curves, registry)\n"
+        f"\nDone in {(time.monotonic() - started) / 60:.1f} minutes."
+    )
 
 
 def _prepare(workspace: Workspace, environment: dict[str, str], log: Path, gpu_slots: int) -> None:
     """Both databases at once; each takes seconds, nearly all of it imports."""
     from components import tracking
+
     failures: list[Exception] = []
 
     def airflow() -> None:
@@ -74,9 +81,18 @@ def _prepare(workspace: Workspace, environment: dict[str, str], log: Path, gpu_s
 
 def _run_dag(environment: dict[str, str], root: Path, log: Path, watch: Watch) -> int:
     """`airflow dags test`, its output to the log and to the watch; when we are stopped, it and its stage are."""
-    with log.open("a") as handle, subprocess.Popen(
-            [sys.executable, "-m", "airflow", "dags", "test", DAG_ID], cwd=root, env=environment, text=True,
-            errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    with (
+        log.open("a") as handle,
+        subprocess.Popen(
+            [sys.executable, "-m", "airflow", "dags", "test", DAG_ID],
+            cwd=root,
+            env=environment,
+            text=True,
+            errors="replace",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
         assert process.stdout is not None
         try:
             for line in process.stdout:

@@ -51,8 +51,7 @@ class Watch:
             self.n_done += 1
             self.failed.pop(item, None)
             self.seconds[item] = event["seconds"]
-            self._print(f"[{self.n_done:>2}/{self.n_items}] {item:<22} {event['seconds']:>6.1f} s   "
-                        f"{self._elapsed()}")
+            self._print(f"[{self.n_done:>2}/{self.n_items}] {item:<22} {event['seconds']:>6.1f} s   {self._elapsed()}")
         elif event["state"] == "failed":
             self.failed[item] = event["message"]
             self._print(f"[ ✗ /{self.n_items}] {item:<22} failed     {self._elapsed()}")
@@ -70,7 +69,7 @@ class Watch:
         """The running item and its last words: on a terminal overwritten by what comes next, else twice a minute."""
         text = f"        {self._running} … {said}"
         if self._live:
-            self._out.write("\r\x1b[K" + text[:shutil.get_terminal_size().columns - 1])
+            self._out.write("\r\x1b[K" + text[: shutil.get_terminal_size().columns - 1])
             self._out.flush()
         elif time.monotonic() - self._last_shown > _QUIET_SECONDS:
             self._print(text)

@@ -11,8 +11,11 @@ from components.command import reports_errors, stage_parser
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
     parser = stage_parser("drift", __doc__)
-    parser.add_argument("--accept", action="store_true", help="let the same new images pass from now on, until the "
-                        "champion changes; recorded in the audit log")
+    parser.add_argument(
+        "--accept",
+        action="store_true",
+        help="let the same new images pass from now on, until the champion changes; recorded in the audit log",
+    )
     parser.add_argument("--reason", help="with --accept: why they are wanted")
     parser.add_argument("--by", help="with --accept: who accepts (default: the account that asks)")
     args = parser.parse_args(argv)
@@ -23,6 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     from components.drift.act import Acceptance, judge, require_no_stop, told
     from components.params import load_params
     from components.workspace import Workspace
+
     workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
     report = judge(workspace, params, Acceptance(args.reason, args.by) if args.accept else None)
     print(told(report))

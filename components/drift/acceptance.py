@@ -12,9 +12,15 @@ def accept(workspace: Workspace, report: DriftReport, reason: str, by: str | Non
     """Record that this state is accepted; by: default the account that asks. Raises MedhashError without a reason."""
     if not reason.strip():
         raise MedhashError("--reason is empty", "say in a few words why these images are wanted")
-    what = {"model": report.model, "version": report.champion, "model_digest": report.model_digest,
-            "state": report.state, "n_images": report.n_images, "reason": reason.strip(),
-            "drift": {finding.measure: finding.drift for finding in report.findings if finding.verdict == "stop"}}
+    what = {
+        "model": report.model,
+        "version": report.champion,
+        "model_digest": report.model_digest,
+        "state": report.state,
+        "n_images": report.n_images,
+        "reason": reason.strip(),
+        "drift": {finding.measure: finding.drift for finding in report.findings if finding.verdict == "stop"},
+    }
     return append(workspace, ACT, what, who=by)
 
 

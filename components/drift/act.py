@@ -47,14 +47,16 @@ def require_no_stop(workspace: Workspace, report: DriftReport) -> None:
     """Raise MedhashError naming the measures if the report stops the run."""
     if report.verdict != "stop":
         return
-    far = ", ".join(f"{finding.measure} ({finding.drift:.2f})" for finding in report.findings
-                    if finding.verdict == "stop")
+    far = ", ".join(
+        f"{finding.measure} ({finding.drift:.2f})" for finding in report.findings if finding.verdict == "stop"
+    )
     raise MedhashError(
         f"{report.n_images:,} images that are new since the champion differ too much from those it was trained on: "
         f"{far}; drift.stop is {report.stop:g}",
         f"look at {workspace.drift_report}, then at the scanner, the export or the labels behind it. If the change is "
         "wanted: `medhash drift --accept --reason …` lets these images pass, or raise drift.stop in params.yaml for "
-        "one run")
+        "one run",
+    )
 
 
 def told(report: DriftReport) -> str:
@@ -62,11 +64,19 @@ def told(report: DriftReport) -> str:
     lines = []
     if report.findings:
         lines = [f"{'measure':<16}{'PSI':>8}{'drift':>8}{'warn':>7}{'stop':>7}  verdict"]
-        lines += [f"{finding.measure:<16}{finding.psi:>8.3f}{finding.drift:>8.3f}{report.warn:>7g}{report.stop:>7g}  "
-                  f"{finding.words(report.warn)}" for finding in report.findings]
+        lines += [
+            f"{finding.measure:<16}{finding.psi:>8.3f}{finding.drift:>8.3f}{report.warn:>7g}{report.stop:>7g}  "
+            f"{finding.words(report.warn)}"
+            for finding in report.findings
+        ]
     lines += [f"note: {note}" for note in report.notes]
-    return "\n".join([*lines, f"drift: {report.verdict}: {HEADLINES[report.verdict]} ({report.n_images:,} new images "
-                              f"of {report.n_patients:,} patients)"])
+    return "\n".join(
+        [
+            *lines,
+            f"drift: {report.verdict}: {HEADLINES[report.verdict]} ({report.n_images:,} new images "
+            f"of {report.n_patients:,} patients)",
+        ]
+    )
 
 
 def _measure(workspace: Workspace, params: Params) -> DriftReport:
@@ -75,15 +85,22 @@ def _measure(workspace: Workspace, params: Params) -> DriftReport:
         return not_measured(params, None, f"{params.promote.name} has no champion yet")
     profile = read_profile(champion.folder) if champion.folder is not None else None
     if champion.folder is None or profile is None:
-        return not_measured(params, champion.version, f"the release of version {champion.version} has no profile of "
-                            "its images: another version of medhash made it; the next promotion brings one")
+        return not_measured(
+            params,
+            champion.version,
+            f"the release of version {champion.version} has no profile of "
+            "its images: another version of medhash made it; the next promotion brings one",
+        )
     return measure_drift(workspace, params, champion.version, champion.folder, profile, champion.model_digest)
 
 
 def _publish(workspace: Workspace, report: DriftReport) -> None:
     client = tracking.connect(workspace)
-    now = Measurement(int(time.time() * 1000), report.champion or "none",
-                      {finding.measure: finding.drift for finding in report.findings})
+    now = Measurement(
+        int(time.time() * 1000),
+        report.champion or "none",
+        {finding.measure: finding.drift for finding in report.findings},
+    )
     history = [*read_history(client, report.model), now] if report.findings else []
     page = render_page(report, history)
     report.write(workspace.drift_report.with_name("drift.json"))

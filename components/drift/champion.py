@@ -25,7 +25,7 @@ def find_champion(workspace: Workspace, name: str) -> Champion | None:
     A damaged copy on this machine is fetched anew. Raises MedhashError if MLflow does not answer, or what it holds is
     damaged.
     """
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")        # read by MLflow as it is imported
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # read by MLflow as it is imported
     with tracking.answered():
         registry = Registry(tracking.connect(workspace), name, make=False)
         version = registry.version_of(CHAMPION)

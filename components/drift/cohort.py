@@ -66,4 +66,3 @@ def read_cohort(workspace: Workspace) -> Cohort:
     kept = stored.filter(pc.is_valid(place))
     folds = labels["fold"].take(place.drop_null())
     return Cohort(kept.append_column("fold", folds).sort_by("image_id"))
-

@@ -19,10 +19,15 @@ def among(index: Index, bag_ids: set[str]) -> Index:
     part.add(np.ascontiguousarray(codes))
     patient_of = index.patient_of[kept]
     present = set(patient_of.tolist())
-    return Index(index.info.model_copy(update={"n": int(kept.sum())}), part, index.bag_ids.filter(pa.array(kept)),
-                 index.set_ids[kept], patient_of,
-                 {patient: number for patient, number in index.patient_number.items() if number in present},
-                 np.bincount(patient_of, minlength=len(index.n_entries_of)))
+    return Index(
+        index.info.model_copy(update={"n": int(kept.sum())}),
+        part,
+        index.bag_ids.filter(pa.array(kept)),
+        index.set_ids[kept],
+        patient_of,
+        {patient: number for patient, number in index.patient_number.items() if number in present},
+        np.bincount(patient_of, minlength=len(index.n_entries_of)),
+    )
 
 
 def nearest_distances(index: Index, codes: np.ndarray, patient_ids: np.ndarray) -> np.ndarray:
@@ -36,7 +41,7 @@ def nearest_distances(index: Index, codes: np.ndarray, patient_ids: np.ndarray) 
     strangers = np.flatnonzero(~own)
     faiss.omp_set_num_threads(1)
     for start in range(0, len(strangers), _BATCH):
-        rows = strangers[start:start + _BATCH]
+        rows = strangers[start : start + _BATCH]
         distances, _ = index.faiss_index.search(np.ascontiguousarray(codes[rows]), 1)
         found[rows] = distances[:, 0]
     for row in np.flatnonzero(own).tolist():

@@ -21,10 +21,10 @@ def compared(finding: Finding) -> str:
     sideways = n_bins > _NARROW or max(map(len, bins)) > _SHORT
     with canvas(6.4, 0.9 + 0.24 * n_bins if sideways else 2.3) as drawn:
         axes = drawn.figure.subplots()
-        for shift, shares, colour, name in ((-0.2, baseline, "#9aa5b1", "champion's"),
-                                            (0.2, new, PALETTE[0], "new")):
-            (axes.barh if sideways else axes.bar)([place + shift for place in places], shares, 0.38, color=colour,
-                                                  label=name)
+        for shift, shares, colour, name in ((-0.2, baseline, "#9aa5b1", "champion's"), (0.2, new, PALETTE[0], "new")):
+            (axes.barh if sideways else axes.bar)(
+                [place + shift for place in places], shares, 0.38, color=colour, label=name
+            )
         if sideways:
             axes.set_yticks(places, bins)
             axes.invert_yaxis()
@@ -48,8 +48,14 @@ def over_time(history: list[Measurement], warn: float, stop: float) -> str:
     with canvas(6.8, 3.0) as drawn:
         axes = drawn.figure.subplots()
         for position, name in enumerate(measures):
-            axes.plot(range(len(history)), [measurement.drift.get(name, float("nan")) for measurement in history],
-                      marker="o", markersize=3, label=name, **method_line(position))
+            axes.plot(
+                range(len(history)),
+                [measurement.drift.get(name, float("nan")) for measurement in history],
+                marker="o",
+                markersize=3,
+                label=name,
+                **method_line(position),
+            )
         for limit, name in ((warn, "warn"), (stop, "stop")):
             axes.axhline(limit, color=INK, linestyle=":", linewidth=1)
             axes.annotate(name, (0, limit), xytext=(2, 2), textcoords="offset points", fontsize=8, color=MUTED)

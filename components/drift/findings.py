@@ -65,7 +65,18 @@ def _finding(name: str, baseline: Histogram, new: Histogram, alpha: float, setti
         verdict = "not judged"
     elif value > limit and drift > settings.warn:
         verdict = "stop" if drift > settings.stop else "warn"
-    return Finding(measure=name, bins=baseline.bins(), baseline=np.round(q, 6).tolist(), new=np.round(p, 6).tolist(),
-                   n_baseline_images=baseline.n_images, n_baseline_patients=m, n_new_images=new.n_images,
-                   n_new_patients=n, psi=round(value, 6), by_chance=round(chance, 6), drift=round(drift, 6),
-                   chance_limit=round(limit, 6), verdict=verdict)
+    return Finding(
+        measure=name,
+        bins=baseline.bins(),
+        baseline=np.round(q, 6).tolist(),
+        new=np.round(p, 6).tolist(),
+        n_baseline_images=baseline.n_images,
+        n_baseline_patients=m,
+        n_new_images=new.n_images,
+        n_new_patients=n,
+        psi=round(value, 6),
+        by_chance=round(chance, 6),
+        drift=round(drift, 6),
+        chance_limit=round(limit, 6),
+        verdict=verdict,
+    )

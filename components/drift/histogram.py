@@ -56,8 +56,13 @@ class Histogram(Document):
         else:
             numbers = np.searchsorted(np.array(self.edges), spread.values, side="left")
         filled = np.bincount(numbers, spread.patients, minlength=len(self.patients))
-        return self.model_copy(update={"patients": np.round(filled, 9).tolist(), "n_images": spread.n_images,
-                                       "n_patients": spread.n_patients})
+        return self.model_copy(
+            update={
+                "patients": np.round(filled, 9).tolist(),
+                "n_images": spread.n_images,
+                "n_patients": spread.n_patients,
+            }
+        )
 
 
 def spread_of(values: np.ndarray, shares: np.ndarray, patients: np.ndarray) -> Spread:
@@ -67,16 +72,17 @@ def spread_of(values: np.ndarray, shares: np.ndarray, patients: np.ndarray) -> S
     Within a patient every image counts alike. Raises ValueError if there is no observation.
     """
     _, patient_of = np.unique(patients, return_inverse=True)
-    images_of = np.bincount(patient_of, shares)                                   # images per patient
+    images_of = np.bincount(patient_of, shares)  # images per patient
     distinct, place = np.unique(values, return_inverse=True)
-    return Spread(distinct, np.bincount(place, shares / images_of[patient_of]), round(float(shares.sum())),
-                  len(images_of))
+    return Spread(
+        distinct, np.bincount(place, shares / images_of[patient_of]), round(float(shares.sum())), len(images_of)
+    )
 
 
 def by_category(spread: Spread, always: tuple[str, ...] = (), most: int = _MOST_CATEGORIES) -> Histogram:
     """Bins: the categories of `always`, then the most frequent others up to `most`, then OTHER."""
     found = sorted(zip((-spread.patients).tolist(), spread.values.tolist(), strict=True))
-    names = [name for _, name in found if name not in always and name != OTHER][:max(most - len(always), 0)]
+    names = [name for _, name in found if name not in always and name != OTHER][: max(most - len(always), 0)]
     return _empty(names=[*always, *sorted(names), OTHER]).refilled(spread)
 
 

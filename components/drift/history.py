@@ -30,29 +30,50 @@ def read_history(client: "MlflowClient", name: str) -> list[Measurement]:
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
             return []
-        runs = client.search_runs([experiment.experiment_id], max_results=_N_SHOWN,
-                                  filter_string=f"attributes.run_name = '{_RUN_NAME}' and attributes.status = "
-                                                "'FINISHED'", order_by=["attributes.start_time DESC"])
-    found = [Measurement(int(run.info.start_time), run.data.tags.get("champion", ""),
-                         {key.removeprefix(_PREFIX): value for key, value in sorted(run.data.metrics.items())
-                          if key.startswith(_PREFIX)}) for run in runs]
+        runs = client.search_runs(
+            [experiment.experiment_id],
+            max_results=_N_SHOWN,
+            filter_string=f"attributes.run_name = '{_RUN_NAME}' and attributes.status = 'FINISHED'",
+            order_by=["attributes.start_time DESC"],
+        )
+    found = [
+        Measurement(
+            int(run.info.start_time),
+            run.data.tags.get("champion", ""),
+            {
+                key.removeprefix(_PREFIX): value
+                for key, value in sorted(run.data.metrics.items())
+                if key.startswith(_PREFIX)
+            },
+        )
+        for run in runs
+    ]
     return [measurement for measurement in reversed(found) if measurement.drift]
 
 
 def log_report(client: "MlflowClient", workspace: Workspace, report: DriftReport) -> None:
     """One finished run `drift` in the experiment of the registered model: figures, verdict, page and drift.json."""
     from mlflow.entities import Metric, RunTag
+
     experiment_id = tracking.experiment(client, workspace, report.model)
     with tracking.answered():
         run = client.create_run(experiment_id, run_name=_RUN_NAME).info
         figures = {"new_images": float(report.n_images), "new_patients": float(report.n_patients)}
         for finding in report.findings:
             figures |= {f"{_PREFIX}{finding.measure}": finding.drift, f"psi/{finding.measure}": finding.psi}
-        tags = {"verdict": report.verdict, "champion": report.champion or "none",
-                "model_digest": report.model_digest or "none", "drifting": ", ".join(
-                    finding.measure for finding in report.findings if finding.verdict in ("warn", "stop"))}
-        client.log_batch(run.run_id, metrics=[Metric(key, value, run.start_time, 0) for key, value in figures.items()],
-                         tags=[RunTag(key, value) for key, value in tags.items()])
+        tags = {
+            "verdict": report.verdict,
+            "champion": report.champion or "none",
+            "model_digest": report.model_digest or "none",
+            "drifting": ", ".join(
+                finding.measure for finding in report.findings if finding.verdict in ("warn", "stop")
+            ),
+        }
+        client.log_batch(
+            run.run_id,
+            metrics=[Metric(key, value, run.start_time, 0) for key, value in figures.items()],
+            tags=[RunTag(key, value) for key, value in tags.items()],
+        )
         folder = workspace.drift_report.parent
         for path in (workspace.drift_report, folder / "drift.json"):
             client.log_artifact(run.run_id, str(path), "drift")

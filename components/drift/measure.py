@@ -46,8 +46,9 @@ class DriftReport(Document):
     findings: list[Finding]
 
 
-def measure_drift(workspace: Workspace, params: Params, version: str, folder: Path, profile: Profile,
-                  model_digest: str) -> DriftReport:
+def measure_drift(
+    workspace: Workspace, params: Params, version: str, folder: Path, profile: Profile, model_digest: str
+) -> DriftReport:
     """Compare the images that are new since a release with its profile.
 
     folder: the release, checked. profile: its profile.json. New are the images whose id or file the release's model
@@ -61,42 +62,79 @@ def measure_drift(workspace: Workspace, params: Params, version: str, folder: Pa
     findings: list[Finding] = []
     if len(cohort):
         spreads = _spreads(workspace, params, folder, released, profile, cohort, notes)
-        findings = find_drift(profile.measures, {name: profile.measures[name].refilled(spread)
-                                                 for name, spread in spreads.items()}, params.drift)
-    report = DriftReport(model=params.promote.name, champion=version, model_digest=model_digest,
-                         state=_state(cohort, findings), n_images=len(cohort), n_patients=cohort.n_patients,
-                         warn=params.drift.warn, stop=params.drift.stop, verdict="ok", notes=notes, findings=findings)
+        findings = find_drift(
+            profile.measures,
+            {name: profile.measures[name].refilled(spread) for name, spread in spreads.items()},
+            params.drift,
+        )
+    report = DriftReport(
+        model=params.promote.name,
+        champion=version,
+        model_digest=model_digest,
+        state=_state(cohort, findings),
+        n_images=len(cohort),
+        n_patients=cohort.n_patients,
+        warn=params.drift.warn,
+        stop=params.drift.stop,
+        verdict="ok",
+        notes=notes,
+        findings=findings,
+    )
     return report.model_copy(update=_verdict(report, params))
 
 
 def not_measured(params: Params, version: str | None, why: str) -> DriftReport:
     """The report where there is nothing to compare with."""
-    return DriftReport(model=params.promote.name, champion=version, model_digest=None, state=None, n_images=0,
-                       n_patients=0, warn=params.drift.warn, stop=params.drift.stop, verdict="not measured",
-                       notes=[why], findings=[])
+    return DriftReport(
+        model=params.promote.name,
+        champion=version,
+        model_digest=None,
+        state=None,
+        n_images=0,
+        n_patients=0,
+        warn=params.drift.warn,
+        stop=params.drift.stop,
+        verdict="not measured",
+        notes=[why],
+        findings=[],
+    )
 
 
-def _spreads(workspace: Workspace, params: Params, folder: Path, released: pa.Table, profile: Profile,
-             cohort: Cohort, notes: list[str]) -> dict[str, Spread]:
+def _spreads(
+    workspace: Workspace,
+    params: Params,
+    folder: Path,
+    released: pa.Table,
+    profile: Profile,
+    cohort: Cohort,
+    notes: list[str],
+) -> dict[str, Spread]:
     """Of the new images, every measure that can be compared; a note for those that cannot."""
     spreads = table_spreads(cohort, profile.attribute, profile.labels)
     pixels = open_pixels(workspace, cohort)
     if pixels.shape[-1] != profile.size_px:
-        notes.append(f"images are now stored at {pixels.shape[-1]} px, the champion's at {profile.size_px} px: greys "
-                     "and codes cannot be compared, and were not")
+        notes.append(
+            f"images are now stored at {pixels.shape[-1]} px, the champion's at {profile.size_px} px: greys "
+            "and codes cannot be compared, and were not"
+        )
         return spreads
     spreads |= pixel_spreads(cohort, pixels)
     if CODE_DISTANCE not in profile.measures:
         notes.append("the champion had no held-out test images, so distances of codes are not compared")
         return spreads
     import torch
+
     torch.set_num_threads(params.train.threads)
     model, index = load_model(folder / "model"), among(load_index(folder / "index"), at_training(released))
     bag_ids, patients = cohort.bags()
-    members = read_members(read_cohort(workspace).images).of(bag_ids)           # with the images that are not new
-    codes = [model.codes(pixels[members.rows[members.starts[bags.start]:members.starts[bags.stop]]],
-                         members.starts[bags.start:bags.stop + 1] - members.starts[bags.start]).bags
-             for bags in whole_bags(members.starts, _BATCH)]
+    members = read_members(read_cohort(workspace).images).of(bag_ids)  # with the images that are not new
+    codes = [
+        model.codes(
+            pixels[members.rows[members.starts[bags.start] : members.starts[bags.stop]]],
+            members.starts[bags.start : bags.stop + 1] - members.starts[bags.start],
+        ).bags
+        for bags in whole_bags(members.starts, _BATCH)
+    ]
     distances = distance_spread(nearest_distances(index, np.concatenate(codes), patients), patients)
     return spreads | ({CODE_DISTANCE: distances} if distances is not None else {})
 
@@ -104,8 +142,10 @@ def _spreads(workspace: Workspace, params: Params, folder: Path, released: pa.Ta
 def _differing_labels(profile: Profile, vocabulary: Vocabulary) -> list[str]:
     notes = []
     if vocabulary.attribute != profile.attribute:
-        notes.append(f"today's labels are those of the attribute {vocabulary.attribute}, the champion's of "
-                     f"{profile.attribute}; compared are those of {profile.attribute}")
+        notes.append(
+            f"today's labels are those of the attribute {vocabulary.attribute}, the champion's of "
+            f"{profile.attribute}; compared are those of {profile.attribute}"
+        )
     else:
         added = [label for label in vocabulary.labels if label not in profile.labels]
         lost = [label for label in profile.labels if label not in vocabulary.labels]
@@ -119,7 +159,7 @@ def _verdict(report: DriftReport, params: Params) -> dict[str, object]:
     if not report.n_images:
         return {"notes": [*report.notes, "no image is new since the champion"]}
     if report.n_images < params.drift.min_images:
-        few = (f"{report.n_images} new images are too few to judge: drift.min_images is {params.drift.min_images}")
+        few = f"{report.n_images} new images are too few to judge: drift.min_images is {params.drift.min_images}"
         return {"verdict": "not judged", "notes": [*report.notes, few]}
     found = {finding.verdict for finding in report.findings}
     return {"verdict": next((verdict for verdict in ("stop", "warn") if verdict in found), "ok")}

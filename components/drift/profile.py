@@ -41,8 +41,10 @@ def profile_release(workspace: Workspace, method: str) -> Profile:
     cohort, vocabulary = read_cohort(workspace), Vocabulary.read(workspace.vocabulary)
     gallery = cohort.of_folds(*GALLERY_FOLDS)
     if not len(gallery):
-        raise MedhashError(f"no image with pixels stands in the folds {' and '.join(GALLERY_FOLDS)}",
-                           "set split.test_share in params.yaml so that images remain")
+        raise MedhashError(
+            f"no image with pixels stands in the folds {' and '.join(GALLERY_FOLDS)}",
+            "set split.test_share in params.yaml so that images remain",
+        )
     pixels = open_pixels(workspace, gallery)
     spreads = table_spreads(gallery, vocabulary.attribute, vocabulary.labels) | pixel_spreads(gallery, pixels)
     always = {"labels": (*vocabulary.labels, NO_LABEL), "age": (*AGE_BANDS, UNKNOWN)}
@@ -56,8 +58,9 @@ def profile_release(workspace: Workspace, method: str) -> Profile:
     distances = _held_out_distances(workspace, method, cohort.of_folds("test"))
     if distances is not None:
         measures[CODE_DISTANCE] = by_quantile(distances)
-    return Profile(size_px=int(pixels.shape[-1]), attribute=vocabulary.attribute, labels=vocabulary.labels,
-                   measures=measures)
+    return Profile(
+        size_px=int(pixels.shape[-1]), attribute=vocabulary.attribute, labels=vocabulary.labels, measures=measures
+    )
 
 
 def open_pixels(workspace: Workspace, cohort: Cohort) -> np.ndarray:
@@ -67,12 +70,16 @@ def open_pixels(workspace: Workspace, cohort: Cohort) -> np.ndarray:
     try:
         pixels: np.ndarray = np.load(workspace.pixels, mmap_mode="r")
     except (ValueError, EOFError) as error:
-        raise MedhashError(f"{workspace.pixels} is not a whole pixel store ({error})",
-                           "restore it with `dvc checkout`, or run ingest again") from error
+        raise MedhashError(
+            f"{workspace.pixels} is not a whole pixel store ({error})",
+            "restore it with `dvc checkout`, or run ingest again",
+        ) from error
     last = int(cohort.images["pixel_row"].to_numpy().max(initial=-1))
     if last >= len(pixels):
-        raise MedhashError(f"{workspace.pixels} has {len(pixels)} rows, but images.parquet points to row {last}",
-                           "run ingest again, or `dvc repro`")
+        raise MedhashError(
+            f"{workspace.pixels} has {len(pixels)} rows, but images.parquet points to row {last}",
+            "run ingest again, or `dvc repro`",
+        )
     return pixels
 
 
@@ -90,8 +97,9 @@ def _held_out_distances(workspace: Workspace, method: str, test: Cohort) -> Spre
     bag_ids, patient_ids = test.bags()
     places = [rows.get(bag_id) for bag_id in bag_ids.tolist()]
     if None in places:
-        raise MedhashError(f"{places.count(None)} test cases have no code of {method}",
-                           "run encode again, or `dvc repro`")
+        raise MedhashError(
+            f"{places.count(None)} test cases have no code of {method}", "run encode again, or `dvc repro`"
+        )
     packed = unpacked_bytes(codes["code"].combine_chunks())[np.array(places, dtype=np.int64)]
     index = load_index(workspace.index(method))
     return distance_spread(nearest_distances(index, packed, patient_ids), patient_ids)

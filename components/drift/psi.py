@@ -30,4 +30,5 @@ def expected_psi(n_bins: int, n: int, m: int) -> float:
 def chance_limit(n_bins: int, n: int, m: int, alpha: float) -> float:
     """The PSI that two samples of one population exceed with probability `alpha`, by the same approximation."""
     from scipy.stats import chi2
+
     return float(chi2.ppf(1 - alpha, n_bins - 1)) * (1 / n + 1 / m) if n_bins > 1 else 0.0

@@ -30,10 +30,16 @@ def table_spreads(cohort: Cohort, attribute: str, vocabulary: list[str]) -> dict
     An image with several labels of the attribute spreads over them; `No Finding` where it is no label of the
     vocabulary, like nothing at all, is NO_LABEL.
     """
-    ages = [UNKNOWN if age is None else AGE_BANDS[min(max(age, 0) // 20, len(AGE_BANDS) - 1)]
-            for age in cohort.images["age"].to_pylist()]
-    return {"labels": _labels(cohort, attribute, vocabulary), "view": _texts(cohort, "view"),
-            "sex": _texts(cohort, "sex"), "age": spread_of(np.array(ages), np.ones(len(cohort)), cohort.patients)}
+    ages = [
+        UNKNOWN if age is None else AGE_BANDS[min(max(age, 0) // 20, len(AGE_BANDS) - 1)]
+        for age in cohort.images["age"].to_pylist()
+    ]
+    return {
+        "labels": _labels(cohort, attribute, vocabulary),
+        "view": _texts(cohort, "view"),
+        "sex": _texts(cohort, "sex"),
+        "age": spread_of(np.array(ages), np.ones(len(cohort)), cohort.patients),
+    }
 
 
 def pixel_spreads(cohort: Cohort, pixels: np.ndarray) -> dict[str, Spread]:
@@ -41,9 +47,13 @@ def pixel_spreads(cohort: Cohort, pixels: np.ndarray) -> dict[str, Spread]:
     patients, ones = cohort.patients, np.ones(len(cohort))
     weights = 1 / (np.bincount(patients)[patients] * cohort.n_patients)
     greys = grey_statistics(pixels, cohort.images["pixel_row"].to_numpy(), weights)
-    return {MEAN: spread_of(greys.mean, ones, patients), DEVIATION: spread_of(greys.deviation, ones, patients),
-            GREYS: Spread(np.arange(N_GREYS).astype(float), greys.pooled * cohort.n_patients, len(cohort),
-                          cohort.n_patients)}
+    return {
+        MEAN: spread_of(greys.mean, ones, patients),
+        DEVIATION: spread_of(greys.deviation, ones, patients),
+        GREYS: Spread(
+            np.arange(N_GREYS).astype(float), greys.pooled * cohort.n_patients, len(cohort), cohort.n_patients
+        ),
+    }
 
 
 def _labels(cohort: Cohort, attribute: str, vocabulary: list[str]) -> Spread:

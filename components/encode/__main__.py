@@ -13,8 +13,12 @@ from components.workspace import Workspace
 def main(argv: list[str] | None = None) -> int:
     parser = stage_parser("encode", __doc__)
     parser.add_argument("--method", required=True, help="a method whose model is trained, e.g. drh-18")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default=None,
-                        help="where the network runs (default: train.device of the settings)")
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default=None,
+        help="where the network runs (default: train.device of the settings)",
+    )
     args = parser.parse_args(argv)
 
     import torch
@@ -23,6 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     from components.errors import MedhashError
     from components.hashing.model import load_model
     from components.params import load_params
+
     params = load_params(args.params or Path(args.root) / "params.yaml")
     torch.set_num_threads(params.train.threads)
     device = args.device or params.train.device
@@ -35,8 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     model = load_model(folder, device)
     if model.spec.method != args.method:
         raise MedhashError(f"{folder} holds a model of {model.spec.method}", f"train {args.method} again")
-    encoded = encode_bags(workspace, model, instances=params.encode.instances,
-                          confidence=params.encode.confidence)
+    encoded = encode_bags(workspace, model, instances=params.encode.instances, confidence=params.encode.confidence)
     write_codes(workspace.codes(args.method), model, encoded)
     n_bags, n_images = len(encoded.members), len(encoded.members.rows)
     bags = f"{n_bags} bags of " if n_bags < n_images else ""

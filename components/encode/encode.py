@@ -44,8 +44,15 @@ class KnownCode(NamedTuple):
     membership: list[float] | None = None
 
 
-def encode_bags(workspace: Workspace, model: HashModel, *, instances: bool = False, confidence: bool = False,
-                batch_size: int = 256, known: Mapping[str, KnownCode] | None = None) -> Encoded:
+def encode_bags(
+    workspace: Workspace,
+    model: HashModel,
+    *,
+    instances: bool = False,
+    confidence: bool = False,
+    batch_size: int = 256,
+    known: Mapping[str, KnownCode] | None = None,
+) -> Encoded:
     """The code of every bag that stands in labels.parquet and has an image with pixels.
 
     Shallow models read the features stage's vectors. instances: also the code of every image by itself. confidence:
@@ -58,8 +65,10 @@ def encode_bags(workspace: Workspace, model: HashModel, *, instances: bool = Fal
     members = read_members(read_table(workspace.images, IMAGES))
     members = members.take(np.flatnonzero([bag_id in fold_of for bag_id in members.bag_ids.tolist()]))
     if not len(members):
-        raise MedhashError("no labelled image has pixels, so there is nothing to encode",
-                           "run ingest with the archive's images (ingest.metadata_only: false)")
+        raise MedhashError(
+            "no labelled image has pixels, so there is nothing to encode",
+            "run ingest with the archive's images (ingest.metadata_only: false)",
+        )
     codes = np.zeros((len(members), model.spec.bits // 8), np.uint8)
     of_images = np.zeros((len(members.rows), model.spec.bits // 8), np.uint8)
     certain = _Certain(len(members), model.spec) if confidence else None
@@ -70,15 +79,20 @@ def encode_bags(workspace: Workspace, model: HashModel, *, instances: bool = Fal
     positions = members_of(members.starts, places)
     with tqdm(total=len(asked.rows), desc=f"encode {model.spec.method}", unit="image", disable=None) as progress:
         for bags in whole_bags(asked.starts, batch_size):
-            starts = asked.starts[bags.start:bags.stop + 1]
+            starts = asked.starts[bags.start : bags.stop + 1]
             span = slice(starts[0], starts[-1])
             coded = model.codes(inputs[asked.rows[span]], starts - starts[0])
             codes[places[bags]], of_images[positions[span]] = coded.bags, coded.instances
             if certain is not None:
                 certain.put(places[bags], model.certainty(inputs[asked.rows[span]], starts - starts[0]))
             progress.update(len(asked.rows[span]))
-    return Encoded([fold_of[bag_id] for bag_id in members.bag_ids.tolist()], codes, members,
-                   of_images if instances else None, *(certain.kept() if certain is not None else (None, None)))
+    return Encoded(
+        [fold_of[bag_id] for bag_id in members.bag_ids.tolist()],
+        codes,
+        members,
+        of_images if instances else None,
+        *(certain.kept() if certain is not None else (None, None)),
+    )
 
 
 class _Certain:
@@ -113,32 +127,49 @@ def write_codes(path: Path, model: HashModel, encoded: Encoded) -> None:
     if encoded.instances is None:
         instances = pa.nulls(len(members), kind)
     else:
-        of_images = pa.StructArray.from_arrays([pa.array(members.image_ids), _packed(encoded.instances)],
-                                               fields=list(kind.value_type))
+        of_images = pa.StructArray.from_arrays(
+            [pa.array(members.image_ids), _packed(encoded.instances)], fields=list(kind.value_type)
+        )
         instances = pa.ListArray.from_arrays(pa.array(members.starts, pa.int32()), of_images)
-    about: dict[str, Any] = {"method": spec.method, "bits": spec.bits, "model_digest": model.digest,
-             "sub_codes": [sub_code.model_dump() for sub_code in spec.sub_codes]}
+    about: dict[str, Any] = {
+        "method": spec.method,
+        "bits": spec.bits,
+        "model_digest": model.digest,
+        "sub_codes": [sub_code.model_dump() for sub_code in spec.sub_codes],
+    }
     if encoded.membership is not None:
         about["memberships"] = {attribute.name: attribute.values for attribute in spec.attributes}
     columns = {"bag_id": members.bag_ids, "fold": encoded.folds, "code": _packed(encoded.codes), "instances": instances}
     if encoded.confidence is not None:
         columns["confidence"] = _packed(encoded.confidence)
-        columns["membership"] = pa.nulls(len(members), pa.list_(pa.float32())) if encoded.membership is None else \
-            pa.ListArray.from_arrays(
+        columns["membership"] = (
+            pa.nulls(len(members), pa.list_(pa.float32()))
+            if encoded.membership is None
+            else pa.ListArray.from_arrays(
                 pa.array(np.arange(len(members) + 1) * encoded.membership.shape[1], pa.int32()),
-                pa.array(encoded.membership.ravel(), pa.float32()))
+                pa.array(encoded.membership.ravel(), pa.float32()),
+            )
+        )
     write_table(path, pa.table(columns), schema, {"medhash": json.dumps(about, sort_keys=True)})
 
 
-def _take_known(known: Mapping[str, KnownCode], members: Members, codes: np.ndarray, of_images: np.ndarray | None,
-                certain: _Certain | None) -> np.ndarray:
+def _take_known(
+    known: Mapping[str, KnownCode],
+    members: Members,
+    codes: np.ndarray,
+    of_images: np.ndarray | None,
+    certain: _Certain | None,
+) -> np.ndarray:
     """Fill in what is known, and return the places of the bags that are still to be encoded."""
     left = []
     for place, (bag_id, size) in enumerate(zip(members.bag_ids.tolist(), members.sizes.tolist(), strict=True)):
         found = known.get(bag_id)
         kept = found.instances if found is not None else None
-        if found is None or (of_images is not None and (kept is None or len(kept) != size)) or (
-                certain is not None and not certain.take(place, found)):
+        if (
+            found is None
+            or (of_images is not None and (kept is None or len(kept) != size))
+            or (certain is not None and not certain.take(place, found))
+        ):
             left.append(place)
             continue
         codes[place] = np.frombuffer(found.code, np.uint8)
@@ -149,8 +180,9 @@ def _take_known(known: Mapping[str, KnownCode], members: Members, codes: np.ndar
 
 
 def _packed(codes: np.ndarray) -> pa.FixedSizeBinaryArray:
-    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(codes.shape[1]), len(codes),
-                                                [None, pa.py_buffer(np.ascontiguousarray(codes).tobytes())])
+    return pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(codes.shape[1]), len(codes), [None, pa.py_buffer(np.ascontiguousarray(codes).tobytes())]
+    )
 
 
 def _inputs(path: Path, n_needed: int) -> np.ndarray:
@@ -158,6 +190,8 @@ def _inputs(path: Path, n_needed: int) -> np.ndarray:
         raise MedhashError(f"{path} does not exist", "run the stage that writes it, or `dvc repro`")
     inputs: np.ndarray = np.load(path, mmap_mode="r")
     if len(inputs) < n_needed:
-        raise MedhashError(f"{path} has {len(inputs)} rows, but images.parquet points to row {n_needed - 1}",
-                           "run ingest and features again")
+        raise MedhashError(
+            f"{path} has {len(inputs)} rows, but images.parquet points to row {n_needed - 1}",
+            "run ingest and features again",
+        )
     return inputs

@@ -35,9 +35,11 @@ def main(argv: list[str] | None = None) -> int:
     latency.write(workspace.latency(args.method))
     log_figures(workspace, params.promote.name, metrics, latency)
     interval = metrics.intervals["map"]
-    print(f"{args.method}: MAP {interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}], chance "
-          f"{metrics.chance.map:.3f}; {metrics.n_queries} queries, {metrics.n_gallery} gallery cases; a query takes "
-          f"{latency.p50_ms:.2f} ms")
+    print(
+        f"{args.method}: MAP {interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}], chance "
+        f"{metrics.chance.map:.3f}; {metrics.n_queries} queries, {metrics.n_gallery} gallery cases; a query takes "
+        f"{latency.p50_ms:.2f} ms"
+    )
     return 0
 
 

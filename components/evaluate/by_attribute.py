@@ -19,7 +19,7 @@ class AttributeRelevance:
     """
 
     def __init__(self, attribute: Attribute, carried: np.ndarray) -> None:
-        of_sets = targets(carried, attribute.of_label, len(attribute.values))                       # (S, C)
+        of_sets = targets(carried, attribute.of_label, len(attribute.values))  # (S, C)
         self.name = attribute.name
         self.of_sets = of_sets
         self.known = np.asarray(of_sets.any(axis=1))
@@ -37,20 +37,35 @@ class AttributeRelevance:
         return (self.of_sets.astype(np.int16) @ self.of_sets.T.astype(np.int16)) > 0
 
 
-def attribute_figures(queries: PlacedCodes, gallery: PlacedCodes, relevance: AttributeRelevance, n_samples: int,
-                      seed: int, threads: int | None) -> AttributeFigures | None:
+def attribute_figures(
+    queries: PlacedCodes,
+    gallery: PlacedCodes,
+    relevance: AttributeRelevance,
+    n_samples: int,
+    seed: int,
+    threads: int | None,
+) -> AttributeFigures | None:
     """Figures of the queries that know the attribute among the gallery that does; None where none is answerable."""
     queries, gallery = relevance.of(queries), relevance.of(gallery)
     if not len(queries) or not len(gallery):
         return None
     ranked = rank_by_hamming(queries, gallery, relevance.levels, threads)
     exchanged = exchanged_map(queries, gallery, relevance.levels, seed)
-    return figures_of(ranked, ranked, np.ones(len(queries), bool), queries.patient_ids, len(gallery), exchanged,
-                      n_samples, seed)
+    return figures_of(
+        ranked, ranked, np.ones(len(queries), bool), queries.patient_ids, len(gallery), exchanged, n_samples, seed
+    )
 
 
-def figures_of(ranked: Ranked, graded: Ranked, chosen: np.ndarray, patients: np.ndarray, n_gallery: int,
-               exchanged: float, n_samples: int, seed: int) -> AttributeFigures | None:
+def figures_of(
+    ranked: Ranked,
+    graded: Ranked,
+    chosen: np.ndarray,
+    patients: np.ndarray,
+    n_gallery: int,
+    exchanged: float,
+    n_samples: int,
+    seed: int,
+) -> AttributeFigures | None:
     """Figures of the chosen queries, bool (Q,); None where none of them is answerable.
 
     graded: the same queries where relevance has the levels that NDCG counts.
@@ -62,8 +77,13 @@ def figures_of(ranked: Ranked, graded: Ranked, chosen: np.ndarray, patients: np.
     ((low, high),) = patient_bootstrap(found.ap_expected[:, None], patients[kept], n_samples, seed)
     value = float(found.ap_expected.mean())
     return AttributeFigures(
-        n_queries=int(kept.sum()), n_gallery=n_gallery, map=value, chance_map=float(chance.ap_expected.mean()),
-        exchanged_map=exchanged, ndcg_at_100=float(np.nanmean(graded.per_query.ndcg_at_100[kept])),
+        n_queries=int(kept.sum()),
+        n_gallery=n_gallery,
+        map=value,
+        chance_map=float(chance.ap_expected.mean()),
+        exchanged_map=exchanged,
+        ndcg_at_100=float(np.nanmean(graded.per_query.ndcg_at_100[kept])),
         chance_ndcg_at_100=float(np.nanmean(graded.chance.ndcg_at_100[kept])),
         precision_at_10=float(found.precision_at_10.mean()),
-        interval=Interval(value=value, low=float(low), high=float(high)))
+        interval=Interval(value=value, low=float(low), high=float(high)),
+    )

@@ -12,8 +12,9 @@ N_BINS = 10
 BITS = "bits"
 
 
-def calibrations(codes: pa.Table, placed: PlacedCodes, attributes: list[Attribute],
-                 carried: np.ndarray) -> dict[str, Calibration]:
+def calibrations(
+    codes: pa.Table, placed: PlacedCodes, attributes: list[Attribute], carried: np.ndarray
+) -> dict[str, Calibration]:
     """Attribute, and `bits` → calibration of the test cases; empty where the table keeps no confidence.
 
     codes: in bag_id order, as placed; carried: bool, (S, L), the combinations of each label set. Of an attribute: the
@@ -34,8 +35,15 @@ def calibrations(codes: pa.Table, placed: PlacedCodes, attributes: list[Attribut
             attribute = of_attribute[name]
             has = targets(carried, attribute.of_label, len(attribute.values))[placed.set_ids]
             known = asked & has.any(axis=1)
-            right = np.array([value in {attribute.values[place] for place in np.flatnonzero(row)} for value, row in zip(
-                np.array(values, object)[membership[known].argmax(axis=1)], has[known], strict=True)], float)
+            right = np.array(
+                [
+                    value in {attribute.values[place] for place in np.flatnonzero(row)}
+                    for value, row in zip(
+                        np.array(values, object)[membership[known].argmax(axis=1)], has[known], strict=True
+                    )
+                ],
+                float,
+            )
             if known.any():
                 found[name] = calibration(membership[known].max(axis=1), right, 0.0)
         start = stop
@@ -51,9 +59,17 @@ def calibration(confidence: np.ndarray, right: np.ndarray, lowest: float) -> Cal
     """
     edges = np.linspace(lowest, 1, N_BINS + 1)
     place = np.clip(np.ceil((confidence - lowest) / (1 - lowest) * N_BINS).astype(int) - 1, 0, N_BINS - 1)
-    bins = [CalibrationBin(low=float(edges[number]), high=float(edges[number + 1]), n=int(inside.sum()),
-                           confidence=float(confidence[inside].mean()), accuracy=float(right[inside].mean()))
-            for number in range(N_BINS) if (inside := place == number).any()]
+    bins = [
+        CalibrationBin(
+            low=float(edges[number]),
+            high=float(edges[number + 1]),
+            n=int(inside.sum()),
+            confidence=float(confidence[inside].mean()),
+            accuracy=float(right[inside].mean()),
+        )
+        for number in range(N_BINS)
+        if (inside := place == number).any()
+    ]
     error = sum(one.n * abs(one.accuracy - one.confidence) for one in bins) / len(confidence)
     return Calibration(n=len(confidence), bins=bins, expected_error=float(error))
 
@@ -66,7 +82,7 @@ def _of_bits(codes: pa.Table, placed: PlacedCodes, asked: np.ndarray) -> Calibra
         trained = (placed.folds == "train") & (placed.set_ids == set_id)
         tested = asked & (placed.set_ids == set_id)
         if trained.any():
-            share = ones[trained].mean(axis=0)                                                         # (K,)
+            share = ones[trained].mean(axis=0)  # (K,)
             agrees.append(np.where(share == 0.5, 0.5, ones[tested] == (share > 0.5)).ravel())
             sure.append((1 + confidence[tested] / FULL_CONFIDENCE).ravel() / 2)
     return calibration(np.concatenate(sure), np.concatenate(agrees), 0.5) if sure else None

@@ -22,14 +22,21 @@ def compare(a: pa.Table, b: pa.Table, n_samples: int, seed: int) -> dict[str, Di
     a, b = a.sort_by("bag_id"), b.sort_by("bag_id")
     for name in _SAME:
         if not a[name].equals(b[name]):
-            raise MedhashError(f"the two query tables differ in column {name}, so their queries, patients or relevance "
-                               "are not the same", "evaluate both methods on the same split and labels")
+            raise MedhashError(
+                f"the two query tables differ in column {name}, so their queries, patients or relevance "
+                "are not the same",
+                "evaluate both methods on the same split and labels",
+            )
     answerable = a["n_relevant"].to_numpy() > 0
     if not answerable.any():
-        raise MedhashError("nothing is relevant to any query of the two tables", "check the labels' classes in "
-                           "params.yaml")
-    of_a, of_b = (np.stack([table[column].to_numpy()[answerable] for column in COLUMNS.values()], axis=1)
-                  for table in (a, b))
+        raise MedhashError(
+            "nothing is relevant to any query of the two tables", "check the labels' classes in params.yaml"
+        )
+    of_a, of_b = (
+        np.stack([table[column].to_numpy()[answerable] for column in COLUMNS.values()], axis=1) for table in (a, b)
+    )
     found = paired_bootstrap(of_a, of_b, a["patient_id"].to_numpy()[answerable].astype(str), n_samples, seed)
-    return {figure: Difference(value=float(value), low=float(low), high=float(high), p_value=float(p_value))
-            for figure, value, low, high, p_value in zip(COLUMNS, *found, strict=True)}
+    return {
+        figure: Difference(value=float(value), low=float(low), high=float(high), p_value=float(p_value))
+        for figure, value, low, high, p_value in zip(COLUMNS, *found, strict=True)
+    }

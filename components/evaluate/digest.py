@@ -17,8 +17,13 @@ def evaluation_digest(queries: PlacedCodes, gallery: PlacedCodes, levels: np.nda
     digest = hashlib.sha256()
     for part in (queries, gallery):
         for start in range(0, len(part), _BLOCK_ROWS):
-            rows = zip(*(column[start:start + _BLOCK_ROWS].tolist()
-                         for column in (part.bag_ids, part.patient_ids, part.set_ids)), strict=True)
+            rows = zip(
+                *(
+                    column[start : start + _BLOCK_ROWS].tolist()
+                    for column in (part.bag_ids, part.patient_ids, part.set_ids)
+                ),
+                strict=True,
+            )
             text = "".join(f"{bag_id} {patient_id} {set_id}\n" for bag_id, patient_id, set_id in rows)
             digest.update(text.encode())
         digest.update(b"\n")

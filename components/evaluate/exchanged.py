@@ -39,11 +39,12 @@ def exchanged_map(queries: PlacedCodes, gallery: PlacedCodes, levels: np.ndarray
             dealt[-1][kept] = random.permutation(sets)
         weights = np.ones(MOST_SETS)
     values = np.stack([_average_precisions(queries, gallery, set_ids, levels)[kept] for set_ids in dealt], axis=1)
-    of_values = np.where(np.isnan(values), 0.0, weights)                                 # (Q, deals)
+    of_values = np.where(np.isnan(values), 0.0, weights)  # (Q, deals)
     return float((np.nan_to_num(values) * of_values).sum() / of_values.sum())
 
 
 def _average_precisions(queries: PlacedCodes, gallery: PlacedCodes, sets: np.ndarray, levels: np.ndarray) -> np.ndarray:
-    histogram = relevance_histogram(queries.codes, gallery.codes, sets, gallery.set_ids, levels, queries.patient_ids,
-                                    gallery.patient_ids)
+    histogram = relevance_histogram(
+        queries.codes, gallery.codes, sets, gallery.set_ids, levels, queries.patient_ids, gallery.patient_ids
+    )
     return average_precision(histogram).expected

@@ -35,5 +35,11 @@ def measure_latency(index: Index, queries: PlacedCodes) -> Latency:
         search(index, queries.codes[row], NEIGHBOURS, queries.patient_ids[row])
         times_ms.append(1e3 * (time.perf_counter() - start))
     p50, p95, p99 = np.percentile(times_ms, [50, 95, 99])
-    return Latency(n_queries=n_queries, n_gallery=index.info.n, k=NEIGHBOURS, p50_ms=float(p50), p95_ms=float(p95),
-                   p99_ms=float(p99))
+    return Latency(
+        n_queries=n_queries,
+        n_gallery=index.info.n,
+        k=NEIGHBOURS,
+        p50_ms=float(p50),
+        p95_ms=float(p95),
+        p99_ms=float(p99),
+    )

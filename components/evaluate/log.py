@@ -18,15 +18,18 @@ def log_figures(workspace: Workspace, experiment_name: str, metrics: Metrics, la
     The run's state is not touched. Raises MedhashError if MLflow does not answer.
     """
     from mlflow.entities import Metric, RunTag
+
     client = tracking.connect(workspace)
     run_id = tracking.find_run(metrics.model_digest)
     with tracking.answered():
         if run_id is None:
             run_id = _new_run(client, tracking.experiment(client, workspace, experiment_name), metrics)
         now_ms = int(time.time() * 1000)
-        client.log_batch(run_id, metrics=[Metric(name, value, now_ms, 0)
-                                          for name, value in flat_figures(metrics, latency).items()],
-                         tags=[RunTag("evaluation_digest", metrics.evaluation_digest)])
+        client.log_batch(
+            run_id,
+            metrics=[Metric(name, value, now_ms, 0) for name, value in flat_figures(metrics, latency).items()],
+            tags=[RunTag("evaluation_digest", metrics.evaluation_digest)],
+        )
 
 
 def flat_figures(metrics: Metrics, latency: Latency) -> dict[str, float]:
@@ -36,8 +39,10 @@ def flat_figures(metrics: Metrics, latency: Latency) -> dict[str, float]:
     for name, interval in metrics.intervals.items():
         figures |= {f"test/{name}_low": interval.low, f"test/{name}_high": interval.high}
     if metrics.validation_map is not None and metrics.validation_chance is not None:
-        figures |= {"validation/map_expected_ties": metrics.validation_map,
-                    "validation/chance": metrics.validation_chance}
+        figures |= {
+            "validation/map_expected_ties": metrics.validation_map,
+            "validation/chance": metrics.validation_chance,
+        }
     figures |= {f"latency/{name}": value for name, value in latency if name.endswith("_ms")}
     figures |= {"test/no_relevant_rate": metrics.no_relevant_rate, "test/n_distinct_codes": metrics.n_distinct_codes}
     return {name: float(value) for name, value in figures.items()}

@@ -22,8 +22,16 @@ from components.params import EvaluateParams
 from components.retrieval.bootstrap import patient_bootstrap
 from components.retrieval.hamming import as_words
 
-WITH_INTERVAL = ("map", "ndcg_at_100", "acg_at_100", "weighted_map", "precision_at_1", "precision_at_5",
-                 "precision_at_10", "precision_h2")
+WITH_INTERVAL = (
+    "map",
+    "ndcg_at_100",
+    "acg_at_100",
+    "weighted_map",
+    "precision_at_1",
+    "precision_at_5",
+    "precision_at_10",
+    "precision_h2",
+)
 
 
 class Measured(NamedTuple):
@@ -33,8 +41,9 @@ class Measured(NamedTuple):
     queries: pa.Table
 
 
-def measure(codes: pa.Table, tables: Tables, settings: EvaluateParams, seed: int,
-            threads: int | None = None) -> Measured:
+def measure(
+    codes: pa.Table, tables: Tables, settings: EvaluateParams, seed: int, threads: int | None = None
+) -> Measured:
     """Let test bags search train and val, val bags search train, and measure what they find.
 
     codes: contract `codes_schema` with its schema metadata. Pairs of one patient are left out; queries to which
@@ -54,8 +63,14 @@ def measure(codes: pa.Table, tables: Tables, settings: EvaluateParams, seed: int
     return _measured(codes, placed, levels, search, tables, settings, seed, structured)
 
 
-def measure_relaxed(codes: pa.Table, relaxed: np.ndarray, tables: Tables, settings: EvaluateParams, seed: int,
-                    threads: int | None = None) -> Measured:
+def measure_relaxed(
+    codes: pa.Table,
+    relaxed: np.ndarray,
+    tables: Tables,
+    settings: EvaluateParams,
+    seed: int,
+    threads: int | None = None,
+) -> Measured:
     """The same for a method that is not binarised: bags are ranked by the Euclidean distance of relaxed codes.
 
     relaxed: float32, (N, K), in [-1, 1], the row order of `codes`, which must be its signs (1 where h ≥ 0): the
@@ -65,24 +80,41 @@ def measure_relaxed(codes: pa.Table, relaxed: np.ndarray, tables: Tables, settin
     """
     placed, levels = place_codes(codes, tables.labels), tables.level_matrix()
     if relaxed.shape != (len(placed), 8 * placed.codes.shape[1]) or not (np.abs(relaxed) <= 1).all():
-        raise MedhashError(f"relaxed codes of shape {relaxed.shape} do not lie in [-1, 1] or do not belong to "
-                           f"{len(placed)} codes of {8 * placed.codes.shape[1]} bits", "encode them again, and "
-                           "take the relaxed codes from the same run")
+        raise MedhashError(
+            f"relaxed codes of shape {relaxed.shape} do not lie in [-1, 1] or do not belong to "
+            f"{len(placed)} codes of {8 * placed.codes.shape[1]} bits",
+            "encode them again, and take the relaxed codes from the same run",
+        )
     relaxed = relaxed[pc.sort_indices(codes["bag_id"]).to_numpy()]
     if (np.packbits(relaxed >= 0, axis=1) != placed.codes).any():
-        raise MedhashError("the binary codes are not the signs of the relaxed ones", "encode them again, and "
-                           "take both codes from the same run and in the same order")
+        raise MedhashError(
+            "the binary codes are not the signs of the relaxed ones",
+            "encode them again, and take both codes from the same run and in the same order",
+        )
 
     def search(asking: tuple[str, ...], searched: tuple[str, ...]) -> Ranked:
-        return rank_by_euclidean(placed.of_folds(*asking), relaxed[np.isin(placed.folds, asking)],
-                                 placed.of_folds(*searched), relaxed[np.isin(placed.folds, searched)], levels, threads)
+        return rank_by_euclidean(
+            placed.of_folds(*asking),
+            relaxed[np.isin(placed.folds, asking)],
+            placed.of_folds(*searched),
+            relaxed[np.isin(placed.folds, searched)],
+            levels,
+            threads,
+        )
 
     return _measured(codes, placed, levels, search, tables, settings, seed)
 
 
-def _measured(codes: pa.Table, placed: PlacedCodes, levels: np.ndarray,
-              search: Callable[[tuple[str, ...], tuple[str, ...]], Ranked], tables: Tables, settings: EvaluateParams,
-              seed: int, structured: Callable[[Ranked], StructuredFigures | None] = lambda _: None) -> Measured:
+def _measured(
+    codes: pa.Table,
+    placed: PlacedCodes,
+    levels: np.ndarray,
+    search: Callable[[tuple[str, ...], tuple[str, ...]], Ranked],
+    tables: Tables,
+    settings: EvaluateParams,
+    seed: int,
+    structured: Callable[[Ranked], StructuredFigures | None] = lambda _: None,
+) -> Measured:
     info = code_info(codes.schema)
     queries, gallery = placed.of_folds("test"), placed.of_folds("train", "val")
     require_known_sets(queries, gallery, levels)
@@ -96,18 +128,26 @@ def _measured(codes: pa.Table, placed: PlacedCodes, levels: np.ndarray,
         require_answerable(validation, asking, searched, tables, "val")
 
     metrics = Metrics(
-        method=info.method, bits=info.bits, n_queries=len(queries), n_gallery=len(gallery),
+        method=info.method,
+        bits=info.bits,
+        n_queries=len(queries),
+        n_gallery=len(gallery),
         no_relevant_rate=float((~ranked.answerable).mean()),
-        figures=ranked.figures(), chance=ranked.chance_figures(),
-        intervals=_intervals(ranked.per_query.answerable(), queries.patient_ids[ranked.answerable],
-                             settings.bootstrap_samples, seed),
+        figures=ranked.figures(),
+        chance=ranked.chance_figures(),
+        intervals=_intervals(
+            ranked.per_query.answerable(), queries.patient_ids[ranked.answerable], settings.bootstrap_samples, seed
+        ),
         slices=slice_figures(queries, ranked, tables, settings.bootstrap_samples, seed),
         curve=ranked.curve(),
         validation_map=validation.figures().map if validation else None,
         validation_chance=validation.chance_figures().map if validation else None,
-        structured=structured(ranked), n_distinct_codes=_n_distinct(gallery.codes),
+        structured=structured(ranked),
+        n_distinct_codes=_n_distinct(gallery.codes),
         bit_balance=np.unpackbits(gallery.codes, axis=1).mean(axis=0).tolist(),
-        evaluation_digest=evaluation_digest(queries, gallery, levels), model_digest=info.model_digest)
+        evaluation_digest=evaluation_digest(queries, gallery, levels),
+        model_digest=info.model_digest,
+    )
     return Measured(metrics, _query_table(queries, ranked.per_query))
 
 
@@ -119,12 +159,16 @@ def _n_distinct(codes: np.ndarray) -> int:
 def _intervals(queries: PerQuery, patients: np.ndarray, n_samples: int, seed: int) -> dict[str, Interval]:
     values = queries.by_figure()
     bounds = patient_bootstrap(np.stack([values[name] for name in WITH_INTERVAL], axis=1), patients, n_samples, seed)
-    return {name: Interval(value=float(values[name].mean()), low=float(low), high=float(high))
-            for name, (low, high) in zip(WITH_INTERVAL, bounds, strict=True)}
+    return {
+        name: Interval(value=float(values[name].mean()), low=float(low), high=float(high))
+        for name, (low, high) in zip(WITH_INTERVAL, bounds, strict=True)
+    }
 
 
 def _query_table(queries: PlacedCodes, per_query: PerQuery) -> pa.Table:
     columns = {"bag_id": pa.array(queries.bag_ids), "patient_id": pa.array(queries.patient_ids)}
-    columns |= {name: pa.array(values, QUERIES.field(name).type, from_pandas=True)           # NaN → null
-                for name, values in vars(per_query).items()}
+    columns |= {
+        name: pa.array(values, QUERIES.field(name).type, from_pandas=True)  # NaN → null
+        for name, values in vars(per_query).items()
+    }
     return pa.table(columns).cast(QUERIES)

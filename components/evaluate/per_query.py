@@ -56,25 +56,39 @@ class PerQuery:
         return named | {"empty_ball_rate": (self.n_within_h2 == 0).astype(np.float64)}
 
 
-COLUMNS = {"map": "ap_expected", "map_worst_ties": "ap_worst", "map_best_ties": "ap_best",
-           "ndcg_at_100": "ndcg_at_100", "ndcg_at_100_worst_ties": "ndcg_at_100_worst",
-           "ndcg_at_100_best_ties": "ndcg_at_100_best", "acg_at_100": "acg_at_100",
-           "acg_at_100_worst_ties": "acg_at_100_worst", "acg_at_100_best_ties": "acg_at_100_best",
-           "weighted_map": "weighted_ap", "weighted_map_worst_ties": "weighted_ap_worst",
-           "weighted_map_best_ties": "weighted_ap_best",
-           **{name: name for name in ("precision_at_1", "precision_at_5", "precision_at_10", "precision_h2")}}
+COLUMNS = {
+    "map": "ap_expected",
+    "map_worst_ties": "ap_worst",
+    "map_best_ties": "ap_best",
+    "ndcg_at_100": "ndcg_at_100",
+    "ndcg_at_100_worst_ties": "ndcg_at_100_worst",
+    "ndcg_at_100_best_ties": "ndcg_at_100_best",
+    "acg_at_100": "acg_at_100",
+    "acg_at_100_worst_ties": "acg_at_100_worst",
+    "acg_at_100_best_ties": "acg_at_100_best",
+    "weighted_map": "weighted_ap",
+    "weighted_map_worst_ties": "weighted_ap_worst",
+    "weighted_map_best_ties": "weighted_ap_best",
+    **{name: name for name in ("precision_at_1", "precision_at_5", "precision_at_10", "precision_h2")},
+}
 """Field of document Figures → column of contract QUERIES; empty_ball_rate is the share with n_within_h2 = 0."""
 
 
 def measure_queries(histogram: np.ndarray, balls: Ball) -> PerQuery:
     """All measures of each query from its relevance histogram, int64, (Q, groups, L + 1), and its balls by radius."""
     radius = min(RADIUS, balls.n_items.shape[1] - 1)
-    return PerQuery(histogram[:, :, 1:].sum(axis=(1, 2)), *average_precision(histogram),
-                    *ndcg(histogram, LIST_LENGTH), *acg(histogram, LIST_LENGTH),
-                    *weighted_average_precision(histogram), precision_at_k(histogram, 1),
-                    precision_at_k(histogram, 5), precision_at_k(histogram, 10),
-                    balls.precision[:, radius].copy(),
-                    balls.n_items[:, radius].copy())             # a view would keep every radius in memory
+    return PerQuery(
+        histogram[:, :, 1:].sum(axis=(1, 2)),
+        *average_precision(histogram),
+        *ndcg(histogram, LIST_LENGTH),
+        *acg(histogram, LIST_LENGTH),
+        *weighted_average_precision(histogram),
+        precision_at_k(histogram, 1),
+        precision_at_k(histogram, 5),
+        precision_at_k(histogram, 10),
+        balls.precision[:, radius].copy(),
+        balls.n_items[:, radius].copy(),
+    )  # a view would keep every radius in memory
 
 
 def joined(parts: Sequence[PerQuery]) -> PerQuery:
@@ -89,6 +103,11 @@ def mean_figures(queries: PerQuery) -> Figures:
 
 def without_ties(figures: Figures) -> Figures:
     """Figures of an order that has no ties left to settle: worst and best are the expected ones."""
-    return figures.model_copy(update={name: getattr(figures, name.removesuffix(end))
-                                      for name in Figures.model_fields for end in ("_worst_ties", "_best_ties")
-                                      if name.endswith(end)})
+    return figures.model_copy(
+        update={
+            name: getattr(figures, name.removesuffix(end))
+            for name in Figures.model_fields
+            for end in ("_worst_ties", "_best_ties")
+            if name.endswith(end)
+        }
+    )

@@ -14,8 +14,9 @@ NEAREST = 10
 _QUERIES = 32
 
 
-def satisfaction(queries: PlacedCodes, gallery: PlacedCodes, bits: slice | None, relevance: AttributeRelevance,
-                 threads: int | None) -> Satisfaction | None:
+def satisfaction(
+    queries: PlacedCodes, gallery: PlacedCodes, bits: slice | None, relevance: AttributeRelevance, threads: int | None
+) -> Satisfaction | None:
     """Preference satisfaction@10 of an attribute: mean share of the 10 nearest that have a value of the query's.
 
     plain: by the whole code's distance d; preferred: by (d_a, d), d_a the distance of the attribute's sub-code, the
@@ -34,22 +35,29 @@ def satisfaction(queries: PlacedCodes, gallery: PlacedCodes, bits: slice | None,
     def counted(start: int, stop: int) -> np.ndarray:
         rows = asked[start:stop]
         plain = hamming_distances(queries.codes[rows], gallery.codes).astype(np.int64)
-        preferred = plain if bits is None else \
-            hamming_distances(of_queries[rows], of_gallery).astype(np.int64) * n_distances + plain
+        preferred = (
+            plain
+            if bits is None
+            else hamming_distances(of_queries[rows], of_gallery).astype(np.int64) * n_distances + plain
+        )
         found = np.empty((len(rows), 3))
         for place, row in enumerate(rows.tolist()):
             others = np.ones(len(gallery), bool)
             others[own.items_of(row)] = False
             match = shared[queries.set_ids[row], gallery.set_ids[others]]
-            orders = ((plain[place][others], n_distances), (preferred[place][others], n_own * n_distances),
-                      (np.zeros(others.sum(), np.int64), 1))
+            orders = (
+                (plain[place][others], n_distances),
+                (preferred[place][others], n_own * n_distances),
+                (np.zeros(others.sum(), np.int64), 1),
+            )
             found[place] = [precision_at_k(_histogram(keys, match, n), NEAREST)[0] for keys, n in orders]
         return found
 
     ranges = [(start, min(start + _QUERIES, len(asked))) for start in range(0, len(asked), _QUERIES)]
     plain, preferred, chance = np.concatenate(map_ranges(counted, ranges, threads)).mean(axis=0).tolist()
-    return Satisfaction(k=NEAREST, n_queries=len(asked), plain=plain,
-                        preferred=None if bits is None else preferred, chance=chance)
+    return Satisfaction(
+        k=NEAREST, n_queries=len(asked), plain=plain, preferred=None if bits is None else preferred, chance=chance
+    )
 
 
 def sub_code(codes: np.ndarray, bits: slice) -> np.ndarray:

@@ -47,16 +47,20 @@ class Ranked:
 
         An empty ball has precision 0, so that radius 2 of the curve is P@H2.
         """
-        points = zip(self.precision[self.answerable].mean(axis=0), self.recall[self.answerable].mean(axis=0),
-                     strict=True)
-        return [CurvePoint(radius=radius, precision=float(precision), recall=float(recall))
-                for radius, (precision, recall) in enumerate(points)]
+        points = zip(
+            self.precision[self.answerable].mean(axis=0), self.recall[self.answerable].mean(axis=0), strict=True
+        )
+        return [
+            CurvePoint(radius=radius, precision=float(precision), recall=float(recall))
+            for radius, (precision, recall) in enumerate(points)
+        ]
 
 
 def rank_by_hamming(queries: PlacedCodes, gallery: PlacedCodes, levels: np.ndarray, threads: int | None) -> Ranked:
     """Queries search the gallery by the Hamming distance of their packed codes."""
-    counter = RelevanceCounter(queries.codes, gallery.codes, queries.set_ids, gallery.set_ids, levels,
-                               queries.patient_ids, gallery.patient_ids)
+    counter = RelevanceCounter(
+        queries.codes, gallery.codes, queries.set_ids, gallery.set_ids, levels, queries.patient_ids, gallery.patient_ids
+    )
 
     def measured(start: int, stop: int) -> Ranked:
         histogram = counter.count(start, stop)
@@ -65,23 +69,38 @@ def rank_by_hamming(queries: PlacedCodes, gallery: PlacedCodes, levels: np.ndarr
     return _joined(measured, counter.chunks(), threads)
 
 
-def rank_by_euclidean(queries: PlacedCodes, query_codes: np.ndarray, gallery: PlacedCodes, gallery_codes: np.ndarray,
-                      levels: np.ndarray, threads: int | None) -> Ranked:
+def rank_by_euclidean(
+    queries: PlacedCodes,
+    query_codes: np.ndarray,
+    gallery: PlacedCodes,
+    gallery_codes: np.ndarray,
+    levels: np.ndarray,
+    threads: int | None,
+) -> Ranked:
     """Queries search the gallery by the Euclidean distance of their relaxed codes, float32, (Q, K) and (N, K)."""
-    counter = EuclideanCounter(query_codes, gallery_codes, queries.set_ids, gallery.set_ids, levels,
-                               queries.patient_ids, gallery.patient_ids)
-    return _joined(lambda query, _: _measure(*counter.count(query)), [(row, row + 1) for row in range(len(queries))],
-                   threads)
+    counter = EuclideanCounter(
+        query_codes, gallery_codes, queries.set_ids, gallery.set_ids, levels, queries.patient_ids, gallery.patient_ids
+    )
+    return _joined(
+        lambda query, _: _measure(*counter.count(query)), [(row, row + 1) for row in range(len(queries))], threads
+    )
 
 
 def _measure(histogram: np.ndarray, by_radius: np.ndarray) -> Ranked:
     balls, random = hamming_balls(by_radius), chance_histogram(by_radius)
-    return Ranked(measure_queries(histogram, balls), measure_queries(random, hamming_balls(random)),
-                  balls.n_items[:, -1].copy(), balls.precision, balls.recall)
+    return Ranked(
+        measure_queries(histogram, balls),
+        measure_queries(random, hamming_balls(random)),
+        balls.n_items[:, -1].copy(),
+        balls.precision,
+        balls.recall,
+    )
 
 
 def _joined(measured: Callable[[int, int], Ranked], ranges: Sequence[tuple[int, int]], threads: int | None) -> Ranked:
     parts = map_ranges(measured, ranges, threads)
-    return Ranked(joined([part.per_query for part in parts]), joined([part.chance for part in parts]),
-                  *(np.concatenate([getattr(part, name) for part in parts])
-                    for name in ("n_searched", "precision", "recall")))
+    return Ranked(
+        joined([part.per_query for part in parts]),
+        joined([part.chance for part in parts]),
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("n_searched", "precision", "recall")),
+    )

@@ -20,13 +20,16 @@ def spread_over_seeds(runs: Sequence[Metrics]) -> dict[str, Spread]:
         raise MedhashError(f"{len(runs)} run has no spread", "train and evaluate the method with two seeds or more")
     for name in ("method", "bits", "evaluation_digest"):
         if len({getattr(run, name) for run in runs}) > 1:
-            raise MedhashError(f"the runs differ in {name}, so they are not seeds of one method on the same queries",
-                               "give runs of one method that were evaluated on the same split and labels")
+            raise MedhashError(
+                f"the runs differ in {name}, so they are not seeds of one method on the same queries",
+                "give runs of one method that were evaluated on the same split and labels",
+            )
     if len({run.model_digest for run in runs}) < len(runs):
         raise MedhashError("two of the runs are the same model", "give each run its own seed")
     values = {name: [getattr(run.figures, name) for run in runs] for name in Figures.model_fields}
     validation = [run.validation_map for run in runs if run.validation_map is not None]
     if len(validation) == len(runs):
         values["validation_map"] = validation
-    return {name: Spread(mean=float(np.mean(column)), std=float(np.std(column, ddof=1)))
-            for name, column in values.items()}
+    return {
+        name: Spread(mean=float(np.mean(column)), std=float(np.std(column, ddof=1))) for name, column in values.items()
+    }

@@ -16,8 +16,9 @@ AGE_BANDS = ("0-19", "20-39", "40-59", "60-79", "80+")
 _BAND_YEARS = 20
 
 
-def slice_figures(queries: PlacedCodes, ranked: Ranked, tables: Tables, n_samples: int,
-                  seed: int) -> dict[str, dict[str, SliceFigures]]:
+def slice_figures(
+    queries: PlacedCodes, ranked: Ranked, tables: Tables, n_samples: int, seed: int
+) -> dict[str, dict[str, SliceFigures]]:
     """`label`, `view`, `sex` and `age` → value → figures of the queries that have it.
 
     A query stands in the slice of each of its labels; a query without a label in none. Only values that a query has;
@@ -29,10 +30,15 @@ def slice_figures(queries: PlacedCodes, ranked: Ranked, tables: Tables, n_sample
     masks = [mask for by_value in members.values() for mask in by_value.values()]
     _, patients = np.unique(queries.patient_ids, return_inverse=True)
     precision = ranked.per_query.ap_expected
-    bounds = iter(patient_bootstrap(np.stack([np.where(mask, precision, np.nan) for mask in masks], axis=1), patients,
-                                    n_samples, seed))
-    return {name: {value: _figures(mask, ranked, patients, next(bounds)) for value, mask in by_value.items()}
-            for name, by_value in members.items()}
+    bounds = iter(
+        patient_bootstrap(
+            np.stack([np.where(mask, precision, np.nan) for mask in masks], axis=1), patients, n_samples, seed
+        )
+    )
+    return {
+        name: {value: _figures(mask, ranked, patients, next(bounds)) for value, mask in by_value.items()}
+        for name, by_value in members.items()
+    }
 
 
 def slice_members(queries: PlacedCodes, tables: Tables) -> dict[str, dict[str, np.ndarray]]:
@@ -42,8 +48,9 @@ def slice_members(queries: PlacedCodes, tables: Tables) -> dict[str, dict[str, n
     """
     images, query = _images_of(queries.bag_ids, tables.images)
     values = {"view": _texts(images["view"]), "sex": _texts(images["sex"]), "age": _bands(images["age"])}
-    return {"label": _by_label(queries, tables)} | {name: _by_value(common_value(of_image, query, len(queries)))
-                                                    for name, of_image in values.items()}
+    return {"label": _by_label(queries, tables)} | {
+        name: _by_value(common_value(of_image, query, len(queries))) for name, of_image in values.items()
+    }
 
 
 def common_value(values: np.ndarray, bag: np.ndarray, n_bags: int) -> np.ndarray:
@@ -67,11 +74,21 @@ def _figures(mask: np.ndarray, ranked: Ranked, patients: np.ndarray, bounds: np.
         return float(values[kept].mean()) if kept.any() else None
 
     value = mean(ranked.per_query.ap_expected)
-    interval = Interval(value=value, low=float(bounds[0]), high=float(bounds[1])) if (
-        value is not None and n_patients > 1) else None
-    return SliceFigures(n_queries=int(mask.sum()), n_answerable=int(kept.sum()), n_patients=n_patients, map=value,
-                        chance_map=mean(ranked.chance.ap_expected), ndcg_at_100=mean(ranked.per_query.ndcg_at_100),
-                        precision_at_10=mean(ranked.per_query.precision_at_10), interval=interval)
+    interval = (
+        Interval(value=value, low=float(bounds[0]), high=float(bounds[1]))
+        if (value is not None and n_patients > 1)
+        else None
+    )
+    return SliceFigures(
+        n_queries=int(mask.sum()),
+        n_answerable=int(kept.sum()),
+        n_patients=n_patients,
+        map=value,
+        chance_map=mean(ranked.chance.ap_expected),
+        ndcg_at_100=mean(ranked.per_query.ndcg_at_100),
+        precision_at_10=mean(ranked.per_query.precision_at_10),
+        interval=interval,
+    )
 
 
 def _by_label(queries: PlacedCodes, tables: Tables) -> dict[str, np.ndarray]:
@@ -94,8 +111,13 @@ def _texts(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def _bands(ages: pa.ChunkedArray) -> np.ndarray:
-    return np.array([UNKNOWN if age is None else AGE_BANDS[min(max(age, 0) // _BAND_YEARS, len(AGE_BANDS) - 1)]
-                     for age in ages.to_pylist()], dtype=str)
+    return np.array(
+        [
+            UNKNOWN if age is None else AGE_BANDS[min(max(age, 0) // _BAND_YEARS, len(AGE_BANDS) - 1)]
+            for age in ages.to_pylist()
+        ],
+        dtype=str,
+    )
 
 
 def _images_of(bag_ids: np.ndarray, images: pa.Table) -> tuple[pa.Table, np.ndarray]:
@@ -105,6 +127,8 @@ def _images_of(bag_ids: np.ndarray, images: pa.Table) -> tuple[pa.Table, np.ndar
     place = places.filter(found).to_numpy()
     absent = np.flatnonzero(np.bincount(place, minlength=len(bag_ids)) == 0)
     if len(absent):
-        raise MedhashError(f"bag {bag_ids[absent[0]]} has a code but no image in images.parquet ({len(absent)} such "
-                           "bags)", "run the stage encode again for this method")
+        raise MedhashError(
+            f"bag {bag_ids[absent[0]]} has a code but no image in images.parquet ({len(absent)} such bags)",
+            "run the stage encode again for this method",
+        )
     return images.filter(found), place

@@ -16,8 +16,15 @@ from components.params import EvaluateParams
 SEEN, HELD_OUT = "seen", "held out"
 
 
-def structured_figures(codes: pa.Table, placed: PlacedCodes, ranked: Ranked, tables: Tables, settings: EvaluateParams,
-                       seed: int, threads: int | None) -> StructuredFigures | None:
+def structured_figures(
+    codes: pa.Table,
+    placed: PlacedCodes,
+    ranked: Ranked,
+    tables: Tables,
+    settings: EvaluateParams,
+    seed: int,
+    threads: int | None,
+) -> StructuredFigures | None:
     """Document StructuredFigures of test queries against train and val; None where labels combine no attributes.
 
     codes, placed: the code table in bag_id order, and it with its folds and label sets; ranked: its test queries.
@@ -35,26 +42,37 @@ def structured_figures(codes: pa.Table, placed: PlacedCodes, ranked: Ranked, tab
     def joint(chosen: np.ndarray) -> AttributeFigures | None:
         asked = queries.take(chosen)
         exchanged = exchanged_map(asked, gallery, levels, seed) if len(asked) else float("nan")
-        return figures_of(ranked, graded, chosen, queries.patient_ids, len(gallery), exchanged,
-                          settings.bootstrap_samples, seed)
+        return figures_of(
+            ranked, graded, chosen, queries.patient_ids, len(gallery), exchanged, settings.bootstrap_samples, seed
+        )
 
     def by_attribute(of_queries: PlacedCodes, of_gallery: PlacedCodes) -> dict[str, AttributeFigures | None]:
-        return {name: attribute_figures(of_queries, of_gallery, relevance, settings.bootstrap_samples, seed, threads)
-                for name, relevance in relevances.items()}
+        return {
+            name: attribute_figures(of_queries, of_gallery, relevance, settings.bootstrap_samples, seed, threads)
+            for name, relevance in relevances.items()
+        }
 
     seen = ~unseen_sets(tables, carried)[queries.set_ids]
-    ranges = {part.name: slice(part.start, part.stop) for part in code_info(codes.schema).sub_codes
-              if part.name in relevances}
-    preferences = {name: satisfaction(queries, gallery, ranges.get(name), relevance, threads)
-                   for name, relevance in relevances.items()}
+    ranges = {
+        part.name: slice(part.start, part.stop) for part in code_info(codes.schema).sub_codes if part.name in relevances
+    }
+    preferences = {
+        name: satisfaction(queries, gallery, ranges.get(name), relevance, threads)
+        for name, relevance in relevances.items()
+    }
     return StructuredFigures(
-        joint=joint(np.ones(len(queries), bool)), attributes=by_attribute(queries, gallery),
-        sub_codes={name: by_attribute(queries.with_codes(sub_code(queries.codes, bits)),
-                                      gallery.with_codes(sub_code(gallery.codes, bits)))
-                   for name, bits in ranges.items()},
+        joint=joint(np.ones(len(queries), bool)),
+        attributes=by_attribute(queries, gallery),
+        sub_codes={
+            name: by_attribute(
+                queries.with_codes(sub_code(queries.codes, bits)), gallery.with_codes(sub_code(gallery.codes, bits))
+            )
+            for name, bits in ranges.items()
+        },
         preference={name: found for name, found in preferences.items() if found is not None},
         combinations={name: joint(chosen) for name, chosen in ((SEEN, seen), (HELD_OUT, ~seen)) if chosen.any()},
-        calibration=calibrations(codes, placed, attributes, carried))
+        calibration=calibrations(codes, placed, attributes, carried),
+    )
 
 
 def unseen_sets(tables: Tables, carried: np.ndarray) -> np.ndarray:

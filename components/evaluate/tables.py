@@ -24,10 +24,13 @@ class Tables:
     @classmethod
     def read(cls, workspace: Workspace) -> Self:
         """As the stages left them. Raises MedhashError naming the file that is missing or broken."""
-        return cls(images=read_table(workspace.images, IMAGES), labels=read_table(workspace.labels, LABELS),
-                   label_sets=read_table(workspace.label_sets, LABEL_SETS),
-                   similarity=read_table(workspace.similarity, SIMILARITY),
-                   vocabulary=Vocabulary.read(workspace.vocabulary))
+        return cls(
+            images=read_table(workspace.images, IMAGES),
+            labels=read_table(workspace.labels, LABELS),
+            label_sets=read_table(workspace.label_sets, LABEL_SETS),
+            similarity=read_table(workspace.similarity, SIMILARITY),
+            vocabulary=Vocabulary.read(workspace.vocabulary),
+        )
 
     def level_matrix(self) -> np.ndarray:
         """Contract SIMILARITY as a dense matrix: int16, (S, S), [set_a, set_b] → relevance level."""

@@ -25,8 +25,10 @@ def compute_features(pixels: Path, target: Path, kind: str, workers: int) -> int
     Raises MedhashError if there is no pixel store or it is empty.
     """
     if not pixels.exists():
-        raise MedhashError(f"{pixels} does not exist: there are no pixels to compute features of",
-                           "run ingest with the archive's images (ingest.metadata_only: false)")
+        raise MedhashError(
+            f"{pixels} does not exist: there are no pixels to compute features of",
+            "run ingest with the archive's images (ingest.metadata_only: false)",
+        )
     n_images = len(np.load(pixels, mmap_mode="r"))
     if n_images == 0:
         raise MedhashError(f"{pixels} holds no image", "run ingest with the archive's images")
@@ -35,7 +37,7 @@ def compute_features(pixels: Path, target: Path, kind: str, workers: int) -> int
         features = np.lib.format.open_memmap(temporary, "w+", np.float32, (n_images, n_values(kind)))
         with tqdm(total=n_images, desc="features", unit="image", disable=None) as progress:
             for start, block in zip(starts, _blocks(pixels, starts, kind, workers), strict=True):
-                features[start:start + len(block)] = block
+                features[start : start + len(block)] = block
                 progress.update(len(block))
         features.flush()
     return n_images
@@ -45,13 +47,13 @@ def _blocks(pixels: Path, starts: range, kind: str, workers: int) -> Iterator[np
     if workers == 1 or len(starts) == 1:
         yield from map(_block, repeat(pixels), starts, repeat(kind))
         return
-    context = multiprocessing.get_context("spawn")      # a fork would copy the locks of threads that do not exist there
+    context = multiprocessing.get_context("spawn")  # a fork would copy the locks of threads that do not exist there
     with ProcessPoolExecutor(min(workers, len(starts)), context) as pool:
         yield from pool.map(_block, repeat(pixels), starts, repeat(kind))
 
 
 def _block(pixels: Path, start: int, kind: str) -> np.ndarray:
-    return gist_of_kind(kind, np.asarray(np.load(pixels, mmap_mode="r")[start:start + _BLOCK]))
+    return gist_of_kind(kind, np.asarray(np.load(pixels, mmap_mode="r")[start : start + _BLOCK]))
 
 
 def cores() -> int:

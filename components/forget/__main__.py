@@ -20,6 +20,7 @@ def main(argv: list[str] | None = None) -> int:
     from components.forget.run import forget
     from components.params import load_params
     from components.workspace import Workspace
+
     params = load_params(args.params or args.root / "params.yaml")
     print(forget(Workspace(args.root), params, args.pseudonyms, asked, dry_run=args.dry_run))
     return 0

@@ -25,8 +25,11 @@ _LOG_SUFFIXES = (".log", ".out", ".err", ".txt", ".jsonl")
 def data_sets(workspace: Workspace) -> list[SetWorkspace]:
     """The data sets of `medhash benchmark` in this checkout."""
     folder = workspace.root / "data" / "benchmark"
-    return [set_workspace(workspace.root, path.name) for path in sorted(folder.glob("*")) if path.is_dir()
-            and path.name != ".dvc"]
+    return [
+        set_workspace(workspace.root, path.name)
+        for path in sorted(folder.glob("*"))
+        if path.is_dir() and path.name != ".dvc"
+    ]
 
 
 def remove_derived(workspace: Workspace, places: list[Workspace], sha256s: list[str]) -> int:
@@ -70,7 +73,8 @@ def clean_state(workspace: Workspace, needles: Needles, skipped: frozenset[Path]
     n_changed = 0
     for path in files_below(workspace.state, skipped):
         if workspace.audit_log.resolve() == path.resolve() or not (
-                path.suffix in (".json", *_LOG_SUFFIXES) or "logs" in path.parts):
+            path.suffix in (".json", *_LOG_SUFFIXES) or "logs" in path.parts
+        ):
             continue
         data = path.read_bytes()
         if not needles.in_block(data):
@@ -88,8 +92,9 @@ def _without(value: Any, needles: Needles) -> Any:
     if isinstance(value, dict):
         return {key: _without(item, needles) for key, item in value.items() if not needles.in_block(key.encode())}
     if isinstance(value, list):
-        return [_without(item, needles) for item in value if not (
-            isinstance(item, str) and needles.in_block(item.encode()))]
+        return [
+            _without(item, needles) for item in value if not (isinstance(item, str) and needles.in_block(item.encode()))
+        ]
     return "" if isinstance(value, str) and needles.in_block(value.encode()) else value
 
 

@@ -49,13 +49,15 @@ def dvc_stands_still(root: Path) -> Iterator[None]:
         yield
         return
     from dvc.lock import LockError, make_lock
+
     (home / "tmp").mkdir(exist_ok=True)
     lock = make_lock(str(home / "tmp" / "lock"), tmp_dir=str(home / "tmp"))
     try:
         lock.lock()
     except LockError as error:
-        raise MedhashError("DVC is at work in this checkout", "wait until it has ended, then run the same command again"
-                           ) from error
+        raise MedhashError(
+            "DVC is at work in this checkout", "wait until it has ended, then run the same command again"
+        ) from error
     try:
         _require_no_stage(root)
         yield
@@ -72,11 +74,13 @@ def _require_no_stage(root: Path) -> None:
         try:
             document = json.loads(path.read_text() or "{}")
         except ValueError:
-            continue                                # DVC itself takes a damaged one for none
+            continue  # DVC itself takes a damaged one for none
         writers = list(document.get("write", {}).values())
         readers = [reader for several in document.get("read", {}).values() for reader in several]
         busy = {int(entry["pid"]) for entry in writers + readers if entry.get("pid") != os.getpid()}
         running = sorted(pid for pid in busy if psutil.pid_exists(pid))
         if running:
-            raise MedhashError(f"a stage is running in this checkout (process {', '.join(map(str, running))})",
-                               "wait for the run to end, or mark it failed; then run the same command again")
+            raise MedhashError(
+                f"a stage is running in this checkout (process {', '.join(map(str, running))})",
+                "wait for the run to end, or mark it failed; then run the same command again",
+            )

@@ -38,8 +38,9 @@ def read_journal(workspace: Workspace) -> Journal | None:
 
 
 def new_journal(reason: str, who: str) -> Journal:
-    return Journal(act=uuid.uuid4().hex, reason=reason, who=who, patients=[], n_files_removed=0, scrubbed={},
-                   deleted=[])
+    return Journal(
+        act=uuid.uuid4().hex, reason=reason, who=who, patients=[], n_files_removed=0, scrubbed={}, deleted=[]
+    )
 
 
 def write_journal(workspace: Workspace, journal: Journal) -> None:

@@ -22,8 +22,11 @@ class Needles:
         self.kinds = {needle: kind for needle, kind in needles.items() if len(needle) >= SHORTEST}
         self.plain = frozenset(needle for needle in self.kinds if len(set(needle)) < _PLAIN)
         self.longest = max(map(len, self.kinds), default=0)
-        owners = [(np.frombuffer(needle[at:at + _WORD], np.uint64)[0], at, needle)
-                  for needle in self.kinds for at in range(_WORD)]
+        owners = [
+            (np.frombuffer(needle[at : at + _WORD], np.uint64)[0], at, needle)
+            for needle in self.kinds
+            for at in range(_WORD)
+        ]
         owners.sort(key=lambda owner: owner[0])
         self._owners = owners
         self._words = np.array([owner[0] for owner in owners], np.uint64)
@@ -43,15 +46,24 @@ class Needles:
         first = np.searchsorted(self._words, words[places])
         first[first == len(self._words)] = 0
         found: set[bytes] = set()
-        for place, number in zip(places[self._words[first] == words[places]].tolist(),
-                                 first[self._words[first] == words[places]].tolist(), strict=True):
+        for place, number in zip(
+            places[self._words[first] == words[places]].tolist(),
+            first[self._words[first] == words[places]].tolist(),
+            strict=True,
+        ):
             word = self._owners[number][0]
             while number < len(self._owners) and self._owners[number][0] == word:
                 _, at, needle = self._owners[number]
                 start = place * _WORD - at
                 end = start + len(needle)
-                if start >= 0 and data[start:end] == needle and (
-                        needle not in self.plain or _HEX.isdisjoint(data[max(start - 1, 0):start] + data[end:end + 1])):
+                if (
+                    start >= 0
+                    and data[start:end] == needle
+                    and (
+                        needle not in self.plain
+                        or _HEX.isdisjoint(data[max(start - 1, 0) : start] + data[end : end + 1])
+                    )
+                ):
                     found.add(needle)
                 number += 1
         return found

@@ -38,13 +38,15 @@ def renew(workspace: Workspace, registry: Registry, affected: dict[str, list[str
     affected: version number → the pseudonyms to leave out, of patients or of images. The alias `champion` moves last.
     Cut off anywhere, the same call goes on: a version that was made anew already is known by its tag.
     """
-    aliases = {str(alias): str(number) for alias, number in
-               registry.client.get_registered_model(registry.name).aliases.items()}
+    aliases = {
+        str(alias): str(number) for alias, number in registry.client.get_registered_model(registry.name).aliases.items()
+    }
     in_use = sorted({number for number in aliases.values() if number in affected}, key=int)
     mapping: dict[str, str] = {}
     for number in in_use:
-        new = _already_made(registry, number, affected) or _make(workspace, registry, number, affected[number], mapping,
-                                                                 desk / f"version-{number}")
+        new = _already_made(registry, number, affected) or _make(
+            workspace, registry, number, affected[number], mapping, desk / f"version-{number}"
+        )
         mapping[number] = str(new.version)
     for version in registry.client.search_model_versions(f"name = '{registry.name}'"):
         before = version.tags.get(PREDECESSOR)
@@ -62,35 +64,48 @@ def delete(client: "MlflowClient", held: Held) -> None:
     if held.name is not None and held.version is not None:
         aliases = client.get_registered_model(held.name).aliases
         if held.version in map(str, aliases.values()):
-            raise MedhashError(f"version {held.version} of {held.name} is in use still",
-                               "another act on the champion came between: run the same command again")
+            raise MedhashError(
+                f"version {held.version} of {held.name} is in use still",
+                "another act on the champion came between: run the same command again",
+            )
     delete_for_good(client, held)
 
 
 def _already_made(registry: Registry, number: str, affected: dict[str, list[str]]) -> "ModelVersion | None":
-    made = [version for version in registry.client.search_model_versions(f"name = '{registry.name}'")
-            if version.tags.get(SCRUBBED_FROM) == number and str(version.version) not in affected]
+    made = [
+        version
+        for version in registry.client.search_model_versions(f"name = '{registry.name}'")
+        if version.tags.get(SCRUBBED_FROM) == number and str(version.version) not in affected
+    ]
     return max(made, key=lambda version: int(version.version), default=None)
 
 
-def _make(workspace: Workspace, registry: Registry, number: str, pseudonyms: list[str], mapping: dict[str, str],
-          folder: Path) -> "ModelVersion":
+def _make(
+    workspace: Workspace, registry: Registry, number: str, pseudonyms: list[str], mapping: dict[str, str], folder: Path
+) -> "ModelVersion":
     old = registry.version(number)
     assert old is not None
     fetched = registry.fetch(old, folder / "old")
     try:
         release = scrub_release(fetched, pseudonyms, folder / "new" / RELEASE)
     except MedhashError as error:
-        raise MedhashError(f"version {number} of {registry.name} cannot be made anew: "
-                           f"{error.problem.replace(f'{fetched}/', '')}", error.fix) from error
+        raise MedhashError(
+            f"version {number} of {registry.name} cannot be made anew: {error.problem.replace(f'{fetched}/', '')}",
+            error.fix,
+        ) from error
     tags = {**old.tags, **release.tags(), SCRUBBED_FROM: number}
     if tags.get(PREDECESSOR) in mapping:
         tags[PREDECESSOR] = mapping[tags[PREDECESSOR]]
     run_id = _run(workspace, registry, old)
     info: Any = log_release(folder / "new" / RELEASE, run_id)
     version = registry.client.create_model_version(
-        registry.name, source=info.model_uri, run_id=run_id, model_id=info.model_id, tags=tags,
-        description=str(old.description or ""))
+        registry.name,
+        source=info.model_uri,
+        run_id=run_id,
+        model_id=info.model_id,
+        tags=tags,
+        description=str(old.description or ""),
+    )
     registry.fetch_checked(version, folder / "check")
     shutil.rmtree(folder)
     return version
@@ -99,6 +114,7 @@ def _make(workspace: Workspace, registry: Registry, number: str, pseudonyms: lis
 def _run(workspace: Workspace, registry: Registry, version: "ModelVersion") -> str:
     """The run of a version; a run of its own if that one was deleted."""
     from mlflow.exceptions import MlflowException
+
     try:
         if registry.client.get_run(str(version.run_id)).info.lifecycle_stage == "active":
             return str(version.run_id)

@@ -52,11 +52,13 @@ def forget(workspace: Workspace, params: Params, pseudonyms: list[str], asked: A
     Raises MedhashError, with nothing touched, if a pseudonym is malformed or nobody's, or if a stage, an ingest or
     another act on the champion is under way; and naming the place, if something of a patient is found at the end.
     """
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")        # read by MLflow as it is imported
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # read by MLflow as it is imported
     for number, pseudonym in enumerate(pseudonyms, 1):
         if not _PSEUDONYM.fullmatch(pseudonym):
-            raise MedhashError(f"pseudonym {number} is not one: it has {len(pseudonym)} characters, or others than 0-9 "
-                               "and a-f", "give the patient_id of images.parquet, 16 hex digits")
+            raise MedhashError(
+                f"pseudonym {number} is not one: it has {len(pseudonym)} characters, or others than 0-9 and a-f",
+                "give the patient_id of images.parquet, 16 hex digits",
+            )
         if pseudonym in asked.reason or pseudonym in asked.who:
             raise MedhashError("--reason or --by holds the pseudonym, which the audit log would keep", "leave it out")
     with _only_one(workspace), only_ingest(workspace):
@@ -89,7 +91,8 @@ def _begin(workspace: Workspace, client: "MlflowClient", pseudonyms: list[str], 
     for pseudonym in everyone:
         traces = known.get(pseudonym, Traces(pseudonym=pseudonym))
         for more in [traces_in_tables(place, pseudonym) for place in [workspace, *data_sets(workspace)]] + [
-                found[pseudonym] for found in held.values() if pseudonym in found]:
+            found[pseudonym] for found in held.values() if pseudonym in found
+        ]:
             traces = traces.with_more(more)
         if traces.is_empty and forgotten_digest(pseudonym) not in read_forgotten(workspace):
             require_known(workspace, pseudonym)
@@ -105,8 +108,9 @@ def _record(workspace: Workspace, journal: Journal) -> None:
         path = workspace.forgotten
         text = path.read_text() if path.exists() else ""
         with replacing_file(path) as temporary:
-            temporary.write_text(text + "\n" * (bool(text) and not text.endswith("\n"))
-                                 + "".join(f"{digest}\n" for digest in new))
+            temporary.write_text(
+                text + "\n" * (bool(text) and not text.endswith("\n")) + "".join(f"{digest}\n" for digest in new)
+            )
     write_journal(workspace, journal)
 
 
@@ -122,10 +126,14 @@ def _remove(workspace: Workspace, client: "MlflowClient", registry: Registry, jo
         journal.scrubbed |= {f"{name} {old}": new for old, new in renewed.items()}
         write_journal(workspace, journal)
 
-    sets = [place for place in data_sets(workspace) if not place.images.exists() or any(
-        not traces_in_tables(place, pseudonym).is_empty for pseudonym in pseudonyms)]
-    journal.n_files_removed += remove_derived(workspace, [workspace, *sets],
-                                              [digest for traces in journal.patients for digest in traces.sha256s])
+    sets = [
+        place
+        for place in data_sets(workspace)
+        if not place.images.exists() or any(not traces_in_tables(place, pseudonym).is_empty for pseudonym in pseudonyms)
+    ]
+    journal.n_files_removed += remove_derived(
+        workspace, [workspace, *sets], [digest for traces in journal.patients for digest in traces.sha256s]
+    )
     write_journal(workspace, journal)
     journal.n_files_removed += remove_copies(workspace)
     for one in held:
@@ -150,8 +158,9 @@ def _only_one(workspace: Workspace) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise MedhashError("another `medhash forget` is at work in this checkout", "wait until it has ended"
-                               ) from error
+            raise MedhashError(
+                "another `medhash forget` is at work in this checkout", "wait until it has ended"
+            ) from error
         yield
 
 
@@ -167,46 +176,72 @@ def _leasing(workspace: Workspace, registry: Registry, name: str) -> Iterator[Re
 
 
 def _write_down(workspace: Workspace, journal: Journal, searched: Searched) -> None:
-    written = {line.entry.what.get("patient") for line in read_log(workspace)
-               if line.entry.act == "forget" and line.entry.what.get("forgetting") == journal.act}
+    written = {
+        line.entry.what.get("patient")
+        for line in read_log(workspace)
+        if line.entry.act == "forget" and line.entry.what.get("forgetting") == journal.act
+    }
     for traces in journal.patients:
         digest = forgotten_digest(traces.pseudonym)
         if digest not in written:
-            append(workspace, "forget", {
-                "patient": digest, "forgetting": journal.act, "reason": journal.reason,
-                "images": len(traces.image_ids), "scrubbed": journal.scrubbed, "deleted": journal.deleted,
-                "files_removed": journal.n_files_removed, "files_searched": searched.n_files,
-                "bytes_searched": searched.n_bytes, "found": 0, "damaged_packed_files": searched.n_damaged,
-                "pictures_too_plain_to_search_for": traces.n_plain}, journal.who)
+            append(
+                workspace,
+                "forget",
+                {
+                    "patient": digest,
+                    "forgetting": journal.act,
+                    "reason": journal.reason,
+                    "images": len(traces.image_ids),
+                    "scrubbed": journal.scrubbed,
+                    "deleted": journal.deleted,
+                    "files_removed": journal.n_files_removed,
+                    "files_searched": searched.n_files,
+                    "bytes_searched": searched.n_bytes,
+                    "found": 0,
+                    "damaged_packed_files": searched.n_damaged,
+                    "pictures_too_plain_to_search_for": traces.n_plain,
+                },
+                journal.who,
+            )
     end_journal(workspace)
 
 
 def _foreseen(workspace: Workspace, client: "MlflowClient", journal: Journal, folder: Path) -> str:
     held = holders(client, [traces.pseudonym for traces in journal.patients], folder)
     n_images = sum(len(traces.image_ids) for traces in journal.patients)
-    aliases = {name: set(map(str, client.get_registered_model(name).aliases.values()))
-               for name in {one.name for one in held if one.name is not None}}
+    aliases = {
+        name: set(map(str, client.get_registered_model(name).aliases.values()))
+        for name in {one.name for one in held if one.name is not None}
+    }
     in_use = [str(one) for one in held if one.name is not None and one.version in aliases[one.name]]
     others = [str(one) for one in held if str(one) not in in_use]
-    return "\n".join([
-        f"{len(journal.patients)} patients with {n_images} images would be forgotten",
-        f"releases that would be made anew without them, and then deleted: {', '.join(sorted(in_use)) or 'none'}",
-        f"other releases that would be deleted: {', '.join(sorted(others)) or 'none'}",
-        "derived tables, reports, DVC's cache and its folder remotes would be emptied; the next run makes them anew",
-        "dry run: nothing was done"])
+    return "\n".join(
+        [
+            f"{len(journal.patients)} patients with {n_images} images would be forgotten",
+            f"releases that would be made anew without them, and then deleted: {', '.join(sorted(in_use)) or 'none'}",
+            f"other releases that would be deleted: {', '.join(sorted(others)) or 'none'}",
+            "derived tables, reports, DVC's cache and its folder remotes would be emptied; the next run makes them anew",
+            "dry run: nothing was done",
+        ]
+    )
 
 
 def _account(workspace: Workspace, journal: Journal, searched: Searched) -> str:
     made = ", ".join(f"{old} → {new}" for old, new in journal.scrubbed.items())
     n_images = sum(len(traces.image_ids) for traces in journal.patients)
-    lines = [f"{len(journal.patients)} patients forgotten, {n_images} images",
-             f"releases made anew without them: {made or 'none'}",
-             f"releases deleted: {', '.join(journal.deleted) or 'none'}",
-             f"{journal.n_files_removed} files removed or rewritten; {searched.n_files} files "
-             f"({searched.n_bytes / 1e6:.1f} MB) searched, nothing found",
-             "next: commit and push data/forgotten.txt, so that every machine knows; then `dvc repro` or the next run, "
-             "which makes the tables anew and retrains: until its model is promoted, the champion's weights are still "
-             "those that were trained with the patients"]
-    lines += [f"      the DVC remote {name} is out of reach: once that run has ended, `dvc gc --workspace --cloud "
-              f"--remote {name}`" for name in caches_and_remotes(workspace.root).remotes]
+    lines = [
+        f"{len(journal.patients)} patients forgotten, {n_images} images",
+        f"releases made anew without them: {made or 'none'}",
+        f"releases deleted: {', '.join(journal.deleted) or 'none'}",
+        f"{journal.n_files_removed} files removed or rewritten; {searched.n_files} files "
+        f"({searched.n_bytes / 1e6:.1f} MB) searched, nothing found",
+        "next: commit and push data/forgotten.txt, so that every machine knows; then `dvc repro` or the next run, "
+        "which makes the tables anew and retrains: until its model is promoted, the champion's weights are still "
+        "those that were trained with the patients",
+    ]
+    lines += [
+        f"      the DVC remote {name} is out of reach: once that run has ended, `dvc gc --workspace --cloud "
+        f"--remote {name}`"
+        for name in caches_and_remotes(workspace.root).remotes
+    ]
     return "\n".join([*lines, "      out of reach are backups and the checkouts of other machines: forget there too"])

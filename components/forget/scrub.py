@@ -42,13 +42,19 @@ def scrub_release(folder: Path, pseudonyms: list[str], into: Path) -> Release:
     entries = read_table(folder / "index" / "entries.parquet", ENTRIES)
     entries = entries.filter(pc.invert(pc.is_in(entries["bag_id"], value_set=gone_ids)))
     if not len(entries):
-        raise MedhashError(f"without these images the gallery of the release of {release.method} is empty",
-                           "let `medhash promote` put another in its place if it is the champion, else delete its "
-                           "version in MLflow; then run the same command again")
+        raise MedhashError(
+            f"without these images the gallery of the release of {release.method} is empty",
+            "let `medhash promote` put another in its place if it is the champion, else delete its "
+            "version in MLflow; then run the same command again",
+        )
     rows = kept.take(pc.index_in(entries["bag_id"], value_set=kept["bag_id"].combine_chunks()))
-    gallery = PlacedCodes(bag_ids=entries["bag_id"].to_numpy(), patient_ids=entries["patient_id"].to_numpy(),
-                          folds=rows["fold"].to_numpy(), set_ids=entries["set_id"].to_numpy(),
-                          codes=unpacked_bytes(rows["code"].combine_chunks()))
+    gallery = PlacedCodes(
+        bag_ids=entries["bag_id"].to_numpy(),
+        patient_ids=entries["patient_id"].to_numpy(),
+        folds=rows["fold"].to_numpy(),
+        set_ids=entries["set_id"].to_numpy(),
+        codes=unpacked_bytes(rows["code"].combine_chunks()),
+    )
     write_index(into / "index", gallery, info.model_digest, sha256_file(into / "codes.parquet"))
 
     parts = load_parts(into / "model", into / "codes.parquet", into / "index", into / "metrics.json")

@@ -58,7 +58,7 @@ def search_file(path: Path, needles: Needles, searched: Searched, name: str = ""
             found: set[bytes] = set()
             _in_stream(handle, needles, found)
             searched.n_bytes += handle.tell()
-    except FileNotFoundError:                       # a temporary file of another process
+    except FileNotFoundError:  # a temporary file of another process
         return
     searched.n_files += 1
     for magic, unpack in ((_PARQUET, _in_parquet), (_GZIP, _in_gzip), (_ZIP, _in_zip)):
@@ -67,6 +67,7 @@ def search_file(path: Path, needles: Needles, searched: Searched, name: str = ""
     searched.found += [(name or str(path), kind) for kind in sorted({needles.kinds[needle] for needle in found})]
     if path.name == "codes.faiss" and (path.parent / "entries.parquet").exists():
         from components.index.search import load_index
+
         load_index(path.parent)
 
 
@@ -84,13 +85,14 @@ def _in_stream(handle: _Stream, needles: Needles, found: set[bytes]) -> None:
     while block := handle.read1(_BLOCK):
         data = rest + block
         found |= needles.in_block(data)
-        rest = data[-needles.longest:]
+        rest = data[-needles.longest :]
 
 
 def _in_parquet(path: Path, needles: Needles, found: set[bytes]) -> bool:
     """Whether it could be read to its end; so are the two below."""
     import pyarrow as pa
     import pyarrow.parquet as pq
+
     try:
         with closing(pq.ParquetFile(path)) as file:
             for batch in file.iter_batches():
@@ -104,8 +106,10 @@ def _in_parquet(path: Path, needles: Needles, found: set[bytes]) -> bool:
 def _in_column(column: "pa.Array", needles: Needles) -> set[bytes]:
     """In the buffers of a column, nested ones too, where its values stand one after the other."""
     import pyarrow as pa
-    found = {needle for buffer in column.buffers() if buffer is not None
-             for needle in needles.in_block(memoryview(buffer))}
+
+    found = {
+        needle for buffer in column.buffers() if buffer is not None for needle in needles.in_block(memoryview(buffer))
+    }
     if needles.plain and pa.types.is_string(column.type):
         found |= needles.plain.intersection(value.encode() for value in column.to_pylist() if value is not None)
     return found

@@ -37,9 +37,14 @@ class Traces(Document):
     """Squares that are too plain, or too like another patient's, to be looked for."""
 
     def with_more(self, other: "Traces") -> "Traces":
-        return Traces(pseudonym=self.pseudonym, n_plain=max(self.n_plain, other.n_plain), **{
-            key: sorted({*getattr(self, key), *getattr(other, key)})
-            for key in ("image_ids", "bag_ids", "study_ids", "sha256s", "pieces")})
+        return Traces(
+            pseudonym=self.pseudonym,
+            n_plain=max(self.n_plain, other.n_plain),
+            **{
+                key: sorted({*getattr(self, key), *getattr(other, key)})
+                for key in ("image_ids", "bag_ids", "study_ids", "sha256s", "pieces")
+            },
+        )
 
     @property
     def is_empty(self) -> bool:
@@ -48,11 +53,16 @@ class Traces(Document):
     def needles(self) -> dict[bytes, str]:
         """What to look for, each with a word that does not tell it."""
         found = {self.pseudonym.encode(): "the pseudonym of the patient"}
-        found |= {text.encode(): "the id of an image, bag or study of the patient"
-                  for text in (*self.image_ids, *self.bag_ids, *self.study_ids)}
+        found |= {
+            text.encode(): "the id of an image, bag or study of the patient"
+            for text in (*self.image_ids, *self.bag_ids, *self.study_ids)
+        }
         found |= {text.encode(): "the digest of a file of the patient" for text in self.sha256s}
-        found |= {bytes.fromhex(text): "the digest of a file of the patient" for text in self.sha256s
-                  if len(set(bytes.fromhex(text))) >= _MIN_GREYS}
+        found |= {
+            bytes.fromhex(text): "the digest of a file of the patient"
+            for text in self.sha256s
+            if len(set(bytes.fromhex(text))) >= _MIN_GREYS
+        }
         return found | {bytes.fromhex(text): "pixels of the patient" for text in self.pieces}
 
 
@@ -74,11 +84,15 @@ def traces_in_tables(workspace: Workspace, pseudonym: str) -> Traces:
     pieces = {piece: number for number, square in enumerate(squares) for piece in _pieces(square)}
     shared = _shared(workspace.pixels, others, Needles(dict.fromkeys(pieces, "")))
     kept = {piece: number for piece, number in pieces.items() if piece not in shared}
-    return Traces(pseudonym=pseudonym, image_ids=mine["image_id"].to_pylist(),
-                  bag_ids=sorted(set(mine["bag_id"].to_pylist())),
-                  study_ids=sorted(set(mine["study_id"].to_pylist()) - set(others["study_id"].to_pylist())),
-                  sha256s=sha256s, pieces=sorted(piece.hex() for piece in kept),
-                  n_plain=len(set(range(len(squares))) - set(kept.values())))
+    return Traces(
+        pseudonym=pseudonym,
+        image_ids=mine["image_id"].to_pylist(),
+        bag_ids=sorted(set(mine["bag_id"].to_pylist())),
+        study_ids=sorted(set(mine["study_id"].to_pylist()) - set(others["study_id"].to_pylist())),
+        sha256s=sha256s,
+        pieces=sorted(piece.hex() for piece in kept),
+        n_plain=len(set(range(len(squares))) - set(kept.values())),
+    )
 
 
 def traces_in_release(folder: Path, pseudonym: str) -> Traces:
@@ -95,8 +109,12 @@ def traces_in_release(folder: Path, pseudonym: str) -> Traces:
             if "sha256" in table.column_names:
                 sha256s.update(table.filter(own)["sha256"].drop_null().to_pylist())
                 others.update(table.filter(pc.invert(own))["sha256"].drop_null().to_pylist())
-    return Traces(pseudonym=pseudonym, image_ids=sorted(ids["image_id"]), bag_ids=sorted(ids["bag_id"]),
-                  sha256s=sorted(sha256s - others))
+    return Traces(
+        pseudonym=pseudonym,
+        image_ids=sorted(ids["image_id"]),
+        bag_ids=sorted(ids["bag_id"]),
+        sha256s=sorted(sha256s - others),
+    )
 
 
 def _stored(path: Path, images: pa.Table) -> list[bytes]:
@@ -112,8 +130,11 @@ def _cached(path: Path, sha256s: list[str]) -> list[bytes]:
         return []
     connection = sqlite3.connect(path)
     try:
-        return [bytes(row[0]) for digest in sha256s for row in connection.execute(
-            "SELECT pixels FROM decoded WHERE sha256 = ?", (bytes.fromhex(digest),))]
+        return [
+            bytes(row[0])
+            for digest in sha256s
+            for row in connection.execute("SELECT pixels FROM decoded WHERE sha256 = ?", (bytes.fromhex(digest),))
+        ]
     finally:
         connection.close()
 
@@ -123,7 +144,7 @@ def _pieces(square: bytes) -> list[bytes]:
     pieces, quarter = [], len(square) // _PIECES
     for number in range(_PIECES):
         for start in range(number * quarter, (number + 1) * quarter - _PIECE_BYTES + 1, _PIECE_BYTES // 2):
-            piece = square[start:start + _PIECE_BYTES]
+            piece = square[start : start + _PIECE_BYTES]
             if len(set(piece[:16])) >= _MIN_GREYS:
                 pieces.append(piece)
                 break
@@ -136,5 +157,6 @@ def _shared(path: Path, others: pa.Table, pieces: Needles) -> set[bytes]:
         return set()
     pixels = np.load(path, mmap_mode="r")
     rows = sorted(row for row in others["pixel_row"].drop_null().to_pylist() if row < len(pixels))
-    return set().union(*(pieces.in_block(pixels[rows[start:start + _BLOCK]].tobytes())
-                         for start in range(0, len(rows), _BLOCK)))
+    return set().union(
+        *(pieces.in_block(pixels[rows[start : start + _BLOCK]].tobytes()) for start in range(0, len(rows), _BLOCK))
+    )

@@ -16,8 +16,10 @@ def check_starts(starts: np.ndarray, n_instances: int) -> np.ndarray:
     """
     starts = np.asarray(starts, np.int64)
     if starts.ndim != 1 or not len(starts) or starts[0] != 0 or starts[-1] != n_instances:
-        raise MedhashError(f"the places where bags start do not cut {n_instances} images into bags",
-                           "they begin with 0 and end with the number of images")
+        raise MedhashError(
+            f"the places where bags start do not cut {n_instances} images into bags",
+            "they begin with 0 and end with the number of images",
+        )
     empty = np.flatnonzero(np.diff(starts) < 1)
     if len(empty):
         raise MedhashError(f"bag {empty[0]} holds no image", "a bag has one image at least: leave out empty ones")
@@ -50,8 +52,9 @@ def content_order(inputs: np.ndarray, starts: np.ndarray) -> np.ndarray:
     order = np.arange(len(inputs), dtype=np.int64)
     for start, stop in pairwise(starts.tolist()):
         if stop - start > 1:
-            digests = [hashlib.sha256(np.ascontiguousarray(inputs[row]).tobytes()).digest()
-                       for row in range(start, stop)]
+            digests = [
+                hashlib.sha256(np.ascontiguousarray(inputs[row]).tobytes()).digest() for row in range(start, stop)
+            ]
             order[start:stop] = start + np.array(sorted(range(stop - start), key=digests.__getitem__))
     return order
 

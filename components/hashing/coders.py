@@ -25,10 +25,10 @@ class Coder:
 
 
 CODERS: dict[str, Coder] = {
-    "linear": Coder(project, linear_shapes),                            # lsh, itq, ssh
-    "eigenfunctions": Coder(eigenfunctions, eigenfunction_shapes),      # sh
-    "circulant": Coder(circulant, circulant_shapes),                    # cbe
-    "kernel": Coder(kernel_bits, kernel_shapes),                        # ksh
-    "layers": Coder(layer_outputs, layer_shapes),                       # dh, sdh
-    "forest": Coder(forest_paths, forest_shapes),                       # mhf
+    "linear": Coder(project, linear_shapes),  # lsh, itq, ssh
+    "eigenfunctions": Coder(eigenfunctions, eigenfunction_shapes),  # sh
+    "circulant": Coder(circulant, circulant_shapes),  # cbe
+    "kernel": Coder(kernel_bits, kernel_shapes),  # ksh
+    "layers": Coder(layer_outputs, layer_shapes),  # dh, sdh
+    "forest": Coder(forest_paths, forest_shapes),  # mhf
 }

@@ -12,10 +12,14 @@ def binarise(relaxed: np.ndarray) -> np.ndarray:
     Raises MedhashError if a value is not a number, or K is no multiple of 8.
     """
     if relaxed.shape[1] % 8:
-        raise MedhashError(f"a code of {relaxed.shape[1]} bits does not fill whole bytes",
-                           "choose a number of bits that is a multiple of 8")
+        raise MedhashError(
+            f"a code of {relaxed.shape[1]} bits does not fill whole bytes",
+            "choose a number of bits that is a multiple of 8",
+        )
     if np.isnan(relaxed).any():
         row = int(np.isnan(relaxed).any(axis=1).argmax())
-        raise MedhashError(f"the model gives image {row} of the batch a code that is not a number",
-                           "train the model again; its weights have diverged")
+        raise MedhashError(
+            f"the model gives image {row} of the batch a code that is not a number",
+            "train the model again; its weights have diverged",
+        )
     return np.packbits(relaxed >= 0, axis=1)

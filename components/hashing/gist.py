@@ -43,9 +43,9 @@ def gist(pixels: np.ndarray, orientations: int = 8) -> np.ndarray:
     vectors = np.empty((len(pixels), len(transfer) * GRID * GRID), dtype=np.float32)
     for row, image in enumerate(pixels):
         spectrum = np.fft.fft2(_mirrored(prefilter(image.mean(axis=0, dtype=np.float64)), border, border))
-        bands = np.fft.ifft2(spectrum.astype(np.complex64) * transfer)      # single precision: 5 times faster
-        energy = np.abs(bands)[:, border:border + size, border:border + size]
-        vectors[row] = (cells @ energy @ cells.T).ravel()                    # (filters, 4, 4)
+        bands = np.fft.ifft2(spectrum.astype(np.complex64) * transfer)  # single precision: 5 times faster
+        energy = np.abs(bands)[:, border : border + size, border : border + size]
+        vectors[row] = (cells @ energy @ cells.T).ravel()  # (filters, 4, 4)
     return vectors
 
 
@@ -57,11 +57,11 @@ def prefilter(image: np.ndarray) -> np.ndarray:
     size = len(image)
     padded = _mirrored(np.log1p(image), _PREFILTER_PX, _PREFILTER_PX)
     cycles = np.fft.fftfreq(len(padded)) * len(padded)
-    low_pass = np.exp(-(cycles[:, None] ** 2 + cycles[None, :] ** 2) / _CUT_OFF ** 2)
+    low_pass = np.exp(-(cycles[:, None] ** 2 + cycles[None, :] ** 2) / _CUT_OFF**2)
     detail = padded - np.fft.ifft2(np.fft.fft2(padded) * low_pass).real
-    variance = np.fft.ifft2(np.fft.fft2(detail ** 2) * low_pass).real
+    variance = np.fft.ifft2(np.fft.fft2(detail**2) * low_pass).real
     normalised = detail / (0.2 + np.sqrt(np.abs(variance)))
-    return normalised[_PREFILTER_PX:_PREFILTER_PX + size, _PREFILTER_PX:_PREFILTER_PX + size]
+    return normalised[_PREFILTER_PX : _PREFILTER_PX + size, _PREFILTER_PX : _PREFILTER_PX + size]
 
 
 @lru_cache(maxsize=4)
@@ -72,17 +72,17 @@ def gabor_transfer(size: int, orientations: int) -> np.ndarray:
     orientations, σ = 16 n²/32²: 1 for 8, 4 for 16, so that a filter is as wide as the step to its neighbour asks.
     Angles are taken modulo 2π into (-π, π].
     """
-    sigma = 16 * orientations ** 2 / 32 ** 2
+    sigma = 16 * orientations**2 / 32**2
     frequency = np.fft.fftfreq(size)
     radius = np.hypot(frequency[:, None], frequency[None, :])
     angle = np.arctan2(frequency[:, None], frequency[None, :])
     filters = []
     for scale in range(SCALES):
-        radial = np.exp(-3.5 * (radius / (0.3 / 1.85 ** scale) - 1) ** 2)
+        radial = np.exp(-3.5 * (radius / (0.3 / 1.85**scale) - 1) ** 2)
         for orientation in range(orientations):
             turned = angle + np.pi * orientation / orientations
             turned = np.pi - np.mod(np.pi - turned, 2 * np.pi)
-            filters.append(radial * np.exp(-2 * np.pi * sigma * turned ** 2))
+            filters.append(radial * np.exp(-2 * np.pi * sigma * turned**2))
     transfer = np.stack(filters).astype(np.float32)
     transfer[:, 0, 0] = 0
     transfer[:, size // 2, :] = 0

@@ -38,15 +38,23 @@ class Layout:
     @cached_property
     def antecedents(self) -> np.ndarray:
         """The value that each rule asks of each attribute, int64 (R, A); -1 where it asks for none."""
-        rows = [[-1 if (value := attribute.of_label[label]) is None else value for attribute in self.attributes]
-                for label in self.rules]
+        rows = [
+            [-1 if (value := attribute.of_label[label]) is None else value for attribute in self.attributes]
+            for label in self.rules
+        ]
         return np.array(list(dict.fromkeys(map(tuple, rows))), np.int64).reshape(-1, len(self.attributes))
 
     def rule_texts(self) -> list[str]:
         """Every rule in words: IF modality is mr AND organ is brain."""
-        return ["IF " + " AND ".join(f"{attribute.name} is {attribute.values[value]}" for attribute, value in
-                                     zip(self.attributes, row, strict=True) if value >= 0)
-                for row in self.antecedents.tolist()]
+        return [
+            "IF "
+            + " AND ".join(
+                f"{attribute.name} is {attribute.values[value]}"
+                for attribute, value in zip(self.attributes, row, strict=True)
+                if value >= 0
+            )
+            for row in self.antecedents.tolist()
+        ]
 
 
 def layout_of(spec: ModelSpec) -> Layout | None:
@@ -54,8 +62,14 @@ def layout_of(spec: ModelSpec) -> Layout | None:
     return Layout(tuple(spec.sub_codes), tuple(spec.attributes), tuple(spec.rules)) if spec.attributes else None
 
 
-def make_layout(method: str, bits: int, widths: Mapping[str, int], attributes: Sequence[Attribute],
-                ignored: Sequence[str], rules: Sequence[int] = ()) -> Layout:
+def make_layout(
+    method: str,
+    bits: int,
+    widths: Mapping[str, int],
+    attributes: Sequence[Attribute],
+    ignored: Sequence[str],
+    rules: Sequence[int] = (),
+) -> Layout:
     """Deal the bits out to the attributes that a method follows, in their order.
 
     widths: attribute → bits, adding up to `bits`; empty: equal parts, the first ones taking what is left over. The bits
@@ -65,25 +79,33 @@ def make_layout(method: str, bits: int, widths: Mapping[str, int], attributes: S
     """
     followed = [attribute for attribute in attributes if attribute.name not in ignored]
     if not followed:
-        raise MedhashError(f"{method} follows attributes such as organ and pathology, but the labels are no "
-                           "combinations of attributes", "set labels.attribute: combination and labels.structure, or "
-                           f"take {method} out of methods")
+        raise MedhashError(
+            f"{method} follows attributes such as organ and pathology, but the labels are no "
+            "combinations of attributes",
+            f"set labels.attribute: combination and labels.structure, or take {method} out of methods",
+        )
     names = [attribute.name for attribute in attributes]
     if widths and sorted(widths) != sorted(names):
-        raise MedhashError(f"sub_codes names {', '.join(widths)}; the labels combine {', '.join(names)}",
-                           "give each of these its bits, or set sub_codes: {} for equal parts")
+        raise MedhashError(
+            f"sub_codes names {', '.join(widths)}; the labels combine {', '.join(names)}",
+            "give each of these its bits, or set sub_codes: {} for equal parts",
+        )
     if widths and sum(widths.values()) != bits:
-        raise MedhashError(f"sub_codes add up to {sum(widths.values())} bits, a code has {bits}",
-                           "mend sub_codes or bits, or set sub_codes: {} for equal parts")
+        raise MedhashError(
+            f"sub_codes add up to {sum(widths.values())} bits, a code has {bits}",
+            "mend sub_codes or bits, or set sub_codes: {} for equal parts",
+        )
     if bits < len(followed):
         raise MedhashError(f"{bits} bits are too few for {len(followed)} sub-codes", "raise bits")
     shares = np.array([widths.get(attribute.name, 1) for attribute in followed], float)
     exact = bits * shares / shares.sum()
     dealt = np.maximum(np.floor(exact), 1).astype(int)
-    while dealt.sum() != bits:                                   # the largest remainder takes what rounding left
+    while dealt.sum() != bits:  # the largest remainder takes what rounding left
         gap = exact - dealt if dealt.sum() < bits else np.where(dealt > 1, dealt - exact, -np.inf)
         dealt[int(np.argmax(gap))] += 1 if dealt.sum() < bits else -1
     stops = np.cumsum(dealt).tolist()
-    sub_codes = tuple(SubCode(name=attribute.name, start=stop - int(width), stop=stop)
-                      for attribute, width, stop in zip(followed, dealt, stops, strict=True))
+    sub_codes = tuple(
+        SubCode(name=attribute.name, start=stop - int(width), stop=stop)
+        for attribute, width, stop in zip(followed, dealt, stops, strict=True)
+    )
     return Layout(sub_codes, tuple(followed), tuple(rules))

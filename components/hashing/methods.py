@@ -55,15 +55,17 @@ _SHORT_DRH = replace(_SHORT, learning_rate=4e-3)
 _SHORT_OSDH = replace(_SHORT, learning_rate=6e-3)
 _FINE_TUNE = replace(_ONE_CYCLE, learning_rate=3e-4)
 _DRH_PAPER = Recipe(batch_size=128, optimizer="sgd", learning_rate=1e-2, weight_decay=5e-4, schedule="plateau")
-_OSDH_PAPER = Recipe(batch_size=256, optimizer="sgd", learning_rate=1e-4, weight_decay=0.005, schedule="step",
-                     decay=0.6)
+_OSDH_PAPER = Recipe(
+    batch_size=256, optimizer="sgd", learning_rate=1e-4, weight_decay=0.005, schedule="step", decay=0.6
+)
 
 _ALPHAS = tuple(2 ** (8 * step / 9) for step in range(10))
 _GENTLE_ALPHAS = tuple(2 ** (3 * step / 9) for step in range(10))
 """1 … 8: with normalised bits tanh(8 z) is ±1 for nearly all, and its gradient has not yet vanished."""
 
-_J = DrhSettings(nca="log", temperature=0.25, temperature_per_bit=True, quantization=0.001, balance=0.001,
-                 orthogonality=0.001)
+_J = DrhSettings(
+    nca="log", temperature=0.25, temperature_per_bit=True, quantization=0.001, balance=0.001, orthogonality=0.001
+)
 _J_NQ = replace(_J, quantization=0.0, balance=0.0)
 _J_S = replace(_J_NQ, orthogonality=0.0)
 # λ_R, the norm and the range of α were chosen on validation patients of the sample: the paper's λ_R without the
@@ -77,12 +79,28 @@ def _drh_rows(layers: int) -> tuple[Method, ...]:
     return (
         DeepMethod(f"dph-{layers}", f"Deep Plain Hashing, {layers} layers, no shortcuts", _DRH, plain, _J, _SHORT_DRH),
         DeepMethod(f"drh-{layers}", f"Deep Residual Hashing, {layers} layers", _DRH, residual, _J, _SHORT_DRH),
-        DeepMethod(f"drh-nq-{layers}", f"Deep Residual Hashing without quantisation and balance, {layers} layers", _DRH,
-                   residual, _J_NQ, _SHORT_DRH),
-        Unbinarised(f"drh-nb-{layers}", f"Deep Residual Hashing not binarised, {layers} layers", _DRH,
-                    f"drh-{layers}"),
-        TwoStepMethod(DeepMethod(f"drn-ksh-{layers}", f"Residual network of {layers} layers by J_S, then KSH", _DRH,
-                                 residual, _J_S, _SHORT_DRH), fit_ksh, "kernel", needs=need_for_ksh),
+        DeepMethod(
+            f"drh-nq-{layers}",
+            f"Deep Residual Hashing without quantisation and balance, {layers} layers",
+            _DRH,
+            residual,
+            _J_NQ,
+            _SHORT_DRH,
+        ),
+        Unbinarised(f"drh-nb-{layers}", f"Deep Residual Hashing not binarised, {layers} layers", _DRH, f"drh-{layers}"),
+        TwoStepMethod(
+            DeepMethod(
+                f"drn-ksh-{layers}",
+                f"Residual network of {layers} layers by J_S, then KSH",
+                _DRH,
+                residual,
+                _J_S,
+                _SHORT_DRH,
+            ),
+            fit_ksh,
+            "kernel",
+            needs=need_for_ksh,
+        ),
     )
 
 
@@ -92,65 +110,160 @@ _DRH_TABLES: tuple[Method, ...] = (
     ShallowMethod("cbe", "Circulant binary embedding on GIST", "Yu et al. (ICML 2014)", fit_cbe, "circulant"),
     ShallowMethod("mhf", "Metric hashing forest on GIST", "Conjeti et al. (MedIA 2016)", fit_mhf, "forest"),
     ShallowMethod("ksh", "Supervised hashing with kernels on GIST", "Liu et al. (CVPR 2012)", fit_ksh, "kernel"),
-    TwoStepMethod(DeepMethod("a-ksh", "AlexNet by cross-entropy, then KSH", "Krizhevsky et al. (2012); " + _DRH,
-                             {"kind": "alexnet", "stem": "large", "head": "embedding"}, ClassifySettings(), _FINE_TUNE),
-                  fit_ksh, "kernel", needs=need_for_ksh),
-    TwoStepMethod(DeepMethod("v-ksh", "CNN-F (VGG-F) by cross-entropy, then KSH", "Chatfield et al. (2014); " + _DRH,
-                             {"kind": "cnn-f", "stem": "large", "head": "embedding"}, ClassifySettings(), _FINE_TUNE),
-                  fit_ksh, "kernel", needs=need_for_ksh),
-    *_drh_rows(18), *_drh_rows(34),
+    TwoStepMethod(
+        DeepMethod(
+            "a-ksh",
+            "AlexNet by cross-entropy, then KSH",
+            "Krizhevsky et al. (2012); " + _DRH,
+            {"kind": "alexnet", "stem": "large", "head": "embedding"},
+            ClassifySettings(),
+            _FINE_TUNE,
+        ),
+        fit_ksh,
+        "kernel",
+        needs=need_for_ksh,
+    ),
+    TwoStepMethod(
+        DeepMethod(
+            "v-ksh",
+            "CNN-F (VGG-F) by cross-entropy, then KSH",
+            "Chatfield et al. (2014); " + _DRH,
+            {"kind": "cnn-f", "stem": "large", "head": "embedding"},
+            ClassifySettings(),
+            _FINE_TUNE,
+        ),
+        fit_ksh,
+        "kernel",
+        needs=need_for_ksh,
+    ),
+    *_drh_rows(18),
+    *_drh_rows(34),
 )
 
 _OSDH_TABLES: tuple[Method, ...] = (
-    ShallowMethod("dh", "Deep hashing of GIST, unsupervised", "Liong et al. (CVPR 2015)", fit_dh, "layers",
-                  "gist-1024"),
-    ShallowMethod("itq-1024", "Iterative quantisation on GIST-1024", "Gong & Lazebnik (2011)", fit_itq,
-                  features="gist-1024"),
-    ShallowMethod("sh", "Spectral hashing on GIST-1024", "Weiss et al. (NIPS 2008)", fit_sh, "eigenfunctions",
-                  "gist-1024"),
-    ShallowMethod("ssh", "Semi-supervised hashing on GIST-1024", "Wang et al. (TPAMI 2012)", fit_ssh,
-                  features="gist-1024"),
+    ShallowMethod(
+        "dh", "Deep hashing of GIST, unsupervised", "Liong et al. (CVPR 2015)", fit_dh, "layers", "gist-1024"
+    ),
+    ShallowMethod(
+        "itq-1024", "Iterative quantisation on GIST-1024", "Gong & Lazebnik (2011)", fit_itq, features="gist-1024"
+    ),
+    ShallowMethod(
+        "sh", "Spectral hashing on GIST-1024", "Weiss et al. (NIPS 2008)", fit_sh, "eigenfunctions", "gist-1024"
+    ),
+    ShallowMethod(
+        "ssh", "Semi-supervised hashing on GIST-1024", "Wang et al. (TPAMI 2012)", fit_ssh, features="gist-1024"
+    ),
     ShallowMethod("sdh", "Supervised deep hashing of GIST", "Liong et al. (CVPR 2015)", fit_sdh, "layers", "gist-1024"),
     DeepMethod("dsh", "Deep Supervised Hashing", "Liu et al. (CVPR 2016)", _UNBOUNDED_NORMED, DshSettings(), _SHORT),
     DeepMethod("hashnet", "HashNet", "Cao et al. (ICCV 2017)", _NARROW, HashnetSettings(), _SHORT, _GENTLE_ALPHAS),
-    DeepMethod("osdh", "Order-Sensitive Deep Hashing, residual backbone", _OSDH, _NORMED, _L, _SHORT_OSDH,
-               _GENTLE_ALPHAS),
-    DeepMethod("osdh-r", "Order-Sensitive Deep Hashing without the ranking loss", _OSDH, _NORMED,
-               replace(_L, ranking=0.0), _SHORT_OSDH, _GENTLE_ALPHAS),
-    DeepMethod("osdh-c", "Order-Sensitive Deep Hashing without the classification loss", _OSDH, _NORMED,
-               replace(_L, classification=0.0), _SHORT_OSDH, _GENTLE_ALPHAS),
+    DeepMethod(
+        "osdh", "Order-Sensitive Deep Hashing, residual backbone", _OSDH, _NORMED, _L, _SHORT_OSDH, _GENTLE_ALPHAS
+    ),
+    DeepMethod(
+        "osdh-r",
+        "Order-Sensitive Deep Hashing without the ranking loss",
+        _OSDH,
+        _NORMED,
+        replace(_L, ranking=0.0),
+        _SHORT_OSDH,
+        _GENTLE_ALPHAS,
+    ),
+    DeepMethod(
+        "osdh-c",
+        "Order-Sensitive Deep Hashing without the classification loss",
+        _OSDH,
+        _NORMED,
+        replace(_L, classification=0.0),
+        _SHORT_OSDH,
+        _GENTLE_ALPHAS,
+    ),
 )
 
 _LATER: tuple[Method, ...] = (
-    DeepMethod("dpsh", "Deep Pairwise-Supervised Hashing", "Li et al. (IJCAI 2016)", _UNBOUNDED_NORMED,
-               DpshSettings(), _SHORT),
+    DeepMethod(
+        "dpsh", "Deep Pairwise-Supervised Hashing", "Li et al. (IJCAI 2016)", _UNBOUNDED_NORMED, DpshSettings(), _SHORT
+    ),
     DeepMethod("greedyhash", "Greedy Hash", "Su et al. (NeurIPS 2018)", _UNBOUNDED, GreedyhashSettings(), _SHORT),
-    DeepMethod("idhn", "Improved Deep Hashing with soft pairwise similarity", "Zhang et al. (TMM 2019)", _NORMED,
-               IdhnSettings(), _SHORT),
+    DeepMethod(
+        "idhn",
+        "Improved Deep Hashing with soft pairwise similarity",
+        "Zhang et al. (TMM 2019)",
+        _NORMED,
+        IdhnSettings(),
+        _SHORT,
+    ),
     DeepMethod("csq", "Central Similarity Quantization", "Yuan et al. (CVPR 2020)", _NARROW, CsqSettings(), _SHORT),
-    DeepMethod("orthohash", "OrthoHash, one loss for all", "Hoe et al. (NeurIPS 2021)",
-               _UNBOUNDED_NORMED, OrthohashSettings(), _SHORT),
-    DeepMethod("hashnet-classify", "HashNet's pairwise loss and a classifier on the code", "Cao et al. (2017); ours",
-               _NARROW, HashnetSettings(classification=0.3), _SHORT, _GENTLE_ALPHAS),
-    TwoStepMethod(DeepMethod("backbone-itq", "Frozen ResNet-18, then ITQ", "He et al. (2016); Gong & Lazebnik (2011)",
-                             {"kind": "torchvision", "name": "resnet18", "head": "embedding"}, ClassifySettings(),
-                             _FINE_TUNE), fit_itq, "linear", frozen=True),
+    DeepMethod(
+        "orthohash",
+        "OrthoHash, one loss for all",
+        "Hoe et al. (NeurIPS 2021)",
+        _UNBOUNDED_NORMED,
+        OrthohashSettings(),
+        _SHORT,
+    ),
+    DeepMethod(
+        "hashnet-classify",
+        "HashNet's pairwise loss and a classifier on the code",
+        "Cao et al. (2017); ours",
+        _NARROW,
+        HashnetSettings(classification=0.3),
+        _SHORT,
+        _GENTLE_ALPHAS,
+    ),
+    TwoStepMethod(
+        DeepMethod(
+            "backbone-itq",
+            "Frozen ResNet-18, then ITQ",
+            "He et al. (2016); Gong & Lazebnik (2011)",
+            {"kind": "torchvision", "name": "resnet18", "head": "embedding"},
+            ClassifySettings(),
+            _FINE_TUNE,
+        ),
+        fit_itq,
+        "linear",
+        frozen=True,
+    ),
 )
 
 _LITERAL: tuple[Method, ...] = (
-    DeepMethod("drh-18-paper", "Deep Residual Hashing, 18 layers, the paper's settings", _DRH, _NARROW,
-               DrhSettings(bit_balance="literal"), _DRH_PAPER),
-    DeepMethod("drh-34-paper", "Deep Residual Hashing, 34 layers, the paper's settings", _DRH, _NARROW | {"depth": 34},
-               DrhSettings(bit_balance="literal"), _DRH_PAPER),
-    DeepMethod("drh-18-standard", "Deep Residual Hashing, 18 layers of standard width, for 224 px", _DRH,
-               _NORMED | {"width": "standard", "stem": "large"}, _J, _ONE_CYCLE),
-    DeepMethod("osdh-paper", "Order-Sensitive Deep Hashing, AlexNet, the paper's settings", _OSDH,
-               {"kind": "alexnet", "stem": "large"}, OsdhSettings(), _OSDH_PAPER, _ALPHAS),
+    DeepMethod(
+        "drh-18-paper",
+        "Deep Residual Hashing, 18 layers, the paper's settings",
+        _DRH,
+        _NARROW,
+        DrhSettings(bit_balance="literal"),
+        _DRH_PAPER,
+    ),
+    DeepMethod(
+        "drh-34-paper",
+        "Deep Residual Hashing, 34 layers, the paper's settings",
+        _DRH,
+        _NARROW | {"depth": 34},
+        DrhSettings(bit_balance="literal"),
+        _DRH_PAPER,
+    ),
+    DeepMethod(
+        "drh-18-standard",
+        "Deep Residual Hashing, 18 layers of standard width, for 224 px",
+        _DRH,
+        _NORMED | {"width": "standard", "stem": "large"},
+        _J,
+        _ONE_CYCLE,
+    ),
+    DeepMethod(
+        "osdh-paper",
+        "Order-Sensitive Deep Hashing, AlexNet, the paper's settings",
+        _OSDH,
+        {"kind": "alexnet", "stem": "large"},
+        OsdhSettings(),
+        _OSDH_PAPER,
+        _ALPHAS,
+    ),
 )
 
-CATALOGUE: dict[str, Method] = {method.name: method
-                                for method in (*_DRH_TABLES, *_OSDH_TABLES, *_LATER, *BAG_TABLE,
-                                               *STRUCTURED_TABLE, *_LITERAL)}
+CATALOGUE: dict[str, Method] = {
+    method.name: method for method in (*_DRH_TABLES, *_OSDH_TABLES, *_LATER, *BAG_TABLE, *STRUCTURED_TABLE, *_LITERAL)
+}
 
 
 def find_method(name: str) -> Method:
@@ -173,8 +286,10 @@ def with_overrides(method: Method, overrides: Mapping[str, Any]) -> Method:
         return replace(method, network=network)
     if not isinstance(method, DeepMethod):
         if overrides:
-            raise MedhashError(f"{method.name} has no settings, but {', '.join(overrides)} should be overridden",
-                               f"remove train.overrides.{method.name}")
+            raise MedhashError(
+                f"{method.name} has no settings, but {', '.join(overrides)} should be overridden",
+                f"remove train.overrides.{method.name}",
+            )
         return method
     parts = {"recipe": method.recipe, "objective": method.objective}
     known = {item.name: part for part, value in parts.items() for item in fields(value)}
@@ -184,12 +299,16 @@ def with_overrides(method: Method, overrides: Mapping[str, Any]) -> Method:
             raise MedhashError(f"{method.name} has no setting {key!r}", f"known settings: {', '.join(sorted(known))}")
         changed[known[key]][key] = value
     try:
-        return replace(method, recipe=replace(method.recipe, **changed["recipe"]),
-                       objective=replace(method.objective, **changed["objective"]))
+        return replace(
+            method,
+            recipe=replace(method.recipe, **changed["recipe"]),
+            objective=replace(method.objective, **changed["objective"]),
+        )
     except ValidationError as error:
         first = error.errors()[0]
-        raise MedhashError(f"{method.name}: setting {first['loc'][-1]}: {first['msg']}",
-                           f"mend train.overrides.{method.name}") from error
+        raise MedhashError(
+            f"{method.name}: setting {first['loc'][-1]}: {first['msg']}", f"mend train.overrides.{method.name}"
+        ) from error
 
 
 def settings_of(method: DeepMethod) -> dict[str, str | int | float | bool]:

@@ -64,6 +64,7 @@ class HashModel:
     def network(self) -> "HashNetwork":
         """The network with its weights, in evaluation mode, on the device."""
         import torch
+
         network = _empty_network(self.spec)
         tensors = under(NETWORK, self.tensors) if self.spec.family == "two-step" else self.tensors
         network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in tensors.items()})
@@ -90,6 +91,7 @@ class HashModel:
         if not self.spec.attributes:
             return Certainty(bit_confidence(relaxed), None, None)
         from components.hashing.networks.reading import memberships_and_firing
+
         starts = check_starts(starts, len(inputs))
         ordered = self._checked(inputs[content_order(inputs, starts)])
         return Certainty(bit_confidence(relaxed), *memberships_and_firing(self.network, ordered, starts))
@@ -105,6 +107,7 @@ class HashModel:
         if self.spec.network.get("pooling") != "attention":
             return None
         from components.hashing.networks.over_bags import attention_of_instances
+
         starts = check_starts(starts, len(inputs))
         order = content_order(inputs, starts)
         weights = np.empty(len(inputs), np.float32)
@@ -118,8 +121,10 @@ class HashModel:
         Raises MedhashError if the pixels have another size than the model was trained at.
         """
         self._checked(pixels)
-        parts = [self._relaxed_batch(np.ascontiguousarray(pixels[start:start + batch_size]))
-                 for start in range(0, len(pixels), batch_size)]
+        parts = [
+            self._relaxed_batch(np.ascontiguousarray(pixels[start : start + batch_size]))
+            for start in range(0, len(pixels), batch_size)
+        ]
         return np.concatenate(parts) if parts else np.zeros((0, self.spec.bits), np.float32)
 
     def relaxed_features(self, features: np.ndarray) -> np.ndarray:
@@ -135,6 +140,7 @@ class HashModel:
         ordered = inputs[order]
         if self.spec.network.get("pooling", "none") != "none":
             from components.hashing.networks.over_bags import codes_of_bags
+
             bags, instances = codes_of_bags(self.network, self._checked(ordered), starts)
         else:
             instances = self.relaxed_features(ordered) if ordered.ndim == 2 else self.relaxed_pixels(ordered)
@@ -147,19 +153,25 @@ class HashModel:
         if pixels.ndim != 4:
             raise MedhashError(f"{self.spec.method} encodes pixels, not features", "encode its pixels")
         if pixels.shape[2:] != (self.spec.size_px, self.spec.size_px):
-            raise MedhashError(f"{self.spec.method} takes images of {self.spec.size_px} px, not {pixels.shape[2]} px",
-                               "set size_px to the model's, or train the model again")
+            raise MedhashError(
+                f"{self.spec.method} takes images of {self.spec.size_px} px, not {pixels.shape[2]} px",
+                "set size_px to the model's, or train the model again",
+            )
         channels = self.spec.network.get("in_channels", 1)
         if self.spec.family != "shallow" and pixels.shape[1] != channels:
-            raise MedhashError(f"{self.spec.method} takes images of {channels} channels, not {pixels.shape[1]}",
-                               "give images of the kind the model was trained on, or train the model again")
+            raise MedhashError(
+                f"{self.spec.method} takes images of {channels} channels, not {pixels.shape[1]}",
+                "give images of the kind the model was trained on, or train the model again",
+            )
         return pixels
 
     def _relaxed_batch(self, pixels: np.ndarray) -> np.ndarray:
         if self.spec.family == "shallow":
             from components.hashing.gist import gist_of_kind
+
             return self.relaxed_features(gist_of_kind(self.spec.input, pixels))
         import torch
+
         with torch.inference_mode():
             x = torch.from_numpy(pixels).to(self.device).float() / 255
             outputs: np.ndarray = self.network(x).float().cpu().numpy()
@@ -194,13 +206,17 @@ def load_model(folder: Path, device: str = "cpu") -> HashModel:
         raise MedhashError(f"{weights} does not exist", "restore the model folder with `dvc checkout`, or train again")
     blob = weights.read_bytes()
     if hashlib.sha256(blob).hexdigest() != spec.weights_sha256:
-        raise MedhashError(f"{weights} is not the file that {SPEC_FILE} describes: its SHA-256 differs",
-                           "restore the model folder with `dvc checkout`, or train again")
+        raise MedhashError(
+            f"{weights} is not the file that {SPEC_FILE} describes: its SHA-256 differs",
+            "restore the model folder with `dvc checkout`, or train again",
+        )
     try:
         tensors = load(blob)
     except SafetensorError as error:
-        raise MedhashError(f"{weights} is not a safetensors file ({error})",
-                           "restore the model folder with `dvc checkout`, or train again") from error
+        raise MedhashError(
+            f"{weights} is not a safetensors file ({error})",
+            "restore the model folder with `dvc checkout`, or train again",
+        ) from error
     _check_tensors(weights, spec, tensors)
     return HashModel(spec, tensors, sha256_file(folder / SPEC_FILE), device)
 
@@ -217,14 +233,18 @@ def _check_tensors(path: Path, spec: ModelSpec, tensors: Tensors) -> None:
         found = tuple(tensors[name].shape) if name in tensors else "no such tensor"
         wanted = expected.get(name, "no such tensor")
         if found != wanted:
-            raise MedhashError(f"{path}: tensor {name}: expected {wanted}, found {found}",
-                               "the weights belong to another method or code length: train the model again")
+            raise MedhashError(
+                f"{path}: tensor {name}: expected {wanted}, found {found}",
+                "the weights belong to another method or code length: train the model again",
+            )
 
 
 def _expected_shapes(path: Path, spec: ModelSpec, tensors: Tensors) -> dict[str, tuple[int, ...]]:
     if spec.family != "deep" and spec.coder not in CODERS:
-        raise MedhashError(f"{path}: model.json names the coder {spec.coder!r}, which does not exist",
-                           f"known coders: {', '.join(CODERS)}; train the model again")
+        raise MedhashError(
+            f"{path}: model.json names the coder {spec.coder!r}, which does not exist",
+            f"known coders: {', '.join(CODERS)}; train the model again",
+        )
     if spec.family == "shallow":
         return CODERS[spec.coder].shapes(tensors, int(spec.input.removeprefix("gist-")), spec.bits)
     network = _empty_network(spec)
@@ -233,14 +253,16 @@ def _expected_shapes(path: Path, spec: ModelSpec, tensors: Tensors) -> dict[str,
         return shapes
     coder = CODERS[spec.coder].shapes(under(CODER, tensors), network.n_outputs, spec.bits)
     return {NETWORK + name: shape for name, shape in shapes.items()} | {
-        CODER + name: shape for name, shape in coder.items()}
+        CODER + name: shape for name, shape in coder.items()
+    }
 
 
 def _empty_network(spec: ModelSpec) -> "HashNetwork":
     import torch
 
     from components.hashing.networks.build import build_network
-    with torch.random.fork_rng(devices=[]):          # building draws initial weights: leave the caller's stream alone
+
+    with torch.random.fork_rng(devices=[]):  # building draws initial weights: leave the caller's stream alone
         return build_network(spec.network, spec.bits, size_px=spec.size_px, layout=layout_of(spec))
 
 

@@ -17,14 +17,16 @@ def vote(relaxed: np.ndarray, starts: np.ndarray) -> np.ndarray:
         return relaxed.astype(np.float32, copy=False)
     first = starts[:-1]
     sizes = np.diff(starts)[:, None]
-    positive = relaxed >= 0                                                               # (m, K)
-    n_positive = np.add.reduceat(positive.astype(np.int64), first, axis=0)                # (n, K)
+    positive = relaxed >= 0  # (m, K)
+    n_positive = np.add.reduceat(positive.astype(np.int64), first, axis=0)  # (n, K)
     h = relaxed.astype(np.float64)
     sum_positive = np.add.reduceat(np.where(positive, h, 0), first, axis=0)
     sum_negative = np.add.reduceat(np.where(positive, 0, h), first, axis=0)
     balance = 2 * n_positive - sizes
     with np.errstate(invalid="ignore", divide="ignore"):
-        value = np.select([balance > 0, balance < 0],
-                          [sum_positive / n_positive, sum_negative / (sizes - n_positive)],
-                          np.add.reduceat(h, first, axis=0) / sizes)
+        value = np.select(
+            [balance > 0, balance < 0],
+            [sum_positive / n_positive, sum_negative / (sizes - n_positive)],
+            np.add.reduceat(h, first, axis=0) / sizes,
+        )
     return value.astype(np.float32)

@@ -20,8 +20,12 @@ def main(argv: list[str] | None = None) -> int:
     path = workspace.codes(args.method)
     codes = read_codes(path)
     placed = place_codes(codes, read_table(workspace.labels, LABELS))
-    info = write_index(workspace.index(args.method), placed.of_folds(*GALLERY_FOLDS),
-                       code_info(codes.schema, str(path)).model_digest, sha256_file(path))
+    info = write_index(
+        workspace.index(args.method),
+        placed.of_folds(*GALLERY_FOLDS),
+        code_info(codes.schema, str(path)).model_digest,
+        sha256_file(path),
+    )
     print(f"{args.method}: {info.n} codes of {info.bits} bits indexed")
     return 0
 

@@ -10,7 +10,7 @@ from components.documents import SubCode
 from components.errors import MedhashError
 from components.index.preference import Preference, require_known
 
-LARGEST = 2 ** 63 - 1
+LARGEST = 2**63 - 1
 """The greatest weighted distance that an int64 holds."""
 
 
@@ -18,7 +18,7 @@ def bit_weights(preference: Preference, sub_codes: Sequence[SubCode], bits: int)
     """int64, (bits,): the weight of each bit, that of its sub-code. Raises as `sub_code_weights` does."""
     weights = np.zeros(bits, np.int64)
     for part, weight in zip(sub_codes, sub_code_weights(preference, sub_codes), strict=True):
-        weights[part.start:part.stop] = weight
+        weights[part.start : part.stop] = weight
     return weights
 
 
@@ -48,16 +48,18 @@ def sub_code_weights(preference: Preference, sub_codes: Sequence[SubCode]) -> li
         weights[name] = most + 1
         most += weights[name] * width[name]
     if most > LARGEST:
-        raise MedhashError("the weighted distance of these preferences would need a number of "
-                           f"{most.bit_length()} bits; there are 63", "prefer fewer attributes, or give weights of "
-                           "fewer digits")
+        raise MedhashError(
+            f"the weighted distance of these preferences would need a number of {most.bit_length()} bits; there are 63",
+            "prefer fewer attributes, or give weights of fewer digits",
+        )
     return [weights[part.name] for part in sub_codes]
 
 
 def _require_parts(preference: Preference, parts: list[str]) -> None:
     for name in (*preference.prefer, *(name for name, _ in preference.weights)):
         if len(parts) == 1 and name not in parts:
-            raise MedhashError(f"codes of this model are of one part, so {name!r} cannot be preferred or weighed",
-                               "search without --prefer and --weights, or with a model whose codes have a part for "
-                               "each attribute")
+            raise MedhashError(
+                f"codes of this model are of one part, so {name!r} cannot be preferred or weighed",
+                "search without --prefer and --weights, or with a model whose codes have a part for each attribute",
+            )
         require_known("sub-code", name, parts)

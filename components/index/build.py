@@ -31,14 +31,18 @@ def write_index(folder: Path, gallery: PlacedCodes, model_digest: str, codes_sha
     Raises MedhashError if the gallery is empty.
     """
     if not len(gallery):
-        raise MedhashError(f"{folder}: no bag stands in the folds {' and '.join(GALLERY_FOLDS)}, so there is "
-                           "nothing to index", "set split.test_share in params.yaml so that images remain")
-    info = IndexInfo(bits=8 * gallery.codes.shape[1], n=len(gallery), model_digest=model_digest,
-                     codes_sha256=codes_sha256)
+        raise MedhashError(
+            f"{folder}: no bag stands in the folds {' and '.join(GALLERY_FOLDS)}, so there is nothing to index",
+            "set split.test_share in params.yaml so that images remain",
+        )
+    info = IndexInfo(
+        bits=8 * gallery.codes.shape[1], n=len(gallery), model_digest=model_digest, codes_sha256=codes_sha256
+    )
     index = faiss.IndexBinaryFlat(info.bits)
     index.add(gallery.codes)
-    entries = pa.table({"bag_id": gallery.bag_ids, "patient_id": gallery.patient_ids,
-                        "set_id": pa.array(gallery.set_ids, pa.int32())})
+    entries = pa.table(
+        {"bag_id": gallery.bag_ids, "patient_id": gallery.patient_ids, "set_id": pa.array(gallery.set_ids, pa.int32())}
+    )
     with replacing_folder(folder) as temporary:
         faiss.write_index_binary(index, str(temporary / "codes.faiss"))
         write_table(temporary / "entries.parquet", entries, ENTRIES)

@@ -49,8 +49,9 @@ class PlacedCodes:
 
     def take(self, kept: np.ndarray) -> "PlacedCodes":
         """The rows where this mask holds, or at these places."""
-        return PlacedCodes(self.bag_ids[kept], self.patient_ids[kept], self.folds[kept], self.set_ids[kept],
-                           self.codes[kept])
+        return PlacedCodes(
+            self.bag_ids[kept], self.patient_ids[kept], self.folds[kept], self.set_ids[kept], self.codes[kept]
+        )
 
     def with_codes(self, codes: np.ndarray) -> "PlacedCodes":
         """The same cases under other codes, uint8 (N, bytes)."""
@@ -64,8 +65,10 @@ def read_codes(path: Path) -> pa.Table:
     try:
         schema = pq.read_schema(path)
     except (pa.ArrowInvalid, OSError) as error:
-        raise MedhashError(f"{path} is not a readable Parquet file ({error})",
-                           "restore it with `dvc checkout`, or run the stage encode again") from error
+        raise MedhashError(
+            f"{path} is not a readable Parquet file ({error})",
+            "restore it with `dvc checkout`, or run the stage encode again",
+        ) from error
     return read_table(path, codes_schema(code_info(schema, str(path)).bits, is_certain(schema)))
 
 
@@ -95,22 +98,31 @@ def place_codes(codes: pa.Table, labels: pa.Table) -> PlacedCodes:
     rows = pc.index_in(bag_ids, value_set=labels["bag_id"].combine_chunks())
     if rows.null_count:
         missing = bag_ids[pc.index(rows.is_null(), True).as_py()]
-        raise MedhashError(f"bag {missing} has a code but no label set ({rows.null_count} such bags)",
-                           "run the stage encode again for this method")
+        raise MedhashError(
+            f"bag {missing} has a code but no label set ({rows.null_count} such bags)",
+            "run the stage encode again for this method",
+        )
     labels = labels.take(rows)
     differing = pc.index(pc.not_equal(codes["fold"], labels["fold"]), True).as_py()
     if differing >= 0:
-        raise MedhashError(f"bag {bag_ids[differing]} stands in another fold in the code table than in labels.parquet",
-                           "run the stages labels and encode again")
-    return PlacedCodes(_strings(bag_ids), _strings(labels["patient_id"]), _strings(labels["fold"]),
-                       labels["set_id"].to_numpy(), unpacked_bytes(codes["code"].combine_chunks()))
+        raise MedhashError(
+            f"bag {bag_ids[differing]} stands in another fold in the code table than in labels.parquet",
+            "run the stages labels and encode again",
+        )
+    return PlacedCodes(
+        _strings(bag_ids),
+        _strings(labels["patient_id"]),
+        _strings(labels["fold"]),
+        labels["set_id"].to_numpy(),
+        unpacked_bytes(codes["code"].combine_chunks()),
+    )
 
 
 def unpacked_bytes(packed: pa.FixedSizeBinaryArray) -> np.ndarray:
     """The codes of a column as uint8, (N, bits / 8)."""
     width = packed.type.byte_width
     array = np.frombuffer(packed.buffers()[1], np.uint8) if len(packed) else np.empty(0, np.uint8)
-    return array[packed.offset * width:(packed.offset + len(packed)) * width].reshape(len(packed), width)
+    return array[packed.offset * width : (packed.offset + len(packed)) * width].reshape(len(packed), width)
 
 
 def _strings(column: pa.Array | pa.ChunkedArray) -> np.ndarray:

@@ -28,7 +28,7 @@ def nearest_pair(first: np.ndarray, second: np.ndarray) -> Pair:
 
     first: codes of a case's images, uint8 (m, bits / 8); second: of another's, (n, bits / 8).
     """
-    distances = np.bitwise_count(first[:, np.newaxis] ^ second).sum(axis=2, dtype=np.int64)            # (m, n)
+    distances = np.bitwise_count(first[:, np.newaxis] ^ second).sum(axis=2, dtype=np.int64)  # (m, n)
     place = int(distances.argmin())
     return Pair(place // len(second), place % len(second), int(distances.flat[place]))
 

@@ -31,24 +31,28 @@ class Preference:
     """One of BELOW."""
 
 
-def parse_preference(prefer: str = "", weights: str = "", require: Sequence[str] = (), min_confidence: str = "",
-                     below: str = "") -> Preference | None:
+def parse_preference(
+    prefer: str = "", weights: str = "", require: Sequence[str] = (), min_confidence: str = "", below: str = ""
+) -> Preference | None:
     """Preferences from their texts, as commands and MLflow's params take them; None if all are empty.
 
     prefer: `organ,pathology`; weights: `organ=2,pathology=1.5`; require: texts such as `modality=xray,organ=chest`;
     min_confidence: `0.7`, in (0, 1]; below: one of BELOW.
     Raises MedhashError for a text that says nothing clear, whatever the release.
     """
-    preference = Preference(_names(prefer), _weights(weights), _required(require), _confidence(min_confidence),
-                            below.strip() or FLAG)
+    preference = Preference(
+        _names(prefer), _weights(weights), _required(require), _confidence(min_confidence), below.strip() or FLAG
+    )
     if preference.below not in BELOW:
         raise MedhashError(f"below is {preference.below!r}", f"choose among {', '.join(BELOW)}")
     if below.strip() and preference.min_confidence is None:
         raise MedhashError(f"below is {preference.below}, but there is no least confidence", "set min-confidence too")
     for name, _ in preference.weights:
         if name in preference.prefer:
-            raise MedhashError(f"{name} is preferred, so its weight changes nothing",
-                               f"take {name} out of the weights, or out of what is preferred")
+            raise MedhashError(
+                f"{name} is preferred, so its weight changes nothing",
+                f"take {name} out of the weights, or out of what is preferred",
+            )
     return preference if preference != Preference() else None
 
 
@@ -58,8 +62,9 @@ def require_known(kind: str, name: str, known: Iterable[str]) -> None:
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}? " if near else ""
-        raise MedhashError(f"there is no {kind} {name!r}", f"{hint}there {'is' if len(known) == 1 else 'are'} "
-                           f"{', '.join(known)}")
+        raise MedhashError(
+            f"there is no {kind} {name!r}", f"{hint}there {'is' if len(known) == 1 else 'are'} {', '.join(known)}"
+        )
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -78,8 +83,10 @@ def _weight(name: str, number: str) -> Fraction:
     if number.startswith("-"):
         raise MedhashError(f"the weight of {name} is {number}", "give 0 to leave it out, or a number above 0")
     if not _DECIMAL.fullmatch(number):
-        raise MedhashError(f"the weight of {name} is {number!r}",
-                           "give a number such as 2 or 1.5, of up to nine digits before and after the point")
+        raise MedhashError(
+            f"the weight of {name} is {number!r}",
+            "give a number such as 2 or 1.5, of up to nine digits before and after the point",
+        )
     return Fraction(number)
 
 

@@ -21,8 +21,9 @@ class Term(NamedTuple):
     weight: int
 
 
-def preferred(index: Index, code: np.ndarray, weights: np.ndarray, k: int,
-              candidates: np.ndarray | None = None) -> np.ndarray:
+def preferred(
+    index: Index, code: np.ndarray, weights: np.ndarray, k: int, candidates: np.ndarray | None = None
+) -> np.ndarray:
     """Positions, int64 (≤ k,), of the k entries of least Σ_b weights_b · [bit b differs], ties by position.
 
     code: uint8, (bits / 8,) or (1, bits / 8); weights: int64, (bits,), ≥ 0, their sum in an int64; candidates: bool,
@@ -31,8 +32,10 @@ def preferred(index: Index, code: np.ndarray, weights: np.ndarray, k: int,
     """
     code = np.ascontiguousarray(code, np.uint8).reshape(-1)
     if 8 * len(code) != index.info.bits:
-        raise MedhashError(f"the query's code has {8 * len(code)} bits, the index {index.info.bits}",
-                           "use the index that was built with the same model")
+        raise MedhashError(
+            f"the query's code has {8 * len(code)} bits, the index {index.info.bits}",
+            "use the index that was built with the same model",
+        )
     if k < 1:
         raise MedhashError(f"k is {k}", "ask for at least one neighbour")
     word = _word_of(len(code))
@@ -41,15 +44,16 @@ def preferred(index: Index, code: np.ndarray, weights: np.ndarray, k: int,
     return least(lambda block: _weighted_distances(words[block], query, terms, dtype), len(words), k, candidates)
 
 
-def least(distances_of: Callable[[slice], np.ndarray], n: int, k: int,
-          candidates: np.ndarray | None = None) -> np.ndarray:
+def least(
+    distances_of: Callable[[slice], np.ndarray], n: int, k: int, candidates: np.ndarray | None = None
+) -> np.ndarray:
     """Positions, int64 (≤ k,), of the k least of n distances, ties by position.
 
     distances_of: the distances of a block of positions. candidates: bool, (n,); None for all.
     """
     found: list[np.ndarray] = []
     positions: list[np.ndarray] = []
-    limit = None                        # the k-th least distance so far: a later entry must be nearer to displace it
+    limit = None  # the k-th least distance so far: a later entry must be nearer to displace it
     for start in range(0, n, _BLOCK):
         block = slice(start, start + _BLOCK)
         distances = distances_of(block)
@@ -61,7 +65,7 @@ def least(distances_of: Callable[[slice], np.ndarray], n: int, k: int,
             continue
         found.append(distances[places])
         positions.append(start + places)
-        if sum(map(len, found)) >= 2 * k:         # not at every block: sorting a large k again would take longest
+        if sum(map(len, found)) >= 2 * k:  # not at every block: sorting a large k again would take longest
             kept_distances, kept_positions = _least(found, positions, k)
             found, positions, limit = [kept_distances], [kept_positions], kept_distances[-1]
     return _least(found, positions, k)[1]

@@ -55,15 +55,24 @@ def load_index(folder: Path) -> Index:
     except RuntimeError as error:
         raise MedhashError(f"{path} is not a readable FAISS index", _REBUILD) from error
     if not index.ntotal == info.n == entries.num_rows:
-        raise MedhashError(f"{path} holds {index.ntotal} codes, {folder / 'entries.parquet'} {entries.num_rows} rows "
-                           f"and {folder / 'index.json'} says {info.n}", _REBUILD)
+        raise MedhashError(
+            f"{path} holds {index.ntotal} codes, {folder / 'entries.parquet'} {entries.num_rows} rows "
+            f"and {folder / 'index.json'} says {info.n}",
+            _REBUILD,
+        )
     if index.d != info.bits:
         raise MedhashError(f"{path} holds codes of {index.d} bits, {folder / 'index.json'} says {info.bits}", _REBUILD)
     patients = entries["patient_id"].combine_chunks().dictionary_encode()
     patient_of = patients.indices.to_numpy()
-    return Index(info, index, entries["bag_id"], entries["set_id"].to_numpy(), patient_of,
-                 {patient: number for number, patient in enumerate(patients.dictionary.to_pylist())},
-                 np.bincount(patient_of))
+    return Index(
+        info,
+        index,
+        entries["bag_id"],
+        entries["set_id"].to_numpy(),
+        patient_of,
+        {patient: number for number, patient in enumerate(patients.dictionary.to_pylist())},
+        np.bincount(patient_of),
+    )
 
 
 def require_built_from(index: Index, folder: Path, code_path: Path, codes: pa.Table) -> None:
@@ -73,11 +82,15 @@ def require_built_from(index: Index, folder: Path, code_path: Path, codes: pa.Ta
     """
     bits = 8 * codes.schema.field("code").type.byte_width
     if index.info.bits != bits:
-        raise MedhashError(f"{folder / 'codes.faiss'} holds codes of {index.info.bits} bits, {code_path} of {bits}",
-                           "run the stage index again for this method")
+        raise MedhashError(
+            f"{folder / 'codes.faiss'} holds codes of {index.info.bits} bits, {code_path} of {bits}",
+            "run the stage index again for this method",
+        )
     if index.info.codes_sha256 != sha256_file(code_path):
-        raise MedhashError(f"{folder / 'codes.faiss'} was built from another version of {code_path}",
-                           "run the stage index again for this method")
+        raise MedhashError(
+            f"{folder / 'codes.faiss'} was built from another version of {code_path}",
+            "run the stage index again for this method",
+        )
 
 
 def search(index: Index, code: np.ndarray, k: int, exclude_patient: str | None = None) -> list[Neighbour]:
@@ -85,8 +98,10 @@ def search(index: Index, code: np.ndarray, k: int, exclude_patient: str | None =
 
     Raises as `ranked` does.
     """
-    return [Neighbour(index.bag_ids[position].as_py(), distance, int(index.set_ids[position]))
-            for distance, position in ranked(index, code, k, exclude_patient)]
+    return [
+        Neighbour(index.bag_ids[position].as_py(), distance, int(index.set_ids[position]))
+        for distance, position in ranked(index, code, k, exclude_patient)
+    ]
 
 
 def ranked(index: Index, code: np.ndarray, k: int, exclude_patient: str | None = None) -> list[tuple[int, int]]:
@@ -97,8 +112,10 @@ def ranked(index: Index, code: np.ndarray, k: int, exclude_patient: str | None =
     """
     code = np.ascontiguousarray(code, np.uint8).reshape(1, -1)
     if 8 * code.shape[1] != index.info.bits:
-        raise MedhashError(f"the query's code has {8 * code.shape[1]} bits, the index {index.info.bits}",
-                           "use the index that was built with the same model")
+        raise MedhashError(
+            f"the query's code has {8 * code.shape[1]} bits, the index {index.info.bits}",
+            "use the index that was built with the same model",
+        )
     if k < 1:
         raise MedhashError(f"k is {k}", "ask for at least one neighbour")
     faiss.omp_set_num_threads(1)
@@ -107,5 +124,8 @@ def ranked(index: Index, code: np.ndarray, k: int, exclude_patient: str | None =
     # However near the patient's own entries lie, k others are among the first k + n_own. FAISS keeps the lowest
     # position among equal distances, and position order is bag_id order (a test holds it to that).
     distances, positions = index.faiss_index.search(code, min(k + n_own, index.info.n))
-    return [(int(distance), int(position)) for distance, position in zip(distances[0], positions[0], strict=True)
-            if index.patient_of[position] != own][:k]
+    return [
+        (int(distance), int(position))
+        for distance, position in zip(distances[0], positions[0], strict=True)
+        if index.patient_of[position] != own
+    ][:k]

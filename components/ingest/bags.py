@@ -20,17 +20,33 @@ def judge_bags(entries: Entries, scan: Scan | None, rejections: list[Rejection],
     bags = bags_of(rows)
     nameless = bags.isna() | (bags.astype(str).str.strip() == "")
     left = rows[~nameless & ~rows.index.isin(refused)]
-    found = [Rejection("empty_bag", REASONS["empty_bag"], line, name) for line, name in _named(rows[nameless])
-             if line not in refused]
+    found = [
+        Rejection("empty_bag", REASONS["empty_bag"], line, name)
+        for line, name in _named(rows[nameless])
+        if line not in refused
+    ]
     n_patients = rows["patient"].groupby(bags).transform("nunique")[left.index]
-    sizes = pd.Series([len(scan.shapes[scan.wanted(name)].regions) if scan else 1 for name in left["source_name"]],
-                      left.index, dtype="int64").groupby(bags[left.index]).transform("sum")
+    sizes = (
+        pd.Series(
+            [len(scan.shapes[scan.wanted(name)].regions) if scan else 1 for name in left["source_name"]],
+            left.index,
+            dtype="int64",
+        )
+        .groupby(bags[left.index])
+        .transform("sum")
+    )
     for (line, name), n, size in zip(_named(left), n_patients, sizes, strict=True):
         if n > 1:
             found.append(Rejection("bag_of_two_patients", f"the bag holds images of {n} patients", line, name))
         elif size > max_size:
-            found.append(Rejection("bag_too_large", f"the bag holds {size} images or parts of images; "
-                                   f"ingest.bags.max_size allows {max_size}", line, name))
+            found.append(
+                Rejection(
+                    "bag_too_large",
+                    f"the bag holds {size} images or parts of images; ingest.bags.max_size allows {max_size}",
+                    line,
+                    name,
+                )
+            )
     return found
 
 

@@ -59,8 +59,9 @@ class DecodeCache:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             self.commit()
         finally:
@@ -80,19 +81,24 @@ class DecodeCache:
     def pixels(self, sha256: str, regions: Regions = ()) -> bytes:
         """The squares of the file's instances, one after the other, channel by channel and row by row."""
         with self._explaining():
-            row = self._connection.execute(f"SELECT pixels FROM decoded {_WHERE}",  # noqa: S608
-                                           self._key(sha256, regions)).fetchone()
+            row = self._connection.execute(
+                f"SELECT pixels FROM decoded {_WHERE}",  # noqa: S608
+                self._key(sha256, regions),
+            ).fetchone()
         return bytes(row[0])
 
     def put(self, sha256: str, image: Decoded, regions: Regions = ()) -> None:
         """Keep a file's instances; they are safe on disk after at most a few hundred more."""
         key = self._key(sha256, regions)
         with self._explaining():
-            self._connection.execute("INSERT OR REPLACE INTO decoded VALUES (?, ?, ?, ?, ?, ?)", (
-                *key, image.width, image.height, image.pixels.tobytes()))
+            self._connection.execute(
+                "INSERT OR REPLACE INTO decoded VALUES (?, ?, ?, ?, ?, ?)",
+                (*key, image.width, image.height, image.pixels.tobytes()),
+            )
             if image.regions != (None,):
-                self._connection.execute("INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?)", (
-                    *key, json.dumps(image.regions)))
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?)", (*key, json.dumps(image.regions))
+                )
         self._uncommitted += 1
         if self._uncommitted >= _COMMIT_EVERY:
             self.commit()
@@ -100,14 +106,18 @@ class DecodeCache:
     def failure(self, sha256: str, regions: Regions = ()) -> Unreadable | None:
         """Why this decoder could not read the file, if it tried."""
         with self._explaining():
-            row = self._connection.execute("SELECT reason, detail FROM failed WHERE sha256 = ? AND max_pixels = ? "
-                                           "AND decoder = ?", self._failure_key(sha256, regions)).fetchone()
+            row = self._connection.execute(
+                "SELECT reason, detail FROM failed WHERE sha256 = ? AND max_pixels = ? AND decoder = ?",
+                self._failure_key(sha256, regions),
+            ).fetchone()
         return Unreadable(*row) if row else None
 
     def put_failure(self, sha256: str, failure: Unreadable, regions: Regions = ()) -> None:
         with self._explaining():
-            self._connection.execute("INSERT OR REPLACE INTO failed VALUES (?, ?, ?, ?, ?)", (
-                *self._failure_key(sha256, regions), failure.reason, failure.detail))
+            self._connection.execute(
+                "INSERT OR REPLACE INTO failed VALUES (?, ?, ?, ?, ?)",
+                (*self._failure_key(sha256, regions), failure.reason, failure.detail),
+            )
 
     def knows(self, sha256: str, regions: Regions = ()) -> bool:
         """Whether the file need not be decoded again."""
@@ -120,11 +130,15 @@ class DecodeCache:
         """
         with self._explaining():
             kept = {bytes.fromhex(digest) for digest in sha256s}
-            gone = [(digest,) for (digest,) in self._connection.execute(
-                "SELECT sha256 FROM decoded UNION SELECT sha256 FROM failed") if bytes(digest) not in kept]
+            gone = [
+                (digest,)
+                for (digest,) in self._connection.execute("SELECT sha256 FROM decoded UNION SELECT sha256 FROM failed")
+                if bytes(digest) not in kept
+            ]
             self.remove([bytes(digest).hex() for (digest,) in gone])
-            pages, free = (self._connection.execute(f"PRAGMA {name}").fetchone()[0]
-                           for name in ("page_count", "freelist_count"))
+            pages, free = (
+                self._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count")
+            )
             if gone and 4 * free > pages:
                 self._connection.execute("VACUUM")
         return len(gone)
@@ -158,14 +172,20 @@ class DecodeCache:
 
     def _decoder(self, regions: Regions) -> str:
         """What made the pixels, and of which parts; greys of whole images stand under the decoder alone."""
-        return " | ".join([DECODER, *([self._preparation.key()] if self._preparation.key() else []),
-                           *([json.dumps(regions)] if regions else [])])
+        return " | ".join(
+            [
+                DECODER,
+                *([self._preparation.key()] if self._preparation.key() else []),
+                *([json.dumps(regions)] if regions else []),
+            ]
+        )
 
     @contextmanager
     def _explaining(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            raise MedhashError(f"the decode cache {self._path} failed: {error}",
-                               "free space if the disk is full; if the file is damaged, delete it, it is only a "
-                               "cache; then run again") from error
+            raise MedhashError(
+                f"the decode cache {self._path} failed: {error}",
+                "free space if the disk is full; if the file is damaged, delete it, it is only a cache; then run again",
+            ) from error

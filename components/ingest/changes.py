@@ -26,8 +26,9 @@ def last_images(workspace: Workspace) -> pa.Table | None:
         return None
 
 
-def require_few_withdrawn(last: pa.Table | None, images: pa.Table, refused: Collection[str], forgotten: frozenset[str],
-                          max_share: float) -> None:
+def require_few_withdrawn(
+    last: pa.Table | None, images: pa.Table, refused: Collection[str], forgotten: frozenset[str], max_share: float
+) -> None:
     """Raise MedhashError if more than that share of the last run's images are gone.
 
     refused: pseudonyms of files that were refused now, and of their bags. Neither these images nor parts of these bags
@@ -39,14 +40,18 @@ def require_few_withdrawn(last: pa.Table | None, images: pa.Table, refused: Coll
     """
     if last is None:
         return
-    gone = [row for row in _withdrawn(last, images, forgotten) if row["image_id"] not in refused
-            and not (row["region"] and row["bag_id"] in refused)]
+    gone = [
+        row
+        for row in _withdrawn(last, images, forgotten)
+        if row["image_id"] not in refused and not (row["region"] and row["bag_id"] in refused)
+    ]
     if max_share * len(last) < len(gone) < len(last):
         raise MedhashError(
             f"{len(gone):,} of the {len(last):,} {_noun(last)} of the last run are gone from the archive "
             f"({len(gone) / len(last):.1%}, ingest.max_withdrawn_share allows {max_share:.1%})",
             "see that the whole archive is there, all folders mounted; if these images were withdrawn, raise "
-            "ingest.max_withdrawn_share for one run; the last good tables are untouched")
+            "ingest.max_withdrawn_share for one run; the last good tables are untouched",
+        )
 
 
 def compared(last: pa.Table | None, images: pa.Table, forgotten: frozenset[str]) -> str:
@@ -56,12 +61,15 @@ def compared(last: pa.Table | None, images: pa.Table, forgotten: frozenset[str])
     """
     if last is None:
         return f"new {len(images)}, changed 0, withdrawn 0 {_noun(images)}: there is no last run to compare with"
-    before, now = (dict(zip(table["image_id"].to_pylist(), table["sha256"].to_pylist(), strict=True))
-                   for table in (last, images))
+    before, now = (
+        dict(zip(table["image_id"].to_pylist(), table["sha256"].to_pylist(), strict=True)) for table in (last, images)
+    )
     n_changed = sum(image_id in before and before[image_id] != digest for image_id, digest in now.items())
     n_withdrawn = len(_withdrawn(last, images, forgotten))
-    return (f"new {len(now.keys() - before.keys())}, changed {n_changed}, withdrawn {n_withdrawn} "
-            f"{_noun(last, images)} since the last run")
+    return (
+        f"new {len(now.keys() - before.keys())}, changed {n_changed}, withdrawn {n_withdrawn} "
+        f"{_noun(last, images)} since the last run"
+    )
 
 
 def _withdrawn(last: pa.Table, images: pa.Table, forgotten: frozenset[str]) -> list[dict[str, Any]]:
@@ -70,12 +78,20 @@ def _withdrawn(last: pa.Table, images: pa.Table, forgotten: frozenset[str]) -> l
     Where files were cut, before or now, a part is not gone as long as its file is there, which may be cut otherwise;
     of a table without pixels, as long as its bag is there.
     """
-    left_out = {patient for patient in last["patient_id"].unique().to_pylist()
-                if forgotten and forgotten_digest(patient) in forgotten}
+    left_out = {
+        patient
+        for patient in last["patient_id"].unique().to_pylist()
+        if forgotten and forgotten_digest(patient) in forgotten
+    }
     now = set(images["image_id"].to_pylist())
     files = {*images["sha256"].to_pylist(), *images["bag_id"].to_pylist()} if _are_cut(last, images) else set()
-    return [row for row in last.to_pylist() if row["image_id"] not in now
-            and (row["sha256"] or row["bag_id"]) not in files and row["patient_id"] not in left_out]
+    return [
+        row
+        for row in last.to_pylist()
+        if row["image_id"] not in now
+        and (row["sha256"] or row["bag_id"]) not in files
+        and row["patient_id"] not in left_out
+    ]
 
 
 def _are_cut(*tables: pa.Table) -> bool:

@@ -45,15 +45,22 @@ def decode_bytes(data: bytes, preparation: Preparation, regions: Regions = ()) -
     if regions:
         parts = clipped(regions, width, height)
     elif preparation.grid:
-        parts = showing(image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY),
-                        tiles(width, height, preparation.grid))
+        parts = showing(
+            image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY),
+            tiles(width, height, preparation.grid),
+        )
     if preparation.stain == "macenko":
         from components.ingest.stain import normalise
+
         image = normalise(image)
     shown = [crop(image, part) for part in parts] or [image]
     squares = np.stack([square(one, preparation.size_px) for one in shown])
-    return Decoded(width, height, squares[:, np.newaxis] if image.ndim == 2 else
-                   np.ascontiguousarray(np.moveaxis(squares, 3, 1)), tuple(parts) or (None,))
+    return Decoded(
+        width,
+        height,
+        squares[:, np.newaxis] if image.ndim == 2 else np.ascontiguousarray(np.moveaxis(squares, 3, 1)),
+        tuple(parts) or (None,),
+    )
 
 
 def decode_file(path: Path, preparation: Preparation) -> np.ndarray:
@@ -64,14 +71,17 @@ def decode_file(path: Path, preparation: Preparation) -> np.ndarray:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise MedhashError(f"the image cannot be opened: {error.strerror}",
-                           "give the path of a PNG, JPEG or DICOM file") from error
+        raise MedhashError(
+            f"the image cannot be opened: {error.strerror}", "give the path of a PNG, JPEG or DICOM file"
+        ) from error
     try:
         return decode_bytes(data, preparation).pixels
     except Unreadable as error:
-        raise MedhashError(f"the image cannot be read: {error.reason}, {error.detail}",
-                           "give a complete PNG, JPEG or PGM file, or a DICOM file of one frame"
-                           + (", in colour" if preparation.channels == 3 else "")) from error
+        raise MedhashError(
+            f"the image cannot be read: {error.reason}, {error.detail}",
+            "give a complete PNG, JPEG or PGM file, or a DICOM file of one frame"
+            + (", in colour" if preparation.channels == 3 else ""),
+        ) from error
 
 
 def _picture(data: bytes, preparation: Preparation) -> np.ndarray:
@@ -81,11 +91,13 @@ def _picture(data: bytes, preparation: Preparation) -> np.ndarray:
         if coloured:
             raise Unreadable("mixed_channels", "a DICOM file is read as greys, the archive's images are in colour")
         from components.ingest.dicom_pixels import decode_dicom
+
         return decode_dicom(data, preparation.max_image_pixels)
     width, height = image_size(data)
     if width * height > preparation.max_image_pixels:
-        raise Unreadable("too_large", f"{width}×{height} px; ingest.max_image_pixels allows "
-                         f"{preparation.max_image_pixels}")
+        raise Unreadable(
+            "too_large", f"{width}×{height} px; ingest.max_image_pixels allows {preparation.max_image_pixels}"
+        )
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:

@@ -59,7 +59,7 @@ def _native(header: Header, span: PixelSpan, shape: tuple[int, ...], dtype: np.d
         raise Unreadable("damaged", f"the header declares {n_bytes} bytes of pixels, the data hold {span.length}")
     if span.start + n_bytes > len(header.buffer):
         raise Unreadable("truncated", f"the pixels end after {len(header.buffer) - span.start} of {n_bytes} bytes")
-    if not header.little_endian and dtype.itemsize == 1 and span.vr == "OW":     # bytes swapped within words
+    if not header.little_endian and dtype.itemsize == 1 and span.vr == "OW":  # bytes swapped within words
         words = np.frombuffer(header.buffer, ">u2", (n_bytes + 1) // 2, span.start)
         return words.astype("<u2").view(np.uint8)[:n_values].reshape(shape)
     ordered = dtype.newbyteorder("<" if header.little_endian else ">")
@@ -81,7 +81,7 @@ def _joined_fragments(header: Header, span: PixelSpan) -> bytes:
             raise Unreadable("damaged", f"byte {position - 8} should begin a fragment of the pixel data")
         if position + length > len(buffer):
             break
-        fragments.append(buffer[position:position + length])
+        fragments.append(buffer[position : position + length])
         position += length
     raise Unreadable("truncated", f"the pixel data end after {len(buffer) - span.start} bytes, before their end mark")
 
@@ -97,6 +97,7 @@ def _jpeg_2000_size(frame: bytes) -> tuple[int, int]:
 def _from_rle(frame: bytes, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Source: PS3.5, annex G. A frame of three samples per pixel comes plane by plane."""
     import imagecodecs
+
     n_bytes = int(np.prod(shape)) * dtype.itemsize
     try:
         data = imagecodecs.dicomrle_decode(frame, dtype.newbyteorder("<"), out=n_bytes)
@@ -111,6 +112,7 @@ def _from_rle(frame: bytes, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarr
 def _from_codec(syntax: str, frame: bytes, grey: bool) -> np.ndarray:
     """The fastest decoder measured for each family (benchmarks/ingest_speed.py)."""
     import imagecodecs
+
     try:
         if syntax in _JPEG:
             return imagecodecs.jpeg8_decode(frame, outcolorspace="GRAYSCALE" if grey else None)

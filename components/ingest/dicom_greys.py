@@ -25,7 +25,7 @@ def grey_table(header: Header, bits: int, signed: bool, inverted: bool) -> np.nd
     """
     stored = np.arange(1 << bits, dtype=np.float64)
     if signed:
-        stored[1 << (bits - 1):] -= 1 << bits
+        stored[1 << (bits - 1) :] -= 1 << bits
     if table := header.first_item(MODALITY_LUT):
         values, depth = _looked_up(table, stored, signed)
         low, high = 0.0, float((1 << depth) - 1)
@@ -63,7 +63,7 @@ def _looked_up(item: Header, values: np.ndarray, signed: bool) -> tuple[np.ndarr
     n_entries, first, depth = descriptor[0] or 1 << 16, descriptor[1], descriptor[2]
     if signed and first >= 1 << 15:
         first -= 1 << 16
-    if len(raw) == n_entries + n_entries % 2 and depth <= 8:                     # packed as bytes
+    if len(raw) == n_entries + n_entries % 2 and depth <= 8:  # packed as bytes
         entries = np.frombuffer(raw, np.uint8)[:n_entries]
     else:
         entries = np.frombuffer(raw, "<u2" if item.little_endian else ">u2", len(raw) // 2)[:n_entries]
@@ -90,7 +90,10 @@ def _sigmoid(values: np.ndarray, centre: float, width: float) -> np.ndarray:
 
 
 _FUNCTIONS: dict[str, tuple[Callable[[np.ndarray, float, float], np.ndarray], float]] = {
-    "LINEAR": (_linear, 1.0), "LINEAR_EXACT": (_linear_exact, 0.0), "SIGMOID": (_sigmoid, 0.0)}
+    "LINEAR": (_linear, 1.0),
+    "LINEAR_EXACT": (_linear_exact, 0.0),
+    "SIGMOID": (_sigmoid, 0.0),
+}
 """VOI LUT Function → its formula and the least width (LINEAR may be as narrow as that, the others must be wider)."""
 
 

@@ -88,20 +88,23 @@ class Header:
         if value is None or value == b"":
             return None
         from pydicom.filereader import read_sequence
+
         with _refusing_what_pydicom_refuses():
             if isinstance(value, bytes):
-                value = read_sequence(io.BytesIO(value), self.syntax == _IMPLICIT, self.little_endian, len(value),
-                                      "iso8859")
-            first = next(iter(value), None)                     # type: ignore[call-overload]
+                value = read_sequence(
+                    io.BytesIO(value), self.syntax == _IMPLICIT, self.little_endian, len(value), "iso8859"
+                )
+            first = next(iter(value), None)  # type: ignore[call-overload]
             if first is None:
                 return None
-            return Header(self.syntax, self.little_endian,
-                          {int(key): first.get_item(key).value for key in first.keys()})  # noqa: SIM118
+            return Header(
+                self.syntax, self.little_endian, {int(key): first.get_item(key).value for key in first.keys()}
+            )  # noqa: SIM118
 
 
 def is_dicom(data: bytes) -> bool:
     """Whether the bytes are a DICOM file: 128 bytes of any content, then `DICM`. Source: PS3.10, section 7.1."""
-    return data[_MAGIC_AT:_MAGIC_AT + 4] == _MAGIC
+    return data[_MAGIC_AT : _MAGIC_AT + 4] == _MAGIC
 
 
 def read_header(data: bytes, tags: Iterable[int], max_bytes: int) -> Header:
@@ -146,10 +149,12 @@ def _inflated(data: bytes, max_bytes: int) -> bytes:
     return inflated
 
 
-def _elements(data: bytes, start: int, implicit: bool, little_endian: bool, tags: Iterable[int],
-              stop_tags: frozenset[int]) -> tuple[dict[int, object], PixelSpan | None, int]:
+def _elements(
+    data: bytes, start: int, implicit: bool, little_endian: bool, tags: Iterable[int], stop_tags: frozenset[int]
+) -> tuple[dict[int, object], PixelSpan | None, int]:
     """Values of `tags` up to the first of stop_tags, or to the end of the group where there are none."""
     from pydicom.filereader import data_element_generator
+
     stream = io.BytesIO(data)
     stream.seek(start)
     spans: list[PixelSpan] = []
@@ -161,8 +166,7 @@ def _elements(data: bytes, start: int, implicit: bool, little_endian: bool, tags
 
     values: dict[int, object] = {}
     with _refusing_what_pydicom_refuses():
-        for element in data_element_generator(stream, implicit, little_endian, stop,
-                                              specific_tags=list(tags)):
+        for element in data_element_generator(stream, implicit, little_endian, stop, specific_tags=list(tags)):
             value = element.value
             if isinstance(value, bytes) and len(value) < getattr(element, "length", 0) != UNDEFINED_LENGTH:
                 raise Unreadable("truncated", "the file ends within its header")
@@ -174,6 +178,7 @@ def _elements(data: bytes, start: int, implicit: bool, little_endian: bool, tags
 def _refusing_what_pydicom_refuses() -> Iterator[None]:
     """Whatever goes wrong in the parser is a fact about the file; its words may hold values, so they are dropped."""
     import logging
+
     logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
     try:
         with warnings.catch_warnings():

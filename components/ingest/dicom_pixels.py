@@ -8,8 +8,14 @@ from components.ingest.dicom_greys import GREY_TAGS, grey_table
 from components.ingest.dicom_header import Header, read_header
 from components.ingest.integrity import Unreadable
 
-SAMPLES, PHOTOMETRIC, PLANAR, FRAMES, ROWS, COLUMNS = (0x00280002, 0x00280004, 0x00280006, 0x00280008, 0x00280010,
-                                                       0x00280011)
+SAMPLES, PHOTOMETRIC, PLANAR, FRAMES, ROWS, COLUMNS = (
+    0x00280002,
+    0x00280004,
+    0x00280006,
+    0x00280008,
+    0x00280010,
+    0x00280011,
+)
 _ALLOCATED, _STORED, _HIGH_BIT, _SIGNED = 0x00280100, 0x00280101, 0x00280102, 0x00280103
 _TAGS = (SAMPLES, PHOTOMETRIC, PLANAR, FRAMES, ROWS, COLUMNS, _ALLOCATED, _STORED, _HIGH_BIT, _SIGNED, *GREY_TAGS)
 _GREY = ("MONOCHROME1", "MONOCHROME2")
@@ -65,7 +71,7 @@ def _luma(header: Header, shape: tuple[int, int], photometric: str) -> np.ndarra
     if header.integer(_ALLOCATED) != 8:
         raise Unreadable("unsupported", "colours of more than 8 bits are not read")
     native = header.pixels is not None and not header.pixels.encapsulated
-    if native and photometric == "YBR_FULL_422":                # Y Y Cb Cr for two pixels. PS3.3, C.7.6.3.1.2
+    if native and photometric == "YBR_FULL_422":  # Y Y Cb Cr for two pixels. PS3.3, C.7.6.3.1.2
         if shape[1] % 2:
             raise Unreadable("damaged", f"pixels in pairs, but {shape[1]} columns")
         pairs = stored_values(header, (shape[0], shape[1] * 2), np.dtype(np.uint8), grey=True)

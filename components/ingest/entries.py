@@ -110,8 +110,12 @@ class Entries:
 
     def told(self, rejections: list[Rejection]) -> list[Rejection]:
         """The same refusals; where archives are joined, each says which one it is of."""
-        return [replace(rejection, detail=f"{archive}: {rejection.detail}")
-                if (archive := self.archive_of(rejection.source_name)) else rejection for rejection in rejections]
+        return [
+            replace(rejection, detail=f"{archive}: {rejection.detail}")
+            if (archive := self.archive_of(rejection.source_name))
+            else rejection
+            for rejection in rejections
+        ]
 
 
 @dataclass(frozen=True)

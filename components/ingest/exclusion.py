@@ -25,11 +25,21 @@ def leave_out(entries: Entries, is_forgotten: Callable[[str], bool]) -> Exclusio
     patients = {patient for patient in entries.rows["patient"].unique() if is_forgotten(patient)}
     gone = entries.rows["patient"].isin(patients)
     names = set(entries.rows.loc[gone, "source_name"])
-    names |= {rejection.source_name for rejection in entries.rejections
-              if rejection.source_name and any(map(is_forgotten, rejection.patients))}
+    names |= {
+        rejection.source_name
+        for rejection in entries.rejections
+        if rejection.source_name and any(map(is_forgotten, rejection.patients))
+    }
     names -= set(entries.rows.loc[~gone, "source_name"])
-    kept = [rejection for rejection in entries.rejections
-            if rejection.source_name not in names and not any(map(is_forgotten, rejection.patients))]
+    kept = [
+        rejection
+        for rejection in entries.rejections
+        if rejection.source_name not in names and not any(map(is_forgotten, rejection.patients))
+    ]
     n_out = int(gone.sum()) + len(entries.rejections) - len(kept)
-    return Exclusion(replace(entries, rows=entries.rows[~gone], rejections=kept, n_rows=entries.n_rows - n_out),
-                     frozenset(names), int(gone.sum()), len(patients))
+    return Exclusion(
+        replace(entries, rows=entries.rows[~gone], rejections=kept, n_rows=entries.n_rows - n_out),
+        frozenset(names),
+        int(gone.sum()),
+        len(patients),
+    )

@@ -32,8 +32,10 @@ def read_forgotten(workspace: Workspace) -> frozenset[str]:
         if not text or text.startswith("#"):
             continue
         if not _DIGEST.fullmatch(text):
-            raise MedhashError(f"{path}, line {number}: not a digest of 64 hex digits in small letters",
-                               "restore that line from git; only `medhash forget` writes there")
+            raise MedhashError(
+                f"{path}, line {number}: not a digest of 64 hex digits in small letters",
+                "restore that line from git; only `medhash forget` writes there",
+            )
         digests.add(text)
     return frozenset(digests)
 

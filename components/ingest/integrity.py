@@ -13,7 +13,7 @@ _CHUNK_HEAD, _CHECKSUM = struct.Struct(">I4s"), struct.Struct(">I")
 _JPEG_SIGNATURE = b"\xff\xd8\xff"
 _PGM_SIGNATURE = b"P5"
 _JPEG_END = b"\xff\xd9"
-_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}        # the last is JPEG-LS
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}  # the last is JPEG-LS
 _JPEG_SCAN = 0xDA
 
 
@@ -38,6 +38,7 @@ def image_size(data: bytes) -> tuple[int, int]:
         return jpeg_size(data)
     if data.startswith(_PGM_SIGNATURE):
         from components.ingest.pgm import pgm_size
+
         return pgm_size(data)
     if any(signature.startswith(data) for signature in (_PNG_SIGNATURE, _JPEG_SIGNATURE)):
         raise Unreadable("truncated", "the file ends within its signature")
@@ -54,13 +55,13 @@ def _png_size(data: bytes) -> tuple[int, int]:
     from imagecodecs import deflate_crc32  # six times as fast as zlib's
 
     n_bytes, position, size = len(data), len(_PNG_SIGNATURE), None
-    head, checksum = _CHUNK_HEAD.unpack_from, _CHECKSUM.unpack_from              # a film has a hundred chunks
+    head, checksum = _CHUNK_HEAD.unpack_from, _CHECKSUM.unpack_from  # a film has a hundred chunks
     while position + 12 <= n_bytes:
         length, kind = head(data, position)
         end = position + 12 + length
         if end > n_bytes:
             break
-        if (deflate_crc32(data[position + 4:end - 4]),) != checksum(data, end - 4):
+        if (deflate_crc32(data[position + 4 : end - 4]),) != checksum(data, end - 4):
             raise Unreadable("damaged", f"the checksum at byte {end - 4} does not match")
         if size is None:
             if kind != b"IHDR" or length != 13:
@@ -82,7 +83,7 @@ def jpeg_size(data: bytes) -> tuple[int, int]:
         mark, kind, length = struct.unpack_from(">BBH", data, position)
         if mark != 0xFF:
             raise Unreadable("damaged", f"byte {position} should begin a JPEG segment")
-        if kind == 0xFF:                                        # fill byte
+        if kind == 0xFF:  # fill byte
             position += 1
             continue
         if kind in _JPEG_FRAMES and position + 9 <= len(data):

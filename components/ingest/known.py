@@ -49,11 +49,18 @@ class Known:
     def within(self, archive: str) -> Self:
         """The same for one of several archives that are joined, whose reader knows nothing of the others."""
         start = joined_file(archive, "")
-        wanted = None if self.wanted is None else frozenset(
-            name.removeprefix(start) for name in self.wanted if name.startswith(start))
-        return replace(self, forgets=lambda patient: bool(patient) and self.forgets(joined_number(archive, patient)),
-                       skips=lambda name: self.skips(joined_file(archive, name)), wanted=wanted,
-                       usable=lambda value, name: self.usable(value, joined_file(archive, name)))
+        wanted = (
+            None
+            if self.wanted is None
+            else frozenset(name.removeprefix(start) for name in self.wanted if name.startswith(start))
+        )
+        return replace(
+            self,
+            forgets=lambda patient: bool(patient) and self.forgets(joined_number(archive, patient)),
+            skips=lambda name: self.skips(joined_file(archive, name)),
+            wanted=wanted,
+            usable=lambda value, name: self.usable(value, joined_file(archive, name)),
+        )
 
     def leaves_out(self, name: str) -> bool:
         return self.skips(self.naming(name))
@@ -69,9 +76,14 @@ class Known:
     def members(self, tar: Place, max_bytes: int) -> list[tuple[Place, str]] | None:
         """The members of an unchanged tar, if what is remembered spares reading all of them; else None."""
         members = self.memo.members(self.kind, tar)
-        if members is None or any(place.n_bytes <= max_bytes and self.wants(place.name) and value != NO_IMAGE
-                                  and not self.leaves_out(place.name)
-                                  and not self.usable(value, self.naming(place.name)) for place, value in members):
+        if members is None or any(
+            place.n_bytes <= max_bytes
+            and self.wants(place.name)
+            and value != NO_IMAGE
+            and not self.leaves_out(place.name)
+            and not self.usable(value, self.naming(place.name))
+            for place, value in members
+        ):
             return None
         return members
 

@@ -68,8 +68,9 @@ class FileMemo:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             with self._explaining():
                 self._connection.commit()
@@ -81,7 +82,8 @@ class FileMemo:
         with self._explaining():
             row = self._connection.execute(
                 "SELECT value FROM found WHERE kind = ? AND path = ? AND place = ? AND size = ? AND mtime_ns = ?",
-                (kind, place.path, place.offset, place.size, place.mtime_ns)).fetchone()
+                (kind, place.path, place.offset, place.size, place.mtime_ns),
+            ).fetchone()
         return str(row[0]) if row else ""
 
     def members(self, kind: str, tar: Place) -> list[tuple[Place, str]] | None:
@@ -89,24 +91,30 @@ class FileMemo:
         where = (kind, tar.path, tar.size, tar.mtime_ns)
         with self._explaining():
             whole = self._connection.execute(
-                "SELECT n FROM whole WHERE kind = ? AND path = ? AND size = ? AND mtime_ns = ?", where).fetchone()
+                "SELECT n FROM whole WHERE kind = ? AND path = ? AND size = ? AND mtime_ns = ?", where
+            ).fetchone()
             if whole is None:
                 return None
             rows = self._connection.execute(
                 "SELECT place, name, n_bytes, value FROM found WHERE kind = ? AND path = ? AND size = ? "
-                "AND mtime_ns = ? ORDER BY place", where).fetchall()
+                "AND mtime_ns = ? ORDER BY place",
+                where,
+            ).fetchall()
         if len(rows) != whole[0]:
             return None
-        return [(tar._replace(offset=offset, name=name, n_bytes=n_bytes), value)
-                for offset, name, n_bytes, value in rows]
+        return [
+            (tar._replace(offset=offset, name=name, n_bytes=n_bytes), value) for offset, name, n_bytes, value in rows
+        ]
 
     def put(self, kind: str, place: Place, value: str) -> None:
         """Remember what a file held; not of a file so new that a later change might leave its time as it is."""
         if _still_fresh(place.mtime_ns):
             return
         with self._explaining():
-            self._connection.execute("INSERT OR REPLACE INTO found VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (
-                kind, place.path, place.offset, place.name, place.size, place.mtime_ns, place.n_bytes, value))
+            self._connection.execute(
+                "INSERT OR REPLACE INTO found VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (kind, place.path, place.offset, place.name, place.size, place.mtime_ns, place.n_bytes, value),
+            )
             self._uncommitted += 1
             if self._uncommitted >= _COMMIT_EVERY:
                 self._connection.commit()
@@ -115,18 +123,24 @@ class FileMemo:
     def tar_ended(self, kind: str, tar: Place, n_members: int) -> None:
         """Remember that a tar was read to its end; `members` answers once all of them were put."""
         with self._explaining():
-            self._connection.execute("DELETE FROM found WHERE kind = ? AND path = ? AND (size, mtime_ns) != (?, ?)",
-                                     (kind, tar.path, tar.size, tar.mtime_ns))
-            self._connection.execute("INSERT OR REPLACE INTO whole VALUES (?, ?, ?, ?, ?)",
-                                     (kind, tar.path, tar.size, tar.mtime_ns, n_members))
+            self._connection.execute(
+                "DELETE FROM found WHERE kind = ? AND path = ? AND (size, mtime_ns) != (?, ?)",
+                (kind, tar.path, tar.size, tar.mtime_ns),
+            )
+            self._connection.execute(
+                "INSERT OR REPLACE INTO whole VALUES (?, ?, ?, ?, ?)",
+                (kind, tar.path, tar.size, tar.mtime_ns, n_members),
+            )
 
     def settle(self) -> None:
         """Drop what is remembered of files that are gone."""
         with self._explaining():
             for table in ("found", "whole"):
                 paths = self._connection.execute(f"SELECT DISTINCT path FROM {table}").fetchall()  # noqa: S608
-                self._connection.executemany(f"DELETE FROM {table} WHERE path = ?",  # noqa: S608
-                                             [row for row in paths if not os.path.exists(row[0])])
+                self._connection.executemany(
+                    f"DELETE FROM {table} WHERE path = ?",  # noqa: S608
+                    [row for row in paths if not os.path.exists(row[0])],
+                )
             self._connection.commit()
 
     @contextmanager
@@ -134,9 +148,11 @@ class FileMemo:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            raise MedhashError(f"the file memo {self._path} failed: {error}",
-                               "free space if the disk is full; if the file is damaged, delete it, every file is then "
-                               "read once more; then run again") from error
+            raise MedhashError(
+                f"the file memo {self._path} failed: {error}",
+                "free space if the disk is full; if the file is damaged, delete it, every file is then "
+                "read once more; then run again",
+            ) from error
 
 
 def _still_fresh(mtime_ns: int) -> bool:

@@ -29,19 +29,29 @@ def counted_refusals(entries: Entries, rejections: list[Rejection]) -> str:
     """`3: 2 truncated, 1 empty`, and how many bags were lost whole."""
     counts = Counter(rejection.reason for rejection in rejections)
     lost = n_lost(entries, {rejection.source_row for rejection in rejections if rejection.source_row is not None})
-    return (f"{len(rejections)}" + (": " if counts else "")
-            + ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()))
-            + (f"; {lost} bag{' was' if lost == 1 else 's were'} lost whole" if lost else ""))
+    return (
+        f"{len(rejections)}"
+        + (": " if counts else "")
+        + ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()))
+        + (f"; {lost} bag{' was' if lost == 1 else 's were'} lost whole" if lost else "")
+    )
 
 
 def too_many(entries: Entries, rejections: list[Rejection], settings: IngestParams, private: Path) -> MedhashError:
-    rows = sorted((rejection.source_row, rejection.reason, rejection.detail) for rejection in rejections
-                  if rejection.source_row is not None)
-    told = [f"row {row}: {reason}" + (f" ({detail})" if detail != REASONS[reason] else "")
-            for row, reason, detail in rows]
+    rows = sorted(
+        (rejection.source_row, rejection.reason, rejection.detail)
+        for rejection in rejections
+        if rejection.source_row is not None
+    )
+    told = [
+        f"row {row}: {reason}" + (f" ({detail})" if detail != REASONS[reason] else "") for row, reason, detail in rows
+    ]
     # A line of a table of labels has no row; its number stands in the detail.
-    told += [f"{rejection.reason} ({rejection.detail})" for rejection in rejections
-             if rejection.source_row is None and rejection.detail != REASONS[rejection.reason]]
+    told += [
+        f"{rejection.reason} ({rejection.detail})"
+        for rejection in rejections
+        if rejection.source_row is None and rejection.detail != REASONS[rejection.reason]
+    ]
     first = "; ".join(told[:_SHOWN])
     share = len(rejections) / max(entries.n_rows, 1)
     return MedhashError(
@@ -49,5 +59,11 @@ def too_many(entries: Entries, rejections: list[Rejection], settings: IngestPara
         f"ingest.max_rejected_share allows {settings.max_rejected_share:.1%}): {counted_refusals(entries, rejections)}"
         + (f"; the first: {first}" if first else ""),
         f"names and reasons are in {private}; mend the archive, or raise ingest.max_rejected_share if this loss is "
-        "acceptable" + ("; where images are still to come, index the table alone with --metadata-only" if any(
-            reason == "missing_image" for _, reason, _ in rows) else "") + "; the last good tables are untouched")
+        "acceptable"
+        + (
+            "; where images are still to come, index the table alone with --metadata-only"
+            if any(reason == "missing_image" for _, reason, _ in rows)
+            else ""
+        )
+        + "; the last good tables are untouched",
+    )

@@ -13,8 +13,12 @@ MIN_CONTRAST = 4.0
 def tiles(width: int, height: int, grid: int) -> list[Region]:
     """grid × grid tiles that cover the image exactly, row by row; sides differ by at most 1 px, none is empty."""
     columns, rows = ([(n * side // grid, (n + 1) * side // grid) for n in range(grid)] for side in (width, height))
-    return [(left, top, right - left, bottom - top) for top, bottom in rows for left, right in columns
-            if right > left and bottom > top]
+    return [
+        (left, top, right - left, bottom - top)
+        for top, bottom in rows
+        for left, right in columns
+        if right > left and bottom > top
+    ]
 
 
 def showing(greys: np.ndarray, parts: list[Region]) -> list[Region]:
@@ -24,7 +28,8 @@ def showing(greys: np.ndarray, parts: list[Region]) -> list[Region]:
     """
     contrasts = [float(cv2.meanStdDev(crop(greys, part))[1][0, 0]) for part in parts]
     return [part for part, contrast in zip(parts, contrasts, strict=True) if contrast >= MIN_CONTRAST] or [
-        parts[int(np.argmax(contrasts))]]
+        parts[int(np.argmax(contrasts))]
+    ]
 
 
 def clipped(regions: Regions, width: int, height: int) -> list[Region]:
@@ -39,15 +44,16 @@ def clipped(regions: Regions, width: int, height: int) -> list[Region]:
         right = min(-(-(region.x + region.w) * width // across), width)
         bottom = min(-(-(region.y + region.h) * height // down), height)
         if region.w <= 0 or region.h <= 0 or right <= left or bottom <= top:
-            raise Unreadable("region_outside", f"region {number} of {len(regions)} shows nothing of the image's "
-                             f"{width}×{height} px")
+            raise Unreadable(
+                "region_outside", f"region {number} of {len(regions)} shows nothing of the image's {width}×{height} px"
+            )
         found.append((left, top, right - left, bottom - top))
     return list(dict.fromkeys(found))
 
 
 def crop(image: np.ndarray, part: Region) -> np.ndarray:
     x, y, w, h = part
-    return image[y:y + h, x:x + w]
+    return image[y : y + h, x : x + w]
 
 
 def square(image: np.ndarray, size_px: int) -> np.ndarray:
@@ -63,5 +69,5 @@ def square(image: np.ndarray, size_px: int) -> np.ndarray:
         height, width = image.shape[:2]
     filled = np.zeros((size_px, size_px, *image.shape[2:]), np.uint8)
     top, left = (size_px - height) // 2, (size_px - width) // 2
-    filled[top:top + height, left:left + width] = image
+    filled[top : top + height, left : left + width] = image
     return filled

@@ -34,8 +34,9 @@ class Wanted(NamedTuple):
     regions: Regions = ()
 
 
-def decode_all(images: Iterable[tuple[Wanted, bytes]], preparation: Preparation,
-               workers: int) -> Generator[tuple[Wanted, Result]]:
+def decode_all(
+    images: Iterable[tuple[Wanted, bytes]], preparation: Preparation, workers: int
+) -> Generator[tuple[Wanted, Result]]:
     """Decode (wanted, bytes) pairs to (wanted, result) pairs in the same order, pulling a few ahead of the slowest.
 
     workers: processes; 1 decodes in this one, which also takes the first few.
@@ -64,8 +65,10 @@ def decode_all(images: Iterable[tuple[Wanted, bytes]], preparation: Preparation,
             done, future = under_way.popleft()
             yield done, future.result()
     except BrokenProcessPool as error:
-        raise MedhashError("a decoding process was killed, perhaps for want of memory",
-                           "run again with fewer ingest.workers; what was decoded is kept") from error
+        raise MedhashError(
+            "a decoding process was killed, perhaps for want of memory",
+            "run again with fewer ingest.workers; what was decoded is kept",
+        ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

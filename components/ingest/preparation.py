@@ -44,6 +44,9 @@ class Preparation:
 
         Equal keys, sizes and decoders give the same file the same pixels.
         """
-        words = [*(["rgb"] if self.channels == 3 else []), *([f"grid {self.grid}"] if self.grid else []),
-                 *([self.stain] if self.stain != "none" else [])]
+        words = [
+            *(["rgb"] if self.channels == 3 else []),
+            *([f"grid {self.grid}"] if self.grid else []),
+            *([self.stain] if self.stain != "none" else []),
+        ]
         return " ".join([_VERSION, *words]) if words else ""

@@ -11,8 +11,10 @@ from components.errors import MedhashError
 KEY_VARIABLE = "MEDHASH_PSEUDONYM_KEY"
 MIN_KEY_BYTES = 16
 _DEMO_KEY = b"medhash demo key: public, for the bundled sample only"
-_HOW_TO = (f"make one with `python3 -c 'import secrets; print(secrets.token_hex(32))'`, keep it safe, and "
-           f"`export {KEY_VARIABLE}=…`; the same key gives the same pseudonyms again")
+_HOW_TO = (
+    f"make one with `python3 -c 'import secrets; print(secrets.token_hex(32))'`, keep it safe, and "
+    f"`export {KEY_VARIABLE}=…`; the same key gives the same pseudonyms again"
+)
 
 
 def pseudonyms(key: bytes, kind: str, values: Iterable[str]) -> list[str]:
@@ -36,7 +38,10 @@ def pseudonym_key(archive: Path, root: Path) -> bytes:
             raise MedhashError(f"{KEY_VARIABLE} has {len(key)} bytes, fewer than {MIN_KEY_BYTES}", _HOW_TO)
         return key
     if archive.resolve().is_relative_to((root / "data" / "sample").resolve()):
-        print(f"warning: {KEY_VARIABLE} is not set; the bundled sample is ingested under the published demo key, "
-              "which hides nothing", file=sys.stderr)
+        print(
+            f"warning: {KEY_VARIABLE} is not set; the bundled sample is ingested under the published demo key, "
+            "which hides nothing",
+            file=sys.stderr,
+        )
         return _DEMO_KEY
     raise MedhashError(f"{KEY_VARIABLE} is not set, and this archive is not the bundled sample", _HOW_TO)

@@ -43,15 +43,30 @@ def ingest(workspace: Workspace, settings: IngestParams, size_px: int, key: byte
         digests = read_forgotten(workspace)
         # a tar's members are remembered under the names that its reader gives them: another reader asks anew
         readers = [settings.source, *(f"{joined.archive} {joined.source}" for joined in settings.mixed.archives)]
-        stamp = hashlib.sha256("\n".join([
-            code_digest(), *readers, str(settings.max_image_pixels), *pseudonyms(key, "memo", [""]), *sorted(digests)
-        ]).encode())
+        stamp = hashlib.sha256(
+            "\n".join(
+                [
+                    code_digest(),
+                    *readers,
+                    str(settings.max_image_pixels),
+                    *pseudonyms(key, "memo", [""]),
+                    *sorted(digests),
+                ]
+            ).encode()
+        )
         with FileMemo(workspace.file_memo, stamp.hexdigest()) as memo:
             return _ingest(workspace, archive, settings, size_px, key, digests, memo)
 
 
-def _ingest(workspace: Workspace, archive: Path, settings: IngestParams, size_px: int, key: bytes,
-            digests: frozenset[str], memo: FileMemo) -> str:
+def _ingest(
+    workspace: Workspace,
+    archive: Path,
+    settings: IngestParams,
+    size_px: int,
+    key: bytes,
+    digests: frozenset[str],
+    memo: FileMemo,
+) -> str:
     source, is_forgotten = source_of(settings), forgetting(digests, key)
     exclusion = leave_out(source.read_entries(archive, settings, Known(memo, HEADER, is_forgotten)), is_forgotten)
     entries, told = exclusion.entries, []
@@ -68,8 +83,13 @@ def _ingest(workspace: Workspace, archive: Path, settings: IngestParams, size_px
     else:
         with DecodeCache(workspace.decode_cache, preparation) as cache:
             wanted = frozenset(entries.rows["source_name"])
-            known = Known(memo, BYTES, wanted=wanted, skips=_skipping(exclusion, wanted, is_forgotten),
-                          usable=lambda digest, name: cache.knows(digest, regions.get(name, ())))
+            known = Known(
+                memo,
+                BYTES,
+                wanted=wanted,
+                skips=_skipping(exclusion, wanted, is_forgotten),
+                usable=lambda digest, name: cache.knows(digest, regions.get(name, ())),
+            )
             with closing(source.image_files(archive, settings, known)) as files:
                 scan = scan_files(files, entries, cache, preparation, n_workers(settings.workers), known, regions)
             images, lines = _take(workspace, settings, entries, scan, cache, preparation, key, require)
@@ -78,23 +98,33 @@ def _ingest(workspace: Workspace, archive: Path, settings: IngestParams, size_px
     return "\n".join([*lines, compared(last, images, digests), *told])
 
 
-def _skipping(exclusion: Exclusion, wanted: frozenset[str], is_forgotten: Callable[[str], bool]
-              ) -> Callable[[str], bool]:
+def _skipping(
+    exclusion: Exclusion, wanted: frozenset[str], is_forgotten: Callable[[str], bool]
+) -> Callable[[str], bool]:
     """Whether a file is a forgotten patient's: by its row, or where no good row describes it, by its name."""
     patients_of = exclusion.entries.patients_of
     return lambda name: name in exclusion.names or (name not in wanted and any(map(is_forgotten, patients_of(name))))
 
 
-def _take(workspace: Workspace, settings: IngestParams, entries: Entries, scan: Scan | None,
-          cache: DecodeCache | None, preparation: Preparation, key: bytes,
-          require: Callable[[pa.Table, set[str]], None]) -> tuple[pa.Table, list[str]]:
+def _take(
+    workspace: Workspace,
+    settings: IngestParams,
+    entries: Entries,
+    scan: Scan | None,
+    cache: DecodeCache | None,
+    preparation: Preparation,
+    key: bytes,
+    require: Callable[[pa.Table, set[str]], None],
+) -> tuple[pa.Table, list[str]]:
     rejections = entries.rejections + (entries.told(judge(entries, scan)) if scan else [])
     rejections += entries.told(judge_bags(entries, scan, rejections, settings.bags.max_size))
     if entries.rows.empty and not rejections:
-        raise MedhashError(f"{entries.table}: there is no row to take",
-                           "see that ingest.archive holds the whole archive"
-                           + ("; ingest.openi.frontal may leave out every image" if settings.source == "openi" else "")
-                           + "; the last good tables are untouched")
+        raise MedhashError(
+            f"{entries.table}: there is no row to take",
+            "see that ingest.archive holds the whole archive"
+            + ("; ingest.openi.frontal may leave out every image" if settings.source == "openi" else "")
+            + "; the last good tables are untouched",
+        )
     sources = sources_table(entries, rejections, key)
     refused_rows = {rejection.source_row for rejection in rejections if rejection.source_row is not None}
     refused = entries.rows[entries.rows.index.isin(refused_rows)]
@@ -108,6 +138,8 @@ def _take(workspace: Workspace, settings: IngestParams, entries: Entries, scan: 
     files = {wanted: scan.shapes[wanted] for wanted in map(scan.wanted, taken)} if scan else {}
     publish(workspace, images, rejected, cache, preparation, files)
     write_private(workspace, "sources.parquet", sources)
-    return images, [f"{counted_images(images)}, " + (f"decoded {scan.n_decoded}, reused {scan.n_reused}" if scan
-                                                     else "metadata only"),
-                    f"refused {counted_refusals(entries, rejections)}"]
+    return images, [
+        f"{counted_images(images)}, "
+        + (f"decoded {scan.n_decoded}, reused {scan.n_reused}" if scan else "metadata only"),
+        f"refused {counted_refusals(entries, rejections)}",
+    ]

@@ -37,8 +37,15 @@ class Scan:
         return Wanted(self.digests[name], self.regions.get(name, ()))
 
 
-def scan_files(files: Iterable[SourceFile], entries: Entries, cache: DecodeCache, preparation: Preparation,
-               workers: int, known: Known | None = None, regions: dict[str, Regions] | None = None) -> Scan:
+def scan_files(
+    files: Iterable[SourceFile],
+    entries: Entries,
+    cache: DecodeCache,
+    preparation: Preparation,
+    workers: int,
+    known: Known | None = None,
+    regions: dict[str, Regions] | None = None,
+) -> Scan:
     """Hash all files, decode what the cache does not hold, and put it there. The files' order does not matter.
 
     known: told the digest of each file that was read, for the next run. regions: of the names that have some.
@@ -61,8 +68,14 @@ def scan_files(files: Iterable[SourceFile], entries: Entries, cache: DecodeCache
     return scan
 
 
-def _not_decoded_yet(files: Iterable[SourceFile], scan: Scan, names: frozenset[str], wanted: set[str],
-                     cache: DecodeCache, known: Known | None) -> Iterator[tuple[Wanted, bytes]]:
+def _not_decoded_yet(
+    files: Iterable[SourceFile],
+    scan: Scan,
+    names: frozenset[str],
+    wanted: set[str],
+    cache: DecodeCache,
+    known: Known | None,
+) -> Iterator[tuple[Wanted, bytes]]:
     seen: set[Wanted] = set()
     for file in files:
         if file.name not in names:
@@ -122,6 +135,8 @@ def _comparison(entries: Entries, first: int, line: int) -> str:
     archive, other = (entries.archive_of(entries.rows["source_name"].loc[row]) for row in (line, first))
     compared = ["labels", "patient"] if archive == other else ["labels"]
     differing = [column for column in compared if entries.rows[column].loc[first] != entries.rows[column].loc[line]]
-    return (f"row {first}{f' of {other}' if archive != other else ''} has the same file; "
-            + (f"they disagree in {' and '.join(differing)}" if differing
-               else f"{' and '.join(compared)} {'agree' if len(compared) > 1 else 'are equal'}"))
+    return f"row {first}{f' of {other}' if archive != other else ''} has the same file; " + (
+        f"they disagree in {' and '.join(differing)}"
+        if differing
+        else f"{' and '.join(compared)} {'agree' if len(compared) > 1 else 'are equal'}"
+    )

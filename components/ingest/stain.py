@@ -45,13 +45,17 @@ def normalise(image: np.ndarray) -> np.ndarray:
     stains = _stains(tissue) if len(tissue) >= LEAST_TISSUE * len(sample) else None
     if stains is None:
         return image
-    unmixing = np.linalg.pinv(stains)                           # (3, 2)
+    unmixing = np.linalg.pinv(stains)  # (3, 2)
     maxima = np.percentile(tissue @ unmixing, 100 - _EXTREME, axis=0)
     if (maxima <= 0).any():
         return image
-    change = (unmixing @ np.diag(REFERENCE_MAXIMA / maxima) @ REFERENCE).T       # of densities, (3, 3)
-    return np.concatenate([_recoloured(image[top:top + _ROWS], table, change)    # block by block: floats are large
-                           for top in range(0, len(image), _ROWS)])
+    change = (unmixing @ np.diag(REFERENCE_MAXIMA / maxima) @ REFERENCE).T  # of densities, (3, 3)
+    return np.concatenate(
+        [
+            _recoloured(image[top : top + _ROWS], table, change)  # block by block: floats are large
+            for top in range(0, len(image), _ROWS)
+        ]
+    )
 
 
 def stains_of(image: np.ndarray) -> np.ndarray | None:
@@ -71,9 +75,9 @@ def _stains(tissue: np.ndarray) -> np.ndarray | None:
         return None
     # einsum adds in one order, whatever the threads of a BLAS
     _, directions = np.linalg.eigh(np.einsum("ni,nj->ij", tissue, tissue))
-    plane = directions[:, [2, 1]].T                             # (2, 3)
+    plane = directions[:, [2, 1]].T  # (2, 3)
     if plane[0].sum() < 0:
-        plane = -plane                                          # densities point forward, their angles about zero
+        plane = -plane  # densities point forward, their angles about zero
     angles = np.arctan2(tissue @ plane[1], tissue @ plane[0])
     extremes = np.percentile(angles, [_EXTREME, 100 - _EXTREME])
     if np.degrees(extremes[1] - extremes[0]) < _LEAST_ANGLE:
@@ -97,10 +101,10 @@ def _densities(sample: np.ndarray) -> np.ndarray:
 def _tissue(sample: np.ndarray, table: np.ndarray) -> np.ndarray:
     """Optical densities of the pixels that show tissue, float64 (n, 3)."""
     densities = table[sample, np.arange(3)].astype(np.float64)
-    return densities[np.einsum("ni,ni->n", densities, densities) >= LEAST_DENSITY ** 2]
+    return densities[np.einsum("ni,ni->n", densities, densities) >= LEAST_DENSITY**2]
 
 
 def _recoloured(rows: np.ndarray, table: np.ndarray, change: np.ndarray) -> np.ndarray:
     densities = cv2.transform(table[rows, np.arange(3)], change.astype(np.float32))
-    greys = LIGHT * np.exp(-np.maximum(densities, -1)) - 1      # brighter than white is white
+    greys = LIGHT * np.exp(-np.maximum(densities, -1)) - 1  # brighter than white is white
     return np.clip(np.rint(greys), 0, 255).astype(np.uint8)

@@ -19,8 +19,9 @@ def main(argv: list[str] | None = None) -> int:
 
     workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
     images = read_table(workspace.images, IMAGES)
-    labels, label_sets, vocabulary = label_images(images, read_table(workspace.split, SPLIT), params.labels,
-                                                  params.seed)
+    labels, label_sets, vocabulary = label_images(
+        images, read_table(workspace.split, SPLIT), params.labels, params.seed
+    )
     with replacing_folder(workspace.labels.parent) as folder:
         write_table(folder / workspace.labels.name, labels, LABELS)
         write_table(folder / workspace.label_sets.name, label_sets, LABEL_SETS)
@@ -29,18 +30,26 @@ def main(argv: list[str] | None = None) -> int:
         write_table(folder / workspace.incomplete.name, incomplete, INCOMPLETE)
     n_all = len(images["bag_id"].unique())
     what = "images" if n_all == images.num_rows else "bags"
-    print(f"{labels.num_rows:,} {what}, {label_sets.num_rows:,} label sets, {len(vocabulary.labels)} labels, "
-          f"{sum(vocabulary.n_unlabelled.values()):,} {what} without a label")
+    print(
+        f"{labels.num_rows:,} {what}, {label_sets.num_rows:,} label sets, {len(vocabulary.labels)} labels, "
+        f"{sum(vocabulary.n_unlabelled.values()):,} {what} without a label"
+    )
     if what == "bags" and params.labels.bag == "agree" and labels.num_rows < n_all:
-        print(f"left out: {n_all - labels.num_rows:,} of {n_all:,} bags, those whose images disagree among them "
-              "(labels.bag: agree)")
+        print(
+            f"left out: {n_all - labels.num_rows:,} of {n_all:,} bags, those whose images disagree among them "
+            "(labels.bag: agree)"
+        )
     for name, count in sorted(Counter(incomplete["attribute"].to_pylist()).items()):
-        print(f"{name} is not known of {count:,} {what}, which {workspace.incomplete.name} lists: they teach nothing "
-              "about it, and are not asked or found by it")
+        print(
+            f"{name} is not known of {count:,} {what}, which {workspace.incomplete.name} lists: they teach nothing "
+            "about it, and are not asked or found by it"
+        )
     untrained = [name for name in vocabulary.labels if not vocabulary.n_bags[name]["train"]]
     if untrained:
-        print(f"no training {what.removesuffix('s')} carries {', '.join(untrained)}: no method can learn what that "
-              "looks like")
+        print(
+            f"no training {what.removesuffix('s')} carries {', '.join(untrained)}: no method can learn what that "
+            "looks like"
+        )
     return 0
 
 

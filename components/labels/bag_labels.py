@@ -5,8 +5,13 @@ from typing import Literal
 import numpy as np
 
 
-def label_bags(membership: np.ndarray, bags: np.ndarray, n_bags: int, no_finding: int | None,
-               rule: Literal["worst", "union", "agree"]) -> tuple[np.ndarray, np.ndarray]:
+def label_bags(
+    membership: np.ndarray,
+    bags: np.ndarray,
+    n_bags: int,
+    no_finding: int | None,
+    rule: Literal["worst", "union", "agree"],
+) -> tuple[np.ndarray, np.ndarray]:
     """Labels of every bag, bool (bags, labels), and whether it keeps its place, bool (bags,).
 
     membership: bool, (images, labels), labels from the worst to the mildest; bags: the bag of every image, (images,);

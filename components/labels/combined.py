@@ -23,8 +23,10 @@ def combined_labels(images: pa.Table, settings: LabelParams) -> tuple[np.ndarray
     settings.shared_values; and for a setting that says nothing about combinations.
     """
     if settings.no_finding != "label":
-        raise MedhashError(f"labels.no_finding: {settings.no_finding} with labels.attribute: {COMBINATION}",
-                           "set labels.no_finding to label: in a combination `No Finding` is a value like any other")
+        raise MedhashError(
+            f"labels.no_finding: {settings.no_finding} with labels.attribute: {COMBINATION}",
+            "set labels.no_finding to label: in a combination `No Finding` is a value like any other",
+        )
     if repeated := [name for name in settings.structure if settings.structure.count(name) > 1]:
         raise MedhashError(f"labels.structure: {repeated[0]} stands there twice", "name every attribute once")
     known = {name: values_of(images, name) for name in settings.structure}
@@ -34,8 +36,10 @@ def combined_labels(images: pa.Table, settings: LabelParams) -> tuple[np.ndarray
         for name in known.keys() - {MODALITY, ORGAN}:
             _require_one_organ(name, known[name], known[ORGAN], settings.shared_values)
     found = [combinations(of_image) for of_image in zip(*known.values(), strict=True)]
-    return (np.repeat(np.arange(len(found)), [len(labels) for labels in found]),
-            np.array([label for labels in found for label in labels], dtype=object))
+    return (
+        np.repeat(np.arange(len(found)), [len(labels) for labels in found]),
+        np.array([label for labels in found for label in labels], dtype=object),
+    )
 
 
 def attributes_of(labels: list[str], structure: list[str]) -> list[Attribute]:
@@ -44,8 +48,13 @@ def attributes_of(labels: list[str], structure: list[str]) -> list[Attribute]:
     attributes = []
     for place, name in enumerate(structure):
         values = sorted({said for row in split if (said := row[place]) is not None})
-        attributes.append(Attribute(name=name, values=values, of_label=[
-            None if row[place] is None else values.index(str(row[place])) for row in split]))
+        attributes.append(
+            Attribute(
+                name=name,
+                values=values,
+                of_label=[None if row[place] is None else values.index(str(row[place])) for row in split],
+            )
+        )
     return attributes
 
 
@@ -70,14 +79,18 @@ def incomplete_cases(labels: pa.Table, label_sets: pa.Table, vocabulary: Vocabul
 def _require_values(images: pa.Table, name: str, values: list[Values]) -> None:
     distinct = sorted({value for of_image in values for value in of_image})
     if not distinct:
-        offered = sorted({MODALITY, ORGAN} | {label["attribute"] for labels in images["labels"].to_pylist()
-                                              for label in labels})
-        raise MedhashError(f"labels.structure: {name!r} is known of no image",
-                           f"choose among {', '.join(offered)}, or take it out")
+        offered = sorted(
+            {MODALITY, ORGAN} | {label["attribute"] for labels in images["labels"].to_pylist() for label in labels}
+        )
+        raise MedhashError(
+            f"labels.structure: {name!r} is known of no image", f"choose among {', '.join(offered)}, or take it out"
+        )
     if len(distinct) == 1:
-        raise MedhashError(f"labels.structure: every image that knows its {name} has the same one, {distinct[0]!r}, so "
-                           "there is nothing to tell apart",
-                           f"take {name} out of labels.structure, or ingest archives with another {name}")
+        raise MedhashError(
+            f"labels.structure: every image that knows its {name} has the same one, {distinct[0]!r}, so "
+            "there is nothing to tell apart",
+            f"take {name} out of labels.structure, or ingest archives with another {name}",
+        )
 
 
 def _require_one_organ(name: str, values: list[Values], organs: list[Values], shared: list[str]) -> None:
@@ -89,10 +102,13 @@ def _require_one_organ(name: str, values: list[Values], organs: list[Values], sh
                 counts[value][organ] += 1
     torn = {value: by_organ for value, by_organ in sorted(counts.items()) if len(by_organ) > 1 and value not in shared}
     if torn:
-        told = "; ".join(f"{value!r} under " + " and ".join(f"{organ} ({n:,} images)" for organ, n in
-                                                            sorted(by_organ.items()))
-                         for value, by_organ in list(torn.items())[:_SHOWN])
+        told = "; ".join(
+            f"{value!r} under " + " and ".join(f"{organ} ({n:,} images)" for organ, n in sorted(by_organ.items()))
+            for value, by_organ in list(torn.items())[:_SHOWN]
+        )
         more = f" and {len(torn) - _SHOWN} more" if len(torn) > _SHOWN else ""
-        raise MedhashError(f"a {name} stands under two organs: {told}{more}",
-                           f"mend the labels, give each organ's {name} a name of its own, or add it to "
-                           "labels.shared_values where it means the same in every organ")
+        raise MedhashError(
+            f"a {name} stands under two organs: {told}{more}",
+            f"mend the labels, give each organ's {name} a name of its own, or add it to "
+            "labels.shared_values where it means the same in every organ",
+        )

@@ -7,8 +7,9 @@ import numpy as np
 from components.errors import MedhashError
 
 
-def draw_per_class(membership: np.ndarray, names: list[str], bag_ids: np.ndarray, n_per_class: int,
-                   seed: int, at_most: bool = False) -> np.ndarray:
+def draw_per_class(
+    membership: np.ndarray, names: list[str], bag_ids: np.ndarray, n_per_class: int, seed: int, at_most: bool = False
+) -> np.ndarray:
     """Draw n images of every class, the rarest class first: bool, (N,), True for n · C images.
 
     at_most: of a class with fewer than n images left, all of these instead of an error.
@@ -28,8 +29,10 @@ def draw_per_class(membership: np.ndarray, names: list[str], bag_ids: np.ndarray
                 f"labels.images_per_class: {n_per_class} bags of {names[number]} are asked for; it has "
                 f"{membership[:, number].sum()} bags, of which rarer classes left {len(left)}",
                 "lower labels.images_per_class, or take that class out (labels.classes; for No Finding: "
-                "labels.no_finding: exclude), in params.yaml")
-        keys = [hashlib.sha256(f"labels\0{seed}\0{names[number]}\0{bag_id}".encode()).digest()
-                for bag_id in bag_ids[left]]
+                "labels.no_finding: exclude), in params.yaml",
+            )
+        keys = [
+            hashlib.sha256(f"labels\0{seed}\0{names[number]}\0{bag_id}".encode()).digest() for bag_id in bag_ids[left]
+        ]
         drawn[left[sorted(range(len(left)), key=keys.__getitem__)[:n_per_class]]] = True
     return drawn

@@ -15,8 +15,9 @@ from components.params import LabelParams
 from components.structure import COMBINATION
 
 
-def label_images(images: pa.Table, split: pa.Table, settings: LabelParams,
-                 seed: int) -> tuple[pa.Table, pa.Table, Vocabulary]:
+def label_images(
+    images: pa.Table, split: pa.Table, settings: LabelParams, seed: int
+) -> tuple[pa.Table, pa.Table, Vocabulary]:
     """Give every bag of the split its label set.
 
     images, split: contracts IMAGES and SPLIT. Returns (LABELS sorted by bag_id, LABEL_SETS, vocabulary).
@@ -32,24 +33,31 @@ def label_images(images: pa.Table, split: pa.Table, settings: LabelParams,
     split = split.sort_by("image_id")
     rows = pc.index_in(split["image_id"].combine_chunks(), value_set=images["image_id"].combine_chunks())
     if rows.null_count or images.num_rows != split.num_rows:
-        raise MedhashError(f"split.parquet places {split.num_rows} images, images.parquet holds {images.num_rows}; "
-                           f"{rows.null_count} of the split are unknown", "run the stage split again")
+        raise MedhashError(
+            f"split.parquet places {split.num_rows} images, images.parquet holds {images.num_rows}; "
+            f"{rows.null_count} of the split are unknown",
+            "run the stage split again",
+        )
     images = images.take(rows)
     is_combined = settings.attribute == COMBINATION
     image, label, names = _combined(images, settings) if is_combined else _plain(images, settings)
     place = pc.index_in(pa.array(label, pa.string()), value_set=pa.array(names))
     index: np.ndarray = place.fill_null(-1).to_numpy()
-    of_images = np.zeros((split.num_rows, len(names)), dtype=bool)        # (images, labels)
+    of_images = np.zeros((split.num_rows, len(names)), dtype=bool)  # (images, labels)
     of_images[image[index >= 0], index[index >= 0]] = True
 
-    ids, first, bags = np.unique(np.asarray(images["bag_id"].to_numpy(), dtype=str), return_index=True,
-                                 return_inverse=True)
+    ids, first, bags = np.unique(
+        np.asarray(images["bag_id"].to_numpy(), dtype=str), return_index=True, return_inverse=True
+    )
     _refuse_torn_bags(ids, first, bags, split)
     if is_combined and settings.bag == "worst" and not settings.classes and len(ids) < len(bags):
-        raise MedhashError("labels.bag: worst follows the order of labels.classes, which is empty, and cases have "
-                           "several images", "set labels.bag to union, or name the combinations, the worst first")
-    membership, kept = label_bags(of_images, bags, len(ids), names.index(NO_FINDING) if NO_FINDING in names else None,
-                                  settings.bag)
+        raise MedhashError(
+            "labels.bag: worst follows the order of labels.classes, which is empty, and cases have several images",
+            "set labels.bag to union, or name the combinations, the worst first",
+        )
+    membership, kept = label_bags(
+        of_images, bags, len(ids), names.index(NO_FINDING) if NO_FINDING in names else None, settings.bag
+    )
     if settings.no_finding == "exclude":
         without = np.ones(split.num_rows, dtype=bool)
         without[image[np.equal(label, NO_FINDING)]] = False
@@ -57,28 +65,55 @@ def label_images(images: pa.Table, split: pa.Table, settings: LabelParams,
     if settings.unlabelled == "exclude":
         kept &= membership.any(axis=1)
     if not kept.any():
-        raise MedhashError(f"labels.no_finding: {settings.no_finding} with labels.unlabelled: {settings.unlabelled} "
-                           f"and labels.bag: {settings.bag} leaves no bag", "choose label or empty for the first, keep "
-                           "for the second and worst for the third, or other labels.classes, in params.yaml")
+        raise MedhashError(
+            f"labels.no_finding: {settings.no_finding} with labels.unlabelled: {settings.unlabelled} "
+            f"and labels.bag: {settings.bag} leaves no bag",
+            "choose label or empty for the first, keep "
+            "for the second and worst for the third, or other labels.classes, in params.yaml",
+        )
     if settings.images_per_class or settings.max_per_class:
-        kept[kept] = draw_per_class(membership[kept], names, ids[kept],
-                                    settings.images_per_class or settings.max_per_class, seed,
-                                    at_most=not settings.images_per_class)
+        kept[kept] = draw_per_class(
+            membership[kept],
+            names,
+            ids[kept],
+            settings.images_per_class or settings.max_per_class,
+            seed,
+            at_most=not settings.images_per_class,
+        )
     membership = membership[kept]
     fold = np.asarray(split["fold"].to_numpy(), dtype=str)[first][kept]
 
     sets, set_ids = _canonical(membership)
-    labels = pa.table({"bag_id": ids[kept], "patient_id": split["patient_id"].take(first[kept]),
-                       "fold": pa.array(fold, pa.string()), "set_id": pa.array(set_ids, pa.int32())}).cast(LABELS)
-    label_sets = pa.table({"set_id": pa.array(range(len(sets)), pa.int32()),
-                           "labels": pa.array(sets, pa.list_(pa.int16())),
-                           "n_bags": pa.array(np.bincount(set_ids, minlength=len(sets)))}).cast(LABEL_SETS)
-    counts = {name: {part: int(membership[fold == part, number].sum()) for part in FOLDS}
-              for number, name in enumerate(names)}
+    labels = pa.table(
+        {
+            "bag_id": ids[kept],
+            "patient_id": split["patient_id"].take(first[kept]),
+            "fold": pa.array(fold, pa.string()),
+            "set_id": pa.array(set_ids, pa.int32()),
+        }
+    ).cast(LABELS)
+    label_sets = pa.table(
+        {
+            "set_id": pa.array(range(len(sets)), pa.int32()),
+            "labels": pa.array(sets, pa.list_(pa.int16())),
+            "n_bags": pa.array(np.bincount(set_ids, minlength=len(sets))),
+        }
+    ).cast(LABEL_SETS)
+    counts = {
+        name: {part: int(membership[fold == part, number].sum()) for part in FOLDS} for number, name in enumerate(names)
+    }
     empty: np.ndarray = np.count_nonzero(membership, axis=1) == 0
-    return labels, label_sets, Vocabulary(attribute=settings.attribute, labels=names, n_bags=counts,
-                                          attributes=attributes_of(names, settings.structure) if is_combined else [],
-                                          n_unlabelled={part: int(empty[fold == part].sum()) for part in FOLDS})
+    return (
+        labels,
+        label_sets,
+        Vocabulary(
+            attribute=settings.attribute,
+            labels=names,
+            n_bags=counts,
+            attributes=attributes_of(names, settings.structure) if is_combined else [],
+            n_unlabelled={part: int(empty[fold == part].sum()) for part in FOLDS},
+        ),
+    )
 
 
 def _plain(images: pa.Table, settings: LabelParams) -> tuple[np.ndarray, np.ndarray, list[str]]:
@@ -99,16 +134,20 @@ def _refuse_torn_bags(ids: np.ndarray, first: np.ndarray, bags: np.ndarray, spli
         values = np.asarray(split[name].to_numpy(), dtype=str)
         torn = values != values[first][bags]
         if torn.any():
-            raise MedhashError(f"bag {ids[bags[torn.argmax()]]} has images of two {what}",
-                               "run the stages ingest and split again: a bag is of one patient, and stays together")
+            raise MedhashError(
+                f"bag {ids[bags[torn.argmax()]]} has images of two {what}",
+                "run the stages ingest and split again: a bag is of one patient, and stays together",
+            )
 
 
 def _flatten(labels: pa.ListArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Image number, attribute and label of every label of every image."""
     flat = pc.list_flatten(labels)
-    return (np.asarray(pc.list_parent_indices(labels)),
-            pc.struct_field(flat, "attribute").to_numpy(zero_copy_only=False),
-            pc.struct_field(flat, "label").to_numpy(zero_copy_only=False))
+    return (
+        np.asarray(pc.list_parent_indices(labels)),
+        pc.struct_field(flat, "attribute").to_numpy(zero_copy_only=False),
+        pc.struct_field(flat, "label").to_numpy(zero_copy_only=False),
+    )
 
 
 def _canonical(membership: np.ndarray) -> tuple[list[list[int]], np.ndarray]:

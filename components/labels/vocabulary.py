@@ -18,18 +18,24 @@ def choose_labels(present: dict[str, set[str]], settings: LabelParams) -> list[s
     Raises MedhashError for an attribute or a class that never occurs, and for a class named twice.
     """
     if settings.attribute not in present:
-        raise MedhashError(f"labels.attribute {settings.attribute!r}: no image has a label of that attribute",
-                           f"choose one of {', '.join(sorted(present)) or '(the archive has no labels at all)'}")
+        raise MedhashError(
+            f"labels.attribute {settings.attribute!r}: no image has a label of that attribute",
+            f"choose one of {', '.join(sorted(present)) or '(the archive has no labels at all)'}",
+        )
     known = present[settings.attribute]
     classes = settings.classes or sorted(known - {NO_FINDING})
     if len(set(classes)) < len(classes) or NO_FINDING in classes:
         again = sorted({name for name in classes if classes.count(name) > 1 or name == NO_FINDING})
-        raise MedhashError(f"labels.classes: {', '.join(again)} stands there twice or is no class",
-                           f"name every class once; what becomes of `{NO_FINDING}` is set by labels.no_finding")
+        raise MedhashError(
+            f"labels.classes: {', '.join(again)} stands there twice or is no class",
+            f"name every class once; what becomes of `{NO_FINDING}` is set by labels.no_finding",
+        )
     unknown = [name for name in classes if name not in known]
     if unknown:
-        raise MedhashError("labels.classes: " + "; ".join(_suggest(name, known) for name in unknown),
-                           "mend the names in params.yaml, or remove them; an empty list takes every label that occurs")
+        raise MedhashError(
+            "labels.classes: " + "; ".join(_suggest(name, known) for name in unknown),
+            "mend the names in params.yaml, or remove them; an empty list takes every label that occurs",
+        )
     return classes + ([NO_FINDING] if settings.no_finding == "label" and NO_FINDING in known else [])
 
 

@@ -12,8 +12,12 @@ from components.command import reports_errors, stage_parser
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
     parser = stage_parser("lineage", __doc__)
-    parser.add_argument("image_id", nargs="?", metavar="IMAGE_ID",
-                        help="an image, or the bag_id of a case of several, as a search answer names it")
+    parser.add_argument(
+        "image_id",
+        nargs="?",
+        metavar="IMAGE_ID",
+        help="an image, or the bag_id of a case of several, as a search answer names it",
+    )
     parser.add_argument("--release", metavar="VERSION", help="number of a version, or champion, previous, challenger")
     parser.add_argument("--image", metavar="IMAGE_ID", help="with --release: an image or a case in it")
     parser.add_argument("--json", action="store_true", help="print a JSON document")
@@ -27,6 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     from components.params import load_params
     from components.promote.registry import Registry
     from components.workspace import Workspace
+
     workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
     with tracking.answered():
         registry = Registry(tracking.connect(workspace), params.promote.name, make=False)

@@ -64,12 +64,18 @@ class Holdings:
         if digest not in self._tables:
             path = self._registry.fetch(version, self._folder / f"images-{version.version}", IMAGES_FILE)
             if sha256_file(path) != digest:
-                raise MedhashError(f"{IMAGES_FILE} of version {version.version} is not the file that {RELEASE_FILE} "
-                                   "describes: its SHA-256 differs", "restore its artifacts from a backup")
+                raise MedhashError(
+                    f"{IMAGES_FILE} of version {version.version} is not the file that {RELEASE_FILE} "
+                    "describes: its SHA-256 differs",
+                    "restore its artifacts from a backup",
+                )
             self._tables[digest] = read_table(path, RELEASED)
         row = _row(self._tables[digest], asked)
-        return Held(sha256=row["sha256"], fold=row["fold"],
-                    role="gallery" if row["fold"] in GALLERY_FOLDS else "query") if row else None
+        return (
+            Held(sha256=row["sha256"], fold=row["fold"], role="gallery" if row["fold"] in GALLERY_FOLDS else "query")
+            if row
+            else None
+        )
 
 
 def today(workspace: Workspace, asked: str) -> Today | None:
@@ -81,8 +87,9 @@ def today(workspace: Workspace, asked: str) -> Today | None:
     if image is not None and workspace.split.exists():
         split = read_table(workspace.split, SPLIT)
         place = next(iter(split.filter(pc.equal(split["image_id"], image["image_id"])).to_pylist()), None)
-    return Today(in_tables=image is not None, sha256=image["sha256"] if image else None,
-                 fold=place["fold"] if place else None)
+    return Today(
+        in_tables=image is not None, sha256=image["sha256"] if image else None, fold=place["fold"] if place else None
+    )
 
 
 def _row(table: pa.Table, asked: str) -> dict[str, Any] | None:

@@ -58,23 +58,49 @@ class Origins(Document):
     """Why its release cannot be read; None if it can."""
 
 
-def origins_of(registry: Registry, version: "ModelVersion", release: Release | None, problem: str | None,
-               aliases: dict[str, str], audit: list[Line]) -> Origins:
+def origins_of(
+    registry: Registry,
+    version: "ModelVersion",
+    release: Release | None,
+    problem: str | None,
+    aliases: dict[str, str],
+    audit: list[Line],
+) -> Origins:
     """release: what release.json of the version says; None, with a problem, where it cannot be read."""
     number, tags = str(version.version), version.tags
     said = release.tags() if release is not None else {}
-    digests = {key: said.get(key, tags.get(key)) for key in (
-        "method", "model_digest", "codes_digest", "index_digest", "data_digest", "git_commit", "dvc_lock",
-        "params_digest")}
+    digests = {
+        key: said.get(key, tags.get(key))
+        for key in (
+            "method",
+            "model_digest",
+            "codes_digest",
+            "index_digest",
+            "data_digest",
+            "git_commit",
+            "dvc_lock",
+            "params_digest",
+        )
+    }
     return Origins(
-        model=registry.name, version=number, registered_at=_time(version.creation_timestamp),
-        aliases=sorted(alias for alias, pointed in aliases.items() if pointed == number), **digests,
+        model=registry.name,
+        version=number,
+        registered_at=_time(version.creation_timestamp),
+        aliases=sorted(alias for alias, pointed in aliases.items() if pointed == number),
+        **digests,
         decoder=release.preprocessing.decoder if release is not None else None,
         params=f"models:/{registry.name}/{number}/artifacts/{RELEASE}/{PARAMS_FILE}" if release is not None else None,
-        mlflow_run=_run(registry, version), airflow_run=tags.get(AIRFLOW_RUN), decision=tags.get("decision"),
-        why=tags.get("why"), predecessor=tags.get(PREDECESSOR), renews=tags.get(RENEWS),
-        scrubbed_from=tags.get(SCRUBBED_FROM), rolled_back=tags.get(ROLLED_BACK), problem=problem,
-        decided_by=next((line.entry.who for line in audit if line.digest == tags.get("audit")), None))
+        mlflow_run=_run(registry, version),
+        airflow_run=tags.get(AIRFLOW_RUN),
+        decision=tags.get("decision"),
+        why=tags.get("why"),
+        predecessor=tags.get(PREDECESSOR),
+        renews=tags.get(RENEWS),
+        scrubbed_from=tags.get(SCRUBBED_FROM),
+        rolled_back=tags.get(ROLLED_BACK),
+        problem=problem,
+        decided_by=next((line.entry.who for line in audit if line.digest == tags.get("audit")), None),
+    )
 
 
 def _run(registry: Registry, version: "ModelVersion") -> RunOrigin | None:
@@ -83,8 +109,11 @@ def _run(registry: Registry, version: "ModelVersion") -> RunOrigin | None:
     run = registry.run(str(version.run_id))
     if run is None:
         return RunOrigin(run_id=str(version.run_id), name=None, experiment=None)
-    return RunOrigin(run_id=str(version.run_id), name=run.info.run_name,
-                     experiment=registry.client.get_experiment(run.info.experiment_id).name)
+    return RunOrigin(
+        run_id=str(version.run_id),
+        name=run.info.run_name,
+        experiment=registry.client.get_experiment(run.info.experiment_id).name,
+    )
 
 
 def _time(milliseconds: int) -> str:

@@ -32,15 +32,24 @@ def release_as_text(trace: Trace) -> str:
         "decided by": origins.decided_by or f"{_UNKNOWN} to the audit log here",
         "took the place of": f"version {origins.predecessor}" if origins.predecessor else None,
         "model of": f"version {origins.renews}, with another gallery" if origins.renews else None,
-        "made anew from": (f"version {origins.scrubbed_from}, without images that were withdrawn or forgotten since"
-                           if origins.scrubbed_from else None),
+        "made anew from": (
+            f"version {origins.scrubbed_from}, without images that were withdrawn or forgotten since"
+            if origins.scrubbed_from
+            else None
+        ),
         "rolled back": str(RolledBack.of_tag(ROLLED_BACK, origins.rolled_back)) if origins.rolled_back else None,
-        "model": origins.model_digest, "codes": origins.codes_digest, "index": origins.index_digest,
-        "trained on tables": origins.data_digest, "git commit": origins.git_commit, "dvc.lock": origins.dvc_lock,
+        "model": origins.model_digest,
+        "codes": origins.codes_digest,
+        "index": origins.index_digest,
+        "trained on tables": origins.data_digest,
+        "git commit": origins.git_commit,
+        "dvc.lock": origins.dvc_lock,
         "decoder": origins.decoder,
         "settings": f"{origins.params} (SHA-256 {origins.params_digest})" if origins.params else None,
-        "MLflow run": f"{run.run_id}, {run.name or 'which is gone'}" + (
-            f", of experiment {run.experiment}" if run.experiment else "") if run else _UNKNOWN,
+        "MLflow run": f"{run.run_id}, {run.name or 'which is gone'}"
+        + (f", of experiment {run.experiment}" if run.experiment else "")
+        if run
+        else _UNKNOWN,
         "Airflow run": origins.airflow_run or "none: not registered by a scheduled run",
     }
     return "\n".join([_name(origins), *_block({key: text for key, text in facts.items() if text is not None})])

@@ -48,14 +48,20 @@ def trace_image(workspace: Workspace, registry: Registry, image_id: str) -> Imag
             try:
                 held = holdings.held(version, image_id)
                 if held is not None:
-                    releases.append(Trace(held=held, origins=origins_of(registry, version, holdings.release(version),
-                                                                        None, aliases, audit)))
+                    releases.append(
+                        Trace(
+                            held=held,
+                            origins=origins_of(registry, version, holdings.release(version), None, aliases, audit),
+                        )
+                    )
             except MedhashError as error:
                 unread.append(origins_of(registry, version, None, error.problem, aliases, audit))
     if not releases and not (now is not None and now.in_tables):
-        raise MedhashError("no image of that id is in today's tables or in any release" + (
-            f"; of the versions, {len(unread)} could not be read: {unread[0].problem}" if unread else ""),
-            "give the bag_id of a search answer, or one of images.parquet's ids: a pseudonym, not a file's name")
+        raise MedhashError(
+            "no image of that id is in today's tables or in any release"
+            + (f"; of the versions, {len(unread)} could not be read: {unread[0].problem}" if unread else ""),
+            "give the bag_id of a search answer, or one of images.parquet's ids: a pseudonym, not a file's name",
+        )
     return ImageTrace(image_id=image_id, today=now, releases=releases, unread=unread)
 
 
@@ -75,8 +81,14 @@ def trace_release(workspace: Workspace, registry: Registry, which: str, image_id
         return _traced(workspace, registry, version, holdings, image_id, aliases)
 
 
-def _traced(workspace: Workspace, registry: Registry, version: "ModelVersion", holdings: Holdings,
-            image_id: str | None, aliases: dict[str, str]) -> Trace:
+def _traced(
+    workspace: Workspace,
+    registry: Registry,
+    version: "ModelVersion",
+    holdings: Holdings,
+    image_id: str | None,
+    aliases: dict[str, str],
+) -> Trace:
     audit = read_log(workspace)
     try:
         release = holdings.release(version)
@@ -86,6 +98,8 @@ def _traced(workspace: Workspace, registry: Registry, version: "ModelVersion", h
         return Trace(origins=origins_of(registry, version, None, error.problem, aliases, audit), held=None)
     held = holdings.held(version, image_id) if image_id is not None else None
     if image_id is not None and held is None:
-        raise MedhashError(f"version {version.version} of {registry.name} holds no image of that id",
-                           "`medhash lineage IMAGE_ID` names the versions that hold it")
+        raise MedhashError(
+            f"version {version.version} of {registry.name} holds no image of that id",
+            "`medhash lineage IMAGE_ID` names the versions that hold it",
+        )
     return Trace(origins=origins_of(registry, version, release, None, aliases, audit), held=held)

@@ -46,21 +46,31 @@ def airflow_environment(root: Path, port: int = 8080) -> dict[str, str]:
 
 def prepare_airflow(environment: dict[str, str], log: Path, gpu_slots: int) -> None:
     """Create or migrate Airflow's database and its GPU pool. Raises MedhashError naming the log."""
-    program = ("import sys\nfrom airflow.cli.cli_parser import get_parser\n"
-               "for words in sys.argv[1:]:\n"
-               "    arguments = get_parser().parse_args(words.split())\n    arguments.func(arguments)\n")
+    program = (
+        "import sys\nfrom airflow.cli.cli_parser import get_parser\n"
+        "for words in sys.argv[1:]:\n"
+        "    arguments = get_parser().parse_args(words.split())\n    arguments.func(arguments)\n"
+    )
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a") as handle:
-        done = subprocess.run([sys.executable, "-c", program, "db migrate", f"pools set gpu {gpu_slots} training"],
-                              env=environment, stdout=handle, stderr=subprocess.STDOUT, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", program, "db migrate", f"pools set gpu {gpu_slots} training"],
+            env=environment,
+            stdout=handle,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
     if done.returncode != 0:
         raise MedhashError("Airflow's database could not be prepared", f"{log} tells why")
 
 
 def _inherited() -> dict[str, str]:
     """This process's environment without what would lead Airflow elsewhere, or have it compile at every start."""
-    return {name: value for name, value in os.environ.items()
-            if not name.startswith("AIRFLOW__") and name != "PYTHONDONTWRITEBYTECODE"}
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("AIRFLOW__") and name != "PYTHONDONTWRITEBYTECODE"
+    }
 
 
 def _secret(path: Path) -> str:

@@ -26,8 +26,15 @@ def celery_tasks(stage: Stage, root: str, **settings: Any) -> Any:
 
     def working(commit: str) -> Any:
         return QueuedWorkOperator.partial(
-            task_id=f"work-{stage.name}", root=root, commit=commit, queue=QUEUE, pool="gpu",
-            map_index_template="{{ task.item }}", **mixed, **settings).expand(item=list(stage.items))
+            task_id=f"work-{stage.name}",
+            root=root,
+            commit=commit,
+            queue=QUEUE,
+            pool="gpu",
+            map_index_template="{{ task.item }}",
+            **mixed,
+            **settings,
+        ).expand(item=list(stage.items))
 
     return elsewhere(stage, root, working, os.environ.get(REPOSITORY_VARIABLE), **settings)
 
@@ -49,14 +56,26 @@ class QueuedWorkOperator(_InCheckout):
     def execute(self, context: Any) -> None:
         with self._reported(self.item) as child:
             remote = os.environ.get(REMOTE_VARIABLE)
-            run_worker(child, self.item, "--repository", _required(REPOSITORY_VARIABLE), "--commit", self.commit,
-                       "--item", self.item, "--folder", _required(FOLDER_VARIABLE),
-                       *(["--remote", remote] if remote else []))
+            run_worker(
+                child,
+                self.item,
+                "--repository",
+                _required(REPOSITORY_VARIABLE),
+                "--commit",
+                self.commit,
+                "--item",
+                self.item,
+                "--folder",
+                _required(FOLDER_VARIABLE),
+                *(["--remote", remote] if remote else []),
+            )
 
 
 def _required(variable: str) -> str:
     value = os.environ.get(variable)
     if not value:
-        raise MedhashError(f"{variable} is not set on this GPU machine",
-                           "set it in the environment of its Celery worker; deploy/celery/README.md tells how")
+        raise MedhashError(
+            f"{variable} is not set on this GPU machine",
+            "set it in the environment of its Celery worker; deploy/celery/README.md tells how",
+        )
     return value

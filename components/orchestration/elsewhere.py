@@ -24,11 +24,13 @@ def elsewhere(stage: Stage, root: str, working: Callable[[str], Any], repository
     machine pushes that commit, if workers do not clone its checkout.
     """
     with TaskGroup(group_id=f"{stage.name}-elsewhere", prefix_group_id=False) as group:
-        publish = PublishOperator(task_id=f"publish-{stage.name}", root=root, stage=stage.name, repository=repository,
-                                  **settings)
+        publish = PublishOperator(
+            task_id=f"publish-{stage.name}", root=root, stage=stage.name, repository=repository, **settings
+        )
         work = working(f"{{{{ ti.xcom_pull(task_ids='{publish.task_id}') }}}}")
-        collect = CollectOperator.partial(task_id=stage.name, root=root, map_index_template="{{ task.item }}",
-                                          **settings).expand(item=list(stage.items))
+        collect = CollectOperator.partial(
+            task_id=stage.name, root=root, map_index_template="{{ task.item }}", **settings
+        ).expand(item=list(stage.items))
         publish >> work >> collect
     return group
 
@@ -39,8 +41,9 @@ def run_worker(child: Child, name: str, *arguments: str) -> Finished:
     if finished.code == 0:
         return finished
     last = next((line for line in reversed(finished.tail) if line), "")
-    raise StageFailed(finished.message() or f"{name} ended with exit code {finished.code}: {last}",
-                      retry=finished.code != _FINAL)
+    raise StageFailed(
+        finished.message() or f"{name} ended with exit code {finished.code}: {last}", retry=finished.code != _FINAL
+    )
 
 
 class PublishOperator(_InCheckout):

@@ -22,8 +22,10 @@ def told(failure: BaseException, limit: timedelta | None = None, *, to_others: b
     if not isinstance(failure, AirflowTaskTimeout):
         return str(failure)
     hours = f" of {limit.total_seconds() / 3600:g} hours" if limit else ""
-    return (f"it took longer than its limit{hours}, and was ended\n"
-            "  fix: raise schedule.task_hours in params.yaml, or see in the log where it hangs")
+    return (
+        f"it took longer than its limit{hours}, and was ended\n"
+        "  fix: raise schedule.task_hours in params.yaml, or see in the log where it hangs"
+    )
 
 
 def say_last(context: Any) -> None:

@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
             signal.signal(number, _end)
         asked_for_by = [_find(int(pid)) for pid in argv[:at]]
         threading.Thread(target=_watch, args=[asked_for_by], daemon=True).start()
-        process = subprocess.Popen(argv[at + 1:], stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(argv[at + 1 :], stdin=subprocess.DEVNULL)
         code = process.wait()
         _ignore_requests()
     except _Ended:

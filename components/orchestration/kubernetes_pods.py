@@ -18,10 +18,23 @@ def pod_tasks(stage: Stage, root: str, pods: PodParams, **settings: Any) -> Any:
 
     def working(commit: str) -> Any:
         return ItemPodOperator.partial(
-            task_id=f"work-{stage.name}", pool="gpu", map_index_template="{{ task.item }}",
-            arguments=["work", "--repository", pods.repository, "--commit", commit, "--folder", _SCRATCH,
-                       "--remote", pods.remote],
-            **pod_settings(pods, stage.name), **settings).expand(item=list(stage.items))
+            task_id=f"work-{stage.name}",
+            pool="gpu",
+            map_index_template="{{ task.item }}",
+            arguments=[
+                "work",
+                "--repository",
+                pods.repository,
+                "--commit",
+                commit,
+                "--folder",
+                _SCRATCH,
+                "--remote",
+                pods.remote,
+            ],
+            **pod_settings(pods, stage.name),
+            **settings,
+        ).expand(item=list(stage.items))
 
     return elsewhere(stage, root, working, pods.publish_to, **settings)
 
@@ -37,8 +50,11 @@ class ItemPodOperator(KubernetesPodOperator):
 def pod_settings(pods: PodParams, stage: str) -> dict[str, Any]:
     """The operator's arguments that are the same for every item of a stage."""
     volumes, mounts = _volumes(pods)
-    amounts = {"cpu": pods.resources.cpu, "memory": pods.resources.memory,
-               pods.resources.gpu_resource: str(pods.resources.gpu)}
+    amounts = {
+        "cpu": pods.resources.cpu,
+        "memory": pods.resources.memory,
+        pods.resources.gpu_resource: str(pods.resources.gpu),
+    }
     return {
         "name": f"medhash-{stage}",
         "namespace": pods.namespace,
@@ -57,11 +73,20 @@ def pod_settings(pods: PodParams, stage: str) -> dict[str, Any]:
         "service_account_name": pods.service_account,
         "automount_service_account_token": False,
         "security_context": k8s.V1PodSecurityContext(
-            run_as_non_root=True, run_as_user=pods.user_id, run_as_group=pods.user_id, fs_group=pods.user_id,
-            fs_group_change_policy="OnRootMismatch", seccomp_profile=k8s.V1SeccompProfile(type="RuntimeDefault")),
+            run_as_non_root=True,
+            run_as_user=pods.user_id,
+            run_as_group=pods.user_id,
+            fs_group=pods.user_id,
+            fs_group_change_policy="OnRootMismatch",
+            seccomp_profile=k8s.V1SeccompProfile(type="RuntimeDefault"),
+        ),
         "container_security_context": k8s.V1SecurityContext(
-            allow_privilege_escalation=False, privileged=False, read_only_root_filesystem=True, run_as_non_root=True,
-            capabilities=k8s.V1Capabilities(drop=["ALL"])),
+            allow_privilege_escalation=False,
+            privileged=False,
+            read_only_root_filesystem=True,
+            run_as_non_root=True,
+            capabilities=k8s.V1Capabilities(drop=["ALL"]),
+        ),
         "startup_timeout_seconds": pods.startup_timeout_s,
         "termination_grace_period": 60,
         "on_finish_action": pods.on_finish,
@@ -74,32 +99,77 @@ def pod_settings(pods: PodParams, stage: str) -> dict[str, Any]:
 def _environment(pods: PodParams) -> list[k8s.V1EnvVar]:
     """Plain settings, and the names under which the cluster keeps the secrets; no value of a secret."""
     # The root is read-only: DVC would keep its index under /var/tmp, the others theirs in the home of another user.
-    plain = {"HOME": _HOME, "XDG_CACHE_HOME": f"{_HOME}/.cache", "DVC_SITE_CACHE_DIR": f"{_HOME}/.cache/dvc",
-             "PYTHONUNBUFFERED": "1", **pods.env}
-    return [*(k8s.V1EnvVar(name=name, value=value) for name, value in plain.items()),
-            *(k8s.V1EnvVar(name=name, value_from=k8s.V1EnvVarSource(
-                secret_key_ref=k8s.V1SecretKeySelector(name=source.secret, key=source.key)))
-              for name, source in pods.secret_env.items())]
+    plain = {
+        "HOME": _HOME,
+        "XDG_CACHE_HOME": f"{_HOME}/.cache",
+        "DVC_SITE_CACHE_DIR": f"{_HOME}/.cache/dvc",
+        "PYTHONUNBUFFERED": "1",
+        **pods.env,
+    }
+    return [
+        *(k8s.V1EnvVar(name=name, value=value) for name, value in plain.items()),
+        *(
+            k8s.V1EnvVar(
+                name=name,
+                value_from=k8s.V1EnvVarSource(
+                    secret_key_ref=k8s.V1SecretKeySelector(name=source.secret, key=source.key)
+                ),
+            )
+            for name, source in pods.secret_env.items()
+        ),
+    ]
 
 
 def _volumes(pods: PodParams) -> tuple[list[k8s.V1Volume], list[k8s.V1VolumeMount]]:
     """Shared memory, scratch, what a read-only root leaves to write to, claims and secrets: volumes and mounts."""
     scratch = k8s.V1PersistentVolumeClaimVolumeSource(claim_name=pods.scratch.claim) if pods.scratch.claim else None
     pairs = [
-        (k8s.V1Volume(name="shared-memory", empty_dir=k8s.V1EmptyDirVolumeSource(
-            medium="Memory", size_limit=pods.shared_memory)), "/dev/shm", False),
-        (k8s.V1Volume(name="scratch", persistent_volume_claim=scratch) if scratch else
-         k8s.V1Volume(name="scratch", empty_dir=k8s.V1EmptyDirVolumeSource(size_limit=pods.scratch.size)),
-         _SCRATCH, False),
+        (
+            k8s.V1Volume(
+                name="shared-memory",
+                empty_dir=k8s.V1EmptyDirVolumeSource(medium="Memory", size_limit=pods.shared_memory),
+            ),
+            "/dev/shm",
+            False,
+        ),
+        (
+            k8s.V1Volume(name="scratch", persistent_volume_claim=scratch)
+            if scratch
+            else k8s.V1Volume(name="scratch", empty_dir=k8s.V1EmptyDirVolumeSource(size_limit=pods.scratch.size)),
+            _SCRATCH,
+            False,
+        ),
         (k8s.V1Volume(name="temporary", empty_dir=k8s.V1EmptyDirVolumeSource()), "/tmp", False),
         (k8s.V1Volume(name="home", empty_dir=k8s.V1EmptyDirVolumeSource()), _HOME, False),
-        *((k8s.V1Volume(name=f"claim-{number}", persistent_volume_claim=k8s.V1PersistentVolumeClaimVolumeSource(
-            claim_name=claim.claim, read_only=claim.read_only)), claim.mount, claim.read_only)
-          for number, claim in enumerate(pods.claims)),
-        *((k8s.V1Volume(name=f"secret-{number}", secret=k8s.V1SecretVolumeSource(
-            secret_name=folder.secret, default_mode=0o440)), folder.mount, True)
-          for number, folder in enumerate(pods.secret_files)),
+        *(
+            (
+                k8s.V1Volume(
+                    name=f"claim-{number}",
+                    persistent_volume_claim=k8s.V1PersistentVolumeClaimVolumeSource(
+                        claim_name=claim.claim, read_only=claim.read_only
+                    ),
+                ),
+                claim.mount,
+                claim.read_only,
+            )
+            for number, claim in enumerate(pods.claims)
+        ),
+        *(
+            (
+                k8s.V1Volume(
+                    name=f"secret-{number}",
+                    secret=k8s.V1SecretVolumeSource(secret_name=folder.secret, default_mode=0o440),
+                ),
+                folder.mount,
+                True,
+            )
+            for number, folder in enumerate(pods.secret_files)
+        ),
     ]
-    return ([volume for volume, _, _ in pairs],
-            [k8s.V1VolumeMount(name=volume.name, mount_path=mount, read_only=read_only)
-             for volume, mount, read_only in pairs])
+    return (
+        [volume for volume, _, _ in pairs],
+        [
+            k8s.V1VolumeMount(name=volume.name, mount_path=mount, read_only=read_only)
+            for volume, mount, read_only in pairs
+        ],
+    )

@@ -21,12 +21,20 @@ def write_note(ti: Any, text: str, log: Any) -> bool:
     try:
         address, login = _api()
         token = _ask(requests, "POST" if login else "GET", f"{address}/auth/token", json=login)["access_token"]
-        _ask(requests, "PATCH", f"{address}/api/v2/dags/{quote(ti.dag_id)}/dagRuns/{quote(ti.run_id)}?update_mask=note",
-             json={"note": text[:_LONGEST]}, headers={"Authorization": f"Bearer {token}"})
+        _ask(
+            requests,
+            "PATCH",
+            f"{address}/api/v2/dags/{quote(ti.dag_id)}/dagRuns/{quote(ti.run_id)}?update_mask=note",
+            json={"note": text[:_LONGEST]},
+            headers={"Authorization": f"Bearer {token}"},
+        )
     except (requests.RequestException, ValueError, KeyError) as error:
-        log.warning("the run has no note: Airflow's API did not take it (%s). Under `airflow dags test` there is none; "
-                    "elsewhere see to [api] base_url and the connection %s", type(error).__name__ + _status(error),
-                    CONNECTION)
+        log.warning(
+            "the run has no note: Airflow's API did not take it (%s). Under `airflow dags test` there is none; "
+            "elsewhere see to [api] base_url and the connection %s",
+            type(error).__name__ + _status(error),
+            CONNECTION,
+        )
         return False
     log.info("the note of the run says: %s", text.replace("\n", "; "))
     return True

@@ -23,8 +23,10 @@ _ATTEMPTS = 2
 _PAUSE_SECONDS = 2.0
 _TIMEOUT_SECONDS = 6
 """All attempts together stay below the 50 s after which Airflow ends a callback (dag_file_processor_timeout)."""
-_REASONS = {"timed_out": "the run took longer than schedule.run_hours allows",
-            "all_tasks_deadlocked": "no task could be started any more"}
+_REASONS = {
+    "timed_out": "the run took longer than schedule.run_hours allows",
+    "all_tasks_deadlocked": "no task could be started any more",
+}
 _NO_MESSAGE = "it was ended from outside, lost, or failed on another machine; its log tells more"
 Callback = Callable[[Any], None]
 _log = logging.getLogger("airflow.medhash.notify")
@@ -38,8 +40,10 @@ def callbacks(notify: NotifyParams) -> dict[str, Callback]:
     if not (notify.webhook or notify.email):
         return {}
     if notify.email and not notify.recipients:
-        raise MedhashError("params.yaml: schedule.notify.recipients is empty, and schedule.notify.email is set",
-                           "list the addresses that get the mail")
+        raise MedhashError(
+            "params.yaml: schedule.notify.recipients is empty, and schedule.notify.email is set",
+            "list the addresses that get the mail",
+        )
 
     def failed(context: Any) -> None:
         _tell_of(notify, context, "failed")
@@ -52,6 +56,7 @@ def callbacks(notify: NotifyParams) -> dict[str, Callback]:
 
 def _tell_of(notify: NotifyParams, context: Any, state: str) -> None:
     from airflow.sdk.execution_time import task_runner
+
     if hasattr(task_runner, "SUPERVISOR_COMMS"):
         tell(notify, message_of(context, state))
     else:
@@ -71,8 +76,15 @@ def message_of(context: Any, state: str) -> dict[str, str | None]:
     dag, run, ti = context["dag"].dag_id, context["run_id"], context.get("ti")
     base = conf.get("api", "base_url", fallback="http://localhost:8080").rstrip("/")
     message: dict[str, str | None] = {
-        "dag": dag, "run": run, "state": state, "champion": None, "decision": None, "failed_task": None,
-        "message": _REASONS.get(context.get("reason") or ""), "link": f"{base}/dags/{dag}/runs/{quote(run)}"}
+        "dag": dag,
+        "run": run,
+        "state": state,
+        "champion": None,
+        "decision": None,
+        "failed_task": None,
+        "message": _REASONS.get(context.get("reason") or ""),
+        "link": f"{base}/dags/{dag}/runs/{quote(run)}",
+    }
     if ti is None:
         return message
     if document := ti.xcom_pull(task_ids="promote", key=DECISION, map_indexes=-1):
@@ -80,8 +92,10 @@ def message_of(context: Any, state: str) -> dict[str, str | None]:
         message |= {"champion": decision.champion, "decision": decision.outcome, "message": decision.why}
     if state == "failed":
         failure = ti.xcom_pull(task_ids=ti.task_id, key=FAILURE, map_indexes=ti.map_index) or {}
-        message |= {"failed_task": failure.get("item", ti.task_id),
-                    "message": failure.get("message") or message["message"] or _NO_MESSAGE}
+        message |= {
+            "failed_task": failure.get("item", ti.task_id),
+            "message": failure.get("message") or message["message"] or _NO_MESSAGE,
+        }
     return message
 
 
@@ -98,8 +112,15 @@ def tell(notify: NotifyParams, message: dict[str, str | None]) -> None:
                 send()
             except Exception as error:
                 # The text of these errors may quote the address, and with it a secret of a webhook.
-                _log.error("connection %s: attempt %d of %d to tell how run %s ended failed: %s%s", connection, attempt,
-                           _ATTEMPTS, message["run"], type(error).__name__, _number(error))
+                _log.error(
+                    "connection %s: attempt %d of %d to tell how run %s ended failed: %s%s",
+                    connection,
+                    attempt,
+                    _ATTEMPTS,
+                    message["run"],
+                    type(error).__name__,
+                    _number(error),
+                )
                 time.sleep(_PAUSE_SECONDS if attempt < _ATTEMPTS else 0)
             else:
                 _log.info("connection %s: told that run %s ended as %s", connection, message["run"], message["state"])
@@ -108,6 +129,7 @@ def tell(notify: NotifyParams, message: dict[str, str | None]) -> None:
 
 def _post(connection: str, message: dict[str, str | None]) -> None:
     from airflow.providers.http.hooks.http import HttpHook
+
     HttpHook("POST", connection).run(json=message, extra_options={"timeout": _TIMEOUT_SECONDS})
 
 
@@ -117,19 +139,24 @@ def _mail(connection: str, recipients: list[str], message: dict[str, str | None]
     TLS from the start, unless its extra has disable_ssl; then STARTTLS, unless it has disable_tls too.
     """
     from airflow.sdk import Connection
+
     server = Connection.get(connection)
     extra = server.extra_dejson
     mail = EmailMessage()
     mail["Subject"] = f"{message['dag']}: {message['decision'] or message['state']}" + (
-        f" at {message['failed_task']}" if message["failed_task"] else "")
+        f" at {message['failed_task']}" if message["failed_task"] else ""
+    )
     mail["From"] = extra.get("from_email") or server.login
     mail["To"] = ", ".join(recipients)
     mail["Date"] = localtime()
     mail.set_content("\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in message.items() if value) + "\n")
     secure = ssl.create_default_context()
     at, limit = {"host": server.host, "port": server.port or 0}, extra.get("timeout", _TIMEOUT_SECONDS)
-    with (smtplib.SMTP(**at, timeout=limit) if extra.get("disable_ssl") else
-          smtplib.SMTP_SSL(**at, timeout=limit, context=secure)) as client:
+    with (
+        smtplib.SMTP(**at, timeout=limit)
+        if extra.get("disable_ssl")
+        else smtplib.SMTP_SSL(**at, timeout=limit, context=secure)
+    ) as client:
         if extra.get("disable_ssl") and not extra.get("disable_tls"):
             client.starttls(context=secure)
         if server.login and server.password:
@@ -139,6 +166,9 @@ def _mail(connection: str, recipients: list[str], message: dict[str, str | None]
 
 def _number(error: Exception) -> str:
     """The code of an error of SMTP, of HTTP or of the system, if it has one."""
-    code = getattr(error, "smtp_code", None) or getattr(error, "errno", None) or (
-        str(error)[:3] if type(error).__name__ == "HttpErrorException" else None)
+    code = (
+        getattr(error, "smtp_code", None)
+        or getattr(error, "errno", None)
+        or (str(error)[:3] if type(error).__name__ == "HttpErrorException" else None)
+    )
     return f" ({code})" if code else ""

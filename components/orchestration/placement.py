@@ -21,14 +21,17 @@ def gpu_tasks(stage: Stage, root: str, **settings: Any) -> Any:
     """
     place = os.environ.get(PLACE_VARIABLE, "local")
     if place == "local":
-        return StageOperator.partial(task_id=stage.name, root=root, pool="gpu", map_index_template="{{ task.item }}",
-                                     **settings).expand(item=list(stage.items))
+        return StageOperator.partial(
+            task_id=stage.name, root=root, pool="gpu", map_index_template="{{ task.item }}", **settings
+        ).expand(item=list(stage.items))
     # What a place needs is imported for that place only: the Kubernetes client costs a second at every parse.
     if place == "celery":
         from components.orchestration.celery_tasks import celery_tasks
+
         return celery_tasks(stage, root, **settings)
     if place == "kubernetes":
         from components.orchestration.kubernetes_pods import pod_tasks
         from components.orchestration.pod_params import load_pod_params
+
         return pod_tasks(stage, root, load_pod_params(Path(root)), **settings)
     raise ValueError(f"{PLACE_VARIABLE} is {place!r}; known are: {', '.join(PLACES)}")

@@ -119,19 +119,26 @@ def load_pod_params(root: Path) -> PodParams:
     """Read and check pods.yaml. Raises MedhashError naming the key, never repeating a value."""
     path = Path(os.environ.get(PODS_VARIABLE) or root / "deploy" / "kubernetes" / "pods.yaml")
     if not path.exists():
-        raise MedhashError(f"{path} does not exist", f"write it as deploy/kubernetes/README.md tells, or set "
-                           f"{PODS_VARIABLE} to where it is")
+        raise MedhashError(
+            f"{path} does not exist",
+            f"write it as deploy/kubernetes/README.md tells, or set {PODS_VARIABLE} to where it is",
+        )
     try:
         params = PodParams.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except yaml.YAMLError as error:
         raise MedhashError(f"{path} is not valid YAML", "mend its indentation or its quotes") from error
     except ValidationError as error:
-        lines = [f"{'.'.join(str(part) for part in item['loc']) or 'the file'}: {item['msg']}"
-                 for item in error.errors()]
-        raise MedhashError(f"{path}: {'; '.join(lines)}",
-                           "mend those keys; components/orchestration/pod_params.py lists every key") from error
-    for address, what in ((params.repository, "repository"), (params.publish_to, "publish_to"),
-                          (params.remote.partition("=")[2], "remote")):
+        lines = [
+            f"{'.'.join(str(part) for part in item['loc']) or 'the file'}: {item['msg']}" for item in error.errors()
+        ]
+        raise MedhashError(
+            f"{path}: {'; '.join(lines)}", "mend those keys; components/orchestration/pod_params.py lists every key"
+        ) from error
+    for address, what in (
+        (params.repository, "repository"),
+        (params.publish_to, "publish_to"),
+        (params.remote.partition("=")[2], "remote"),
+    ):
         if address is not None:
             without_password(address, f"{what} in {path}")
     return params

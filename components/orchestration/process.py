@@ -30,7 +30,7 @@ class Finished:
         if not starts:
             return None
         lines = [self.tail[starts[-1]].removeprefix("error: ")]
-        for line in self.tail[starts[-1] + 1:]:
+        for line in self.tail[starts[-1] + 1 :]:
             lines.append(line)
             if line.startswith("  fix: "):
                 break
@@ -44,8 +44,9 @@ class Child:
     must not go on, beside this one.
     """
 
-    def __init__(self, root: Path, on_line: OnLine, variables: Mapping[str, str] | None = None,
-                 needed: Sequence[int] = ()) -> None:
+    def __init__(
+        self, root: Path, on_line: OnLine, variables: Mapping[str, str] | None = None, needed: Sequence[int] = ()
+    ) -> None:
         self.on_line = on_line
         self._root = root
         self._variables = variables or {}
@@ -55,9 +56,17 @@ class Child:
     def run(self, argv: list[str]) -> Finished:
         """Run `argv` in the root of the checkout; `python` there is the interpreter that runs this."""
         tail: deque[str] = deque(maxlen=_TAIL_LINES)
-        with subprocess.Popen([*self._guard, *argv], cwd=self._root, text=True, errors="replace",
-                              env={**_environment(self._root), **self._variables}, stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as process:
+        with subprocess.Popen(
+            [*self._guard, *argv],
+            cwd=self._root,
+            text=True,
+            errors="replace",
+            env={**_environment(self._root), **self._variables},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as process:
             self._process = process
             assert process.stdout is not None
             try:
@@ -79,9 +88,12 @@ class Child:
 
 def _environment(root: Path) -> Mapping[str, str]:
     """This process's environment; `python` in dvc.yaml means this interpreter, `components` this checkout."""
-    return {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-            "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
-            "PYTHONUNBUFFERED": "1"}
+    return {
+        **os.environ,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+        "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def family_of(pid: int) -> list[psutil.Process]:

@@ -18,8 +18,11 @@ _BACKOFF = 2.0
 
 def run_schedule(schedule: ScheduleParams) -> Any:
     """By the clock, and whenever the archive changed; schedule.cron may be empty."""
-    return AssetOrTimeSchedule(timetable=cron(schedule.cron, "schedule.cron"), assets=[ARCHIVE]) \
-        if schedule.cron else [ARCHIVE]
+    return (
+        AssetOrTimeSchedule(timetable=cron(schedule.cron, "schedule.cron"), assets=[ARCHIVE])
+        if schedule.cron
+        else [ARCHIVE]
+    )
 
 
 def cron(text: str, key: str) -> CronTriggerTimetable:
@@ -27,18 +30,24 @@ def cron(text: str, key: str) -> CronTriggerTimetable:
     from croniter import croniter
 
     if not text.startswith("@") and not croniter.is_valid(text):
-        raise MedhashError(f"params.yaml: {key} is {text!r}, which is no cron expression",
-                           'give five fields as in "0 3 * * 6", or @daily, @weekly, @monthly')
+        raise MedhashError(
+            f"params.yaml: {key} is {text!r}, which is no cron expression",
+            'give five fields as in "0 3 * * 6", or @daily, @weekly, @monthly',
+        )
     return CronTriggerTimetable(text, timezone="UTC")
 
 
 def task_settings(schedule: ScheduleParams) -> dict[str, Any]:
     """Of every task: retries that wait ever longer, a limit, and a log that ends with the message."""
-    return {"retries": schedule.retries, "retry_delay": timedelta(minutes=schedule.retry_minutes),
-            "retry_exponential_backoff": _BACKOFF,
-            "max_retry_delay": timedelta(minutes=schedule.max_retry_minutes),
-            "execution_timeout": timedelta(hours=schedule.task_hours),
-            "on_failure_callback": say_last, "on_retry_callback": say_last}
+    return {
+        "retries": schedule.retries,
+        "retry_delay": timedelta(minutes=schedule.retry_minutes),
+        "retry_exponential_backoff": _BACKOFF,
+        "max_retry_delay": timedelta(minutes=schedule.max_retry_minutes),
+        "execution_timeout": timedelta(hours=schedule.task_hours),
+        "on_failure_callback": say_last,
+        "on_retry_callback": say_last,
+    }
 
 
 def form() -> dict[str, Param]:

@@ -16,8 +16,10 @@ def seal(root: Path, child: Child) -> str:
     would go unnoticed without this. Raises MedhashError naming the stale stages.
     """
     if child.run([*DVC, "status", "--quiet"]).code != 0:
-        raise MedhashError(f"these stages are stale: {', '.join(_stale(child)) or 'dvc status tells which'}",
-                           "data, code or settings changed during the run: run it again")
+        raise MedhashError(
+            f"these stages are stale: {', '.join(_stale(child)) or 'dvc status tells which'}",
+            "data, code or settings changed during the run: run it again",
+        )
     return sha256_file(root / "dvc.lock")
 
 

@@ -38,8 +38,10 @@ def run_item(root: Path, item: str, child: Child) -> None:
         finished = child.run([*DVC, "repro", "--single-item", item])
         if finished.code == 0 or not any(_BUSY in line for line in finished.tail):
             break
-        child.on_line(f"{item} waits: the processes named above are at work on the same files; "
-                      f"looking again in {_BUSY_SECONDS:.0f} s")
+        child.on_line(
+            f"{item} waits: the processes named above are at work on the same files; "
+            f"looking again in {_BUSY_SECONDS:.0f} s"
+        )
         time.sleep(_BUSY_SECONDS)
     if finished.code == 0:
         return

@@ -37,8 +37,10 @@ def release_dead_locks(root: Path, say: Callable[[str], None]) -> None:
             break
         except zc.lockfile.LockError as error:
             if time.monotonic() > deadline:
-                raise MedhashError(f"{folder / 'rwlock.lock'} is held by another process",
-                                   "find it with `fuser` on that file; a DVC that hangs is to be ended") from error
+                raise MedhashError(
+                    f"{folder / 'rwlock.lock'} is held by another process",
+                    "find it with `fuser` on that file; a DVC that hangs is to be ended",
+                ) from error
             time.sleep(0.1)
     try:
         _clean(path, say)
@@ -49,10 +51,13 @@ def release_dead_locks(root: Path, say: Callable[[str], None]) -> None:
 def _clean(path: Path, say: Callable[[str], None]) -> None:
     try:
         locks = json.loads(path.read_bytes())
-        kept = {"read": {place: [holder for holder in holders if _is_dvc(holder["pid"])]
-                         for place, holders in locks.get("read", {}).items()},
-                "write": {place: holder for place, holder in locks.get("write", {}).items()
-                          if _is_dvc(holder["pid"])}}
+        kept = {
+            "read": {
+                place: [holder for holder in holders if _is_dvc(holder["pid"])]
+                for place, holders in locks.get("read", {}).items()
+            },
+            "write": {place: holder for place, holder in locks.get("write", {}).items() if _is_dvc(holder["pid"])},
+        }
     except (ValueError, TypeError, KeyError, AttributeError):
         say(f"{path} was cut off by a kill: begun anew")
         write_json(path, {})

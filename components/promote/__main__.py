@@ -13,21 +13,36 @@ from components.command import reports_errors, stage_parser
 def main(argv: list[str] | None = None) -> int:
     from components.champion.act import Act, add_act_options
     from components.errors import MedhashError
+
     parser = stage_parser("promote", __doc__)
-    parser.add_argument("--force", action="store_true", help="promote whatever the rule says, except past a failed "
-                        "gate or with parts that do not belong together; needs --reason")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="promote whatever the rule says, except past a failed "
+        "gate or with parts that do not belong together; needs --reason",
+    )
     add_act_options(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the decision, and write nothing down")
     args = parser.parse_args(argv)
     if not args.force and (args.reason is not None or args.by is not None):
-        raise MedhashError("--reason and --by are given without --force", "add --force, or leave them out: a decision "
-                           "of the rule has its own reasons")
+        raise MedhashError(
+            "--reason and --by are given without --force",
+            "add --force, or leave them out: a decision of the rule has its own reasons",
+        )
     force = Act.now(args.reason, args.by) if args.force else None
     from components.params import load_params
     from components.promote.promote import promote
     from components.workspace import Workspace
-    print(promote(Workspace(args.root), load_params(args.params or args.root / "params.yaml"), force=force,
-                  dry_run=args.dry_run), end="")
+
+    print(
+        promote(
+            Workspace(args.root),
+            load_params(args.params or args.root / "params.yaml"),
+            force=force,
+            dry_run=args.dry_run,
+        ),
+        end="",
+    )
     return 0
 
 

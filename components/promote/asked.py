@@ -26,8 +26,9 @@ def who_asks(queries: PlacedCodes, turn: Turn, seed: int, trained_on: set[str]) 
     """queries: all test cases. trained_on: patients of the train and val folds of either release."""
     whose_turn = groups_of(queries.patient_ids, turn.n_groups, seed) == turn.group
     seen = np.isin(queries.patient_ids, sorted(trained_on))
-    return Asked(whose_turn & ~seen, int((whose_turn & seen).sum()),
-                 len(np.unique(queries.patient_ids[whose_turn & seen])))
+    return Asked(
+        whose_turn & ~seen, int((whose_turn & seen).sum()), len(np.unique(queries.patient_ids[whose_turn & seen]))
+    )
 
 
 def patients_trained_on(release: Path) -> set[str]:

@@ -35,8 +35,12 @@ def build_release(workspace: Workspace, params: Params, method: str, folder: Pat
     params: the settings of the run, kept in the release with every default. Raises MedhashError naming the file in
     the workspace if a part is missing or broken, or if the parts do not belong together.
     """
-    parts = load_parts(workspace.model(method), workspace.codes(method), workspace.index(method),
-                       workspace.metrics(method) / "metrics.json")
+    parts = load_parts(
+        workspace.model(method),
+        workspace.codes(method),
+        workspace.index(method),
+        workspace.metrics(method) / "metrics.json",
+    )
     with replacing_folder(folder) as temporary:
         shutil.copytree(workspace.model(method), temporary / "model")
         shutil.copytree(workspace.index(method), temporary / "index")
@@ -47,8 +51,11 @@ def build_release(workspace: Workspace, params: Params, method: str, folder: Pat
         label_sets(workspace).write(temporary / LABELS_FILE)
         (temporary / PARAMS_FILE).write_text(yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False))
         profile_release(workspace, method).write(temporary / PROFILE_FILE)
-        release = Release(**parts.facts() | origins(workspace.root),
-                          preprocessing=preprocessing_today(workspace, params), files=digests(temporary))
+        release = Release(
+            **parts.facts() | origins(workspace.root),
+            preprocessing=preprocessing_today(workspace, params),
+            files=digests(temporary),
+        )
         release.write(temporary / RELEASE_FILE)
         check_release(temporary)
     return release
@@ -67,8 +74,11 @@ def released_images(workspace: Workspace, parts: Parts) -> pa.Table:
     images = images.filter(pc.is_valid(images["pixel_row"])).select(["image_id", "bag_id", "patient_id", "sha256"])
     joined = parts.codes.select(["bag_id", "fold"]).join(images, "bag_id", join_type="left outer")
     if joined["image_id"].null_count:
-        raise MedhashError(f"{joined['image_id'].null_count} bags with codes of {parts.metrics.method} have no image "
-                           f"in {workspace.images}", "run encode again, or `dvc repro`")
+        raise MedhashError(
+            f"{joined['image_id'].null_count} bags with codes of {parts.metrics.method} have no image "
+            f"in {workspace.images}",
+            "run encode again, or `dvc repro`",
+        )
     return joined.sort_by("image_id")
 
 
@@ -77,8 +87,10 @@ def label_sets(workspace: Workspace) -> LabelSets:
     sets = read_table(workspace.label_sets, LABEL_SETS).sort_by("set_id")["labels"].to_pylist()
     known = Vocabulary.read(workspace.vocabulary)
     attributes = [{attribute.name: _values(attribute, indices) for attribute in known.attributes} for indices in sets]
-    return LabelSets(sets=[[known.labels[index] for index in indices] for indices in sets],
-                     attributes=attributes if known.attributes else [])
+    return LabelSets(
+        sets=[[known.labels[index] for index in indices] for indices in sets],
+        attributes=attributes if known.attributes else [],
+    )
 
 
 def _values(attribute: Attribute, labels: list[int]) -> list[str]:

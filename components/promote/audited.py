@@ -34,6 +34,15 @@ def refusing(workspace: Workspace, model: str, clause: str, dry_run: bool) -> It
     except MedhashError as error:
         if not dry_run:
             append_once(workspace, "refuse", {"model": model, "failed": [clause], "why": error.problem})
-            write_latest(workspace, Latest(model=model, version=None, promoted=False, outcome="not promoted",
-                                           why=error.problem, failed_clauses=[clause]))
+            write_latest(
+                workspace,
+                Latest(
+                    model=model,
+                    version=None,
+                    promoted=False,
+                    outcome="not promoted",
+                    why=error.problem,
+                    failed_clauses=[clause],
+                ),
+            )
         raise

@@ -44,8 +44,10 @@ def decode_case(images: Iterable[bytes], names: Sequence[str], preprocessing: Pr
     more than MOST_IMAGES images and parts together.
     """
     if not 1 <= len(names) <= MOST_IMAGES:
-        raise MedhashError(f"{len(names)} images were given as one case; it has 1 to {MOST_IMAGES}",
-                           "give the images of one case; ask once for every other")
+        raise MedhashError(
+            f"{len(names)} images were given as one case; it has 1 to {MOST_IMAGES}",
+            "give the images of one case; ask once for every other",
+        )
     preparation = preprocessing.preparation()
     pixels: list[np.ndarray] = []
     image_of: list[int] = []
@@ -60,15 +62,19 @@ def decode_case(images: Iterable[bytes], names: Sequence[str], preprocessing: Pr
         try:
             parts = decode_bytes(image, preparation).pixels
         except Unreadable as error:
-            raise MedhashError(f"{name} cannot be read: {error.reason}, {error.detail}",
-                               "give a complete PNG, JPEG or PGM file, or a DICOM file of one frame"
-                               + (", in colour" if preparation.channels == 3 else "")) from error
+            raise MedhashError(
+                f"{name} cannot be read: {error.reason}, {error.detail}",
+                "give a complete PNG, JPEG or PGM file, or a DICOM file of one frame"
+                + (", in colour" if preparation.channels == 3 else ""),
+            ) from error
         pixels.append(parts)
         image_of += [number] * len(parts)
         if len(image_of) > MOST_IMAGES:
-            raise MedhashError(f"the case has more than {MOST_IMAGES} images"
-                               + (f" and parts: each is cut into up to {preparation.grid ** 2}"
-                                  if preparation.grid else ""), "give fewer images of the case")
+            raise MedhashError(
+                f"the case has more than {MOST_IMAGES} images"
+                + (f" and parts: each is cut into up to {preparation.grid**2}" if preparation.grid else ""),
+                "give fewer images of the case",
+            )
     return Case(np.concatenate(pixels), np.array(image_of, np.int64), tuple(repeated))
 
 

@@ -36,10 +36,13 @@ class CaseAttributes:
         Raises MedhashError if the release does not say which values its cases have, or if no case has one of them.
         """
         if not self._of_set:
-            raise MedhashError("this release does not say which values of attributes its cases have, so none can be "
-                               "required: its labels are no combinations of attributes, or it was made by an older "
-                               "medhash", "search without --require; or promote again, from labels that are "
-                               "combinations (labels.attribute: combination)")
+            raise MedhashError(
+                "this release does not say which values of attributes its cases have, so none can be "
+                "required: its labels are no combinations of attributes, or it was made by an older "
+                "medhash",
+                "search without --require; or promote again, from labels that are "
+                "combinations (labels.attribute: combination)",
+            )
         for attribute, value in require:
             require_known("attribute", attribute, sorted(set().union(*self._of_set)))
             values = {known for of_set in self._of_set for known in of_set.get(attribute, [])}
@@ -63,9 +66,11 @@ class CaseAttributes:
         Raises MedhashError if the release keeps no memberships, or none of a preferred attribute.
         """
         if not self.greatest:
-            raise MedhashError("this release keeps no memberships, so its cases have no confidence",
-                               "search without --min-confidence; or set encode.confidence: true for a method whose "
-                               "codes have a part for each attribute, and promote again")
+            raise MedhashError(
+                "this release keeps no memberships, so its cases have no confidence",
+                "search without --min-confidence; or set encode.confidence: true for a method whose "
+                "codes have a part for each attribute, and promote again",
+            )
         for name in prefer:
             require_known("attribute with memberships", name, self.greatest)
         # In float32 like what it is held to: 0.7 is at least 0.7.
@@ -81,8 +86,10 @@ def memberships_by_name(memberships: np.ndarray, attributes: Sequence[Attribute]
 
 def confidence_of(memberships: dict[str, dict[str, float]], prefer: Sequence[str]) -> float | None:
     """The confidence of a case, as `CaseAttributes.confidence` has it; memberships: as `memberships_by_name` does."""
-    return min((max(of_values.values()) for name, of_values in memberships.items() if not prefer or name in prefer),
-               default=None)
+    return min(
+        (max(of_values.values()) for name, of_values in memberships.items() if not prefer or name in prefer),
+        default=None,
+    )
 
 
 def _greatest_memberships(index: Index, codes: pa.Table, attributes: Sequence[Attribute]) -> dict[str, np.ndarray]:
@@ -95,10 +102,15 @@ def _greatest_memberships(index: Index, codes: pa.Table, attributes: Sequence[At
     if not known.any():
         return {}
     if (lengths != n_values).any():
-        raise MedhashError(f"the code table has {lengths[lengths != n_values][0]} memberships for a case, the model's "
-                           f"attributes {n_values} values", "run encode again for this method, then promote")
+        raise MedhashError(
+            f"the code table has {lengths[lengths != n_values][0]} memberships for a case, the model's "
+            f"attributes {n_values} values",
+            "run encode again for this method, then promote",
+        )
     of_values = np.full((len(column), n_values), np.nan, np.float32)
     of_values[known] = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, n_values)
     ends = np.cumsum([len(attribute.values) for attribute in attributes])
-    return {attribute.name: of_values[:, end - len(attribute.values):end].max(axis=1)
-            for attribute, end in zip(attributes, ends, strict=True)}
+    return {
+        attribute.name: of_values[:, end - len(attribute.values) : end].max(axis=1)
+        for attribute, end in zip(attributes, ends, strict=True)
+    }

@@ -26,15 +26,19 @@ def write_codes_today(workspace: Workspace, params: Params, release: Path, path:
 
     from components.encode.encode import encode_bags, write_codes
     from components.hashing.model import load_model
+
     torch.set_num_threads(params.train.threads)
     model, known = load_model(release / "model"), _known_codes(workspace, params, release)
     try:
-        encoded = encode_bags(workspace, model, instances=params.encode.instances, known=known,
-                              confidence=params.encode.confidence)
+        encoded = encode_bags(
+            workspace, model, instances=params.encode.instances, known=known, confidence=params.encode.confidence
+        )
     except MedhashError as error:
-        raise MedhashError(f"the champion cannot encode the images of this run, so it cannot be compared: "
-                           f"{error.problem}", f"{error.fix}; or `medhash promote --force --reason …` puts this run's "
-                           "best model in its place without comparing them") from error
+        raise MedhashError(
+            f"the champion cannot encode the images of this run, so it cannot be compared: {error.problem}",
+            f"{error.fix}; or `medhash promote --force --reason …` puts this run's "
+            "best model in its place without comparing them",
+        ) from error
     write_codes(path, model, encoded)
     return len(set(encoded.members.bag_ids.tolist()) - known.keys())
 
@@ -43,10 +47,12 @@ def _known_codes(workspace: Workspace, params: Params, release: Path) -> dict[st
     """Bag id → released code, of bags whose images, files and preparation are what they were at the release."""
     from components.encode.encode import KnownCode
     from components.index.code_table import read_codes
+
     if read_release(release).preprocessing != preprocessing_today(workspace, params):
         return {}
-    then, now = (_files(table) for table in (read_table(release / IMAGES_FILE, RELEASED),
-                                             read_table(workspace.images, IMAGES)))
+    then, now = (
+        _files(table) for table in (read_table(release / IMAGES_FILE, RELEASED), read_table(workspace.images, IMAGES))
+    )
     known = {}
     for row in read_codes(release / "codes.parquet").to_pylist():
         files = now.get(row["bag_id"], {})

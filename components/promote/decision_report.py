@@ -99,28 +99,60 @@ class DecisionReport(Document):
         return self.model_copy(update={"audit": audit})
 
 
-def decision_report(version: str, release: Release, champion: tuple[str, str] | None, decision: Decision,
-                    evidence: Evidence, limits: PromoteParams, turn: Turn, uses: Uses, seed: int,
-                    validation_map: float | None, airflow_run: str | None) -> DecisionReport:
+def decision_report(
+    version: str,
+    release: Release,
+    champion: tuple[str, str] | None,
+    decision: Decision,
+    evidence: Evidence,
+    limits: PromoteParams,
+    turn: Turn,
+    uses: Uses,
+    seed: int,
+    validation_map: float | None,
+    airflow_run: str | None,
+) -> DecisionReport:
     """champion: its version and method. uses: with this decision in them."""
     found, force, rival = evidence.comparison, decision.force, evidence.champion_latency
     return DecisionReport(
-        model=limits.name, version=version, method=release.method, bits=release.bits,
-        champion_version=champion[0] if champion else None, champion_method=champion[1] if champion else None,
-        promoted=decision.promote, outcome=decision.outcome, why=decision.why,
+        model=limits.name,
+        version=version,
+        method=release.method,
+        bits=release.bits,
+        champion_version=champion[0] if champion else None,
+        champion_method=champion[1] if champion else None,
+        promoted=decision.promote,
+        outcome=decision.outcome,
+        why=decision.why,
         clauses=[ClauseLine(**clause._asdict()) for clause in decision.clauses],
-        by=force.who if force else None, reason=force.reason if force else None,
-        turn=turn.number, group=turn.group, groups=_groups(evidence.test_patients, turn, uses, seed),
+        by=force.who if force else None,
+        reason=force.reason if force else None,
+        turn=turn.number,
+        group=turn.group,
+        groups=_groups(evidence.test_patients, turn, uses, seed),
         uses=_histogram(evidence.test_patients, uses),
-        n_queries=found.n_queries, n_answerable=found.n_answerable, n_patients=len(found.patients),
-        n_gallery=found.n_gallery, n_trained_on=found.asked.n_trained_on,
-        n_patients_trained_on=found.asked.n_patients_trained_on, chance=found.chance,
-        challenger_map=found.challenger, champion_map=found.champion, champion_how=found.champion_how,
-        validation_map=validation_map, gain=found.gain,
-        slices=[_slice(change, limits.min_slice_patients) for change in found.slices], limits=limits,
-        p50_ms=evidence.latency.p50_ms, p95_ms=evidence.latency.p95_ms,
-        champion_p95_ms=rival.p95_ms if rival else None, index_bytes=evidence.index_bytes,
-        evaluation_digest=found.evaluation_digest, git_commit=release.git_commit, airflow_run=airflow_run)
+        n_queries=found.n_queries,
+        n_answerable=found.n_answerable,
+        n_patients=len(found.patients),
+        n_gallery=found.n_gallery,
+        n_trained_on=found.asked.n_trained_on,
+        n_patients_trained_on=found.asked.n_patients_trained_on,
+        chance=found.chance,
+        challenger_map=found.challenger,
+        champion_map=found.champion,
+        champion_how=found.champion_how,
+        validation_map=validation_map,
+        gain=found.gain,
+        slices=[_slice(change, limits.min_slice_patients) for change in found.slices],
+        limits=limits,
+        p50_ms=evidence.latency.p50_ms,
+        p95_ms=evidence.latency.p95_ms,
+        champion_p95_ms=rival.p95_ms if rival else None,
+        index_bytes=evidence.index_bytes,
+        evaluation_digest=found.evaluation_digest,
+        git_commit=release.git_commit,
+        airflow_run=airflow_run,
+    )
 
 
 def _slice(change: SliceChange, min_patients: int) -> SliceLine:
@@ -131,8 +163,7 @@ def _groups(patients: list[str], turn: Turn, uses: Uses, seed: int) -> list[Grou
     lines = []
     for use in use_by_group(uses, patients, groups_of(patients, turn.n_groups, seed), turn.n_groups):
         own = turn.next_of(use.group)
-        lines.append(GroupLine(**use._asdict(), first_day=own.first_day.isoformat(),
-                               last_day=own.last_day.isoformat()))
+        lines.append(GroupLine(**use._asdict(), first_day=own.first_day.isoformat(), last_day=own.last_day.isoformat()))
     return lines
 
 

@@ -47,9 +47,12 @@ def gather(workspace: Workspace, params: Params, challenger: Path, champion: Pat
     in_test = split["fold"].to_numpy() == "test"
     threads = params.train.threads
     return Evidence(
-        comparison=comparison, gallery=gallery_facts(workspace, challenger),
+        comparison=comparison,
+        gallery=gallery_facts(workspace, challenger),
         latency=query_time(workspace, challenger, threads),
         champion_latency=query_time(workspace, champion, threads) if champion else None,
         index_bytes=sum(path.stat().st_size for path in (challenger / "index").iterdir()),
         codes=index.faiss_index.reconstruct_n(0, index.info.n),
-        test_patients=sorted(set(split["patient_id"].to_numpy()[in_test].tolist())), champion=champion)
+        test_patients=sorted(set(split["patient_id"].to_numpy()[in_test].tolist())),
+        champion=champion,
+    )

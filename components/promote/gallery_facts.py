@@ -27,7 +27,7 @@ def gallery_facts(workspace: Workspace, release: Path) -> GalleryFacts:
     members = read_members(tables.images)
     wanted = dict(_gallery(tables, members))
     code_of = dict(zip(codes["bag_id"].to_pylist(), unpacked_bytes(codes["code"].combine_chunks()), strict=True))
-    stored = index.faiss_index.reconstruct_n(0, index.info.n)                       # uint8, (n, bits / 8)
+    stored = index.faiss_index.reconstruct_n(0, index.info.n)  # uint8, (n, bits / 8)
     names = {number: patient for patient, number in index.patient_number.items()}
     seen: set[str] = set()
     foreign = other_patient = other_labels = other_code = 0
@@ -41,8 +41,17 @@ def gallery_facts(workspace: Workspace, release: Path) -> GalleryFacts:
         other_labels += sorted(sets[index.set_ids[row]]) != labels
         other_code += bag_id not in code_of or bool((stored[row] != code_of[bag_id]).any())
     n_encoded, n_differing = _encoded_again(workspace, load_model(release / "model"), index, stored, members)
-    return GalleryFacts(len(wanted), len(wanted.keys() - seen), foreign, other_patient, other_labels, other_code,
-                        n_encoded, n_encoded * index.info.bits, n_differing)
+    return GalleryFacts(
+        len(wanted),
+        len(wanted.keys() - seen),
+        foreign,
+        other_patient,
+        other_labels,
+        other_code,
+        n_encoded,
+        n_encoded * index.info.bits,
+        n_differing,
+    )
 
 
 def _gallery(tables: Tables, members: Members) -> Iterator[tuple[str, tuple[str, list[str]]]]:
@@ -54,8 +63,9 @@ def _gallery(tables: Tables, members: Members) -> Iterator[tuple[str, tuple[str,
             yield row["bag_id"], (row["patient_id"], sorted(names[index] for index in sets[row["set_id"]]))
 
 
-def _encoded_again(workspace: Workspace, model: HashModel, index: Index, stored: np.ndarray,
-                   members: Members) -> tuple[int, int]:
+def _encoded_again(
+    workspace: Workspace, model: HashModel, index: Index, stored: np.ndarray, members: Members
+) -> tuple[int, int]:
     """How many bags of the index were encoded again, and how many bits differ from what the index stores."""
     bag_ids = np.asarray(index.bag_ids.to_numpy(), dtype=str)
     known = np.flatnonzero(np.isin(bag_ids, members.bag_ids))

@@ -77,18 +77,25 @@ def holder(registry: "Registry") -> Lease | None:
 
 def _take(workspace: Workspace, registry: "Registry") -> Lease:
     from mlflow.exceptions import MlflowException
+
     started, now = time.monotonic(), datetime.now(UTC)
     other = holder(registry)
     if other is not None:
         raise _refused(registry, other)
-    lease = Lease(token=uuid.uuid4().hex, host=socket.gethostname(), machine=_machine(), pid=os.getpid(),
-                  checkout=str(workspace.root.resolve()), since=now.isoformat(timespec="seconds"),
-                  until=(now + _LASTS).isoformat(timespec="seconds"))
+    lease = Lease(
+        token=uuid.uuid4().hex,
+        host=socket.gethostname(),
+        machine=_machine(),
+        pid=os.getpid(),
+        checkout=str(workspace.root.resolve()),
+        since=now.isoformat(timespec="seconds"),
+        until=(now + _LASTS).isoformat(timespec="seconds"),
+    )
     try:
         _write(registry, lease)
     except MlflowException:
         if holder(registry) is None:
-            raise                           # else another wrote in the same moment, and the database took its row
+            raise  # else another wrote in the same moment, and the database took its row
     time.sleep(max(_SHORTEST_WAIT_S, 10 * (time.monotonic() - started)))
     _require(registry, lease)
     return lease
@@ -102,25 +109,27 @@ def _require(registry: "Registry", lease: Lease) -> None:
 
 def _renew(registry: "Registry", lease: Lease, ended: threading.Event) -> None:
     from mlflow.exceptions import MlflowException
+
     while not ended.wait(_RENEWED.total_seconds()):
         try:
             _require(registry, lease)
             until = datetime.now(UTC) + _LASTS
             _write(registry, lease.model_copy(update={"until": until.isoformat(timespec="seconds")}))
         except MedhashError:
-            return                          # another took it; the holder hears of it before it moves the alias
+            return  # another took it; the holder hears of it before it moves the alias
         except MlflowException:
-            continue                        # out of reach for now: it lasts for several attempts
+            continue  # out of reach for now: it lasts for several attempts
 
 
 def _give_back(registry: "Registry", lease: Lease) -> None:
     from mlflow.exceptions import MlflowException
+
     try:
         found = _read(registry)
         if found is not None and found.token == lease.token:
             registry.client.delete_registered_model_tag(registry.name, LEASE)
     except (MlflowException, MedhashError):
-        return                              # it ends by itself, or is no longer ours; what was done under it is done
+        return  # it ends by itself, or is no longer ours; what was done under it is done
 
 
 def _read(registry: "Registry") -> Lease | None:
@@ -130,8 +139,9 @@ def _read(registry: "Registry") -> Lease | None:
     try:
         return Lease.model_validate_json(text)
     except ValidationError as error:
-        raise MedhashError(f"the tag {LEASE} of {registry.name} is not one that medhash wrote",
-                           "take that tag away in MLflow") from error
+        raise MedhashError(
+            f"the tag {LEASE} of {registry.name} is not one that medhash wrote", "take that tag away in MLflow"
+        ) from error
 
 
 def _write(registry: "Registry", lease: Lease) -> None:
@@ -140,11 +150,15 @@ def _write(registry: "Registry", lease: Lease) -> None:
 
 def _refused(registry: "Registry", other: Lease | None) -> MedhashError:
     if other is None:
-        return MedhashError(f"the lease on {registry.name} was taken away while it was held; the champion is as it was",
-                            "run the same command again")
-    return MedhashError(f"another promotion is under way on {registry.name}: process {other.pid} on {other.host}, in "
-                        f"{other.checkout}, since {other.since}", "wait for it to end; if that machine is gone, its "
-                        f"lease ends by itself at {other.until}")
+        return MedhashError(
+            f"the lease on {registry.name} was taken away while it was held; the champion is as it was",
+            "run the same command again",
+        )
+    return MedhashError(
+        f"another promotion is under way on {registry.name}: process {other.pid} on {other.host}, in "
+        f"{other.checkout}, since {other.since}",
+        f"wait for it to end; if that machine is gone, its lease ends by itself at {other.until}",
+    )
 
 
 def _runs(pid: int) -> bool:
@@ -156,6 +170,9 @@ def _runs(pid: int) -> bool:
 
 def _machine() -> str:
     boot, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
-    parts = [socket.gethostname(), boot.read_text() if boot.exists() else str(psutil.boot_time()),
-             os.readlink(namespace) if namespace.is_symlink() else ""]
+    parts = [
+        socket.gethostname(),
+        boot.read_text() if boot.exists() else str(psutil.boot_time()),
+        os.readlink(namespace) if namespace.is_symlink() else "",
+    ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

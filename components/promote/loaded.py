@@ -55,9 +55,13 @@ class Found(NamedTuple):
         """bag_id, distance, labels, and where it is known `matched` (query_image, image_id, distance), by_sub_code,
         attributes, confidence and unsure."""
         told: dict[str, Any] = {"bag_id": self.bag_id, "distance": self.distance, "labels": self.labels}
-        extra = {"matched": self.matched._asdict() if self.matched is not None else None,
-                 "by_sub_code": self.by_sub_code or None, "attributes": self.attributes or None,
-                 "confidence": self.confidence, "unsure": self.unsure}
+        extra = {
+            "matched": self.matched._asdict() if self.matched is not None else None,
+            "by_sub_code": self.by_sub_code or None,
+            "attributes": self.attributes or None,
+            "confidence": self.confidence,
+            "unsure": self.unsure,
+        }
         return told | {key: value for key, value in extra.items() if value is not None}
 
 
@@ -82,8 +86,9 @@ class LoadedRelease:
         """Whether a case of the gallery is a bag; otherwise it is an image, and has its id."""
         sizes = pc.value_counts(images["bag_id"])
         several = sizes.filter(pc.greater(sizes.field("counts"), 1))
-        self.n_images: dict[str, int] = dict(zip(several.field("values").to_pylist(),
-                                                 several.field("counts").to_pylist(), strict=True))
+        self.n_images: dict[str, int] = dict(
+            zip(several.field("values").to_pylist(), several.field("counts").to_pylist(), strict=True)
+        )
         """Bag → its images, for bags of more than one."""
 
     def case(self, images: Sequence[bytes]) -> Case:
@@ -101,8 +106,9 @@ class LoadedRelease:
         membership = self.model.certainty(case.pixels, case.starts).membership
         return {} if membership is None else memberships_by_name(membership[0], self.model.spec.attributes)
 
-    def found(self, case: Case, coded: Coded, k: int, exclude_patient: str | None = None,
-              preference: Preference | None = None) -> list[Found]:
+    def found(
+        self, case: Case, coded: Coded, k: int, exclude_patient: str | None = None, preference: Preference | None = None
+    ) -> list[Found]:
         """The k nearest cases by (distance, bag_id), without those of a patient (pseudonym).
 
         preference: the distance is then the weighted one, and only some cases may answer. Raises MedhashError if it
@@ -116,8 +122,13 @@ class LoadedRelease:
             positions = preferred(self.index, code, weights, k, self._candidates(exclude_patient, preference))
         return self._told(case, coded, positions, preference or Preference())
 
-    def nearest(self, images: Sequence[bytes], k: int = 5, exclude_patient: str | None = None,
-                preference: Preference | None = None) -> list[Found]:
+    def nearest(
+        self,
+        images: Sequence[bytes],
+        k: int = 5,
+        exclude_patient: str | None = None,
+        preference: Preference | None = None,
+    ) -> list[Found]:
         """The k cases of the gallery nearest to the case that these PNG, JPEG or DICOM files show.
 
         Raises MedhashError, which names no file, if one cannot be read, if there are too many, if k < 1, or if the
@@ -143,17 +154,27 @@ class LoadedRelease:
         distances = np.bitwise_count(codes ^ coded.bags[0]).sum(axis=1, dtype=np.int64)
         by_part = distances_by_part(codes, coded.bags[0], [(part.start, part.stop) for part in parts])
         confidence = self.cases.confidence(preference.prefer, positions)
-        sure = self.cases.sure(preference.min_confidence, preference.prefer, positions) \
-            if preference.min_confidence is not None else None
+        sure = (
+            self.cases.sure(preference.min_confidence, preference.prefer, positions)
+            if preference.min_confidence is not None
+            else None
+        )
         found = []
         for place, position in enumerate(positions.tolist()):
             bag_id = self.index.bag_ids[position].as_py()
-            found.append(Found(
-                bag_id, int(distances[place]), self.label_sets[self.index.set_ids[position]],
-                self.n_images.get(bag_id, 1), self._matched(case, coded, bag_id),
-                {part.name: int(distance) for part, distance in zip(parts, by_part[place], strict=True)},
-                self.cases.of(position), None if np.isnan(confidence[place]) else float(confidence[place]),
-                None if sure is None else not sure[place]))
+            found.append(
+                Found(
+                    bag_id,
+                    int(distances[place]),
+                    self.label_sets[self.index.set_ids[position]],
+                    self.n_images.get(bag_id, 1),
+                    self._matched(case, coded, bag_id),
+                    {part.name: int(distance) for part, distance in zip(parts, by_part[place], strict=True)},
+                    self.cases.of(position),
+                    None if np.isnan(confidence[place]) else float(confidence[place]),
+                    None if sure is None else not sure[place],
+                )
+            )
         return found
 
     def _matched(self, case: Case, coded: Coded, bag_id: str) -> Matched | None:
@@ -170,11 +191,19 @@ def require_decoder(release: Release) -> None:
     The first word of the decoder's version counts; other versions of the libraries after it decode the same files, of
     lossy ones at most single grey values apart. So do the versions of cutting and of stains.
     """
-    made, here = (" ".join(filter(None, parts)) for parts in (
-        (release.preprocessing.decoder, release.preprocessing.prepared),
-        (DECODER, release.preprocessing.preparation().key())))
-    if made.split(" ")[0] != here.split(" ")[0] or (release.preprocessing.prepared
-                                                    != release.preprocessing.preparation().key()):
-        raise MedhashError(f"the release of {release.method} was made with decoder {made}, but this code decodes with "
-                           f"{here}: the same image would get other pixels", "run the pipeline and promote again with "
-                           "this version of medhash, or search with the one the release was made with")
+    made, here = (
+        " ".join(filter(None, parts))
+        for parts in (
+            (release.preprocessing.decoder, release.preprocessing.prepared),
+            (DECODER, release.preprocessing.preparation().key()),
+        )
+    )
+    if made.split(" ")[0] != here.split(" ")[0] or (
+        release.preprocessing.prepared != release.preprocessing.preparation().key()
+    ):
+        raise MedhashError(
+            f"the release of {release.method} was made with decoder {made}, but this code decodes with "
+            f"{here}: the same image would get other pixels",
+            "run the pipeline and promote again with "
+            "this version of medhash, or search with the one the release was made with",
+        )

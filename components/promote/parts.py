@@ -28,9 +28,15 @@ class Parts:
 
     def facts(self) -> dict[str, Any]:
         """What release.json says of them."""
-        return {"method": self.metrics.method, "bits": self.metrics.bits, "model_digest": self.model.digest,
-                "codes_digest": self.codes_digest, "index_digest": self.index_digest,
-                "data_digest": self.model.spec.data_digest, "evaluation_digest": self.metrics.evaluation_digest}
+        return {
+            "method": self.metrics.method,
+            "bits": self.metrics.bits,
+            "model_digest": self.model.digest,
+            "codes_digest": self.codes_digest,
+            "index_digest": self.index_digest,
+            "data_digest": self.model.spec.data_digest,
+            "evaluation_digest": self.metrics.evaluation_digest,
+        }
 
 
 def load_parts(model: Path, codes: Path, index: Path, metrics: Path) -> Parts:
@@ -43,13 +49,20 @@ def load_parts(model: Path, codes: Path, index: Path, metrics: Path) -> Parts:
     loaded, table, built = load_model(model), read_codes(codes), load_index(index)
     info = code_info(table.schema, str(codes))
     require_built_from(built, index, codes, table)
-    made_with = {str(codes): (info.bits, info.model_digest), str(index): (built.info.bits, built.info.model_digest),
-                 f"the figures in {metrics}": (figures.bits, figures.model_digest)}
+    made_with = {
+        str(codes): (info.bits, info.model_digest),
+        str(index): (built.info.bits, built.info.model_digest),
+        f"the figures in {metrics}": (figures.bits, figures.model_digest),
+    }
     for part, (bits, digest) in made_with.items():
         if bits != loaded.spec.bits:
-            raise MedhashError(f"{part} has codes of {bits} bits, the model in {model} of {loaded.spec.bits}",
-                               f"run encode, index and evaluate again for {figures.method}, or `dvc repro`")
+            raise MedhashError(
+                f"{part} has codes of {bits} bits, the model in {model} of {loaded.spec.bits}",
+                f"run encode, index and evaluate again for {figures.method}, or `dvc repro`",
+            )
         if digest != loaded.digest:
-            raise MedhashError(f"{part} comes from model {digest[:12]}…, but {model} holds model {loaded.digest[:12]}…",
-                               f"run encode, index and evaluate again for {figures.method}, or `dvc repro`")
+            raise MedhashError(
+                f"{part} comes from model {digest[:12]}…, but {model} holds model {loaded.digest[:12]}…",
+                f"run encode, index and evaluate again for {figures.method}, or `dvc repro`",
+            )
     return Parts(loaded, table, built, figures, sha256_file(codes), sha256_files(sorted(index.iterdir())))

@@ -35,7 +35,13 @@ def preprocessing_today(workspace: Workspace, params: Params) -> Preprocessing:
     """How the images in the pixel store were made, and queries are to be. Raises MedhashError if there is no store."""
     pixels: np.ndarray = open_array(workspace.pixels, "ingest")
     cut = params.ingest.cut
-    today = Preprocessing(size_px=pixels.shape[-1], max_image_pixels=params.ingest.max_image_pixels,
-                          channels=3 if pixels.shape[1] == 3 else 1, grid=0 if cut.into == "whole" else cut.grid,
-                          stain=params.ingest.stain, decoder=DECODER, prepared="")
+    today = Preprocessing(
+        size_px=pixels.shape[-1],
+        max_image_pixels=params.ingest.max_image_pixels,
+        channels=3 if pixels.shape[1] == 3 else 1,
+        grid=0 if cut.into == "whole" else cut.grid,
+        stain=params.ingest.stain,
+        decoder=DECODER,
+        prepared="",
+    )
     return today.model_copy(update={"prepared": today.preparation().key()})

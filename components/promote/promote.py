@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 
-def promote(workspace: Workspace, params: Params, *, force: Act | None = None, dry_run: bool = False,
-            today: date | None = None) -> str:
+def promote(
+    workspace: Workspace, params: Params, *, force: Act | None = None, dry_run: bool = False, today: date | None = None
+) -> str:
     """Register the run's best model and move the alias `champion` to it if the rule says so; returns the account.
 
     force: who promotes whatever the rule says, and why. dry_run: decide, and write nothing down. today: whose turn it
@@ -47,7 +48,7 @@ def promote(workspace: Workspace, params: Params, *, force: Act | None = None, d
     registered, if a gate did not pass or the parts of the challenger do not belong together; and later if the
     champion's release cannot be read (unless forced), or another champion was made in the meantime.
     """
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")        # read by MLflow as it is imported
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # read by MLflow as it is imported
     limits = params.promote
 
     def required(clause: str) -> AbstractContextManager[None]:
@@ -75,15 +76,31 @@ def promote(workspace: Workspace, params: Params, *, force: Act | None = None, d
         turn = turn_of(today or datetime.now(UTC).date(), limits.query_groups, limits.query_group_days)
         with required("champion"):
             evidence = _evidence(workspace, params, challenger, registry, champion, folder / "champion", turn, force)
-        clauses = [gates, not_held(held(registry)), not_rolled_back(_rolled_back(version)),
-                   *measured_clauses(evidence, params, champion is not None)]
+        clauses = [
+            gates,
+            not_held(held(registry)),
+            not_rolled_back(_rolled_back(version)),
+            *measured_clauses(evidence, params, champion is not None),
+        ]
         decision = decide(clauses, force)
         number = str(version.version) if version is not None else "new"
-        uses = with_decision(read_uses(workspace), evidence.comparison.patients,
-                             f"{registry.name} {number}, turn {turn.number}")
+        uses = with_decision(
+            read_uses(workspace), evidence.comparison.patients, f"{registry.name} {number}, turn {turn.number}"
+        )
         met = (str(champion.version), champion.tags.get("method", "unknown method")) if champion else None
-        report = decision_report(number, release, met, decision, evidence, limits, turn, uses, params.seed,
-                                 metrics.validation_map, os.environ.get(AIRFLOW_RUN_VARIABLE))
+        report = decision_report(
+            number,
+            release,
+            met,
+            decision,
+            evidence,
+            limits,
+            turn,
+            uses,
+            params.seed,
+            metrics.validation_map,
+            os.environ.get(AIRFLOW_RUN_VARIABLE),
+        )
         if dry_run or version is None:
             return account(report) + "dry run: nothing was written down\n"
         if decision.promote:
@@ -92,8 +109,14 @@ def promote(workspace: Workspace, params: Params, *, force: Act | None = None, d
         report = write_down(workspace, registry, version, report, uses, force)
         if decision.promote:
             _crown(workspace, registry, version, champion, force)
-        latest = Latest(model=registry.name, version=number, promoted=decision.promote, outcome=decision.outcome,
-                        why=decision.why, failed_clauses=decision.failed)
+        latest = Latest(
+            model=registry.name,
+            version=number,
+            promoted=decision.promote,
+            outcome=decision.outcome,
+            why=decision.why,
+            failed_clauses=decision.failed,
+        )
         write_latest(workspace, latest)
         renewal = None
         # The champion stays: it may still lack today's images, or hold what was withdrawn.
@@ -104,8 +127,9 @@ def promote(workspace: Workspace, params: Params, *, force: Act | None = None, d
     return account(report, renewal)
 
 
-def _serves_already(registry: Registry, champion: "ModelVersion", release: Release, folder: Path,
-                    force: Act | None) -> bool:
+def _serves_already(
+    registry: Registry, champion: "ModelVersion", release: Release, folder: Path, force: Act | None
+) -> bool:
     """Whether the champion is this model. One that cannot be read may be replaced, by force, by a copy of itself."""
     if any(champion.tags.get(key) != release.tags()[key] for key in ("model_digest", "format")):
         return False
@@ -122,15 +146,33 @@ def _nothing_to_do(workspace: Workspace, registry: Registry, champion: "ModelVer
     run = os.environ.get(AIRFLOW_RUN_VARIABLE)
     why = "this run's best model is the champion already"
     if not dry_run:
-        write_latest(workspace, Latest(model=registry.name, version=str(champion.version), why=why, failed_clauses=[],
-                                       promoted=run is not None and champion.tags.get("airflow_run") == run,
-                                       outcome="champion already"))
-    return (f"{registry.name}: version {champion.version} ({champion.tags.get('method')}) is the champion already: "
-            "this run's best model is the same. Nothing to do.\n")
+        write_latest(
+            workspace,
+            Latest(
+                model=registry.name,
+                version=str(champion.version),
+                why=why,
+                failed_clauses=[],
+                promoted=run is not None and champion.tags.get("airflow_run") == run,
+                outcome="champion already",
+            ),
+        )
+    return (
+        f"{registry.name}: version {champion.version} ({champion.tags.get('method')}) is the champion already: "
+        "this run's best model is the same. Nothing to do.\n"
+    )
 
 
-def _evidence(workspace: Workspace, params: Params, challenger: Path, registry: Registry,
-              champion: "ModelVersion | None", folder: Path, turn: Turn, force: Act | None) -> Evidence:
+def _evidence(
+    workspace: Workspace,
+    params: Params,
+    challenger: Path,
+    registry: Registry,
+    champion: "ModelVersion | None",
+    folder: Path,
+    turn: Turn,
+    force: Act | None,
+) -> Evidence:
     """What was measured; of a champion that cannot be read or compared, only why, and only if it is forced out."""
     if champion is None:
         return gather(workspace, params, challenger, None, turn)
@@ -139,8 +181,11 @@ def _evidence(workspace: Workspace, params: Params, challenger: Path, registry: 
         return gather(workspace, params, challenger, rival, turn)
     except MedhashError as error:
         if force is None:
-            also = "" if "--force" in error.fix else ("; or `medhash promote --force --reason …` puts this run's best "
-                                                      "model in the champion's place")
+            also = (
+                ""
+                if "--force" in error.fix
+                else ("; or `medhash promote --force --reason …` puts this run's best model in the champion's place")
+            )
             raise MedhashError(error.problem, error.fix + also) from error
         return replace(gather(workspace, params, challenger, None, turn), not_compared=error.problem)
 
@@ -150,8 +195,13 @@ def _rolled_back(version: "ModelVersion | None") -> Act | None:
     return RolledBack.of_tag(ROLLED_BACK, text) if text is not None else None
 
 
-def _crown(workspace: Workspace, registry: Registry, version: "ModelVersion", champion: "ModelVersion | None",
-           force: Act | None) -> None:
+def _crown(
+    workspace: Workspace,
+    registry: Registry,
+    version: "ModelVersion",
+    champion: "ModelVersion | None",
+    force: Act | None,
+) -> None:
     try:
         require_unchanged(registry, champion, force)
         registry.crown(version)

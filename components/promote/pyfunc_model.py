@@ -41,15 +41,22 @@ class ReleasedModel(PythonModel):
         """
         settings = params or {}
         preference = parse_preference(
-            str(settings.get("prefer", "")), str(settings.get("weights", "")), [str(settings.get("require", ""))],
-            str(settings.get("min_confidence", "")), str(settings.get("below", "")))
+            str(settings.get("prefer", "")),
+            str(settings.get("weights", "")),
+            [str(settings.get("require", ""))],
+            str(settings.get("min_confidence", "")),
+            str(settings.get("below", "")),
+        )
         k, excluded = int(settings.get("k", 5)), str(settings.get("exclude_patient", "")) or None
         images = model_input["image"].tolist()
         answers, memberships = [], []
         for rows in _cases(model_input):
             try:
-                case = decode_case((bytes(images[row]) for row in rows),
-                                   [f"row {row}: the image" for row in rows], self.release.release.preprocessing)
+                case = decode_case(
+                    (bytes(images[row]) for row in rows),
+                    [f"row {row}: the image" for row in rows],
+                    self.release.release.preprocessing,
+                )
             except MedhashError as error:
                 where = "" if error.problem.startswith("row ") else f"row {rows[0]}: "
                 raise MedhashError(where + error.problem, error.fix) from error
@@ -67,8 +74,10 @@ def _cases(model_input: pd.DataFrame) -> list[list[int]]:
     cases: dict[str, list[int]] = {}
     for row, bag in enumerate(model_input["bag"]):
         if not isinstance(bag, str) or not bag:
-            raise MedhashError(f"row {row}: the image has no bag",
-                               "name the bag of every row, or leave the column out: then every row is a case")
+            raise MedhashError(
+                f"row {row}: the image has no bag",
+                "name the bag of every row, or leave the column out: then every row is a case",
+            )
         cases.setdefault(bag, []).append(row)
     return list(cases.values())
 

@@ -24,6 +24,7 @@ def query_time(workspace: Workspace, release: Path, threads: int) -> Latency:
     release: its folder. threads: of torch. Reading and decoding the images' files are not in it.
     """
     import torch
+
     torch.set_num_threads(threads)
     model, index = load_model(release / "model"), load_index(release / "index")
     tables = Tables.read(workspace)
@@ -38,6 +39,12 @@ def query_time(workspace: Workspace, release: Path, threads: int) -> Latency:
         started = time.perf_counter()
         search(index, model.codes(query, np.array([0, len(query)])).bags, NEIGHBOURS)
         times_ms.append(1e3 * (time.perf_counter() - started))
-    p50, p95, p99 = np.percentile(times_ms[-len(queries):], [50, 95, 99])
-    return Latency(n_queries=len(queries), n_gallery=index.info.n, k=NEIGHBOURS, p50_ms=float(p50), p95_ms=float(p95),
-                   p99_ms=float(p99))
+    p50, p95, p99 = np.percentile(times_ms[-len(queries) :], [50, 95, 99])
+    return Latency(
+        n_queries=len(queries),
+        n_gallery=index.info.n,
+        k=NEIGHBOURS,
+        p50_ms=float(p50),
+        p95_ms=float(p95),
+        p99_ms=float(p99),
+    )

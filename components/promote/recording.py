@@ -24,8 +24,14 @@ _LONGEST_TAG = 4000
 """MLflow takes 5,000 characters."""
 
 
-def write_down(workspace: Workspace, registry: Registry, version: "ModelVersion", report: DecisionReport,
-               uses: Uses, force: Act | None) -> DecisionReport:
+def write_down(
+    workspace: Workspace,
+    registry: Registry,
+    version: "ModelVersion",
+    report: DecisionReport,
+    uses: Uses,
+    force: Act | None,
+) -> DecisionReport:
     """Uses, audit line, pages, then tags: all that a decision leaves but the alias. Returns the report with its audit.
 
     Each write is the same when it is repeated, so a run that was cut off is finished by running it again.
@@ -33,8 +39,11 @@ def write_down(workspace: Workspace, registry: Registry, version: "ModelVersion"
     write_uses(workspace, uses)
     act = "force" if report.outcome == "forced" else "promote" if report.promoted else "refuse"
     stamped = report.stamped(append_once(workspace, act, _what(report, force), force.who if force else None).digest)
-    texts = {"md": account(stamped), "html": render_page(stamped),
-             "json": json.dumps(stamped.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"}
+    texts = {
+        "md": account(stamped),
+        "html": render_page(stamped),
+        "json": json.dumps(stamped.model_dump(mode="json"), indent=1, sort_keys=True) + "\n",
+    }
     for ending, text in texts.items():
         registry.client.log_text(str(version.run_id), text, f"promotion/version-{version.version}.{ending}")
     with replacing_file(workspace.decisions / f"version-{version.version}.html") as temporary:
@@ -48,28 +57,53 @@ def require_unchanged(registry: Registry, champion: "ModelVersion | None", force
     now = registry.version_of(CHAMPION)
     before, after = (found.version if found is not None else None for found in (champion, now))
     if before != after:
-        raise MedhashError(f"the champion changed while the challenger was compared with it: it was version {before}, "
-                           f"now it is version {after}", "run `medhash promote` again: it compares with the new one")
+        raise MedhashError(
+            f"the champion changed while the challenger was compared with it: it was version {before}, "
+            f"now it is version {after}",
+            "run `medhash promote` again: it compares with the new one",
+        )
     if force is None and held(registry) is not None:
-        raise MedhashError("the champion was put on hold while the challenger was compared with it",
-                           "`medhash hold --lift` ends the hold; then run `medhash promote` again")
+        raise MedhashError(
+            "the champion was put on hold while the challenger was compared with it",
+            "`medhash hold --lift` ends the hold; then run `medhash promote` again",
+        )
 
 
 def take_back(workspace: Workspace, registry: Registry, version: "ModelVersion", problem: str) -> None:
     """Say of a version that was to be promoted that it was not."""
-    line = append_once(workspace, "refuse", {"model": registry.name, "version": str(version.version),
-                                             "failed": ["champion"], "why": problem})
-    registry.tag(version, {"decision": "not promoted", "failed_clauses": "champion", "why": problem[:_LONGEST_TAG],
-                           "audit": line.digest})
-    write_latest(workspace, Latest(model=registry.name, version=str(version.version), promoted=False,
-                                   outcome="not promoted", why=problem, failed_clauses=["champion"]))
+    line = append_once(
+        workspace,
+        "refuse",
+        {"model": registry.name, "version": str(version.version), "failed": ["champion"], "why": problem},
+    )
+    registry.tag(
+        version,
+        {"decision": "not promoted", "failed_clauses": "champion", "why": problem[:_LONGEST_TAG], "audit": line.digest},
+    )
+    write_latest(
+        workspace,
+        Latest(
+            model=registry.name,
+            version=str(version.version),
+            promoted=False,
+            outcome="not promoted",
+            why=problem,
+            failed_clauses=["champion"],
+        ),
+    )
 
 
 def _what(report: DecisionReport, force: Act | None) -> dict[str, Any]:
     """The details in the audit log; nothing that differs when the same decision is made again."""
-    what: dict[str, Any] = {"model": report.model, "version": report.version, "method": report.method,
-                            "against": report.champion_version, "turn": report.turn, "failed": report.failed,
-                            "evaluation_digest": report.evaluation_digest}
+    what: dict[str, Any] = {
+        "model": report.model,
+        "version": report.version,
+        "method": report.method,
+        "against": report.champion_version,
+        "turn": report.turn,
+        "failed": report.failed,
+        "evaluation_digest": report.evaluation_digest,
+    }
     if report.gain is not None:
         what["gain"] = [round(value, 6) for value in (report.gain.value, report.gain.low, report.gain.high)]
     if force is not None:
@@ -78,11 +112,22 @@ def _what(report: DecisionReport, force: Act | None) -> dict[str, Any]:
 
 
 def _tags(report: DecisionReport) -> dict[str, str]:
-    texts = {"decision": report.outcome, "why": report.why[:_LONGEST_TAG],
-             "failed_clauses": ", ".join(report.failed), "turn": str(report.turn),
-             "decision_digest": report.evaluation_digest, "forced_by": report.by, "reason": report.reason}
-    figures = {"map": report.challenger_map, "chance": report.chance, "champion_map": report.champion_map,
-               "validation_map": report.validation_map, "p95_ms": report.p95_ms}
+    texts = {
+        "decision": report.outcome,
+        "why": report.why[:_LONGEST_TAG],
+        "failed_clauses": ", ".join(report.failed),
+        "turn": str(report.turn),
+        "decision_digest": report.evaluation_digest,
+        "forced_by": report.by,
+        "reason": report.reason,
+    }
+    figures = {
+        "map": report.challenger_map,
+        "chance": report.chance,
+        "champion_map": report.champion_map,
+        "validation_map": report.validation_map,
+        "p95_ms": report.p95_ms,
+    }
     if report.gain is not None:
         figures |= {"gain": report.gain.value, "gain_low": report.gain.low, "gain_high": report.gain.high}
     tags = {key: text for key, text in texts.items() if text is not None}

@@ -74,12 +74,18 @@ class Registry:
         A model that a rollback left stays left when it comes back with another gallery.
         """
         from components.promote.logged_model import log_release
+
         before = [version for version in self._of_model(release.model_digest) if ROLLED_BACK in version.tags]
         left = {ROLLED_BACK: before[-1].tags[ROLLED_BACK]} if before else {}
         info = log_release(folder, run_id)
         return self.client.create_model_version(
-            self.name, source=info.model_uri, run_id=run_id, model_id=info.model_id,
-            tags=release.tags() | _airflow_run() | left, description=f"{release.method}, {release.bits} bits")
+            self.name,
+            source=info.model_uri,
+            run_id=run_id,
+            model_id=info.model_id,
+            tags=release.tags() | _airflow_run() | left,
+            description=f"{release.method}, {release.bits} bits",
+        )
 
     def fetch(self, version: "ModelVersion", into: Path, part: str = "") -> Path:
         """Copy the release of a version into a folder of its own, or one file of it; returns where that lies.
@@ -88,19 +94,28 @@ class Registry:
         """
         from mlflow.artifacts import download_artifacts
         from mlflow.exceptions import MlflowException
+
         uri = f"models:/{self.name}/{version.version}"
         into.mkdir(parents=True)
         try:
-            fetched = Path(download_artifacts(
-                artifact_uri="/".join([uri, "artifacts", RELEASE, *filter(None, [part])]), dst_path=str(into),
-                tracking_uri=self.client.tracking_uri, registry_uri=self.client.tracking_uri))
+            fetched = Path(
+                download_artifacts(
+                    artifact_uri="/".join([uri, "artifacts", RELEASE, *filter(None, [part])]),
+                    dst_path=str(into),
+                    tracking_uri=self.client.tracking_uri,
+                    registry_uri=self.client.tracking_uri,
+                )
+            )
         except (MlflowException, FileNotFoundError) as error:
-            raise MedhashError(f"what {uri} holds cannot be fetched: {masked(' '.join(str(error).split()))}",
-                               "see that its artifact store answers; if the artifacts are gone, restore a backup"
-                               ) from error
+            raise MedhashError(
+                f"what {uri} holds cannot be fetched: {masked(' '.join(str(error).split()))}",
+                "see that its artifact store answers; if the artifacts are gone, restore a backup",
+            ) from error
         if not (fetched.is_file() if part else fetched.is_dir() and any(fetched.iterdir())):
-            raise MedhashError(f"{uri} holds no release", "restore its artifacts from a backup if they are gone; "
-                               "register versions with `medhash promote` only")
+            raise MedhashError(
+                f"{uri} holds no release",
+                "restore its artifacts from a backup if they are gone; register versions with `medhash promote` only",
+            )
         return fetched
 
     def fetch_checked(self, version: "ModelVersion", into: Path) -> tuple[Path, Release]:
@@ -112,12 +127,15 @@ class Registry:
         try:
             release = check_release(folder)
         except MedhashError as error:
-            raise MedhashError(f"version {version.version} of {self.name}: {error.problem.replace(f'{folder}/', '')}",
-                               error.fix) from error
+            raise MedhashError(
+                f"version {version.version} of {self.name}: {error.problem.replace(f'{folder}/', '')}", error.fix
+            ) from error
         if identity(release.tags()) != identity(version.tags):
-            raise MedhashError(f"version {version.version} of {self.name} holds another release than was registered: "
-                               "model, codes or index differ from its tags",
-                               "restore its artifacts from a backup, or delete the version in MLflow")
+            raise MedhashError(
+                f"version {version.version} of {self.name} holds another release than was registered: "
+                "model, codes or index differ from its tags",
+                "restore its artifacts from a backup, or delete the version in MLflow",
+            )
         return folder, release
 
     def point(self, alias: str, version: "ModelVersion") -> None:
@@ -178,8 +196,11 @@ class Registry:
 
     def _of_model(self, model_digest: str | None) -> "list[ModelVersion]":
         """The versions of one model, whatever their galleries, the oldest first."""
-        return [version for version in self.versions()
-                if model_digest is not None and version.tags.get("model_digest") == model_digest]
+        return [
+            version
+            for version in self.versions()
+            if model_digest is not None and version.tags.get("model_digest") == model_digest
+        ]
 
     def tag(self, version: "ModelVersion", tags: dict[str, str]) -> None:
         for key, value in tags.items():
@@ -189,10 +210,14 @@ class Registry:
 def _create(client: "MlflowClient", name: str) -> None:
     from mlflow.exceptions import MlflowException
     from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
+
     try:
-        client.create_registered_model(name, description="Model, codes and index of one method, released together. "
-                                       "`champion` is what people search with.")
-    except MlflowException as error:                        # another machine was first
+        client.create_registered_model(
+            name,
+            description="Model, codes and index of one method, released together. "
+            "`champion` is what people search with.",
+        )
+    except MlflowException as error:  # another machine was first
         if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
             raise
 
@@ -210,6 +235,7 @@ def identity(tags: dict[str, str]) -> tuple[str | None, ...]:
 def _if_there(ask: "Callable[[], Found]") -> "Found | None":
     from mlflow.exceptions import MlflowException
     from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+
     try:
         return ask()
     except MlflowException as error:

@@ -63,13 +63,16 @@ def read_release(folder: Path) -> Release:
         try:
             document = json.loads(path.read_bytes())
         except ValueError as error:
-            raise MedhashError(f"{path} is not JSON: it is damaged",
-                               "restore that folder from a backup, or promote again") from error
+            raise MedhashError(
+                f"{path} is not JSON: it is damaged", "restore that folder from a backup, or promote again"
+            ) from error
         found = document.get("format", 1) if isinstance(document, dict) else "unknown"
         if found != FORMAT:
-            raise MedhashError(f"{path} describes a release of format {found}; this version of medhash reads format "
-                               f"{FORMAT}", "`medhash promote --force --reason …` puts this run's best model in its "
-                               "place; to search with the old release itself, use the medhash it was made with")
+            raise MedhashError(
+                f"{path} describes a release of format {found}; this version of medhash reads format {FORMAT}",
+                "`medhash promote --force --reason …` puts this run's best model in its "
+                "place; to search with the old release itself, use the medhash it was made with",
+            )
     return Release.read(path)
 
 
@@ -82,19 +85,26 @@ def check_release(folder: Path) -> Release:
     release = read_release(folder)
     _check_files(folder, release)
     parts = load_parts(folder / "model", folder / "codes.parquet", folder / "index", folder / "metrics.json")
-    facts = {**parts.facts(), "preprocessing": release.preprocessing.model_copy(
-        update={"size_px": parts.model.spec.size_px})}
+    facts = {
+        **parts.facts(),
+        "preprocessing": release.preprocessing.model_copy(update={"size_px": parts.model.spec.size_px}),
+    }
     differing = [key for key, value in facts.items() if getattr(release, key) != value]
     if differing:
         raise MedhashError(f"{folder}: {', '.join(differing)} differs from what {RELEASE_FILE} says", _RESTORE)
     labels = LabelSets.read(folder / LABELS_FILE)
     largest = int(parts.index.set_ids.max(initial=-1))
     if largest >= len(labels.sets):
-        raise MedhashError(f"{folder}: {LABELS_FILE} has {len(labels.sets)} label sets, the index points to set "
-                           f"{largest}", "run index again, then promote")
+        raise MedhashError(
+            f"{folder}: {LABELS_FILE} has {len(labels.sets)} label sets, the index points to set {largest}",
+            "run index again, then promote",
+        )
     if labels.attributes and len(labels.attributes) != len(labels.sets):
-        raise MedhashError(f"{folder}: {LABELS_FILE} has {len(labels.sets)} label sets, but the attributes of "
-                           f"{len(labels.attributes)}", "promote again")
+        raise MedhashError(
+            f"{folder}: {LABELS_FILE} has {len(labels.sets)} label sets, but the attributes of "
+            f"{len(labels.attributes)}",
+            "promote again",
+        )
     _check_images(folder, parts)
     return release
 
@@ -121,6 +131,7 @@ def _check_images(folder: Path, parts: Parts) -> None:
     patients = set(zip(images["bag_id"].to_pylist(), images["patient_id"].to_pylist(), strict=True))
     names = {number: patient for patient, number in parts.index.patient_number.items()}
     entries = zip(parts.index.bag_ids.to_pylist(), parts.index.patient_of.tolist(), strict=True)
-    if len(patients) != parts.codes.num_rows or any((bag_id, names[number]) not in patients
-                                                    for bag_id, number in entries):
+    if len(patients) != parts.codes.num_rows or any(
+        (bag_id, names[number]) not in patients for bag_id, number in entries
+    ):
         raise MedhashError(f"{path} gives bags of the index another patient, or lacks them", "promote again")

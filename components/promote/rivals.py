@@ -29,14 +29,18 @@ def pick_challenger(workspace: Workspace, methods: list[str]) -> Metrics:
     Raises MedhashError if there is no method to choose from, or no validation figure to choose by.
     """
     if not methods:
-        raise MedhashError("every method of params.yaml is a reference", "add a method that may be promoted, or take "
-                           "one out of quality.references")
+        raise MedhashError(
+            "every method of params.yaml is a reference",
+            "add a method that may be promoted, or take one out of quality.references",
+        )
     measured = [Metrics.read(workspace.metrics(method) / "metrics.json") for method in methods]
     chosen_by: dict[str, float] = {}
     for metrics in measured:
         if metrics.validation_map is None:
-            raise MedhashError(f"{metrics.method} has no validation MAP, and promotion chooses its challenger by it",
-                               "set split.val_share above 0 in params.yaml, then `dvc repro`")
+            raise MedhashError(
+                f"{metrics.method} has no validation MAP, and promotion chooses its challenger by it",
+                "set split.val_share above 0 in params.yaml, then `dvc repro`",
+            )
         chosen_by[metrics.method] = metrics.validation_map
     return min(measured, key=lambda metrics: (-chosen_by[metrics.method], metrics.method))
 
@@ -49,9 +53,13 @@ def champion_codes(workspace: Workspace, params: Params, champion: Path, challen
     Raises MedhashError if it cannot, as where the size of the images has changed.
     """
     from components.index.code_table import read_codes
+
     ours, theirs = read_release(challenger), read_release(champion)
-    same_data = (ours.evaluation_digest == theirs.evaluation_digest and ours.preprocessing == theirs.preprocessing
-                 and sha256_file(challenger / IMAGES_FILE) == sha256_file(champion / IMAGES_FILE))
+    same_data = (
+        ours.evaluation_digest == theirs.evaluation_digest
+        and ours.preprocessing == theirs.preprocessing
+        and sha256_file(challenger / IMAGES_FILE) == sha256_file(champion / IMAGES_FILE)
+    )
     if same_data:
         return RivalCodes(read_codes(champion / "codes.parquet"), "by its released codes, as the images are the same")
     with tempfile.TemporaryDirectory() as folder:

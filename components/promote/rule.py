@@ -46,11 +46,17 @@ def measured_clauses(evidence: "Evidence", params: Params, has_champion: bool) -
     elif evidence.not_compared:
         ranking = [Clause("gain", False, f"the champion could not be compared: {evidence.not_compared}")]
     else:
-        ranking = [gain(found.gain, len(found.patients), limits.min_gain, found.nobody),
-                   slices(found.slices, limits.max_slice_drop, limits.min_slice_patients)]
-    return [gallery(evidence.gallery), *ranking,
-            latency(evidence.latency.p95_ms, rival.p95_ms if rival else None, limits.max_p95_ms),
-            size(evidence.index_bytes, limits.max_index_mb), bits(evidence.codes, params.quality)]
+        ranking = [
+            gain(found.gain, len(found.patients), limits.min_gain, found.nobody),
+            slices(found.slices, limits.max_slice_drop, limits.min_slice_patients),
+        ]
+    return [
+        gallery(evidence.gallery),
+        *ranking,
+        latency(evidence.latency.p95_ms, rival.p95_ms if rival else None, limits.max_p95_ms),
+        size(evidence.index_bytes, limits.max_index_mb),
+        bits(evidence.codes, params.quality),
+    ]
 
 
 def decide(clauses: list[Clause], force: Act | None = None) -> Decision:

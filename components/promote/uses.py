@@ -32,16 +32,19 @@ def read_uses(workspace: Workspace) -> Uses:
     try:
         return TypeAdapter(Uses).validate_json(path.read_bytes())
     except ValidationError as error:
-        raise MedhashError(f"{path} is damaged: {error.errors()[0]['msg']}",
-                           "restore it from a backup; without it nobody knows how often each test patient was asked"
-                           ) from error
+        raise MedhashError(
+            f"{path} is damaged: {error.errors()[0]['msg']}",
+            "restore it from a backup; without it nobody knows how often each test patient was asked",
+        ) from error
 
 
 def with_decision(uses: Uses, patients: Iterable[str], decision: str) -> Uses:
     """The uses once these patients were asked in this decision; a decision counts once."""
     asked = set(patients)
-    return {patient: sorted({*uses.get(patient, []), *([decision] if patient in asked else [])})
-            for patient in sorted(uses.keys() | asked)}
+    return {
+        patient: sorted({*uses.get(patient, []), *([decision] if patient in asked else [])})
+        for patient in sorted(uses.keys() | asked)
+    }
 
 
 def write_uses(workspace: Workspace, uses: Uses) -> None:
@@ -54,6 +57,13 @@ def use_by_group(uses: Uses, patients: list[str], groups: np.ndarray, n_groups: 
     found = []
     for group in range(n_groups):
         of_group = counts[groups == group]
-        found.append(GroupUse(group, len(of_group), int(of_group.min(initial=of_group.max(initial=0))),
-                              float(np.median(of_group)) if len(of_group) else 0.0, int(of_group.max(initial=0))))
+        found.append(
+            GroupUse(
+                group,
+                len(of_group),
+                int(of_group.min(initial=of_group.max(initial=0))),
+                float(np.median(of_group)) if len(of_group) else 0.0,
+                int(of_group.max(initial=0)),
+            )
+        )
     return found

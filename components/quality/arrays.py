@@ -14,6 +14,7 @@ def open_array(path: Path, stage: str) -> np.ndarray:
     try:
         array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except ValueError as error:
-        raise MedhashError(f"{path} is not a whole .npy file", "restore it with `dvc checkout`, or run the stage "
-                           f"{stage} again") from error
+        raise MedhashError(
+            f"{path} is not a whole .npy file", f"restore it with `dvc checkout`, or run the stage {stage} again"
+        ) from error
     return array

@@ -28,12 +28,17 @@ def write_docs(folder: Path, stage: str, results: list[ExpectationSuiteValidatio
         for result in results:
             page: str = DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(result))
             (temporary / f"{result.suite_name}.html").write_text(
-                _offline(page).replace("../../../../index.html", "../index.html"))
-    items = [f'<li><a href="{path.parent.name}/{path.name}">{html.escape(f"{path.parent.name}: {path.stem}")}</a></li>'
-             for path in sorted(folder.glob("[!.]*/*.html"))]
+                _offline(page).replace("../../../../index.html", "../index.html")
+            )
+    items = [
+        f'<li><a href="{path.parent.name}/{path.name}">{html.escape(f"{path.parent.name}: {path.stem}")}</a></li>'
+        for path in sorted(folder.glob("[!.]*/*.html"))
+    ]
     with replacing_file(folder / "index.html") as index:
-        index.write_text("<!doctype html><meta charset='utf-8'><title>Data Docs</title><h1>Data Docs</h1>"
-                         f"<ul>{''.join(items)}</ul>\n")
+        index.write_text(
+            "<!doctype html><meta charset='utf-8'><title>Data Docs</title><h1>Data Docs</h1>"
+            f"<ul>{''.join(items)}</ul>\n"
+        )
 
 
 def _offline(page: str) -> str:

@@ -25,38 +25,48 @@ def run_gate(stage: str, workspace: Workspace, params: Params) -> GateReport:
     path.unlink(missing_ok=True)
     report, results = check_stage(stage, workspace, params)
     from components.quality.docs import write_docs
+
     write_docs(workspace.data_docs, stage, results)
     report.write(path)
     return report
 
 
-def check_stage(stage: str, workspace: Workspace,
-                params: Params) -> "tuple[GateReport, list[ExpectationSuiteValidationResult]]":
+def check_stage(
+    stage: str, workspace: Workspace, params: Params
+) -> "tuple[GateReport, list[ExpectationSuiteValidationResult]]":
     """What a stage's suite finds, and Great Expectations' results behind it. Writes nothing."""
     suite = importlib.import_module(f"components.quality.suites.{stage}")
     from components.quality.validation import checks_of, validate
 
     inspections = suite.inspect(workspace, params)
     results = validate(inspections)
-    checks = [check for inspection, result in zip(inspections, results, strict=True)
-              for check in checks_of(inspection, result)]
+    checks = [
+        check
+        for inspection, result in zip(inspections, results, strict=True)
+        for check in checks_of(inspection, result)
+    ]
     return GateReport(stage=stage, success=all(check.success for check in checks), checks=checks), results
 
 
 def describe(report: GateReport) -> str:
     """A line per check."""
     width = max(len(check.about) for check in report.checks)
-    return "\n".join(f"{'✓' if check.success else '✗'} {check.about:<{width}}  {check.expectation} ({check.observed})"
-                     for check in report.checks)
+    return "\n".join(
+        f"{'✓' if check.success else '✗'} {check.about:<{width}}  {check.expectation} ({check.observed})"
+        for check in report.checks
+    )
 
 
 def failure(report: GateReport, docs: Path) -> MedhashError:
     """What failed, about which table, and up to 20 rows each."""
-    failed = [f"{check.about}: {check.expectation}: {check.observed}"
-              + "".join(f"\n    {row}" for row in check.offending) for check in report.checks if not check.success]
-    return MedhashError(f"gate {report.stage}: {len(failed)} of {len(report.checks)} expectations failed\n  "
-                        + "\n  ".join(failed),
-                        f"mend the rows named above in the stage {report.stage} or its input, or the limit in "
-                        f"params.yaml, and run it again; {docs} shows more. Later stages did not run and their last "
-                        "outputs stand")
-
+    failed = [
+        f"{check.about}: {check.expectation}: {check.observed}" + "".join(f"\n    {row}" for row in check.offending)
+        for check in report.checks
+        if not check.success
+    ]
+    return MedhashError(
+        f"gate {report.stage}: {len(failed)} of {len(report.checks)} expectations failed\n  " + "\n  ".join(failed),
+        f"mend the rows named above in the stage {report.stage} or its input, or the limit in "
+        f"params.yaml, and run it again; {docs} shows more. Later stages did not run and their last "
+        "outputs stand",
+    )

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-os.environ["GX_ANALYTICS_ENABLED"] = "false"                # read when the package is imported: no telemetry
+os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read when the package is imported: no telemetry
 
 import great_expectations as gx
 from great_expectations.core.expectation_validation_result import (
@@ -31,11 +31,22 @@ def validate(inspections: list[Inspection]) -> list[ExpectationSuiteValidationRe
         for words, expectation in inspection.expected.items():
             expectation.notes = words
             suite.add_expectation(expectation)
-        batch = source.add_dataframe_asset(suite.name).add_batch_definition_whole_dataframe("all").get_batch(
-            {"dataframe": inspection.frame})
+        batch = (
+            source.add_dataframe_asset(suite.name)
+            .add_batch_definition_whole_dataframe("all")
+            .get_batch({"dataframe": inspection.frame})
+        )
         # SUMMARY names the first 20 rows; COMPLETE lists every one: a page of 800 kB for a table that fails whole.
-        results.append(batch.validate(suite, result_format={
-            "result_format": "SUMMARY", "unexpected_index_column_names": [ROW], "partial_unexpected_count": _SHOWN}))
+        results.append(
+            batch.validate(
+                suite,
+                result_format={
+                    "result_format": "SUMMARY",
+                    "unexpected_index_column_names": [ROW],
+                    "partial_unexpected_count": _SHOWN,
+                },
+            )
+        )
     return results
 
 
@@ -52,19 +63,27 @@ def _check(words: str, inspection: Inspection, item: ExpectationValidationResult
     if _raised(item.exception_info):
         raise RuntimeError(f"{inspection.about}: {words}: {item.exception_info}")
     column = (item.expectation_config.kwargs if item.expectation_config else {}).get("column")
-    offending = [str(row[ROW]) + _value(row.get(column))
-                 for row in item.result.get("partial_unexpected_index_list") or []]
+    offending = [
+        str(row[ROW]) + _value(row.get(column)) for row in item.result.get("partial_unexpected_index_list") or []
+    ]
     n_rows = len(inspection.frame)
     if "observed_value" in item.result:
         observed = str(item.result["observed_value"])
     elif n_rows <= _FEW_ROWS and any(map(_value, inspection.frame[column])):
-        observed = ", ".join(str(name) + _value(value) for name, value in
-                             zip(inspection.frame[ROW], inspection.frame[column], strict=True))
+        observed = ", ".join(
+            str(name) + _value(value)
+            for name, value in zip(inspection.frame[ROW], inspection.frame[column], strict=True)
+        )
     else:
         n_bad = item.result["unexpected_count"]
         observed = f"{n_bad:,} of {n_rows:,} rows not so" if n_bad else f"all {n_rows:,} rows"
-    return Check(expectation=words, about=inspection.about, success=bool(item.success), observed=observed,
-                 offending=offending[:_SHOWN])
+    return Check(
+        expectation=words,
+        about=inspection.about,
+        success=bool(item.success),
+        observed=observed,
+        offending=offending[:_SHOWN],
+    )
 
 
 def _value(value: Any) -> str:
@@ -79,4 +98,3 @@ def _raised(info: Any) -> bool:
     if not isinstance(info, dict):
         return False
     return bool(info.get("raised_exception")) or any(_raised(inner) for inner in info.values())
-

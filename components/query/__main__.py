@@ -18,33 +18,75 @@ def main(argv: list[str] | None = None) -> int:
     """Find cases similar to one image, or to the images of one case, with the champion."""
     parser = stage_parser("query", main.__doc__)
     parser.epilog = _EXAMPLE
-    parser.add_argument("images", type=Path, metavar="IMAGE", nargs="+",
-                        help="a PNG, JPEG or DICOM file; several are the images of one case")
+    parser.add_argument(
+        "images",
+        type=Path,
+        metavar="IMAGE",
+        nargs="+",
+        help="a PNG, JPEG or DICOM file; several are the images of one case",
+    )
     parser.add_argument("--k", type=int, default=5, help="how many cases (default: 5)")
-    parser.add_argument("--out", type=Path, default=None, metavar="PNG",
-                        help="where the contact sheet goes (default: ROOT/reports/query.png)")
-    parser.add_argument("--exclude-patient", metavar="PSEUDONYM", default=None,
-                        help="leave out this patient's images (patient_id of images.parquet)")
-    parser.add_argument("--release", type=Path, default=None, metavar="FOLDER",
-                        help="answer from this release folder instead of the champion in MLflow")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=None,
+        metavar="PNG",
+        help="where the contact sheet goes (default: ROOT/reports/query.png)",
+    )
+    parser.add_argument(
+        "--exclude-patient",
+        metavar="PSEUDONYM",
+        default=None,
+        help="leave out this patient's images (patient_id of images.parquet)",
+    )
+    parser.add_argument(
+        "--release",
+        type=Path,
+        default=None,
+        metavar="FOLDER",
+        help="answer from this release folder instead of the champion in MLflow",
+    )
     similar = parser.add_argument_group("what similar means", "for models whose codes have a part for each attribute")
-    similar.add_argument("--prefer", metavar="A,B", default="",
-                         help="near in attribute A first, among equals in B, then in all others: organ,pathology")
-    similar.add_argument("--weights", metavar="A=W,B=W", default="",
-                         help="multiply the distances of attributes, others by 1; 0 leaves one out: organ=2,modality=0")
-    similar.add_argument("--require", metavar="A=VALUE", action="append", default=[],
-                         help="only cases whose labels have this value; may be repeated: modality=xray")
-    similar.add_argument("--min-confidence", metavar="SHARE", default="",
-                         help="cases of which the model is less sure, above 0 and up to 1, are marked: 0.7")
-    similar.add_argument("--below", choices=("flag", "leave-out"), default="",
-                         help="whether cases below --min-confidence are marked or not searched (default: flag)")
+    similar.add_argument(
+        "--prefer",
+        metavar="A,B",
+        default="",
+        help="near in attribute A first, among equals in B, then in all others: organ,pathology",
+    )
+    similar.add_argument(
+        "--weights",
+        metavar="A=W,B=W",
+        default="",
+        help="multiply the distances of attributes, others by 1; 0 leaves one out: organ=2,modality=0",
+    )
+    similar.add_argument(
+        "--require",
+        metavar="A=VALUE",
+        action="append",
+        default=[],
+        help="only cases whose labels have this value; may be repeated: modality=xray",
+    )
+    similar.add_argument(
+        "--min-confidence",
+        metavar="SHARE",
+        default="",
+        help="cases of which the model is less sure, above 0 and up to 1, are marked: 0.7",
+    )
+    similar.add_argument(
+        "--below",
+        choices=("flag", "leave-out"),
+        default="",
+        help="whether cases below --min-confidence are marked or not searched (default: flag)",
+    )
     args = parser.parse_args(argv)
 
     from components.errors import MedhashError
+
     if args.k < 1:
         raise MedhashError(f"--k is {args.k}", "ask for at least one case")
 
     from components.index.preference import LEAVE_OUT, parse_preference
+
     preference = parse_preference(args.prefer, args.weights, args.require, args.min_confidence, args.below)
 
     from components.params import load_params

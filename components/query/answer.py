@@ -40,8 +40,14 @@ class Answer:
     """Number of the release's version in MLflow; None for a folder given by hand."""
 
 
-def answer(release: LoadedRelease, images: Sequence[Path], k: int, exclude_patient: str | None = None,
-           version: str | None = None, preference: Preference | None = None) -> Answer:
+def answer(
+    release: LoadedRelease,
+    images: Sequence[Path],
+    k: int,
+    exclude_patient: str | None = None,
+    version: str | None = None,
+    preference: Preference | None = None,
+) -> Answer:
     """The k cases of the gallery nearest to the case shown by the image files, without those of `exclude_patient`.
 
     Raises MedhashError, which does not name the file but its place among them, if one cannot be read, if there are
@@ -49,7 +55,7 @@ def answer(release: LoadedRelease, images: Sequence[Path], k: int, exclude_patie
     """
     spec, size_px = release.model.spec, release.release.preprocessing.size_px
     blank = np.zeros((1, release.release.preprocessing.channels, size_px, size_px), np.uint8)
-    release.model.codes(blank, np.array([0, 1]))                                   # the first call builds the network
+    release.model.codes(blank, np.array([0, 1]))  # the first call builds the network
     names = names_of(len(images))
     started = time.perf_counter()
     case = decode_case(_contents(images, names), names, release.release.preprocessing)
@@ -58,9 +64,21 @@ def answer(release: LoadedRelease, images: Sequence[Path], k: int, exclude_patie
     encoded = time.perf_counter()
     neighbours = release.found(case, coded, k, exclude_patient, preference)
     found = time.perf_counter()
-    return Answer(case, neighbours, attention, memberships, preference, 1e3 * (decoded - started),
-                  1e3 * (encoded - decoded), 1e3 * (found - encoded), spec.method, spec.bits, release.of_bags,
-                  release.release.preprocessing.grid > 0, version)
+    return Answer(
+        case,
+        neighbours,
+        attention,
+        memberships,
+        preference,
+        1e3 * (decoded - started),
+        1e3 * (encoded - decoded),
+        1e3 * (found - encoded),
+        spec.method,
+        spec.bits,
+        release.of_bags,
+        release.release.preprocessing.grid > 0,
+        version,
+    )
 
 
 def _contents(images: Sequence[Path], names: Sequence[str]) -> Iterator[bytes]:
@@ -69,8 +87,9 @@ def _contents(images: Sequence[Path], names: Sequence[str]) -> Iterator[bytes]:
         try:
             content = image.read_bytes()
         except OSError as error:
-            raise MedhashError(f"{name} cannot be opened: {error.strerror}",
-                               "give the path of a PNG, JPEG or DICOM file") from error
+            raise MedhashError(
+                f"{name} cannot be opened: {error.strerror}", "give the path of a PNG, JPEG or DICOM file"
+            ) from error
         yield content
 
 

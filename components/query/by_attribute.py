@@ -34,8 +34,11 @@ def query_lines(reply: Answer) -> list[str]:
     lines = []
     for attribute, of_values in reply.memberships.items():
         greatest = sorted(of_values.items(), key=lambda item: -item[1])[:_MOST_SHOWN]
-        shown = ", ".join(f"{value} {membership:.2f}" for place, (value, membership) in enumerate(greatest)
-                          if place == 0 or membership >= _LEAST_SHOWN)
+        shown = ", ".join(
+            f"{value} {membership:.2f}"
+            for place, (value, membership) in enumerate(greatest)
+            if place == 0 or membership >= _LEAST_SHOWN
+        )
         lines.append(f"the query's {attribute}: {shown}")
     preference = reply.preference or Preference()
     confidence = confidence_of(reply.memberships, preference.prefer)
@@ -73,8 +76,12 @@ def caption(neighbour: Found) -> str:
 
 def query_caption(memberships: dict[str, dict[str, float]]) -> str:
     """The query's value of greatest membership in each attribute; empty where nothing is known."""
-    return _unbroken([f"{max(of_values, key=lambda value: of_values[value])} {max(of_values.values()):.2f}"
-                      for of_values in memberships.values()])
+    return _unbroken(
+        [
+            f"{max(of_values, key=lambda value: of_values[value])} {max(of_values.values()):.2f}"
+            for of_values in memberships.values()
+        ]
+    )
 
 
 def _unbroken(told: list[str]) -> str:

@@ -28,6 +28,7 @@ def champion_folder(workspace: Workspace, name: str) -> Path:
     holds no release.
     """
     from components import tracking
+
     with tracking.answered():
         return _champion(workspace, Registry(tracking.connect(workspace), name, make=False))[1]
 
@@ -46,6 +47,8 @@ def load_champion(workspace: Workspace, registry: Registry) -> tuple[str, Loaded
 def _champion(workspace: Workspace, registry: Registry) -> tuple[str, Path]:
     version = registry.version_of(CHAMPION)
     if version is None:
-        raise MedhashError(f"the registered model {registry.name} has no champion yet", "run `medhash promote` after "
-                           "training, or give --release FOLDER")
+        raise MedhashError(
+            f"the registered model {registry.name} has no champion yet",
+            "run `medhash promote` after training, or give --release FOLDER",
+        )
     return str(version.version), copy_of(workspace, registry, version)

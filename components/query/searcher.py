@@ -68,8 +68,9 @@ class Searcher:
         finally:
             self._refreshing.release()
 
-    def answer(self, images: Sequence[Path], k: int, exclude_patient: str | None = None,
-               preference: Preference | None = None) -> Answer:
+    def answer(
+        self, images: Sequence[Path], k: int, exclude_patient: str | None = None, preference: Preference | None = None
+    ) -> Answer:
         """The k cases nearest to the one these image files show; raises MedhashError, without a file's name."""
         serving = self._serving
         return answer(serving.release, images, k, exclude_patient, serving.version, preference)

@@ -30,8 +30,11 @@ def write_sheet(path: Path, reply: Answer, stored: list[Stored | None]) -> None:
     carried the match is framed; where the query has several images, it has the number of the one that it matched.
     """
     numbers = tuple(reply.case.image_of.tolist()) if len(reply.case.numbers) > 1 else ()
-    matched = tuple(numbers.index(neighbour.matched.query_image) for neighbour in reply.neighbours[:LARGEST_SHEET]
-                    if neighbour.matched is not None and numbers)
+    matched = tuple(
+        numbers.index(neighbour.matched.query_image)
+        for neighbour in reply.neighbours[:LARGEST_SHEET]
+        if neighbour.matched is not None and numbers
+    )
     shown = "\n".join(textwrap.wrap(query_caption(reply.memberships), _CAPTION_WIDTH))
     tiles = [Tile("query", shown, "tab:blue", reply.case.pixels, numbers, wanted=matched)]
     for rank, (neighbour, images) in enumerate(zip(reply.neighbours[:LARGEST_SHEET], stored, strict=True), 1):
@@ -50,11 +53,15 @@ def write_sheet(path: Path, reply: Answer, stored: list[Stored | None]) -> None:
 
 
 def _neighbour(reply: Answer, neighbour: Found, rank: int, images: Stored | None) -> Tile:
-    names = textwrap.fill(", ".join(neighbour.labels) or "no label", _CAPTION_WIDTH, max_lines=_CAPTION_LINES,
-                          placeholder=" …")
+    names = textwrap.fill(
+        ", ".join(neighbour.labels) or "no label", _CAPTION_WIDTH, max_lines=_CAPTION_LINES, placeholder=" …"
+    )
     matched = neighbour.matched if tells_match(reply, neighbour) else None
-    match = images.image_ids.index(matched.image_id) if images is not None and matched is not None and \
-        matched.image_id in images.image_ids else None
+    match = (
+        images.image_ids.index(matched.image_id)
+        if images is not None and matched is not None and matched.image_id in images.image_ids
+        else None
+    )
     number = matched.query_image if matched is not None and len(reply.case.numbers) > 1 else None
     text = "\n".join([names, neighbour.bag_id, *_by_attribute(neighbour)])
     return Tile(f"{rank} · {in_bits(neighbour.distance)} away", text, "0.6", images, match=match, match_number=number)

@@ -41,6 +41,7 @@ def stored_bags(workspace: Workspace, bag_ids: Sequence[str]) -> list[Stored | N
     found: list[Stored | None] = []
     for bag_id in bag_ids:
         bag = members.take(np.array([place_of[bag_id]])) if bag_id in place_of else None
-        found.append(None if bag is None or bag.rows.max() >= len(store)
-                     else Stored(bag.image_ids.tolist(), bag.rows, store))
+        found.append(
+            None if bag is None or bag.rows.max() >= len(store) else Stored(bag.image_ids.tolist(), bag.rows, store)
+        )
     return found

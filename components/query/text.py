@@ -18,25 +18,33 @@ def as_text(reply: Answer) -> str:
     if len(reply.case.numbers) > 1:
         lines.append(f"asked with {len(reply.case.numbers)} images as one case")
     if reply.attention is not None:
-        lines.append("attention: " + ", ".join(f"image {number} {weight:.0%}"
-                                               for number, weight in reply.attention.items()))
+        lines.append(
+            "attention: " + ", ".join(f"image {number} {weight:.0%}" for number, weight in reply.attention.items())
+        )
     if reply.preference is not None:
         lines += asked_for(reply.preference)
     lines += query_lines(reply)
-    lines.append(f"{'rank':<6}{'bag id' if reply.of_bags else 'image id':<18}{'distance':<10}"
-                 f"{header(reply.neighbours)}"
-                 f"{f'{part}s'.ljust(8) if reply.of_bags else ''}labels")
+    lines.append(
+        f"{'rank':<6}{'bag id' if reply.of_bags else 'image id':<18}{'distance':<10}"
+        f"{header(reply.neighbours)}"
+        f"{f'{part}s'.ljust(8) if reply.of_bags else ''}labels"
+    )
     for rank, neighbour in enumerate(reply.neighbours, 1):
         count = f"{neighbour.n_images:<8}" if reply.of_bags else ""
-        lines.append(f"{rank:<6}{neighbour.bag_id:<18}{in_bits(neighbour.distance):<10}"
-                     f"{columns(neighbour, reply.neighbours)}{count}"
-                     f"{', '.join(neighbour.labels) or 'no label'}")
+        lines.append(
+            f"{rank:<6}{neighbour.bag_id:<18}{in_bits(neighbour.distance):<10}"
+            f"{columns(neighbour, reply.neighbours)}{count}"
+            f"{', '.join(neighbour.labels) or 'no label'}"
+        )
         if tells_match(reply, neighbour) and neighbour.matched is not None:
-            lines.append(f"      {a_part_of}image {neighbour.matched.query_image} of the query ~ {part} "
-                         f"{neighbour.matched.image_id}, {in_bits(neighbour.matched.distance)}")
+            lines.append(
+                f"      {a_part_of}image {neighbour.matched.query_image} of the query ~ {part} "
+                f"{neighbour.matched.image_id}, {in_bits(neighbour.matched.distance)}"
+            )
     total_ms = reply.decode_ms + reply.encode_ms + reply.search_ms
-    lines.append(f"{total_ms:.1f} ms: decode {reply.decode_ms:.1f}, encode {reply.encode_ms:.1f}, "
-                 f"search {reply.search_ms:.2f}")
+    lines.append(
+        f"{total_ms:.1f} ms: decode {reply.decode_ms:.1f}, encode {reply.encode_ms:.1f}, search {reply.search_ms:.2f}"
+    )
     return "\n".join(lines)
 
 

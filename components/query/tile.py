@@ -96,6 +96,15 @@ def _image(axis: "Axes", pixels: np.ndarray) -> None:
 def _number(axis: "Axes", tile: Tile, place: int) -> None:
     number = tile.numbers[place] if tile.numbers else tile.match_number if place == tile.match else None
     if number is not None:
-        axis.text(0.04, 0.96, str(number), transform=axis.transAxes, ha="left", va="top", fontsize=8,
-                  fontweight="bold", color="white", bbox={"boxstyle": "round,pad=0.2", "linewidth": 0, "facecolor":
-                                                          tile.colour if tile.numbers else _MATCH})
+        axis.text(
+            0.04,
+            0.96,
+            str(number),
+            transform=axis.transAxes,
+            ha="left",
+            va="top",
+            fontsize=8,
+            fontweight="bold",
+            color="white",
+            bbox={"boxstyle": "round,pad=0.2", "linewidth": 0, "facecolor": tile.colour if tile.numbers else _MATCH},
+        )

@@ -11,6 +11,7 @@ def main(argv: list[str] | None = None) -> int:
     from components.report.page import render_page
     from components.report.run import read_run
     from components.workspace import Workspace
+
     workspace = Workspace(args.root)
     run = read_run(workspace, load_params(args.params or args.root / "params.yaml"))
     page = render_page(run)

@@ -19,7 +19,7 @@ def codes_view(run: Run) -> dict[str, Any]:
     random = np.random.default_rng(run.params.seed)
     test, gallery = (random.permutation(np.flatnonzero(member)) for member in (folds == "test", folds != "test"))
     n_test = min(len(test), max(MOST_CODES // 2, MOST_CODES - len(gallery)))
-    rows = np.sort(np.concatenate([test[:n_test], gallery[:MOST_CODES - n_test]]))
+    rows = np.sort(np.concatenate([test[:n_test], gallery[: MOST_CODES - n_test]]))
     if len(rows) < FEWEST_CODES:
         return {"uri": "", "n_codes": len(rows)}
     chosen = table.take(rows)

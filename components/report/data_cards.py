@@ -29,8 +29,14 @@ def data_cards(run: Run) -> dict[str, Any]:
         "labels": _label_rows(run, folds),
         "n_more_labels": max(0, len(run.vocabulary.labels) - _MOST_LABELS),
         "unlabelled": [run.vocabulary.n_unlabelled.get(fold, 0) for fold in folds],
-        "ages": ages({fold: [image["age"] for image, place in placed if place == fold and image["age"] is not None]
-                      for fold in folds}) if any(image["age"] is not None for image, _ in placed) else "",
+        "ages": ages(
+            {
+                fold: [image["age"] for image, place in placed if place == fold and image["age"] is not None]
+                for fold in folds
+            }
+        )
+        if any(image["age"] is not None for image, _ in placed)
+        else "",
         "rejected": Counter(run.rejected["reason"].to_pylist()).most_common(),
         "examples": _examples(run),
     }
@@ -39,10 +45,16 @@ def data_cards(run: Run) -> dict[str, Any]:
 def _fold_row(fold: str, images: list[dict[str, Any]]) -> dict[str, Any]:
     years = [image["age"] for image in images if image["age"] is not None]
     sizes = list(Counter(image["bag_id"] for image in images).values())
-    return {"fold": fold, "n_images": len(images), "n_patients": len({image["patient_id"] for image in images}),
-            "n_cases": len(sizes), "sizes": f"{np.median(sizes):g} ({min(sizes)}–{max(sizes)})",
-            "views": _shares([image["view"] for image in images]), "sexes": _shares([image["sex"] for image in images]),
-            "age": "{:.0f} ({:.0f}–{:.0f})".format(*np.percentile(years, [50, 25, 75])) if years else "not known"}
+    return {
+        "fold": fold,
+        "n_images": len(images),
+        "n_patients": len({image["patient_id"] for image in images}),
+        "n_cases": len(sizes),
+        "sizes": f"{np.median(sizes):g} ({min(sizes)}–{max(sizes)})",
+        "views": _shares([image["view"] for image in images]),
+        "sexes": _shares([image["sex"] for image in images]),
+        "age": "{:.0f} ({:.0f}–{:.0f})".format(*np.percentile(years, [50, 25, 75])) if years else "not known",
+    }
 
 
 def _shares(values: list[str | None]) -> str:
@@ -51,12 +63,15 @@ def _shares(values: list[str | None]) -> str:
 
 
 def _label_rows(run: Run, folds: list[str]) -> list[dict[str, Any]]:
-    counts = {name: [run.vocabulary.n_bags.get(name, {}).get(fold, 0) for fold in folds]
-              for name in run.vocabulary.labels}
+    counts = {
+        name: [run.vocabulary.n_bags.get(name, {}).get(fold, 0) for fold in folds] for name in run.vocabulary.labels
+    }
     largest = max((sum(values) for values in counts.values()), default=0) or 1
     ordered = sorted(counts, key=lambda name: (-sum(counts[name]), name))[:_MOST_LABELS]
-    return [{"label": name, "counts": counts[name], "total": sum(counts[name]),
-             "bar": 100 * sum(counts[name]) / largest} for name in ordered]
+    return [
+        {"label": name, "counts": counts[name], "total": sum(counts[name]), "bar": 100 * sum(counts[name]) / largest}
+        for name in ordered
+    ]
 
 
 def _examples(run: Run) -> list[dict[str, str]]:

@@ -11,10 +11,18 @@ COLLAPSED_SHARE = 0.02
 
 def metric_table(run: Run) -> list[dict[str, Any]]:
     """A row per method, best MAP first."""
-    rows = [{"metrics": metrics, "figures": metrics.figures, "interval": metrics.intervals.get("map"),
-             "standing": standing(metrics), "is_best": method == run.best and run.is_validated,
-             "distinct_share": metrics.n_distinct_codes / metrics.n_gallery if metrics.n_gallery else 0.0,
-             "latency": latency(run.latencies[method])} for method, metrics in run.metrics.items()]
+    rows = [
+        {
+            "metrics": metrics,
+            "figures": metrics.figures,
+            "interval": metrics.intervals.get("map"),
+            "standing": standing(metrics),
+            "is_best": method == run.best and run.is_validated,
+            "distinct_share": metrics.n_distinct_codes / metrics.n_gallery if metrics.n_gallery else 0.0,
+            "latency": latency(run.latencies[method]),
+        }
+        for method, metrics in run.metrics.items()
+    ]
     return sorted(rows, key=lambda row: (-row["figures"].map, row["metrics"].method))
 
 
@@ -38,6 +46,12 @@ def literal_pairs(run: Run) -> list[dict[str, Any]]:
     for method, literal in run.metrics.items():
         chosen = run.metrics.get(method.removesuffix("-paper"))
         if method.endswith("-paper") and chosen is not None:
-            pairs.append({"literal": literal, "chosen": chosen, "standing": standing(literal),
-                          "collapsed": literal.n_distinct_codes < COLLAPSED_SHARE * literal.n_gallery})
+            pairs.append(
+                {
+                    "literal": literal,
+                    "chosen": chosen,
+                    "standing": standing(literal),
+                    "collapsed": literal.n_distinct_codes < COLLAPSED_SHARE * literal.n_gallery,
+                }
+            )
     return pairs

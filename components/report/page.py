@@ -26,26 +26,51 @@ def render_page(run: Run) -> str:
     metrics = list(run.metrics.values())
     structured = structured_sections(run)
     return _template().render(
-        summary=summary(run), data=data_cards(run), gates=run.gates, rows=metric_table(run), chance=metrics[0].chance,
-        is_validated=run.is_validated, slices=slice_tables(run),
+        summary=summary(run),
+        data=data_cards(run),
+        gates=run.gates,
+        rows=metric_table(run),
+        chance=metrics[0].chance,
+        is_validated=run.is_validated,
+        slices=slice_tables(run),
         comparable=len({result.evaluation_digest for result in metrics}) == 1,
-        has_latency=any(run.latencies.values()), pairs=literal_pairs(run), reach=reach(run),
-        curves=[{"method": method, "n_epochs": len(history.epochs), "best_epoch": history.best_epoch + 1,
-                 "uri": learning_curves(history.epochs, history.best_epoch, run.metrics[method].validation_chance)}
-                for method, history in run.histories.items()],
+        has_latency=any(run.latencies.values()),
+        pairs=literal_pairs(run),
+        reach=reach(run),
+        curves=[
+            {
+                "method": method,
+                "n_epochs": len(history.epochs),
+                "best_epoch": history.best_epoch + 1,
+                "uri": learning_curves(history.epochs, history.best_epoch, run.metrics[method].validation_chance),
+            }
+            for method, history in run.histories.items()
+        ],
         without_curves=[method for method in run.metrics if method not in run.histories],
-        map_bars=map_bars(metrics), precision_recall=precision_recall(metrics), bit_balance=bit_balance(metrics),
-        codes=codes_view(run), examples=retrievals(run), glossary=glossary(run.has_bags, structured is not None),
+        map_bars=map_bars(metrics),
+        precision_recall=precision_recall(metrics),
+        bit_balance=bit_balance(metrics),
+        codes=codes_view(run),
+        examples=retrievals(run),
+        glossary=glossary(run.has_bags, structured is not None),
         structured=structured,
-        has_bags=run.has_bags, case="case" if run.has_bags else "image", cases="cases" if run.has_bags else "images",
+        has_bags=run.has_bags,
+        case="case" if run.has_bags else "image",
+        cases="cases" if run.has_bags else "images",
         style=(_FOLDER / "style.css").read_text() + ((_FOLDER / "structured.css").read_text() if structured else ""),
     )
 
 
 def _template() -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    environment = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined,
-                              trim_blocks=True, lstrip_blocks=True)
+
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters["figure"] = lambda value: f"{value:.3f}"
     environment.filters["count"] = lambda value: f"{value:,}"
     environment.filters["percent"] = lambda value: f"{value:.1%}"

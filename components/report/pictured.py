@@ -54,9 +54,15 @@ class Pictured:
         places = sorted([*dict.fromkeys([*matched, *range(len(rows))])][:MOST_IMAGES])
         weights = self._weights(rows) if self.weighs and len(rows) > 1 else None
         longest_px = LONGEST_PX if len(rows) == 1 else LONGEST_THUMB_PX
-        images = [{"number": place + 1, "uri": picture(self._pixels[rows[place]], longest_px),
-                   "is_match": place in matched, "weight": None if weights is None else 100 * float(weights[place])}
-                  for place in places]
+        images = [
+            {
+                "number": place + 1,
+                "uri": picture(self._pixels[rows[place]], longest_px),
+                "is_match": place in matched,
+                "weight": None if weights is None else 100 * float(weights[place]),
+            }
+            for place in places
+        ]
         return {"images": images, "n_more": len(rows) - len(places), "n_images": len(rows)}
 
     def _rows(self, bag_id: str) -> np.ndarray:
@@ -71,10 +77,15 @@ class Pictured:
         if bag_id not in self._of_images:
             kept, rows = self._kept.of(bag_id), self._rows(bag_id)
             if kept is not None and kept.image_ids != self._run.members.image_ids[self._span(bag_id)].tolist():
-                raise MedhashError(f"{self._table} has codes of other images of bag {bag_id} than images.parquet",
-                                   f"run encode again for {self._run.best}, or `dvc repro`")
-            self._of_images[bag_id] = kept.codes if kept is not None else self._model.codes(
-                self._pixels[rows], np.array([0, len(rows)])).instances
+                raise MedhashError(
+                    f"{self._table} has codes of other images of bag {bag_id} than images.parquet",
+                    f"run encode again for {self._run.best}, or `dvc repro`",
+                )
+            self._of_images[bag_id] = (
+                kept.codes
+                if kept is not None
+                else self._model.codes(self._pixels[rows], np.array([0, len(rows)])).instances
+            )
         return self._of_images[bag_id]
 
     def _weights(self, rows: np.ndarray) -> np.ndarray | None:
@@ -85,9 +96,12 @@ class Pictured:
         folder = self._run.workspace.model(self._run.best)
         model = load_model(folder)
         if model.digest != code_info(self._codes.schema, str(self._table)).model_digest:
-            raise MedhashError(f"{self._table} comes from another model than {folder} holds",
-                               f"run encode again for {self._run.best}, or `dvc repro`")
+            raise MedhashError(
+                f"{self._table} comes from another model than {folder} holds",
+                f"run encode again for {self._run.best}, or `dvc repro`",
+            )
         if model.spec.family != "shallow":
             import torch
-            torch.set_num_threads(self._run.params.train.threads)         # as encode does: the same bits come out
+
+            torch.set_num_threads(self._run.params.train.threads)  # as encode does: the same bits come out
         return model

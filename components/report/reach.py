@@ -24,23 +24,33 @@ def reach(run: Run) -> list[str]:
     if not n_patients:
         return []
     cases = "cases" if run.has_bags else "images"
-    intervals = {method: found for method, measured in run.metrics.items()
-                 if (found := measured.intervals.get("map")) is not None}
+    intervals = {
+        method: found
+        for method, measured in run.metrics.items()
+        if (found := measured.intervals.get("map")) is not None
+    }
     chance = run.metrics[run.best].chance.map
     above = [method for method, found in intervals.items() if found.low > chance]
     widths = [found.high - found.low for found in intervals.values()]
-    told = [f"{asked.num_rows:,} test {cases} of {n_patients:,} {'patient' if n_patients == 1 else 'patients'} ask; "
-            f"each patient carries {1 / n_patients:.1%} of every figure on average."]
+    told = [
+        f"{asked.num_rows:,} test {cases} of {n_patients:,} {'patient' if n_patients == 1 else 'patients'} ask; "
+        f"each patient carries {1 / n_patients:.1%} of every figure on average."
+    ]
     if intervals:
         told += _exchanged(run, run.metrics[run.best].figures.map)
-        told.append(f"Above chance ({chance:.3f}) with the whole 95 % interval of MAP: "
-                    + (", ".join(above) if above else "no method") + f", of {len(intervals)}. Intervals are "
-                    f"{np.median(widths):.3f} wide in the median: two methods that lie less than that apart may well "
-                    "change places with other patients.")
+        told.append(
+            f"Above chance ({chance:.3f}) with the whole 95 % interval of MAP: "
+            + (", ".join(above) if above else "no method")
+            + f", of {len(intervals)}. Intervals are "
+            f"{np.median(widths):.3f} wide in the median: two methods that lie less than that apart may well "
+            "change places with other patients."
+        )
     if n_patients > 1:
-        told.append(f"The intervals come from these {n_patients:,} patients alone, and are too narrow by "
-                    f"{1 - np.sqrt(1 - 1 / n_patients):.1%} at least; they say nothing of another hospital, another "
-                    "scanner or another training.")
+        told.append(
+            f"The intervals come from these {n_patients:,} patients alone, and are too narrow by "
+            f"{1 - np.sqrt(1 - 1 / n_patients):.1%} at least; they say nothing of another hospital, another "
+            "scanner or another training."
+        )
     return told
 
 
@@ -51,8 +61,11 @@ def _exchanged(run: Run, best_map: float) -> list[str]:
         return []
     tables = Tables.read(run.workspace)
     placed = place_codes(read_codes(run.workspace.codes(run.best)), tables.labels)
-    value = exchanged_map(placed.of_folds("test"), placed.of_folds(*GALLERY_FOLDS), tables.level_matrix(),
-                          run.params.seed)
-    return [f"Where the queries of {run.best} exchange their labels, its rankings still score a MAP of {value:.3f}, as "
-            "codes of a gallery that was trained on fall into groups; what lies above that, "
-            f"{best_map - value:+.3f}, is what the queries' own pictures bring. P@k gains nothing by groups."]
+    value = exchanged_map(
+        placed.of_folds("test"), placed.of_folds(*GALLERY_FOLDS), tables.level_matrix(), run.params.seed
+    )
+    return [
+        f"Where the queries of {run.best} exchange their labels, its rankings still score a MAP of {value:.3f}, as "
+        "codes of a gallery that was trained on fall into groups; what lies above that, "
+        f"{best_map - value:+.3f}, is what the queries' own pictures bring. P@k gains nothing by groups."
+    ]

@@ -26,14 +26,21 @@ def retrievals(run: Run) -> dict[str, Any]:
     if not run.workspace.pixels.exists():
         return {"good": [], "bad": [], "weighs": False, "lacks_matches": False}
     gallery = _Gallery(run)
-    scored = run.queries.filter(pc.greater(run.queries["n_relevant"], 0)).select(
-        ["bag_id", "patient_id", "ap_expected", "n_relevant"]).to_pylist()
+    scored = (
+        run.queries.filter(pc.greater(run.queries["n_relevant"], 0))
+        .select(["bag_id", "patient_id", "ap_expected", "n_relevant"])
+        .to_pylist()
+    )
     ordered = sorted(scored, key=lambda query: (-query["ap_expected"], query["bag_id"]))
     n_better = (len(ordered) + 1) // 2
     good = _varied(ordered[:n_better], gallery.set_of)
     bad = _varied(ordered[n_better:][::-1], gallery.set_of)
-    return {"good": [gallery.example(query) for query in good], "bad": [gallery.example(query) for query in bad],
-            "weighs": gallery.pictured.weighs, "lacks_matches": run.has_bags and not gallery.pictured.tells_matches}
+    return {
+        "good": [gallery.example(query) for query in good],
+        "bad": [gallery.example(query) for query in bad],
+        "weighs": gallery.pictured.weighs,
+        "lacks_matches": run.has_bags and not gallery.pictured.tells_matches,
+    }
 
 
 def _varied(ordered: list[dict[str, Any]], set_of: dict[str, int]) -> list[dict[str, Any]]:
@@ -55,8 +62,7 @@ class _Gallery:
     def __init__(self, run: Run) -> None:
         table = read_codes(run.workspace.codes(run.best))
         self.index = load_index(run.workspace.index(run.best))
-        self.codes = dict(zip(table["bag_id"].to_pylist(), unpacked_bytes(table["code"].combine_chunks()),
-                              strict=True))
+        self.codes = dict(zip(table["bag_id"].to_pylist(), unpacked_bytes(table["code"].combine_chunks()), strict=True))
         self.set_of = dict(zip(run.labels["bag_id"].to_pylist(), run.labels["set_id"].to_pylist(), strict=True))
         self.names = run.names_of_sets()
         self.by_set = values_by_set(run.label_sets, run.vocabulary)
@@ -67,14 +73,23 @@ class _Gallery:
         labels = self.names[self.set_of[bag_id]]
         found = search(self.index, self.codes[bag_id], N_NEIGHBOURS, query["patient_id"])
         pairs = [self.pictured.pair(bag_id, neighbour.bag_id) for neighbour in found]
-        neighbours = [self._tile(neighbour.bag_id, [pair.second] if pair else []) | {
-            "distance": neighbour.distance, "matched": pair and {
-                "query_image": pair.first + 1, "image": pair.second + 1, "distance": pair.distance},
-            "shared": [name for name in self.names[neighbour.set_id] if name in labels],
-            "agrees": agreement(self.by_set, self.set_of[bag_id], neighbour.set_id)}
-            for neighbour, pair in zip(found, pairs, strict=True)]
-        return {"query": self._tile(bag_id, [pair.first for pair in pairs if pair]), "ap": query["ap_expected"],
-                "n_relevant": query["n_relevant"], "neighbours": neighbours}
+        neighbours = [
+            self._tile(neighbour.bag_id, [pair.second] if pair else [])
+            | {
+                "distance": neighbour.distance,
+                "matched": pair
+                and {"query_image": pair.first + 1, "image": pair.second + 1, "distance": pair.distance},
+                "shared": [name for name in self.names[neighbour.set_id] if name in labels],
+                "agrees": agreement(self.by_set, self.set_of[bag_id], neighbour.set_id),
+            }
+            for neighbour, pair in zip(found, pairs, strict=True)
+        ]
+        return {
+            "query": self._tile(bag_id, [pair.first for pair in pairs if pair]),
+            "ap": query["ap_expected"],
+            "n_relevant": query["n_relevant"],
+            "neighbours": neighbours,
+        }
 
     def _tile(self, bag_id: str, matched: list[int]) -> dict[str, Any]:
         return {"bag_id": bag_id, "labels": self.names[self.set_of[bag_id]], **self.pictured.tile(bag_id, matched)}

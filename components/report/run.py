@@ -70,8 +70,9 @@ def best_method(metrics: dict[str, Metrics]) -> str:
 
     Without a val fold the first method of params.yaml: test figures must not choose.
     """
-    by_validation = {method: measured.validation_map for method, measured in metrics.items()
-                     if measured.validation_map is not None}
+    by_validation = {
+        method: measured.validation_map for method, measured in metrics.items() if measured.validation_map is not None
+    }
     if len(by_validation) < len(metrics):
         return next(iter(metrics))
     return min(by_validation, key=lambda method: (-by_validation[method], method))
@@ -81,19 +82,29 @@ def read_run(workspace: Workspace, params: Params) -> Run:
     """Read what the stages left. Raises MedhashError naming the file that is missing or broken."""
     methods = params.methods
     metrics = {method: Metrics.read(workspace.metrics(method) / "metrics.json") for method in methods}
-    specs = {method: ModelSpec.read(path) for method in methods
-             if (path := workspace.model(method) / "model.json").exists()}
+    specs = {
+        method: ModelSpec.read(path) for method in methods if (path := workspace.model(method) / "model.json").exists()
+    }
     gate_files = sorted(workspace.gate("any").parent.glob("*.json"))
     images = read_table(workspace.images, IMAGES)
     return Run(
-        workspace=workspace, params=params, metrics=metrics, specs=specs,
-        histories={method: history for method in methods
-                   if len((history := History.read(workspace.model(method) / "history.json")).epochs) > 1},
+        workspace=workspace,
+        params=params,
+        metrics=metrics,
+        specs=specs,
+        histories={
+            method: history
+            for method in methods
+            if len((history := History.read(workspace.model(method) / "history.json")).epochs) > 1
+        },
         latencies={method: _json(workspace.latency(method), {}) for method in methods},
         gates=sorted((GateReport.read(path) for path in gate_files), key=lambda gate: _stage_order(gate.stage)),
         vocabulary=Vocabulary.read(workspace.vocabulary),
-        images=images, members=read_members(images), rejected=read_table(workspace.rejected, REJECTED),
-        labels=read_table(workspace.labels, LABELS), label_sets=read_table(workspace.label_sets, LABEL_SETS),
+        images=images,
+        members=read_members(images),
+        rejected=read_table(workspace.rejected, REJECTED),
+        labels=read_table(workspace.labels, LABELS),
+        label_sets=read_table(workspace.label_sets, LABEL_SETS),
         queries=read_table(workspace.metrics(best_method(metrics)) / "queries.parquet", QUERIES),
     )
 

@@ -23,17 +23,31 @@ def summary(run: Run) -> dict[str, Any]:
         "n_patients": len(run.images["patient_id"].unique()),
         "rows": [
             ("Archive", f"{params.ingest.source}, stored at {params.size_px} × {params.size_px} px"),
-            *([("Cases", f"bags, one per {params.ingest.bags.by}, of "
-                         f"{'images' if cut.into == 'whole' else f'parts of images: {cut.into}'}")]
-              if run.has_bags else []),
+            *(
+                [
+                    (
+                        "Cases",
+                        f"bags, one per {params.ingest.bags.by}, of "
+                        f"{'images' if cut.into == 'whole' else f'parts of images: {cut.into}'}",
+                    )
+                ]
+                if run.has_bags
+                else []
+            ),
             ("Methods", ", ".join(params.methods)),
             ("Code length", f"{params.bits} bits"),
             ("Split", f"{params.split.strategy}: no patient stands in two folds"),
             ("Labels", _labels(run)),
-            ("Training", f"up to {params.train.epochs} epochs, {params.train.precision}, "
-                         f"{'with' if params.train.augment else 'without'} augmentation, seed {params.seed}"),
-            ("Queries and gallery", f"{best.n_queries:,} test {cases} search {best.n_gallery:,} {cases} of the "
-                                    "train and val folds, never their own patient's"),
+            (
+                "Training",
+                f"up to {params.train.epochs} epochs, {params.train.precision}, "
+                f"{'with' if params.train.augment else 'without'} augmentation, seed {params.seed}",
+            ),
+            (
+                "Queries and gallery",
+                f"{best.n_queries:,} test {cases} search {best.n_gallery:,} {cases} of the "
+                "train and val folds, never their own patient's",
+            ),
             ("Data digest", digest[:16]),
             ("Evaluation digest", best.evaluation_digest[:16]),
             ("Git commit", origins(workspace.root)["git_commit"]),

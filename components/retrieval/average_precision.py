@@ -43,9 +43,11 @@ def _per_relevant(expected_sum: np.ndarray, histogram: np.ndarray) -> TieOrders:
     n_relevant = histogram[:, :, 1:].sum(axis=(1, 2))
     divisor = np.where(n_relevant > 0, n_relevant, np.nan)
     n_levels = histogram.shape[2]
-    return TieOrders(expected_sum / divisor,
-                     precision_sum_in_order(histogram, levels_ascending(n_levels)) / divisor,
-                     precision_sum_in_order(histogram, levels_descending(n_levels)) / divisor)
+    return TieOrders(
+        expected_sum / divisor,
+        precision_sum_in_order(histogram, levels_ascending(n_levels)) / divisor,
+        precision_sum_in_order(histogram, levels_descending(n_levels)) / divisor,
+    )
 
 
 def precision_sum_in_order(histogram: np.ndarray, order: Iterable[int]) -> np.ndarray:
@@ -89,9 +91,9 @@ def expected_precision_sum(count: np.ndarray, relevant: np.ndarray, gain: np.nda
     ranked_before = np.cumsum(count, axis=1) - count
     gain_before = np.cumsum(gain, axis=1) - gain
     harmonic = _harmonic_numbers(count)
-    step = harmonic[ranked_before + count] - harmonic[ranked_before]                       # ΔH, 0 for an empty group
+    step = harmonic[ranked_before + count] - harmonic[ranked_before]  # ΔH, 0 for an empty group
     items = np.maximum(count, 1)
-    pairs = np.maximum(count * (count - 1), 1)                                             # r = 1 or g = 0 if c = 1
+    pairs = np.maximum(count * (count - 1), 1)  # r = 1 or g = 0 if c = 1
     own_and_before = (relevant * gain_before + gain) / items * step
     within = gain * (relevant - 1) / pairs * (count - (ranked_before + 1) * step)
     total: np.ndarray = (own_and_before + within).sum(axis=1)

@@ -29,8 +29,7 @@ def patient_bootstrap(values: np.ndarray, patients: np.ndarray, n_samples: int, 
     return _intervals(_resampled_means(values, patients, n_samples, seed))
 
 
-def paired_bootstrap(a: np.ndarray, b: np.ndarray, patients: np.ndarray, n_samples: int,
-                     seed: int) -> PairedDifference:
+def paired_bootstrap(a: np.ndarray, b: np.ndarray, patients: np.ndarray, n_samples: int, seed: int) -> PairedDifference:
     """How far method a lies above method b on the same queries, resampling patients with replacement.
 
     a, b: float64, (Q, M), M measures of each query; a query that has no value under either stands outside.
@@ -48,8 +47,12 @@ def paired_bootstrap(a: np.ndarray, b: np.ndarray, patients: np.ndarray, n_sampl
     n_drawn = (~np.isnan(means)).sum(axis=0)
     n_beyond = np.minimum((means <= 0).sum(axis=0), (means >= 0).sum(axis=0))
     present = ~np.isnan(difference)
-    mean = np.divide(np.where(present, difference, 0).sum(axis=0), present.sum(axis=0),
-                     out=np.full(a.shape[1], np.nan), where=present.any(axis=0))
+    mean = np.divide(
+        np.where(present, difference, 0).sum(axis=0),
+        present.sum(axis=0),
+        out=np.full(a.shape[1], np.nan),
+        where=present.any(axis=0),
+    )
     p_value = np.where(n_drawn > 0, np.minimum(2 * (1 + n_beyond) / (1 + n_drawn), 1), np.nan)
     return PairedDifference(mean, low, high, p_value)
 
@@ -59,14 +62,14 @@ def _resampled_means(values: np.ndarray, patients: np.ndarray, n_samples: int, s
     _, patient = np.unique(patients, return_inverse=True)
     n_patients = int(patient.max(initial=-1)) + 1
     present = ~np.isnan(values)
-    sums = _sum_by(patient, np.where(present, values, 0.0), n_patients)                     # (P, M)
+    sums = _sum_by(patient, np.where(present, values, 0.0), n_patients)  # (P, M)
     counts = _sum_by(patient, present.astype(np.float64), n_patients)
     means = np.full((n_samples, values.shape[1]), np.nan)
     start = 0
-    for times_drawn in _draws(n_patients, n_samples, seed):                                 # (S, P)
+    for times_drawn in _draws(n_patients, n_samples, seed):  # (S, P)
         # Not a BLAS product: its rounding can depend on the number of threads, and equal input must give equal bytes.
         total, n_values = (np.einsum("sp,pm->sm", times_drawn, columns) for columns in (sums, counts))
-        np.divide(total, n_values, out=means[start:start + len(total)], where=n_values > 0)
+        np.divide(total, n_values, out=means[start : start + len(total)], where=n_values > 0)
         start += len(total)
     return means
 

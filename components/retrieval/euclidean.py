@@ -20,16 +20,24 @@ class EuclideanCounter:
     Source: Deep Residual Hashing, §3 (DRH-NB, the upper bound of its quantisation). Deviation [ours]: its P@H2.
     """
 
-    def __init__(self, query_codes: np.ndarray, gallery_codes: np.ndarray, query_sets: np.ndarray,
-                 gallery_sets: np.ndarray, levels: np.ndarray, query_patients: np.ndarray,
-                 gallery_patients: np.ndarray) -> None:
+    def __init__(
+        self,
+        query_codes: np.ndarray,
+        gallery_codes: np.ndarray,
+        query_sets: np.ndarray,
+        gallery_sets: np.ndarray,
+        levels: np.ndarray,
+        query_patients: np.ndarray,
+        gallery_patients: np.ndarray,
+    ) -> None:
         if query_codes.shape[1] != gallery_codes.shape[1]:
-            raise ValueError(f"queries have {query_codes.shape[1]} components per code, the gallery "
-                             f"{gallery_codes.shape[1]}")
+            raise ValueError(
+                f"queries have {query_codes.shape[1]} components per code, the gallery {gallery_codes.shape[1]}"
+            )
         self.n_queries, self.n_bits = query_codes.shape
         self.n_levels = int(levels.max(initial=0)) + 1
         self._query_codes = query_codes.astype(np.float64)
-        self._components = np.ascontiguousarray(gallery_codes.T)                            # (K, N)
+        self._components = np.ascontiguousarray(gallery_codes.T)  # (K, N)
         self._query_sets, self._gallery_sets, self._levels = query_sets, gallery_sets, levels
         self._own = OwnPatientPairs(query_patients, gallery_patients)
 
@@ -57,4 +65,4 @@ class EuclideanCounter:
 
     def _table(self, bucket: np.ndarray, level: np.ndarray, n_buckets: int) -> np.ndarray:
         counts = np.bincount(level * n_buckets + bucket, minlength=n_buckets * self.n_levels)
-        return np.moveaxis(counts.reshape(self.n_levels, 1, n_buckets), 0, 2)       # as RelevanceCounter lays them out
+        return np.moveaxis(counts.reshape(self.n_levels, 1, n_buckets), 0, 2)  # as RelevanceCounter lays them out

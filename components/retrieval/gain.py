@@ -19,11 +19,14 @@ def ndcg(histogram: np.ndarray, p: int) -> TieOrders:
     """
     gains = 2.0 ** np.arange(histogram.shape[2]) - 1
     discount = np.concatenate([[0.0], np.cumsum(1 / np.log2(1 + np.arange(1, p + 1)))])
-    ideal = _sum_in_order(histogram.sum(axis=1, keepdims=True), gains, discount,
-                          levels_descending(histogram.shape[2]))
+    ideal = _sum_in_order(histogram.sum(axis=1, keepdims=True), gains, discount, levels_descending(histogram.shape[2]))
     nowhere = np.full(len(ideal), np.nan)
-    return TieOrders(*(np.divide(found, ideal, out=nowhere.copy(), where=ideal > 0)
-                       for found in _tied_sums(histogram, gains, discount)))
+    return TieOrders(
+        *(
+            np.divide(found, ideal, out=nowhere.copy(), where=ideal > 0)
+            for found in _tied_sums(histogram, gains, discount)
+        )
+    )
 
 
 def acg(histogram: np.ndarray, p: int) -> TieOrders:
@@ -33,25 +36,30 @@ def acg(histogram: np.ndarray, p: int) -> TieOrders:
     than p is averaged over its own length (0 if it is empty).
     """
     length = np.clip(histogram.sum(axis=(1, 2)), 1, p)
-    return TieOrders(*(total / length for total in _tied_sums(histogram, np.arange(histogram.shape[2], dtype=float),
-                                                              np.arange(p + 1.0))))
+    return TieOrders(
+        *(
+            total / length
+            for total in _tied_sums(histogram, np.arange(histogram.shape[2], dtype=float), np.arange(p + 1.0))
+        )
+    )
 
 
 def _tied_sums(histogram: np.ndarray, gains: np.ndarray, cumulative: np.ndarray) -> TieOrders:
     """Σ_i weight_i · gain_i with cumulative[m] = weight_1 + … + weight_m, over the places that weigh anything."""
     count = histogram.sum(axis=2)
-    reached = np.cumsum(count, axis=1) - count < len(cumulative) - 1        # groups that begin within the first p
+    reached = np.cumsum(count, axis=1) - count < len(cumulative) - 1  # groups that begin within the first p
     n_groups = int(reached.sum(axis=1).max(initial=0))
     histogram, count = histogram[:, :n_groups], count[:, :n_groups]
     end = np.cumsum(count, axis=1)
     mean_gain = (histogram * gains).sum(axis=2) / np.maximum(count, 1)
-    return TieOrders((mean_gain * _weight(cumulative, end - count, end)).sum(axis=1),
-                     _sum_in_order(histogram, gains, cumulative, levels_ascending(len(gains))),
-                     _sum_in_order(histogram, gains, cumulative, levels_descending(len(gains))))
+    return TieOrders(
+        (mean_gain * _weight(cumulative, end - count, end)).sum(axis=1),
+        _sum_in_order(histogram, gains, cumulative, levels_ascending(len(gains))),
+        _sum_in_order(histogram, gains, cumulative, levels_descending(len(gains))),
+    )
 
 
-def _sum_in_order(histogram: np.ndarray, gains: np.ndarray, cumulative: np.ndarray,
-                  order: Iterable[int]) -> np.ndarray:
+def _sum_in_order(histogram: np.ndarray, gains: np.ndarray, cumulative: np.ndarray, order: Iterable[int]) -> np.ndarray:
     """The same sum where the items of a group come in the order of levels given."""
     count = histogram.sum(axis=2)
     start = np.cumsum(count, axis=1) - count

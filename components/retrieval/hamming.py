@@ -13,8 +13,10 @@ def hamming_distances(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     """
     queries, gallery = as_words(queries), as_words(gallery)
     if queries.dtype != gallery.dtype or queries.shape[1] != gallery.shape[1]:
-        raise ValueError(f"queries have {queries.shape[1] * queries.itemsize} bytes per code, the gallery "
-                         f"{gallery.shape[1] * gallery.itemsize}")
+        raise ValueError(
+            f"queries have {queries.shape[1] * queries.itemsize} bytes per code, the gallery "
+            f"{gallery.shape[1] * gallery.itemsize}"
+        )
     longest = 8 * queries.shape[1] * queries.itemsize
     distances = np.bitwise_count(queries[:, 0, None] ^ gallery[None, :, 0])
     distances = distances.astype(np.uint8 if longest < 256 else np.uint16, copy=False)

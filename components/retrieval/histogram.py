@@ -26,12 +26,20 @@ class RelevanceCounter:
     Raises ValueError if the codes differ in width.
     """
 
-    def __init__(self, query_codes: np.ndarray, gallery_codes: np.ndarray, query_sets: np.ndarray,
-                 gallery_sets: np.ndarray, levels: np.ndarray, query_patients: np.ndarray,
-                 gallery_patients: np.ndarray) -> None:
+    def __init__(
+        self,
+        query_codes: np.ndarray,
+        gallery_codes: np.ndarray,
+        query_sets: np.ndarray,
+        gallery_sets: np.ndarray,
+        levels: np.ndarray,
+        query_patients: np.ndarray,
+        gallery_patients: np.ndarray,
+    ) -> None:
         if query_codes.shape[1] != gallery_codes.shape[1]:
-            raise ValueError(f"queries have {query_codes.shape[1]} bytes per code, the gallery "
-                             f"{gallery_codes.shape[1]}")
+            raise ValueError(
+                f"queries have {query_codes.shape[1]} bytes per code, the gallery {gallery_codes.shape[1]}"
+            )
         self.n_queries, self.n_distances = len(query_codes), 8 * query_codes.shape[1] + 1
         self.n_levels = int(levels.max(initial=0)) + 1
         self._query_codes, self._gallery_codes = query_codes, gallery_codes
@@ -40,7 +48,7 @@ class RelevanceCounter:
         self._own = OwnPatientPairs(query_patients, gallery_patients)
         self._compiled = len(query_codes) * len(gallery_codes) >= KERNEL_PAIRS
         if self._compiled:
-            compiled_counter()                                  # here, not by several threads at once
+            compiled_counter()  # here, not by several threads at once
             order = np.argsort(self._gallery_sets, kind="stable")
             self._query_words, self._gallery_words = as_uint64(query_codes), as_uint64(gallery_codes[order])
             self._run_sets, starts = np.unique(self._gallery_sets[order], return_index=True)
@@ -50,11 +58,19 @@ class RelevanceCounter:
         """T of the queries start … stop - 1: int64, (stop - start, K + 1, L + 1), L the highest level."""
         by_level = np.zeros((self.n_levels, stop - start, self.n_distances), np.int64)
         if self._compiled:
-            compiled_counter()(self._query_words[start:stop], self._gallery_words, self._query_sets[start:stop],
-                               self._run_sets, self._run_starts, self._levels, self.n_distances, by_level)
+            compiled_counter()(
+                self._query_words[start:stop],
+                self._gallery_words,
+                self._query_sets[start:stop],
+                self._run_sets,
+                self._run_starts,
+                self._levels,
+                self.n_distances,
+                by_level,
+            )
         else:
             self._count_by_numpy(start, stop, by_level)
-        histogram = np.moveaxis(by_level, 0, 2)                 # one level's counts lie together: measures sum levels
+        histogram = np.moveaxis(by_level, 0, 2)  # one level's counts lie together: measures sum levels
         for queries, items in self._own.blocks(start, stop):
             distance = np.bitwise_count(self._query_codes[queries] ^ self._gallery_codes[items]).sum(axis=1, dtype=int)
             level = self._levels[self._query_sets[queries], self._gallery_sets[items]]
@@ -78,10 +94,17 @@ class RelevanceCounter:
                 out[:, row] = counts.reshape(self.n_levels, self.n_distances)
 
 
-def relevance_histogram(query_codes: np.ndarray, gallery_codes: np.ndarray, query_sets: np.ndarray,
-                        gallery_sets: np.ndarray, levels: np.ndarray, query_patients: np.ndarray,
-                        gallery_patients: np.ndarray) -> np.ndarray:
+def relevance_histogram(
+    query_codes: np.ndarray,
+    gallery_codes: np.ndarray,
+    query_sets: np.ndarray,
+    gallery_sets: np.ndarray,
+    levels: np.ndarray,
+    query_patients: np.ndarray,
+    gallery_patients: np.ndarray,
+) -> np.ndarray:
     """T of all queries at once, on one thread: int64, (Q, K + 1, L + 1); arguments as of `RelevanceCounter`."""
-    counter = RelevanceCounter(query_codes, gallery_codes, query_sets, gallery_sets, levels, query_patients,
-                               gallery_patients)
+    counter = RelevanceCounter(
+        query_codes, gallery_codes, query_sets, gallery_sets, levels, query_patients, gallery_patients
+    )
     return counter.count(0, counter.n_queries)

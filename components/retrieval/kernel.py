@@ -31,8 +31,16 @@ def compiled_counter() -> Callable[..., None]:
 
     # Unsigned places: a signed one would be tested for Python's negative indices at every pair.
     @njit((words, words, rows, rows, rows, types.int64[:, ::1], types.int64, types.int64[:, :, ::1]), nogil=True)
-    def count(queries, gallery, query_sets, run_sets, run_starts, levels,                    # type: ignore[no-untyped-def]
-              n_distances, out):                                                           # pragma: no cover
+    def count(
+        queries,
+        gallery,
+        query_sets,
+        run_sets,
+        run_starts,
+        levels,  # type: ignore[no-untyped-def]
+        n_distances,
+        out,
+    ):  # pragma: no cover
         n_levels = len(out)
         n_cells = n_distances * n_levels
         first, second = np.empty(n_cells, np.uint32), np.empty(n_cells, np.uint32)
@@ -42,7 +50,7 @@ def compiled_counter() -> Callable[..., None]:
             first[:], second[:], third[:], fourth[:] = 0, 0, 0, 0
             for run in range(len(run_sets)):
                 base = np.uint64(levels[query_sets[query], run_sets[run]] * n_distances)
-                codes = gallery[run_starts[run]:run_starts[run + 1]]
+                codes = gallery[run_starts[run] : run_starts[run + 1]]
                 if queries.shape[1] == 1:
                     word = queries[query, 0]
                     whole = len(codes) // 4 * 4
@@ -75,5 +83,5 @@ def as_uint64(codes: np.ndarray) -> np.ndarray:
     """Packed codes, uint8 (N, B), as uint64 (N, ⌈B / 8⌉), filled up with zero bits, which no two codes differ in."""
     n_words = -(-codes.shape[1] // 8)
     padded = np.zeros((len(codes), 8 * n_words), np.uint8)
-    padded[:, :codes.shape[1]] = codes
+    padded[:, : codes.shape[1]] = codes
     return padded.view(np.uint64)

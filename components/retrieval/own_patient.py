@@ -18,7 +18,7 @@ class OwnPatientPairs:
         self._order = np.argsort(gallery_patients, kind="stable")
         in_order = np.asarray(gallery_patients)[self._order]
         self._first = np.searchsorted(in_order, query_patients, side="left")
-        self._n_items = np.searchsorted(in_order, query_patients, side="right") - self._first          # (Q,)
+        self._n_items = np.searchsorted(in_order, query_patients, side="right") - self._first  # (Q,)
 
     def blocks(self, start: int, stop: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Rows (query, item) of the pairs of queries start … stop - 1, a block at a time; int64, equally long.
@@ -35,5 +35,5 @@ class OwnPatientPairs:
     def items_of(self, query: int) -> np.ndarray:
         """Rows of the gallery items of the query's own patient, int64."""
         first = self._first[query]
-        items: np.ndarray = self._order[first:first + self._n_items[query]]
+        items: np.ndarray = self._order[first : first + self._n_items[query]]
         return items

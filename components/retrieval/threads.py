@@ -14,8 +14,9 @@ def available_threads() -> int:
     return max(1, int(setting)) if setting.isdecimal() else len(os.sched_getaffinity(0))
 
 
-def map_ranges(function: Callable[[int, int], Result], ranges: Sequence[tuple[int, int]],
-               threads: int | None) -> list[Result]:
+def map_ranges(
+    function: Callable[[int, int], Result], ranges: Sequence[tuple[int, int]], threads: int | None
+) -> list[Result]:
     """[function(start, stop) for each range], by `threads` threads (None: `available_threads`).
 
     The function must depend on its range alone; then the result does not depend on the number of threads.

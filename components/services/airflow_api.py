@@ -12,8 +12,10 @@ _SECONDS = 10.0
 def ask_airflow(address: str, *paths: str) -> list[Any]:
     """The documents at these paths below /api/v2. Raises OSError if it does not answer, or not with a document."""
     token = _document(urllib.request.Request(f"{address}/auth/token"))["access_token"]
-    return [_document(urllib.request.Request(f"{address}/api/v2{path}", headers={"Authorization": f"Bearer {token}"}))
-            for path in paths]
+    return [
+        _document(urllib.request.Request(f"{address}/api/v2{path}", headers={"Authorization": f"Bearer {token}"}))
+        for path in paths
+    ]
 
 
 def registered_model(address: str, name: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -29,8 +31,10 @@ def registered_model(address: str, name: str) -> tuple[dict[str, str], dict[str,
             raise
         return {}, {}
     model = found["registered_model"]
-    return ({one["alias"]: str(one["version"]) for one in model.get("aliases", [])},
-            {one["key"]: one["value"] for one in model.get("tags", [])})
+    return (
+        {one["alias"]: str(one["version"]) for one in model.get("aliases", [])},
+        {one["key"]: one["value"] for one in model.get("tags", [])},
+    )
 
 
 def _document(request: urllib.request.Request) -> Any:

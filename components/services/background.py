@@ -30,7 +30,7 @@ def say(text: str) -> None:
     try:
         print(time.strftime("%Y-%m-%d %H:%M:%S"), text, flush=True)
     except OSError:
-        return                      # a full disk: what is watched goes on; medhash status still tells how it is
+        return  # a full disk: what is watched goes on; medhash status still tells how it is
 
 
 if __name__ == "__main__":

@@ -22,8 +22,9 @@ _SECONDS = 240.0
 
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="medhash down", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="medhash down", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--root", type=Path, default=Path("."), help="the checkout to work in (default: this folder)")
     print(stop_services(parser.parse_args(argv).root.resolve()))
     return 0
@@ -33,6 +34,7 @@ def stop_services(root: Path) -> str:
     """What was done. Raises MedhashError if they run on another machine or under another account, or do not stop."""
     from components.services.state import acquire, last_state
     from components.services.supervisor import clear_leftovers
+
     workspace = Workspace(root)
     lock = acquire(workspace)
     asked = lock is None
@@ -40,15 +42,19 @@ def stop_services(root: Path) -> str:
     if lock is None:
         state = last_state(workspace, 10.0)
         if state is None:
-            raise MedhashError("the services are being started or stopped by another command",
-                               "wait a moment, then run the same command again")
+            raise MedhashError(
+                "the services are being started or stopped by another command",
+                "wait a moment, then run the same command again",
+            )
         _ask(state)
         print("stopping …", flush=True)
     while lock is None:
         if time.monotonic() > deadline:
-            raise MedhashError(f"the services did not stop within {_SECONDS:.0f} s",
-                               f"{workspace.state / 'logs' / 'services.log'} tells why; kill -9 their watcher, then "
-                               "run the same command again")
+            raise MedhashError(
+                f"the services did not stop within {_SECONDS:.0f} s",
+                f"{workspace.state / 'logs' / 'services.log'} tells why; kill -9 their watcher, then "
+                "run the same command again",
+            )
         time.sleep(0.2)
         lock = acquire(workspace)
     with lock:
@@ -60,16 +66,19 @@ def stop_services(root: Path) -> str:
 
 def _ask(state: "State") -> None:
     from components.services.state import watches_here
+
     if not watches_here(state):
-        raise MedhashError(f"the services run on another machine, {state.holder()}",
-                           f"run medhash down on {state.host}")
+        raise MedhashError(
+            f"the services run on another machine, {state.holder()}", f"run medhash down on {state.host}"
+        )
     try:
         os.kill(state.pid, signal.SIGTERM)
     except ProcessLookupError:
-        return                      # it is ending already
+        return  # it is ending already
     except PermissionError as error:
-        raise MedhashError(f"the services belong to another account, {state.holder()}",
-                           "stop them as that account") from error
+        raise MedhashError(
+            f"the services belong to another account, {state.holder()}", "stop them as that account"
+        ) from error
 
 
 if __name__ == "__main__":

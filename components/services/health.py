@@ -12,8 +12,10 @@ _SECONDS = 5.0
 
 def answers(address: str) -> Health:
     """Healthy when the address answers 200."""
+
     def healthy(_: float) -> bool:
         return ask(address) is not None
+
     return healthy
 
 
@@ -23,6 +25,7 @@ def beats(airflow: str, part: str) -> Health:
     Only the API server can tell: while it does not answer, nothing is known of the others. A heartbeat from before
     the start was left by a process that is no more.
     """
+
     def healthy(started_at: float) -> bool | None:
         text = ask(f"{airflow}/api/v2/monitor/health")
         if text is None:
@@ -30,6 +33,7 @@ def beats(airflow: str, part: str) -> Health:
         said: dict[str, Any] = json.loads(text)[part]
         last = said[f"latest_{part}_heartbeat"]
         return said["status"] == "healthy" and datetime.fromisoformat(last).timestamp() >= started_at
+
     return healthy
 
 

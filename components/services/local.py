@@ -22,17 +22,36 @@ def local_services(root: Path, airflow_port: int, mlflow_port: int) -> list[Serv
     airflow, mlflow = f"http://{HOST}:{airflow_port}", f"http://{HOST}:{mlflow_port}"
 
     def part(name: str, *options: str) -> Service:
-        health = answers(f"{airflow}/api/v2/monitor/health") if name == "api-server" else beats(
-            airflow, name.replace("-", "_"))
-        return Service(f"airflow-{name}", [sys.executable, "-m", "airflow", name, *options], environment, root,
-                       logs / f"airflow-{name}.log", health, has_tasks=name == "scheduler")
+        health = (
+            answers(f"{airflow}/api/v2/monitor/health")
+            if name == "api-server"
+            else beats(airflow, name.replace("-", "_"))
+        )
+        return Service(
+            f"airflow-{name}",
+            [sys.executable, "-m", "airflow", name, *options],
+            environment,
+            root,
+            logs / f"airflow-{name}.log",
+            health,
+            has_tasks=name == "scheduler",
+        )
 
     # Airflow's own log servers listen on every interface. On one machine the API server reads the files.
-    return [part("scheduler", "--skip-serve-logs"), part("dag-processor"), part("triggerer", "--skip-serve-logs"),
-            part("api-server"),
-            Service("mlflow", _mlflow_server(root, mlflow_port), os.environ | {
-                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
-                root, logs / "mlflow.log", answers(f"{mlflow}/health"))]
+    return [
+        part("scheduler", "--skip-serve-logs"),
+        part("dag-processor"),
+        part("triggerer", "--skip-serve-logs"),
+        part("api-server"),
+        Service(
+            "mlflow",
+            _mlflow_server(root, mlflow_port),
+            os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
+            root,
+            logs / "mlflow.log",
+            answers(f"{mlflow}/health"),
+        ),
+    ]
 
 
 def prepare_stores(root: Path, airflow_port: int) -> None:
@@ -43,10 +62,14 @@ def prepare_stores(root: Path, airflow_port: int) -> None:
     workspace, gpu_slots = Workspace(root), load_params(root / "params.yaml").schedule.gpu_slots
     home = workspace.state / "airflow"
     home.mkdir(parents=True, exist_ok=True)
-    home.chmod(0o700)                               # its database holds the connections and their passwords
+    home.chmod(0o700)  # its database holds the connections and their passwords
     with ThreadPoolExecutor() as pool:
-        airflow = pool.submit(prepare_airflow, airflow_environment(root, airflow_port),
-                              workspace.state / "logs" / "airflow-database.log", gpu_slots)
+        airflow = pool.submit(
+            prepare_airflow,
+            airflow_environment(root, airflow_port),
+            workspace.state / "logs" / "airflow-database.log",
+            gpu_slots,
+        )
         tracking.connect(workspace)
         airflow.result()
 
@@ -54,6 +77,17 @@ def prepare_stores(root: Path, airflow_port: int) -> None:
 def _mlflow_server(root: Path, port: int) -> list[str]:
     """One worker, job execution off: a tenth of the memory."""
     workspace = Workspace(root)
-    return [str(Path(sys.executable).parent / "mlflow"), "server", "--host", HOST, "--port", str(port),
-            "--workers", "1", "--backend-store-uri", f"sqlite:///{workspace.mlflow_database}",
-            "--default-artifact-root", (workspace.mlflow_database.parent / "artifacts").as_uri()]
+    return [
+        str(Path(sys.executable).parent / "mlflow"),
+        "server",
+        "--host",
+        HOST,
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+        "--backend-store-uri",
+        f"sqlite:///{workspace.mlflow_database}",
+        "--default-artifact-root",
+        (workspace.mlflow_database.parent / "artifacts").as_uri(),
+    ]

@@ -16,8 +16,11 @@ from pathlib import Path
 from components.command import reports_errors
 from components.errors import MedhashError
 
-TEMPLATES = {"airflow.env": "airflow.env.template", "mlflow.env": "mlflow.env.template",
-             "databases.sql": "databases.sql.template"}
+TEMPLATES = {
+    "airflow.env": "airflow.env.template",
+    "mlflow.env": "mlflow.env.template",
+    "databases.sql": "databases.sql.template",
+}
 USERS = ("admin:ADMIN", "operator:OP", "viewer:VIEWER")
 NOTES = "notes"
 """The user by which a run writes its own note; its password is in airflow.env too."""
@@ -30,8 +33,13 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=Path("."), help="the checkout that the server will run")
     parser.add_argument("--to", type=Path, required=True, help="folder for the files, such as /etc/medhash")
-    parser.add_argument("--users", nargs="+", default=list(USERS), metavar="NAME:ROLE",
-                        help="who may log in to Airflow; roles: VIEWER, USER, OP, ADMIN")
+    parser.add_argument(
+        "--users",
+        nargs="+",
+        default=list(USERS),
+        metavar="NAME:ROLE",
+        help="who may log in to Airflow; roles: VIEWER, USER, OP, ADMIN",
+    )
     args = parser.parse_args(argv)
     for path in make_server(args.root.resolve(), args.to.resolve(), args.users):
         print(path)
@@ -59,9 +67,12 @@ def make_server(root: Path, target: Path, users: list[str]) -> list[Path]:
         kind, name = match[1], match[2]
         if kind == "hex":
             return drawn.setdefault(name, secrets.token_hex(64 if name == "jwt_secret" else _SECRET_BYTES))
-        return {"root": str(root), "bin": str(Path(sys.executable).parent),
-                "users": ",".join([*users, f"{NOTES}:USER"]),
-                "fernet": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()}[kind]
+        return {
+            "root": str(root),
+            "bin": str(Path(sys.executable).parent),
+            "users": ",".join([*users, f"{NOTES}:USER"]),
+            "fernet": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        }[kind]
 
     for name, template in TEMPLATES.items():
         _write(target / name, _PLACE.sub(fill, (root / "deploy" / "server" / template).read_text()))

@@ -29,5 +29,4 @@ def marked(root: Path, service: str | None = None) -> list[psutil.Process]:
     """The processes of one service, or of all services, of a checkout."""
     wanted = root.resolve()
     found = ((process, mark_of(process)) for process in psutil.process_iter())
-    return [process for process, its in found
-            if its is not None and its[1] == wanted and service in (None, its[0])]
+    return [process for process, its in found if its is not None and its[1] == wanted and service in (None, its[0])]

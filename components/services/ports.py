@@ -17,8 +17,10 @@ def require_free(port: int, option: str) -> None:
             probe.bind((HOST, port))
         except (OSError, OverflowError) as error:
             why = error.strerror if isinstance(error, OSError) else "there is no such port"
-            raise MedhashError(f"port {port} of {HOST} cannot be used ({why}){_holder(port)}",
-                               f"stop what listens there, or give {option} another port") from error
+            raise MedhashError(
+                f"port {port} of {HOST} cannot be used ({why}){_holder(port)}",
+                f"stop what listens there, or give {option} another port",
+            ) from error
 
 
 def _holder(port: int) -> str:
@@ -26,6 +28,7 @@ def _holder(port: int) -> str:
     import psutil
 
     from components.services.marks import mark_of
+
     with contextlib.suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:

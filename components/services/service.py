@@ -21,8 +21,17 @@ Health = Callable[[float], bool | None]
 class Service:
     """One program. After `stop` no process it started is left, whoever that process' parent is by then."""
 
-    def __init__(self, name: str, argv: list[str], environment: dict[str, str], root: Path, log: Path,
-                 health: Health, *, has_tasks: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        argv: list[str],
+        environment: dict[str, str],
+        root: Path,
+        log: Path,
+        health: Health,
+        *,
+        has_tasks: bool = False,
+    ) -> None:
         """has_tasks: it runs the tasks of a DAG, which must not be told apart from failed ones by being stopped."""
         self.name, self.log = name, log
         self._argv, self._environment = argv, environment | mark(root, name)
@@ -37,9 +46,16 @@ class Service:
         self.started_at, self._asked = time.time(), False
         with self.log.open("ab") as handle:
             # A session of its own: Ctrl-C reaches only us, and we stop the services in an orderly way.
-            self._process = subprocess.Popen(self._argv, env=self._environment, cwd=self._root, stdout=handle,
-                                             stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                             start_new_session=True, preexec_fn=_take_interrupts)
+            self._process = subprocess.Popen(
+                self._argv,
+                env=self._environment,
+                cwd=self._root,
+                stdout=handle,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                preexec_fn=_take_interrupts,
+            )
 
     def ask_to_stop(self) -> None:
         """SIGINT, which these services take as the request to end in order. Returns at once."""

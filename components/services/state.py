@@ -55,8 +55,10 @@ class State(Document):
     def holder(self) -> str:
         """Who, where and since when, for people."""
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.started_at))
-        return (f"started by {self.who} on {self.host} at {since}, process {self.pid}: Airflow on port "
-                f"{self.airflow_port}, MLflow on port {self.mlflow_port}")
+        return (
+            f"started by {self.who} on {self.host} at {since}, process {self.pid}: Airflow on port "
+            f"{self.airflow_port}, MLflow on port {self.mlflow_port}"
+        )
 
 
 def state_file(workspace: Workspace) -> Path:
@@ -81,9 +83,10 @@ def acquire_or_refuse(workspace: Workspace) -> IO[str]:
     lock = acquire(workspace)
     if lock is None:
         state = last_state(workspace, _READ_SECONDS)
-        raise MedhashError("the services of this checkout run already" + (f", {state.holder()}" if state else ""),
-                           "use those (medhash status shows them), or stop them first: medhash down, or Ctrl-C where "
-                           "medhash ui runs")
+        raise MedhashError(
+            "the services of this checkout run already" + (f", {state.holder()}" if state else ""),
+            "use those (medhash status shows them), or stop them first: medhash down, or Ctrl-C where medhash ui runs",
+        )
     return lock
 
 
@@ -98,7 +101,7 @@ def last_state(workspace: Workspace, seconds: float = 0.0) -> State | None:
         return State.read(path)
     except MedhashError:
         with contextlib.suppress(FileNotFoundError):
-            path.rename(path.with_suffix(".unreadable"))        # of another version, or damaged: kept to be looked at
+            path.rename(path.with_suffix(".unreadable"))  # of another version, or damaged: kept to be looked at
         return None
 
 
@@ -113,6 +116,7 @@ def watches_here(state: State) -> bool:
     The machine's name does not tell: laptops change theirs.
     """
     import psutil
+
     try:
         return abs(psutil.Process(state.pid).create_time() - state.started_at) < _SAME_START_SECONDS
     except psutil.NoSuchProcess:

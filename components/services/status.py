@@ -20,11 +20,13 @@ _STARTING_SECONDS = 60.0
 
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="medhash status", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="medhash status", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--root", type=Path, default=Path("."), help="the checkout to work in (default: this folder)")
     root = parser.parse_args(argv).root.resolve()
     from components.services.state import acquire, last_state, watches_here
+
     workspace = Workspace(root)
     state = last_state(workspace)
     lock = acquire(workspace)
@@ -40,8 +42,14 @@ def main(argv: list[str] | None = None) -> int:
         print(f"they run on another machine: ask there, on {state.host}")
         return 1
     lines = [_service_line(service, root) for service in state.services]
-    print("\n".join([f"{'service':<23}{'state':<12}{'process':<9}{'port':<7}{'up for':<10}{'restarts':<10}log",
-                     *(line for line, _ in lines)]))
+    print(
+        "\n".join(
+            [
+                f"{'service':<23}{'state':<12}{'process':<9}{'port':<7}{'up for':<10}{'restarts':<10}log",
+                *(line for line, _ in lines),
+            ]
+        )
+    )
     healthy = state.phase == "running" and all(well for _, well in lines)
     print()
     print("\n".join(f"{name:<13}{text}" for name, text in _retraining(root, state)))
@@ -51,13 +59,16 @@ def main(argv: list[str] | None = None) -> int:
 def _not_running(root: Path, state: "State | None") -> str:
     """Nobody watches: what is known of why."""
     from components.services.marks import marked
+
     if state is None:
         return "not running: medhash up starts the services"
     if state.phase == "failed":
         return f"not running: the last start failed: {state.problem}\n  fix: {state.fix}"
     left = len(marked(root))
-    return (f"not running: the watcher, {state.holder()}, was killed or its machine went down, and {left} processes of "
-            "it are left\n  fix: medhash up clears that and starts the services; medhash down only clears it")
+    return (
+        f"not running: the watcher, {state.holder()}, was killed or its machine went down, and {left} processes of "
+        "it are left\n  fix: medhash up clears that and starts the services; medhash down only clears it"
+    )
 
 
 def _service_line(service: "ServiceState", root: Path) -> tuple[str, bool]:
@@ -73,8 +84,11 @@ def _service_line(service: "ServiceState", root: Path) -> tuple[str, bool]:
     up = _duration(time.time() - service.started_at) if service.pid else "-"
     log = Path(service.log)
     shown = log.relative_to(root) if log.is_relative_to(root) else log
-    return (f"{service.name:<23}{state:<12}{service.pid or '-':<9}{service.port or '-':<7}{up:<10}"
-            f"{service.restarts:<10}{shown}", state == "healthy")
+    return (
+        f"{service.name:<23}{state:<12}{service.pid or '-':<9}{service.port or '-':<7}{up:<10}"
+        f"{service.restarts:<10}{shown}",
+        state == "healthy",
+    )
 
 
 def _duration(seconds: float) -> str:
@@ -94,15 +108,30 @@ def _retraining(root: Path, state: "State") -> list[tuple[str, str]]:
     from components.promote.registry import CHAMPION
     from components.services.airflow_api import ask_airflow, registered_model
     from components.services.ports import HOST
+
     name = load_params(root / "params.yaml").promote.name
     said: list[tuple[str, str]] = []
     try:
-        dag, runs = ask_airflow(f"http://{HOST}:{state.airflow_port}", f"/dags/{DAG_ID}",
-                                f"/dags/{DAG_ID}/dagRuns?order_by=-run_after&limit=1")
-        said.append(("DAG", f"{DAG_ID} is paused: un-pause it on its page, and it runs by its schedule"
-                     if dag["is_paused"] else f"{DAG_ID} is on; next run {dag['next_dagrun_run_after'] or 'unknown'}"))
-        said += [("last run", f"{run['state']}: {run['dag_run_id']}, from {run['start_date'] or '-'} to "
-                              f"{run['end_date'] or '-'}") for run in runs["dag_runs"]] or [("last run", "none yet")]
+        dag, runs = ask_airflow(
+            f"http://{HOST}:{state.airflow_port}",
+            f"/dags/{DAG_ID}",
+            f"/dags/{DAG_ID}/dagRuns?order_by=-run_after&limit=1",
+        )
+        said.append(
+            (
+                "DAG",
+                f"{DAG_ID} is paused: un-pause it on its page, and it runs by its schedule"
+                if dag["is_paused"]
+                else f"{DAG_ID} is on; next run {dag['next_dagrun_run_after'] or 'unknown'}",
+            )
+        )
+        said += [
+            (
+                "last run",
+                f"{run['state']}: {run['dag_run_id']}, from {run['start_date'] or '-'} to {run['end_date'] or '-'}",
+            )
+            for run in runs["dag_runs"]
+        ] or [("last run", "none yet")]
     except (OSError, KeyError, json.JSONDecodeError) as error:
         said.append(("DAG", f"not known: Airflow does not answer ({error})"))
     try:

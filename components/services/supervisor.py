@@ -66,13 +66,15 @@ class Supervisor:
         self._remember("starting")
         prepare_stores(self._root, self._airflow_port)
         ports = {"airflow-api-server": self._airflow_port, "mlflow": self._mlflow_port}
-        self._watched = [Watched(service, ports.get(service.name), self._say)
-                         for service in local_services(self._root, self._airflow_port, self._mlflow_port)]
+        self._watched = [
+            Watched(service, ports.get(service.name), self._say)
+            for service in local_services(self._root, self._airflow_port, self._mlflow_port)
+        ]
         for one in self._watched:
             rotate(one.service.log)
             one.service.start()
         deadline = time.monotonic() + _START_SECONDS
-        for one in reversed(self._watched):             # MLflow and the API server first: the others' health needs it
+        for one in reversed(self._watched):  # MLflow and the API server first: the others' health needs it
             one.service.wait_until_healthy(max(1.0, deadline - time.monotonic()))
             one.look()
             self._say(f"{one.service.name} is healthy")
@@ -91,7 +93,7 @@ class Supervisor:
             signal.signal(number, signal.SIG_IGN)
         self._remember("stopping")
         for one in self._watched[:1]:
-            one.service.stop()                          # the scheduler, alone: a task ends while all it needs is there
+            one.service.stop()  # the scheduler, alone: a task ends while all it needs is there
         for one in self._watched:
             one.service.ask_to_stop()
         for one in self._watched:
@@ -103,10 +105,20 @@ class Supervisor:
     def _remember(self, phase: str, error: MedhashError | None = None) -> None:
         services: list[ServiceState] = [one.state() for one in self._watched]
         who, host = here()
-        state = State.model_validate({
-            "pid": os.getpid(), "who": who, "host": host, "started_at": self._started_at, "phase": phase,
-            "airflow_port": self._airflow_port, "mlflow_port": self._mlflow_port, "services": services,
-            "problem": error.problem if error else "", "fix": error.fix if error else ""})
+        state = State.model_validate(
+            {
+                "pid": os.getpid(),
+                "who": who,
+                "host": host,
+                "started_at": self._started_at,
+                "phase": phase,
+                "airflow_port": self._airflow_port,
+                "mlflow_port": self._mlflow_port,
+                "services": services,
+                "problem": error.problem if error else "",
+                "fix": error.fix if error else "",
+            }
+        )
         if state == self._written:
             return
         try:

@@ -20,8 +20,9 @@ from components.workspace import Workspace
 
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="medhash up", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="medhash up", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--root", type=Path, default=Path("."), help="the checkout to work in (default: this folder)")
     parser.add_argument("--airflow-port", type=int, default=8080, help="port of Airflow's pages (default: 8080)")
     parser.add_argument("--mlflow-port", type=int, default=5000, help="port of MLflow's pages (default: 5000)")
@@ -37,10 +38,12 @@ def start_services(root: Path, airflow_port: int, mlflow_port: int) -> None:
     from components.services.ports import HOST, require_free
     from components.services.state import acquire_or_refuse
     from components.services.supervisor import clear_leftovers
+
     workspace = Workspace(root)
     if not (root / "params.yaml").exists():
-        raise MedhashError(f"{root} is no checkout of medhash: it has no params.yaml",
-                           "run in its root, or give --root")
+        raise MedhashError(
+            f"{root} is no checkout of medhash: it has no params.yaml", "run in its root, or give --root"
+        )
     with acquire_or_refuse(workspace) as lock:
         if left := clear_leftovers(root):
             print(f"ended {left} processes that an earlier start left behind", flush=True)
@@ -51,11 +54,27 @@ def start_services(root: Path, airflow_port: int, mlflow_port: int) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as handle:
             watcher = subprocess.Popen(
-                [sys.executable, "-m", "components.services.background", "--root", str(root), "--airflow-port",
-                 str(airflow_port), "--mlflow-port", str(mlflow_port), "--lock", str(lock.fileno())], cwd=root,
-                stdin=subprocess.DEVNULL, stdout=handle, stderr=subprocess.STDOUT, start_new_session=True,
+                [
+                    sys.executable,
+                    "-m",
+                    "components.services.background",
+                    "--root",
+                    str(root),
+                    "--airflow-port",
+                    str(airflow_port),
+                    "--mlflow-port",
+                    str(mlflow_port),
+                    "--lock",
+                    str(lock.fileno()),
+                ],
+                cwd=root,
+                stdin=subprocess.DEVNULL,
+                stdout=handle,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])},
-                pass_fds=[lock.fileno()])
+                pass_fds=[lock.fileno()],
+            )
     print(f"Starting Airflow and MLflow; the log is {log} …", flush=True)
     try:
         _wait(workspace, watcher, log)
@@ -64,13 +83,17 @@ def start_services(root: Path, airflow_port: int, mlflow_port: int) -> None:
             watcher.send_signal(signal.SIGTERM)
         watcher.wait()
         raise
-    print(f"Airflow  http://{HOST}:{airflow_port}/dags/{DAG_ID}\nMLflow   http://{HOST}:{mlflow_port}\n"
-          "`medhash status` tells how they are, `medhash down` stops them.", flush=True)
+    print(
+        f"Airflow  http://{HOST}:{airflow_port}/dags/{DAG_ID}\nMLflow   http://{HOST}:{mlflow_port}\n"
+        "`medhash status` tells how they are, `medhash down` stops them.",
+        flush=True,
+    )
 
 
 def _wait(workspace: Workspace, watcher: "subprocess.Popen[bytes]", log: Path) -> None:
     """Until the watcher says that all are healthy, printing each that is. Raises MedhashError if it gives up."""
     from components.services.state import last_state
+
     shown: set[str] = set()
     while True:
         code = watcher.poll()

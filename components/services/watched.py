@@ -65,20 +65,31 @@ class Watched:
                 self._record_end(f"has not been healthy for {_UNHEALTHY_SECONDS:.0f} s", now)
 
     def _record_end(self, what: str, now: float) -> None:
-        self.service.stop()                         # also what it left behind, which may hold its port or run a task
+        self.service.stop()  # also what it left behind, which may hold its port or run a task
         self.healthy, self._well_since, self._ill_since = False, None, None
         self._in_a_row += 1
         if self._in_a_row > MAX_RESTARTS:
             self.gave_up = True
-            self._say(f"{self.service.name} {what}, for the {self._in_a_row}th time in a row: it is not started "
-                      f"again. {self.service.log} tells why; then medhash down and medhash up")
+            self._say(
+                f"{self.service.name} {what}, for the {self._in_a_row}th time in a row: it is not started "
+                f"again. {self.service.log} tells why; then medhash down and medhash up"
+            )
             return
         delay = min(2.0 ** (self._in_a_row - 1), _LONGEST_DELAY)
         self._start_at = now + delay
-        self._say(f"{self.service.name} {what}: it is started again in {delay:.0f} s "
-                  f"({self._in_a_row} of {MAX_RESTARTS} in a row; {self.service.log} tells why)")
+        self._say(
+            f"{self.service.name} {what}: it is started again in {delay:.0f} s "
+            f"({self._in_a_row} of {MAX_RESTARTS} in a row; {self.service.log} tells why)"
+        )
 
     def state(self) -> ServiceState:
-        return ServiceState(name=self.service.name, pid=self.service.pid, port=self.port, healthy=self.healthy,
-                            started_at=self.service.started_at, restarts=self.restarts, gave_up=self.gave_up,
-                            log=str(self.service.log))
+        return ServiceState(
+            name=self.service.name,
+            pid=self.service.pid,
+            port=self.port,
+            healthy=self.healthy,
+            started_at=self.service.started_at,
+            restarts=self.restarts,
+            gave_up=self.gave_up,
+            log=str(self.service.log),
+        )

@@ -13,8 +13,9 @@ NONE = ""
 """Of an image that does not know an attribute, or has several of its values."""
 
 
-def classes_of_images(images: pa.Table, labels: pa.Table, label_sets: pa.Table,
-                      vocabulary: Vocabulary) -> dict[str, np.ndarray]:
+def classes_of_images(
+    images: pa.Table, labels: pa.Table, label_sets: pa.Table, vocabulary: Vocabulary
+) -> dict[str, np.ndarray]:
     """Attribute → value of each image, str (n,): the attributes of the vocabulary, and `archive` if an image has one.
 
     An image has the values of its case. images, labels and label_sets: contracts of those names; every image's case
@@ -23,8 +24,10 @@ def classes_of_images(images: pa.Table, labels: pa.Table, label_sets: pa.Table,
     places = pc.index_in(images["bag_id"], value_set=labels["bag_id"].combine_chunks())
     sets = labels["set_id"].take(places).to_numpy()
     by_set = values_by_set(label_sets, vocabulary)
-    found = {attribute.name: _only_value(by_set[attribute.name], attribute.values)[sets]
-             for attribute in vocabulary.attributes}
+    found = {
+        attribute.name: _only_value(by_set[attribute.name], attribute.values)[sets]
+        for attribute in vocabulary.attributes
+    }
     if ARCHIVE not in found:
         archives = [values[0] if len(values) == 1 else NONE for values in values_of(images, ARCHIVE)]
         if any(archives):
@@ -41,8 +44,10 @@ def values_by_set(label_sets: pa.Table, vocabulary: Vocabulary) -> dict[str, np.
     carried = np.zeros((max(ids, default=-1) + 1, len(vocabulary.labels)), dtype=bool)
     for set_id, members in zip(ids, label_sets["labels"].to_pylist(), strict=True):
         carried[set_id, members] = True
-    return {attribute.name: targets(carried, attribute.of_label, len(attribute.values))
-            for attribute in vocabulary.attributes}
+    return {
+        attribute.name: targets(carried, attribute.of_label, len(attribute.values))
+        for attribute in vocabulary.attributes
+    }
 
 
 def _only_value(has: np.ndarray, values: list[str]) -> np.ndarray:

@@ -11,8 +11,9 @@ _MOST_STEPS, _TOLERANCE = 100, 1e-3
 three times as long."""
 
 
-def balanced_accuracy(features: np.ndarray, classes: np.ndarray, asked: np.ndarray, truth: np.ndarray,
-                      seed: int) -> float:
+def balanced_accuracy(
+    features: np.ndarray, classes: np.ndarray, asked: np.ndarray, truth: np.ndarray, seed: int
+) -> float:
     """Mean over classes of the share of their rows that a logistic regression calls right.
 
     features: float (n, d), standardised here by their own mean and deviation; classes: (n,), what it is fitted to,
@@ -24,9 +25,14 @@ def balanced_accuracy(features: np.ndarray, classes: np.ndarray, asked: np.ndarr
     from sklearn.metrics import balanced_accuracy_score
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
-    fitted = make_pipeline(StandardScaler(), LogisticRegression(
-        C=_INVERSE_PENALTY, class_weight="balanced", tol=_TOLERANCE, max_iter=_MOST_STEPS, random_state=seed))
+
+    fitted = make_pipeline(
+        StandardScaler(),
+        LogisticRegression(
+            C=_INVERSE_PENALTY, class_weight="balanced", tol=_TOLERANCE, max_iter=_MOST_STEPS, random_state=seed
+        ),
+    )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)      # the last steps move weights, hardly a decision
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the last steps move weights, hardly a decision
         fitted.fit(features, classes)
     return float(balanced_accuracy_score(truth, fitted.predict(asked)))

@@ -61,14 +61,20 @@ class Shortcut:
         """A sentence on the attribute, for the report."""
         if self.accuracy is None:
             return f"{self.attribute} was not asked: fewer than two of its values have enough cases with pixels."
-        by = (f"balanced accuracy {self.accuracy:.2f} where a guess reaches {self.chance:.2f}; {self.strongest} alone "
-              f"reaches {self.groups[self.strongest]:.2f}")
+        by = (
+            f"balanced accuracy {self.accuracy:.2f} where a guess reaches {self.chance:.2f}; {self.strongest} alone "
+            f"reaches {self.groups[self.strongest]:.2f}"
+        )
         match self.standing:
             case "told apart":
-                return (f"{self.attribute} can be told apart without anatomy ({by}). A method may rank it well by how "
-                        "pictures were made, not by what they show.")
+                return (
+                    f"{self.attribute} can be told apart without anatomy ({by}). A method may rank it well by how "
+                    "pictures were made, not by what they show."
+                )
             case "partly":
-                return (f"{self.attribute} can be told apart in part without anatomy ({by}). What a method scores on "
-                        "it need not all come from what pictures show.")
+                return (
+                    f"{self.attribute} can be told apart in part without anatomy ({by}). What a method scores on "
+                    "it need not all come from what pictures show."
+                )
             case _:
                 return f"{self.attribute} is not told apart by these statistics ({by})."

@@ -15,7 +15,7 @@ def main(argv: list[str] | None = None) -> int:
     workspace = Workspace(args.root)
     label_sets = read_table(workspace.label_sets, LABEL_SETS)
     write_table(workspace.similarity, compare_sets(label_sets), SIMILARITY)
-    print(f"{label_sets.num_rows:,} label sets, {label_sets.num_rows ** 2:,} ordered pairs")
+    print(f"{label_sets.num_rows:,} label sets, {label_sets.num_rows**2:,} ordered pairs")
     return 0
 
 

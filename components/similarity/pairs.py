@@ -17,12 +17,18 @@ def compare_sets(label_sets: pa.Table) -> pa.Table:
     lists = label_sets["labels"].combine_chunks()
     members = np.asarray(pc.list_flatten(lists))
     n_sets = label_sets.num_rows
-    matrix = np.zeros((n_sets, int(members.max(initial=-1)) + 1))     # float: the product runs in BLAS, sums are exact
+    matrix = np.zeros((n_sets, int(members.max(initial=-1)) + 1))  # float: the product runs in BLAS, sums are exact
     matrix[np.asarray(pc.list_parent_indices(lists)), members] = 1
-    level = matrix @ matrix.T                                         # (sets, sets)
+    level = matrix @ matrix.T  # (sets, sets)
     size = matrix.sum(axis=1)
     union = size[:, None] + size[None, :] - level
     jaccard = np.divide(level, union, out=np.zeros_like(level), where=union > 0)
     set_ids = label_sets["set_id"].to_numpy()
-    return pa.table({"set_a": np.repeat(set_ids, n_sets), "set_b": np.tile(set_ids, n_sets),
-                     "level": level.ravel().astype(np.int16), "jaccard": jaccard.ravel()}).cast(SIMILARITY)
+    return pa.table(
+        {
+            "set_a": np.repeat(set_ids, n_sets),
+            "set_b": np.tile(set_ids, n_sets),
+            "level": level.ravel().astype(np.int16),
+            "jaccard": jaccard.ravel(),
+        }
+    ).cast(SIMILARITY)

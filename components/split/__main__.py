@@ -16,8 +16,11 @@ def main(argv: list[str] | None = None) -> int:
     from components.workspace import Workspace
 
     workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
-    pixels = np.load(workspace.pixels, mmap_mode="r", allow_pickle=False) if params.split.near_duplicates and \
-        workspace.pixels.exists() else None
+    pixels = (
+        np.load(workspace.pixels, mmap_mode="r", allow_pickle=False)
+        if params.split.near_duplicates and workspace.pixels.exists()
+        else None
+    )
     split = split_patients(read_table(workspace.images, IMAGES), params.split, params.seed, pixels)
     write_table(workspace.split, split, SPLIT)
     print(describe_folds(split))

@@ -9,8 +9,9 @@ from components.split.keyed import is_query
 from components.structure import Values, values_of
 
 
-def held_out_folds(images: pa.Table, patients: list[str], numbers: np.ndarray, folds: list[str],
-                   settings: SplitParams, seed: int) -> list[str]:
+def held_out_folds(
+    images: pa.Table, patients: list[str], numbers: np.ndarray, folds: list[str], settings: SplitParams, seed: int
+) -> list[str]:
     """Folds with every patient of a held-out image taken out of train: half go to val, half to test, by a hash.
 
     images: contract IMAGES; numbers: patient number of every image; folds: of every patient, else. In val they are in
@@ -19,20 +20,26 @@ def held_out_folds(images: pa.Table, patients: list[str], numbers: np.ndarray, f
     left without any training image: what its parts look like could not be learnt.
     """
     if not settings.held_out:
-        raise MedhashError("split.strategy: combination, but split.held_out names no combination",
-                           "name one, such as {modality: mr, organ: breast}, or set split.strategy: hash")
-    known = {name: values_of(images, name) for name in sorted({name for combination in settings.held_out
-                                                              for name in combination})}
+        raise MedhashError(
+            "split.strategy: combination, but split.held_out names no combination",
+            "name one, such as {modality: mr, organ: breast}, or set split.strategy: hash",
+        )
+    known = {
+        name: values_of(images, name)
+        for name in sorted({name for combination in settings.held_out for name in combination})
+    }
     units = np.array(folds, dtype=object)
     for combination in settings.held_out:
         carried = _carried(combination, known, images.num_rows)
         held = np.unique(numbers[carried])
         if len(held) < 2:
-            raise MedhashError(f"split.held_out: {_text(combination)} is of {carried.sum()} images of {len(held)} "
-                               "patients; it takes two, one to ask and one to be found",
-                               f"mend it, or take it out; the archive has {_offered(combination, known)}")
+            raise MedhashError(
+                f"split.held_out: {_text(combination)} is of {carried.sum()} images of {len(held)} "
+                "patients; it takes two, one to ask and one to be found",
+                f"mend it, or take it out; the archive has {_offered(combination, known)}",
+            )
         asks = [is_query(patients[number], seed) for number in held]
-        if len(set(asks)) == 1:                               # of few patients a hash may send all the same way
+        if len(set(asks)) == 1:  # of few patients a hash may send all the same way
             asks[0] = not asks[0]
         units[held] = np.where(asks, "test", "val")
     _require_parts(settings.held_out, known, units[numbers] == "train")
@@ -50,9 +57,11 @@ def _require_parts(held_out: list[dict[str, str]], known: dict[str, list[Values]
     for combination in held_out:
         for name, value in combination.items():
             if not any(value in values for values, trained in zip(known[name], in_train, strict=True) if trained):
-                raise MedhashError(f"split.held_out: {_text(combination)}: no training image is left with {name} "
-                                   f"{value}, so nobody could learn what it looks like",
-                                   f"hold out fewer combinations, or add images of {name} {value} in another one")
+                raise MedhashError(
+                    f"split.held_out: {_text(combination)}: no training image is left with {name} "
+                    f"{value}, so nobody could learn what it looks like",
+                    f"hold out fewer combinations, or add images of {name} {value} in another one",
+                )
 
 
 def _text(combination: dict[str, str]) -> str:
@@ -60,5 +69,10 @@ def _text(combination: dict[str, str]) -> str:
 
 
 def _offered(combination: dict[str, str], known: dict[str, list[Values]]) -> str:
-    return "; ".join(f"{name}: {', '.join(sorted({value for values in known[name] for value in values})) or 'none'}"
-                     for name in combination) or "no attribute by that name"
+    return (
+        "; ".join(
+            f"{name}: {', '.join(sorted({value for values in known[name] for value in values})) or 'none'}"
+            for name in combination
+        )
+        or "no attribute by that name"
+    )

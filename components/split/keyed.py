@@ -7,8 +7,14 @@ from components.params import SplitParams
 
 def hash_folds(patients: list[str], settings: SplitParams, seed: int) -> list[str]:
     """Fold per patient: test with probability test_share, else val with probability val_share, else train."""
-    return ["test" if _uniform("test", patient, seed) < settings.test_share
-            else "val" if in_validation(patient, settings, seed) else "train" for patient in patients]
+    return [
+        "test"
+        if _uniform("test", patient, seed) < settings.test_share
+        else "val"
+        if in_validation(patient, settings, seed)
+        else "train"
+        for patient in patients
+    ]
 
 
 def in_validation(patient: str, settings: SplitParams, seed: int) -> bool:

@@ -16,8 +16,9 @@ _BLOCK = 2048
 _FLAT = 1e-6
 
 
-def linked_patients(images: pa.Table, numbers: np.ndarray, n_patients: int, pixels: np.ndarray,
-                    threshold: float) -> np.ndarray:
+def linked_patients(
+    images: pa.Table, numbers: np.ndarray, n_patients: int, pixels: np.ndarray, threshold: float
+) -> np.ndarray:
     """The group of every patient, int (patients,): 0, 1 …; two are in one where a chain of near duplicates joins them.
 
     images: contract IMAGES; numbers: patient number of every image; pixels: the pixel store, uint8 (m, C, S, S).
@@ -25,8 +26,13 @@ def linked_patients(images: pa.Table, numbers: np.ndarray, n_patients: int, pixe
     only images of one modality and organ are compared. An image without pixels, or of one grey, is like no other.
     """
     rows = images["pixel_row"].fill_null(-1).to_numpy()
-    kinds = np.unique([f"{modality}\0{organ}" for modality, organ in zip(
-        images["modality"].to_pylist(), images["organ"].to_pylist(), strict=True)], return_inverse=True)[1]
+    kinds = np.unique(
+        [
+            f"{modality}\0{organ}"
+            for modality, organ in zip(images["modality"].to_pylist(), images["organ"].to_pylist(), strict=True)
+        ],
+        return_inverse=True,
+    )[1]
     first, second = [], []
     for kind in range(kinds.max(initial=-1) + 1):
         chosen = np.flatnonzero((kinds == kind) & (rows >= 0))
@@ -46,7 +52,7 @@ def near_pairs(thumbnails: np.ndarray, threshold: float) -> list[tuple[np.ndarra
     """
     found = []
     for start in range(0, len(thumbnails), _BLOCK):
-        correlation = thumbnails[start:start + _BLOCK] @ thumbnails[start:].T           # (block, n - start)
+        correlation = thumbnails[start : start + _BLOCK] @ thumbnails[start:].T  # (block, n - start)
         left, right = np.nonzero(correlation > threshold)
         found.append((left[left < right] + start, right[left < right] + start))
     return found
@@ -55,6 +61,7 @@ def near_pairs(thumbnails: np.ndarray, threshold: float) -> list[tuple[np.ndarra
 def _thumbnails(pixels: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Small grey copies, each of mean 0 and length 1: float32, (n, 576)."""
     import cv2
+
     small = np.empty((len(rows), SIDE * SIDE), np.float32)
     for place, row in enumerate(rows):
         grey = pixels[row].astype(np.float32).mean(axis=0)
@@ -80,6 +87,8 @@ def one_fold_per_group(folds: list[str], groups: np.ndarray, patients: list[str]
 
 def require_pixels(pixels: np.ndarray | None) -> np.ndarray:
     if pixels is None:
-        raise MedhashError("split.near_duplicates compares pixels, but ingest has written none",
-                           "run ingest with ingest.metadata_only: false, or set split.near_duplicates to 0")
+        raise MedhashError(
+            "split.near_duplicates compares pixels, but ingest has written none",
+            "run ingest with ingest.metadata_only: false, or set split.near_duplicates to 0",
+        )
     return pixels

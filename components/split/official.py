@@ -10,8 +10,9 @@ from components.errors import MedhashError
 _SHOWN = 20
 
 
-def official_test_patients(images: pa.Table, numbers: np.ndarray, n_patients: int,
-                           both_lists: Literal["refuse", "train", "test"]) -> np.ndarray:
+def official_test_patients(
+    images: pa.Table, numbers: np.ndarray, n_patients: int, both_lists: Literal["refuse", "train", "test"]
+) -> np.ndarray:
     """Which patients the publisher put into test, bool (patients,).
 
     numbers: patient number of every image, (images,). Rows are named by their line in the archive's table.
@@ -25,7 +26,9 @@ def official_test_patients(images: pa.Table, numbers: np.ndarray, n_patients: in
     if not known.all():
         raise MedhashError(
             f"{np.sum(~known)} of {len(rows)} images stand in no official list, first on line {_lines(rows[~known])} "
-            "of the archive's table", "add them to the publisher's lists, or set split.strategy: hash in params.yaml")
+            "of the archive's table",
+            "add them to the publisher's lists, or set split.strategy: hash in params.yaml",
+        )
     test = official == "test"
     n_images = np.bincount(numbers, minlength=n_patients)
     n_test = np.bincount(numbers[test], minlength=n_patients)
@@ -33,8 +36,10 @@ def official_test_patients(images: pa.Table, numbers: np.ndarray, n_patients: in
     if both.any() and both_lists == "refuse":
         raise MedhashError(
             f"{np.sum(both)} patients stand in both official lists, on line {_lines(rows[both[numbers]])} of the "
-            "archive's table", "mend the lists, or set split.both_lists (train or test takes these patients whole) or "
-            "split.strategy: hash in params.yaml")
+            "archive's table",
+            "mend the lists, or set split.both_lists (train or test takes these patients whole) or "
+            "split.strategy: hash in params.yaml",
+        )
     return n_test == n_images if both_lists == "train" else n_test > 0
 
 

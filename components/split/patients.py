@@ -29,7 +29,7 @@ def split_patients(images: pa.Table, settings: SplitParams, seed: int, pixels: n
     """
     encoded = images["patient_id"].combine_chunks().dictionary_encode()
     patients: list[str] = encoded.dictionary.to_pylist()
-    numbers = np.asarray(encoded.indices)                    # (images,) → row in patients
+    numbers = np.asarray(encoded.indices)  # (images,) → row in patients
     groups = np.arange(len(patients))
     if settings.near_duplicates:
         groups = linked_patients(images, numbers, len(patients), require_pixels(pixels), settings.near_duplicates)
@@ -37,20 +37,33 @@ def split_patients(images: pa.Table, settings: SplitParams, seed: int, pixels: n
         folds = hash_folds(patients, settings, seed)
     elif settings.strategy == "official":
         in_test = official_test_patients(images, numbers, len(patients), settings.both_lists)
-        folds = ["test" if test else "val" if in_validation(patient, settings, seed) else "train"
-                 for patient, test in zip(patients, in_test, strict=True)]
+        folds = [
+            "test" if test else "val" if in_validation(patient, settings, seed) else "train"
+            for patient, test in zip(patients, in_test, strict=True)
+        ]
     else:
         folds = stratified_folds(images, patients, numbers, settings, seed)
     if settings.near_duplicates:
         folds = one_fold_per_group(folds, groups, patients)
     if settings.strategy == "combination":
         leaders = leaders_of(groups, patients)
-        folds = held_out_folds(images, [patients[leader] for leader in leaders], groups[numbers],
-                               [folds[leader] for leader in leaders], settings, seed)
+        folds = held_out_folds(
+            images,
+            [patients[leader] for leader in leaders],
+            groups[numbers],
+            [folds[leader] for leader in leaders],
+            settings,
+            seed,
+        )
         folds = [folds[group] for group in groups]
     _refuse_empty_folds(folds, settings)
-    split = pa.table({"image_id": images["image_id"], "patient_id": images["patient_id"],
-                      "fold": pa.array(np.array(folds, dtype=object)[numbers], pa.string())})
+    split = pa.table(
+        {
+            "image_id": images["image_id"],
+            "patient_id": images["patient_id"],
+            "fold": pa.array(np.array(folds, dtype=object)[numbers], pa.string()),
+        }
+    )
     return split.sort_by("image_id").cast(SPLIT)
 
 
@@ -75,4 +88,5 @@ def _refuse_empty_folds(folds: Sequence[str], settings: SplitParams) -> None:
             f"fold {' and '.join(empty)} would have no patient: the archive has {len(folds)} "
             f"(strategy {settings.strategy}, test_share {settings.test_share}, val_share {settings.val_share})",
             "ingest more patients, or change split.strategy or the shares in params.yaml (stratified fills every "
-            "fold from three patients on)")
+            "fold from three patients on)",
+        )

@@ -11,8 +11,9 @@ from components.errors import MedhashError
 from components.params import SplitParams
 
 
-def stratified_folds(images: pa.Table, patients: list[str], numbers: np.ndarray, settings: SplitParams,
-                     seed: int) -> list[str]:
+def stratified_folds(
+    images: pa.Table, patients: list[str], numbers: np.ndarray, settings: SplitParams, seed: int
+) -> list[str]:
     """Fold per patient: the rarest label's patients are placed first, each where that label lacks most cases.
 
     images: contract IMAGES; numbers: patient number of every image. Deterministic by seed and patient ids, not
@@ -21,13 +22,17 @@ def stratified_folds(images: pa.Table, patients: list[str], numbers: np.ndarray,
     are patients, weighed by their cases (bags of images) with the label; a fold takes exactly its share of patients
     and no more; ties are broken by a hash instead of at random.
     """
-    shares = np.array([(1 - settings.test_share) * (1 - settings.val_share),
-                       (1 - settings.test_share) * settings.val_share, settings.test_share])
-    places = _quotas(len(patients), shares)                            # (folds,)
-    counts = _label_counts(images, numbers, len(patients))             # (patients, labels)
-    wanted = shares[:, None] * counts.sum(axis=0)[None, :]             # (folds, labels), bags
-    order = np.argsort([hashlib.sha256(f"stratified\0{seed}\0{patient}".encode()).hexdigest()
-                        for patient in patients])
+    shares = np.array(
+        [
+            (1 - settings.test_share) * (1 - settings.val_share),
+            (1 - settings.test_share) * settings.val_share,
+            settings.test_share,
+        ]
+    )
+    places = _quotas(len(patients), shares)  # (folds,)
+    counts = _label_counts(images, numbers, len(patients))  # (patients, labels)
+    wanted = shares[:, None] * counts.sum(axis=0)[None, :]  # (folds, labels), bags
+    order = np.argsort([hashlib.sha256(f"stratified\0{seed}\0{patient}".encode()).hexdigest() for patient in patients])
     fold = np.full(len(patients), -1)
     while (left := order[fold[order] < 0]).size:
         carriers = (counts[left] > 0).sum(axis=0)
@@ -51,9 +56,11 @@ def _quotas(n_patients: int, shares: np.ndarray) -> np.ndarray:
     """Whole patients per fold by largest remainder, at least one for every fold with a share."""
     asked = shares > 0
     if n_patients < asked.sum():
-        raise MedhashError(f"too few patients for {asked.sum()} folds: {n_patients}",
-                           "ingest more patients, or set split.val_share to 0 in params.yaml; without a test fold "
-                           "nothing can be measured")
+        raise MedhashError(
+            f"too few patients for {asked.sum()} folds: {n_patients}",
+            "ingest more patients, or set split.val_share to 0 in params.yaml; without a test fold "
+            "nothing can be measured",
+        )
     exact = shares * n_patients
     places = np.maximum(np.floor(exact).astype(int), asked)
     while places.sum() != n_patients:
@@ -71,7 +78,7 @@ def _label_counts(images: pa.Table, numbers: np.ndarray, n_patients: int) -> np.
     names = pc.binary_join_element_wise(pc.struct_field(flat, "attribute"), pc.struct_field(flat, "label"), "\0")
     known, column = np.unique(np.asarray(names.to_pylist(), dtype=object), return_inverse=True)
     bag = np.unique(np.asarray(images["bag_id"].to_numpy(), dtype=str), return_inverse=True)[1]
-    once = np.unique(np.stack([numbers[image], bag[image], column]), axis=1)      # however many images of a bag have it
+    once = np.unique(np.stack([numbers[image], bag[image], column]), axis=1)  # however many images of a bag have it
     counts = np.zeros((n_patients, len(known)), dtype=np.int64)
     np.add.at(counts, (once[0], once[2]), 1)
     return counts

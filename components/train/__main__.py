@@ -34,21 +34,32 @@ def main(argv: list[str] | None = None) -> int:
     workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
     is_first = os.environ.get("RANK", "0") == "0"
     try:
-        with recorded(workspace, params.promote.name) if is_first else contextlib.nullcontext((None, None)) as (
-                started, finish):
+        with (
+            recorded(workspace, params.promote.name) if is_first else contextlib.nullcontext((None, None)) as (
+                started,
+                finish,
+            )
+        ):
             history = train_method(workspace, params, args.method, seed=args.seed, out=args.out, started=started)
             if history is None or finish is None:
                 return 0
             finish(history)
     except KeyboardInterrupt:
-        print("stopped; every finished epoch is in var/checkpoints, and the same command goes on from there",
-              file=sys.stderr)
+        print(
+            "stopped; every finished epoch is in var/checkpoints, and the same command goes on from there",
+            file=sys.stderr,
+        )
         raise
     kept = history["epochs"][history["best_epoch"]]
-    figure = f", best validation MAP {kept['val_map']:.3f} in epoch {history['best_epoch'] + 1}" \
-        if "val_map" in kept else ", the last one kept"
-    print(f"{args.method}: {len(history['epochs'])} epochs{figure}, {kept['distinct_codes']:,} distinct codes in the "
-          "train fold")
+    figure = (
+        f", best validation MAP {kept['val_map']:.3f} in epoch {history['best_epoch'] + 1}"
+        if "val_map" in kept
+        else ", the last one kept"
+    )
+    print(
+        f"{args.method}: {len(history['epochs'])} epochs{figure}, {kept['distinct_codes']:,} distinct codes in the "
+        "train fold"
+    )
     return 0
 
 

@@ -27,8 +27,17 @@ def draw(n_images: int, generator: torch.Generator, ranges: AugmentRange) -> tor
     Columns: rotation (radians), shift x, shift y, scale, gain, offset, log gamma. They are drawn on the CPU for
     the whole batch, so that every device and every number of processes sees the same ones.
     """
-    widths = torch.tensor([math.radians(ranges.rotation_deg), ranges.shift, ranges.shift, ranges.scale,
-                           ranges.gain, ranges.offset, ranges.log_gamma])
+    widths = torch.tensor(
+        [
+            math.radians(ranges.rotation_deg),
+            ranges.shift,
+            ranges.shift,
+            ranges.scale,
+            ranges.gain,
+            ranges.offset,
+            ranges.log_gamma,
+        ]
+    )
     return (torch.rand((n_images, 7), generator=generator) * 2 - 1) * widths
 
 

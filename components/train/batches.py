@@ -33,7 +33,7 @@ def plan_epoch(n_images: int, batch_size: int, seed: int) -> np.ndarray:
     """
     order = np.random.default_rng(seed).permutation(n_images)
     size = min(batch_size, n_images)
-    return order[:n_images // size * size].reshape(-1, size)
+    return order[: n_images // size * size].reshape(-1, size)
 
 
 def share_of(size: int, rank: int, world: int) -> slice:

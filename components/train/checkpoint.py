@@ -22,10 +22,8 @@ def save_checkpoint(folder: Path, digest: str, state: dict[str, Any], tensors: d
     digest: of everything that decides the result of the training; state: JSON; tensors: by unique names.
     """
     with replacing_folder(folder) as temporary:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
-                  temporary / _TENSORS)
-        write_json(temporary / _STATE, {"digest": digest, "tensors": sha256_file(temporary / _TENSORS),
-                                        "state": state})
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary / _TENSORS)
+        write_json(temporary / _STATE, {"digest": digest, "tensors": sha256_file(temporary / _TENSORS), "state": state})
 
 
 def load_checkpoint(folder: Path, digest: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]] | None:
@@ -55,8 +53,12 @@ def load_checkpoint(folder: Path, digest: str) -> tuple[dict[str, Any], dict[str
 def optimizer_state(optimizer: Optimizer) -> tuple[list[dict[str, Any]], dict[str, torch.Tensor]]:
     """The optimiser's groups (JSON) and its tensors by `optimizer/PARAMETER/NAME`."""
     document = optimizer.state_dict()
-    tensors = {f"optimizer/{index}/{name}": tensor for index, values in document["state"].items()
-               for name, tensor in values.items() if tensor is not None}
+    tensors = {
+        f"optimizer/{index}/{name}": tensor
+        for index, values in document["state"].items()
+        for name, tensor in values.items()
+        if tensor is not None
+    }
     return document["param_groups"], tensors
 
 

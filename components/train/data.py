@@ -44,15 +44,26 @@ class Fold:
     def take(self, chosen: np.ndarray) -> "Fold":
         """The bags at the positions `chosen`."""
         chosen = np.arange(len(self))[chosen]
-        return Fold(self.bag_ids[chosen], self.rows[members_of(self.starts, chosen)],
-                    starts_of(np.diff(self.starts)[chosen]), self.labels[chosen], self.sets[chosen],
-                    self.patients[chosen])
+        return Fold(
+            self.bag_ids[chosen],
+            self.rows[members_of(self.starts, chosen)],
+            starts_of(np.diff(self.starts)[chosen]),
+            self.labels[chosen],
+            self.sets[chosen],
+            self.patients[chosen],
+        )
 
     def instances(self) -> "Fold":
         """Every instance as a bag of one, with the labels, the id and the patient of its bag."""
         bags = np.repeat(np.arange(len(self)), np.diff(self.starts))
-        return Fold(self.bag_ids[bags], self.rows, bags_of_one(len(self.rows)), self.labels[bags], self.sets[bags],
-                    self.patients[bags])
+        return Fold(
+            self.bag_ids[bags],
+            self.rows,
+            bags_of_one(len(self.rows)),
+            self.labels[bags],
+            self.sets[bags],
+            self.patients[bags],
+        )
 
 
 @dataclass(frozen=True)
@@ -90,22 +101,34 @@ def read_data(workspace: Workspace) -> DataSet:
     for name in FOLDS:
         chosen = np.flatnonzero(table["fold"].to_numpy() == name)
         if not len(chosen) and name == "train":
-            raise MedhashError(f"{workspace.labels}: fold train has no bag", "lower split.test_share and "
-                               "split.val_share, or add patients")
+            raise MedhashError(
+                f"{workspace.labels}: fold train has no bag",
+                "lower split.test_share and split.val_share, or add patients",
+            )
         set_ids = table["set_id"].to_numpy(np.int32)[chosen]
         of_fold = bags.take(chosen)
         folds[name] = Fold(of_fold.bag_ids, of_fold.rows, of_fold.starts, multi_hot[set_ids], set_ids, patients[chosen])
-    digest = sha256_files([workspace.images, workspace.split, workspace.labels, workspace.label_sets,
-                           workspace.similarity, *([workspace.vocabulary] if known.attributes else [])])
+    digest = sha256_files(
+        [
+            workspace.images,
+            workspace.split,
+            workspace.labels,
+            workspace.label_sets,
+            workspace.similarity,
+            *([workspace.vocabulary] if known.attributes else []),
+        ]
+    )
     return DataSet(folds, _levels(workspace, len(sets)), vocabulary, digest, known.attributes)
 
 
 def _levels(workspace: Workspace, n_sets: int) -> np.ndarray:
     pairs = read_table(workspace.similarity, SIMILARITY)
     set_a, set_b = pairs["set_a"].to_numpy(), pairs["set_b"].to_numpy()
-    if len(pairs) != n_sets ** 2 or set_a.max() >= n_sets or set_b.max() >= n_sets:
-        raise MedhashError(f"{workspace.similarity} has {len(pairs)} rows where {n_sets} label sets make "
-                           f"{n_sets ** 2} pairs", "run the similarity stage again, or `dvc repro`")
+    if len(pairs) != n_sets**2 or set_a.max() >= n_sets or set_b.max() >= n_sets:
+        raise MedhashError(
+            f"{workspace.similarity} has {len(pairs)} rows where {n_sets} label sets make {n_sets**2} pairs",
+            "run the similarity stage again, or `dvc repro`",
+        )
     levels = np.zeros((n_sets, n_sets), np.int16)
     levels[set_a, set_b] = pairs["level"].to_numpy()
     return levels
@@ -118,8 +141,10 @@ def open_pixels(workspace: Workspace, size_px: int) -> np.ndarray:
     """
     pixels = _open_array(workspace.pixels, "ingest")
     if pixels.ndim != 4 or pixels.dtype != np.uint8 or pixels.shape[2:] != (size_px, size_px):
-        raise MedhashError(f"{workspace.pixels} is {pixels.dtype} {pixels.shape}, not uint8 (images, channels, "
-                           f"{size_px}, {size_px})", "run ingest again with size_px of params.yaml, or `dvc repro`")
+        raise MedhashError(
+            f"{workspace.pixels} is {pixels.dtype} {pixels.shape}, not uint8 (images, channels, {size_px}, {size_px})",
+            "run ingest again with size_px of params.yaml, or `dvc repro`",
+        )
     return pixels
 
 
@@ -127,12 +152,16 @@ def open_gist(workspace: Workspace, kind: str) -> np.ndarray:
     """The GIST vectors of a kind, such as gist-512: (images, 512), float32, mapped and not read."""
     path, width = workspace.features(kind), int(kind.removeprefix("gist-"))
     if not path.exists():
-        raise MedhashError(f"{path} does not exist", f"add {kind} to `features` of params.yaml and run the features "
-                           "stage, or `dvc repro`")
+        raise MedhashError(
+            f"{path} does not exist",
+            f"add {kind} to `features` of params.yaml and run the features stage, or `dvc repro`",
+        )
     gist = _open_array(path, "features")
     if gist.ndim != 2 or gist.dtype != np.float32 or gist.shape[1] != width:
-        raise MedhashError(f"{path} is {gist.dtype} {gist.shape}, not float32 (images, {width})",
-                           "run the features stage again, or `dvc repro`")
+        raise MedhashError(
+            f"{path} is {gist.dtype} {gist.shape}, not float32 (images, {width})",
+            "run the features stage again, or `dvc repro`",
+        )
     return gist
 
 
@@ -142,8 +171,10 @@ def _open_array(path: Path, stage: str) -> np.ndarray:
     except FileNotFoundError as error:
         raise MedhashError(f"{path} does not exist", f"run the {stage} stage, or `dvc repro`") from error
     except (ValueError, EOFError) as error:
-        raise MedhashError(f"{path} is not a whole NumPy array ({error})",
-                           f"restore it with `dvc checkout`, or run the {stage} stage again") from error
+        raise MedhashError(
+            f"{path} is not a whole NumPy array ({error})",
+            f"restore it with `dvc checkout`, or run the {stage} stage again",
+        ) from error
 
 
 def batches_of(n_images: int, size: int) -> Iterator[slice]:

@@ -50,8 +50,15 @@ Started = Callable[[Start], Callable[[Row, Row], None]]
 """Told of the start; returns what wants to hear of every epoch: its history row and its speed."""
 
 
-def train_deep(workspace: Workspace, params: Params, method: DeepMethod, data: DataSet, seed: int,
-               processes: Processes, started: Started | None = None) -> tuple[ModelSpec, Progress, Learner]:
+def train_deep(
+    workspace: Workspace,
+    params: Params,
+    method: DeepMethod,
+    data: DataSet,
+    seed: int,
+    processes: Processes,
+    started: Started | None = None,
+) -> tuple[ModelSpec, Progress, Learner]:
     """Train to the end and return what model.json says (without the weights' digest), the progress and the learner.
 
     A checkpoint of the same settings, data and code is taken up where it stopped, with the same result as a
@@ -60,14 +67,21 @@ def train_deep(workspace: Workspace, params: Params, method: DeepMethod, data: D
     pixels = open_pixels(workspace, params.size_px)
     batch_size = min(method.recipe.batch_size, len(_material(method, data)))
     if batch_size < 2:
-        raise MedhashError(f"{method.name} compares cases, but the train fold holds one only",
-                           "lower split.test_share and split.val_share, or add patients")
+        raise MedhashError(
+            f"{method.name} compares cases, but the train fold holds one only",
+            "lower split.test_share and split.val_share, or add patients",
+        )
     if _pools(method) and processes.world > 1:
-        raise MedhashError(f"{method.name} trains on bags, whose images differ in number: {processes.world} processes "
-                           "cannot share a batch of them", "train it with one process, without torchrun")
+        raise MedhashError(
+            f"{method.name} trains on bags, whose images differ in number: {processes.world} processes "
+            "cannot share a batch of them",
+            "train it with one process, without torchrun",
+        )
     if batch_size % processes.world:
-        raise MedhashError(f"{method.name}: a batch of {batch_size} images does not divide among {processes.world} "
-                           "processes", f"set train.overrides.{method.name}.batch_size to a multiple of their number")
+        raise MedhashError(
+            f"{method.name}: a batch of {batch_size} images does not divide among {processes.world} processes",
+            f"set train.overrides.{method.name}.batch_size to a multiple of their number",
+        )
     spec = describe(params, method, data, pixels.shape[1], seed)
     digest = _digest(params, spec, data, processes)
     learner = make_learner(pixels, params, method, data, seed, processes)
@@ -83,9 +97,16 @@ def train_deep(workspace: Workspace, params: Params, method: DeepMethod, data: D
             if listener is not None:
                 listener(progress.history[-1], speed)
 
-    plan = Plan(method.name, seed, params.train.epochs, params.train.patience, method.recipe.batch_size,
-                AugmentRange() if params.train.augment else None, params.train.histogram_matching,
-                lambda share: alpha_at(method, share))
+    plan = Plan(
+        method.name,
+        seed,
+        params.train.epochs,
+        params.train.patience,
+        method.recipe.batch_size,
+        AugmentRange() if params.train.augment else None,
+        params.train.histogram_matching,
+        lambda share: alpha_at(method, share),
+    )
     progress = train(plan, learner, data, processes, progress, after_epoch)
     layout = layout_for(params, method, data)
     if layout is not None:
@@ -96,17 +117,34 @@ def train_deep(workspace: Workspace, params: Params, method: DeepMethod, data: D
 def describe(params: Params, method: DeepMethod, data: DataSet, in_channels: int, seed: int) -> ModelSpec:
     """model.json of a deep model, before its weights are known."""
     settings: dict[str, Any] = settings_of(method) | {
-        "alpha_first": method.continuation[0], "alpha_last": method.continuation[-1],
-        "alpha_stages": len(method.continuation), "seed": seed, "epochs": params.train.epochs,
-        "patience": params.train.patience, "precision": params.train.precision, "augment": params.train.augment,
-        "histogram_matching": params.train.histogram_matching, "initial_weights": _weights_digest(params, method.name)}
+        "alpha_first": method.continuation[0],
+        "alpha_last": method.continuation[-1],
+        "alpha_stages": len(method.continuation),
+        "seed": seed,
+        "epochs": params.train.epochs,
+        "patience": params.train.patience,
+        "precision": params.train.precision,
+        "augment": params.train.augment,
+        "histogram_matching": params.train.histogram_matching,
+        "initial_weights": _weights_digest(params, method.name),
+    }
     layout = layout_for(params, method, data)
-    return ModelSpec(method=method.name, family="deep", coder="", bits=params.bits, input="pixels",
-                     size_px=params.size_px,
-                     network={**method.network, "in_channels": in_channels},
-                     sub_codes=list(layout.sub_codes) if layout else [SubCode(name="code", start=0, stop=params.bits)],
-                     attributes=list(layout.attributes) if layout else [], rules=list(layout.rules) if layout else [],
-                     labels=data.vocabulary, settings=settings, data_digest=data.digest, weights_sha256="")
+    return ModelSpec(
+        method=method.name,
+        family="deep",
+        coder="",
+        bits=params.bits,
+        input="pixels",
+        size_px=params.size_px,
+        network={**method.network, "in_channels": in_channels},
+        sub_codes=list(layout.sub_codes) if layout else [SubCode(name="code", start=0, stop=params.bits)],
+        attributes=list(layout.attributes) if layout else [],
+        rules=list(layout.rules) if layout else [],
+        labels=data.vocabulary,
+        settings=settings,
+        data_digest=data.digest,
+        weights_sha256="",
+    )
 
 
 def layout_for(params: Params, method: DeepMethod, data: DataSet) -> Layout | None:
@@ -116,8 +154,11 @@ def layout_for(params: Params, method: DeepMethod, data: DataSet) -> Layout | No
     """
     if not isinstance(method, StructuredMethod):
         return None
-    rules = np.flatnonzero(data.folds["train"].labels.any(axis=0)).tolist() if method.network.get(
-        "inference") == "fuzzy" else []
+    rules = (
+        np.flatnonzero(data.folds["train"].labels.any(axis=0)).tolist()
+        if method.network.get("inference") == "fuzzy"
+        else []
+    )
     return make_layout(method.name, params.bits, params.sub_codes, data.attributes, method.ignores, rules)
 
 
@@ -127,12 +168,20 @@ def to_input(images: torch.Tensor) -> torch.Tensor:
 
 
 def _digest(params: Params, spec: ModelSpec, data: DataSet, processes: Processes) -> str:
-    return training_digest({"spec": spec.model_dump(mode="json"), "data": data.digest, "world": processes.world,
-                            "device": processes.device.type, "threads": params.train.threads})
+    return training_digest(
+        {
+            "spec": spec.model_dump(mode="json"),
+            "data": data.digest,
+            "world": processes.world,
+            "device": processes.device.type,
+            "threads": params.train.threads,
+        }
+    )
 
 
-def make_learner(pixels: np.ndarray, params: Params, method: DeepMethod, data: DataSet, seed: int,
-                 processes: Processes) -> Learner:
+def make_learner(
+    pixels: np.ndarray, params: Params, method: DeepMethod, data: DataSet, seed: int, processes: Processes
+) -> Learner:
     """Network, objective, optimiser and what feeds them, as they stand before the first batch."""
     torch.manual_seed(derive_seed(seed, method.name, "weights"))
     fold = _material(method, data)
@@ -167,8 +216,7 @@ def _pools(method: DeepMethod) -> bool:
 
 
 def _material(method: DeepMethod, data: DataSet) -> Fold:
-    """What the method trains on: bags, or for one that knows single images only, images with the labels of their bag.
-    """
+    """What the method trains on: bags, or for one that knows single images only, images with the labels of their bag."""
     fold = data.folds["train"]
     return fold if _pools(method) else fold.instances()
 
@@ -190,10 +238,19 @@ def _save(folder: Path, digest: str, learner: Learner, progress: Progress) -> No
     groups, tensors = optimizer_state(learner.optimizer)
     tensors |= {f"loss/{name}": tensor for name, tensor in _inner(learner.loss).state_dict().items()}
     tensors |= {f"best/{name}": tensor for name, tensor in progress.best.items()}
-    best_map = progress.best_map if math.isfinite(progress.best_map) else None          # JSON knows no infinity
-    save_checkpoint(folder, digest, {"optimizer": groups, "schedule": learner.schedule.state(),
-                                     "history": progress.history, "best_epoch": progress.best_epoch,
-                                     "best_map": best_map}, tensors)
+    best_map = progress.best_map if math.isfinite(progress.best_map) else None  # JSON knows no infinity
+    save_checkpoint(
+        folder,
+        digest,
+        {
+            "optimizer": groups,
+            "schedule": learner.schedule.state(),
+            "history": progress.history,
+            "best_epoch": progress.best_epoch,
+            "best_map": best_map,
+        },
+        tensors,
+    )
 
 
 def _resume(folder: Path, digest: str, learner: Learner) -> Progress:

@@ -74,8 +74,14 @@ class Learner:
     """
 
 
-def train(plan: Plan, learner: Learner, data: DataSet, processes: Processes, progress: Progress,
-          after_epoch: Callable[[Progress, Row], None]) -> Progress:
+def train(
+    plan: Plan,
+    learner: Learner,
+    data: DataSet,
+    processes: Processes,
+    progress: Progress,
+    after_epoch: Callable[[Progress, Row], None],
+) -> Progress:
     """Train from `progress` on, until the epochs are done or patience is over.
 
     The epoch with the best validation MAP is kept; without a val fold, and for an embedding, it is the last one.
@@ -84,8 +90,14 @@ def train(plan: Plan, learner: Learner, data: DataSet, processes: Processes, pro
     a loss is not finite.
     """
     n_batches = len(plan_epoch(len(learner.fold), plan.batch_size, 0))
-    with tqdm(total=plan.epochs * n_batches, initial=len(progress.history) * n_batches, unit="batch",
-              desc=plan.method, disable=not processes.is_first, mininterval=1) as bar:
+    with tqdm(
+        total=plan.epochs * n_batches,
+        initial=len(progress.history) * n_batches,
+        unit="batch",
+        desc=plan.method,
+        disable=not processes.is_first,
+        mininterval=1,
+    ) as bar:
         for epoch in range(len(progress.history), plan.epochs):
             if epoch - progress.best_epoch > plan.patience:
                 break
@@ -93,15 +105,18 @@ def train(plan: Plan, learner: Learner, data: DataSet, processes: Processes, pro
             learner.feeder.waited_s, learner.feeder.n_images = 0.0, 0
             row = _one_epoch(plan, learner, epoch, bar)
             seconds = time.perf_counter() - started
-            speed = {"images_per_s": learner.feeder.n_images / seconds,
-                     "data_wait_share": learner.feeder.waited_s / seconds}
+            speed = {
+                "images_per_s": learner.feeder.n_images / seconds,
+                "data_wait_share": learner.feeder.waited_s / seconds,
+            }
             row |= _validate(learner, data, row["alpha"])
             learner.schedule.after_epoch(row.get("val_map", -row["loss"]))
             progress.history.append(row)
             if row.get("val_map", math.inf) > progress.best_map or "val_map" not in row:
                 progress.best_epoch, progress.best_map = epoch, row.get("val_map", -math.inf)
-                progress.best = {name: tensor.detach().cpu().clone()
-                                 for name, tensor in learner.network.state_dict().items()}
+                progress.best = {
+                    name: tensor.detach().cpu().clone() for name, tensor in learner.network.state_dict().items()
+                }
             bar.set_postfix({name: f"{row[name]:.3f}" for name in ("loss", "val_map") if name in row})
             after_epoch(progress, speed)
     return progress
@@ -115,7 +130,7 @@ def _one_epoch(plan: Plan, learner: Learner, epoch: int, bar: "tqdm[Any]") -> Ro
     matches = torch.Generator().manual_seed(derive_seed(plan.seed, plan.method, "match", epoch))
     order = plan_epoch(len(fold), plan.batch_size, derive_seed(plan.seed, plan.method, "order", epoch))
     alpha = plan.alpha_at(epoch / plan.epochs)
-    done = epoch / (plan.epochs - 1) if plan.epochs > 1 else 1.0             # exactly 1 in the last epoch
+    done = epoch / (plan.epochs - 1) if plan.epochs > 1 else 1.0  # exactly 1 in the last epoch
     learner.loss.train()
     rate = learner.schedule.learning_rate
     values: list[torch.Tensor] = []
@@ -148,8 +163,9 @@ def _one_epoch(plan: Plan, learner: Learner, epoch: int, bar: "tqdm[Any]") -> Ro
     return dict(zip(["loss", *names], means, strict=True)) | {"learning_rate": rate, "alpha": alpha}
 
 
-def _require_finite(plan: Plan, epoch: int, first: int, names: list[str], values: torch.Tensor, order: np.ndarray,
-                    bag_ids: np.ndarray) -> None:
+def _require_finite(
+    plan: Plan, epoch: int, first: int, names: list[str], values: torch.Tensor, order: np.ndarray, bag_ids: np.ndarray
+) -> None:
     bad = (~torch.isfinite(values)).any(dim=1).nonzero().flatten().tolist()
     if bad:
         batch = first + bad[0]
@@ -158,7 +174,8 @@ def _require_finite(plan: Plan, epoch: int, first: int, names: list[str], values
             f"{plan.method}: the loss is not finite in epoch {epoch + 1}, batch {batch + 1}: {terms}; the batch begins "
             f"with cases {', '.join(bag_ids[order[batch][:5]])}",
             "lower learning_rate in train.overrides, use train.precision fp32, or look at those cases; the last "
-            "good checkpoint is kept")
+            "good checkpoint is kept",
+        )
 
 
 def _validate(learner: Learner, data: DataSet, alpha: float) -> Row:

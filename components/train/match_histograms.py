@@ -16,7 +16,7 @@ def draw_partners(labels: np.ndarray, part: slice, share: float, generator: torc
     """
     draws = torch.rand((len(labels), 2), generator=generator, dtype=torch.float64).numpy()[part]
     own = labels[part]
-    alike = own @ own.T > 0                                              # (n, n)
+    alike = own @ own.T > 0  # (n, n)
     np.fill_diagonal(alike, False)
     place = alike.cumsum(axis=1)
     n_alike = place[:, -1]
@@ -35,5 +35,5 @@ def match_histograms(images: torch.Tensor, partners: torch.Tensor) -> torch.Tens
     co-morbidities). The paper does not say how: exact specification by ranks is our reading. It spreads a flat
     background over as many values as the partner has there, darkest first from the top.
     """
-    values, order = images.flatten(2).sort(dim=2, stable=True)           # (N, channels, pixels)
+    values, order = images.flatten(2).sort(dim=2, stable=True)  # (N, channels, pixels)
     return torch.empty_like(values).scatter_(2, order, values[partners.to(images.device)]).view_as(images)

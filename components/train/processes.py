@@ -32,8 +32,10 @@ def joined(device: str, threads: int) -> Iterator[Processes]:
     device: auto, cpu or cuda. Raises MedhashError if cuda is asked for and there is none.
     """
     if device == "cuda" and not torch.cuda.is_available():
-        raise MedhashError("train.device is cuda and torch sees no GPU", "set train.device to auto or cpu, or mend "
-                           "the driver (`nvidia-smi`)")
+        raise MedhashError(
+            "train.device is cuda and torch sees no GPU",
+            "set train.device to auto or cpu, or mend the driver (`nvidia-smi`)",
+        )
     on_gpu = device != "cpu" and torch.cuda.is_available()
     # Read by cuBLAS at its first use: without it, some of its sums differ from run to run.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

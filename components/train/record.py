@@ -25,8 +25,9 @@ def recorded(workspace: Workspace, experiment_name: str) -> Iterator[tuple[Start
 
     A training that goes on from a checkpoint goes on in its own run. Raises MedhashError if MLflow does not answer.
     """
-    client = connect(workspace)         # before mlflow is imported: it reads its settings then
+    client = connect(workspace)  # before mlflow is imported: it reads its settings then
     import mlflow
+
     experiment_id = experiment(client, workspace, experiment_name)
     runs: list[str] = []
 
@@ -70,6 +71,7 @@ def recorded(workspace: Workspace, experiment_name: str) -> Iterator[tuple[Start
 def learning_curve(history: dict[str, Any]) -> "Figure":
     """Loss and validation MAP over the epochs, the best epoch marked."""
     from matplotlib.figure import Figure
+
     epochs = range(1, len(history["epochs"]) + 1)
     figure = Figure(figsize=(7, 4), layout="constrained")
     loss_axis = figure.add_subplot()
@@ -83,16 +85,25 @@ def learning_curve(history: dict[str, Any]) -> "Figure":
 
 
 def _unfinished_run(client: "MlflowClient", experiment_id: str, start: Start) -> str | None:
-    runs = client.search_runs([experiment_id], f"tags.training_digest = '{start.digest}' and attributes.status "
-                              "!= 'FINISHED'", max_results=1, order_by=["attributes.start_time DESC"])
+    runs = client.search_runs(
+        [experiment_id],
+        f"tags.training_digest = '{start.digest}' and attributes.status != 'FINISHED'",
+        max_results=1,
+        order_by=["attributes.start_time DESC"],
+    )
     return str(runs[0].info.run_id) if runs else None
 
 
 def _new_run(client: "MlflowClient", workspace: Workspace, experiment_id: str, start: Start) -> str:
     from mlflow.entities import Param
+
     spec: ModelSpec = start.spec
-    tags = {"method": spec.method, "training_digest": start.digest, "data_digest": spec.data_digest,
-            **origins(workspace.root)}
+    tags = {
+        "method": spec.method,
+        "training_digest": start.digest,
+        "data_digest": spec.data_digest,
+        **origins(workspace.root),
+    }
     run_id = str(client.create_run(experiment_id, run_name=f"train {spec.method}", tags=tags).info.run_id)
     settings = {"method": spec.method, "bits": spec.bits, "size_px": spec.size_px, **spec.network, **spec.settings}
     client.log_batch(run_id, params=[Param(key, str(value)) for key, value in settings.items()])
@@ -101,5 +112,6 @@ def _new_run(client: "MlflowClient", workspace: Workspace, experiment_id: str, s
 
 def _log(client: "MlflowClient", run_id: str, epoch: int, values: dict[str, float]) -> None:
     from mlflow.entities import Metric
+
     now = int(time.time() * 1000)
     client.log_batch(run_id, metrics=[Metric(name, value, now, epoch + 1) for name, value in values.items()])

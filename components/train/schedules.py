@@ -11,8 +11,10 @@ from components.hashing.kinds import Recipe
 
 def make_optimizer(recipe: Recipe, parameters: list[torch.nn.Parameter]) -> Optimizer:
     """The recipe's optimiser; weight decay acts on weights and not on biases or normalisation (vectors)."""
-    groups = [{"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
-              {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0}]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
     if recipe.optimizer == "sgd":
         return SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum)
     return AdamW(groups, lr=recipe.learning_rate)
@@ -29,12 +31,18 @@ class Schedule:
     def __init__(self, recipe: Recipe, optimizer: Optimizer, n_batches: int) -> None:
         self._scheduler: LRScheduler
         if recipe.schedule == "plateau":
-            self._scheduler = ReduceLROnPlateau(optimizer, mode="max", factor=recipe.decay,
-                                                patience=recipe.plateau_epochs)
+            self._scheduler = ReduceLROnPlateau(
+                optimizer, mode="max", factor=recipe.decay, patience=recipe.plateau_epochs
+            )
         elif recipe.schedule == "one-cycle":
             # One step more than there are batches: the step after the last batch is taken too.
-            self._scheduler = OneCycleLR(optimizer, max_lr=recipe.learning_rate, total_steps=n_batches + 1,
-                                         pct_start=recipe.warmup, cycle_momentum=False)
+            self._scheduler = OneCycleLR(
+                optimizer,
+                max_lr=recipe.learning_rate,
+                total_steps=n_batches + 1,
+                pct_start=recipe.warmup,
+                cycle_momentum=False,
+            )
         else:
             self._scheduler = StepLR(optimizer, recipe.step_iterations, recipe.decay)
 

@@ -20,8 +20,15 @@ from components.train.two_step import train_two_step
 from components.workspace import Workspace
 
 
-def train_method(workspace: Workspace, params: Params, name: str, *, seed: int | None = None, out: Path | None = None,
-                 started: Started | None = None) -> dict[str, Any] | None:
+def train_method(
+    workspace: Workspace,
+    params: Params,
+    name: str,
+    *,
+    seed: int | None = None,
+    out: Path | None = None,
+    started: Started | None = None,
+) -> dict[str, Any] | None:
     """Train a method and write its model folder: weights, model.json, history.json.
 
     seed: params.seed by default; out: the workspace's folder of that model by default; started: `deep.Started`,
@@ -34,8 +41,10 @@ def train_method(workspace: Workspace, params: Params, name: str, *, seed: int |
     if isinstance(method, ShallowMethod | Unbinarised) and name in params.train.initial_weights:
         raise MedhashError(f"{name} trains no network that train.initial_weights could start", "remove it there")
     if isinstance(method, Unbinarised):
-        raise MedhashError(f"{name} is {method.of} before binarising, and no model of its own",
-                           f"train {method.of}; `medhash benchmark` measures {name} on its model")
+        raise MedhashError(
+            f"{name} is {method.of} before binarising, and no model of its own",
+            f"train {method.of}; `medhash benchmark` measures {name} on its model",
+        )
     data = read_data(workspace)
     with joined(params.train.device, params.train.threads) as processes:
         if isinstance(method, ShallowMethod):
@@ -53,15 +62,23 @@ def train_method(workspace: Workspace, params: Params, name: str, *, seed: int |
             tensors = progress.best
         if not processes.is_first:
             return None
-    return _write(target, spec, tensors, {"best_epoch": progress.best_epoch, "epochs": progress.history},
-                  finished=workspace.checkpoint(method.name))
+    return _write(
+        target,
+        spec,
+        tensors,
+        {"best_epoch": progress.best_epoch, "epochs": progress.history},
+        finished=workspace.checkpoint(method.name),
+    )
 
 
 def _require_known(params: Params) -> None:
     """A method that is misspelt in a setting would else change nothing, or stop a run when other methods are done."""
-    for setting, names in (("methods", params.methods), ("quality.references", params.quality.references),
-                           ("train.overrides", params.train.overrides),
-                           ("train.initial_weights", params.train.initial_weights)):
+    for setting, names in (
+        ("methods", params.methods),
+        ("quality.references", params.quality.references),
+        ("train.overrides", params.train.overrides),
+        ("train.initial_weights", params.train.initial_weights),
+    ):
         for name in names:
             try:
                 find_method(name)
@@ -69,8 +86,9 @@ def _require_known(params: Params) -> None:
                 raise MedhashError(f"{setting} of params.yaml: {error.problem}", error.fix) from error
 
 
-def _write(target: Path, spec: ModelSpec, weights: dict[str, Any], history: dict[str, Any],
-           finished: Path | None = None) -> dict[str, Any]:
+def _write(
+    target: Path, spec: ModelSpec, weights: dict[str, Any], history: dict[str, Any], finished: Path | None = None
+) -> dict[str, Any]:
     with replacing_folder(target) as folder:
         digest = save_model(folder, spec, weights)
         write_json(folder / "history.json", history)

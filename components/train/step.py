@@ -25,7 +25,7 @@ class _GatherRows(torch.autograd.Function):
         # Every process computes the same loss of the whole batch, so its own rows' gradient is already whole;
         # DistributedDataParallel then takes the mean over processes where their sum is meant, hence the factor.
         start = dist.get_rank() * ctx.n_local
-        return gradients[0][start:start + ctx.n_local] * dist.get_world_size()
+        return gradients[0][start : start + ctx.n_local] * dist.get_world_size()
 
 
 class BatchLoss(nn.Module):
@@ -42,8 +42,14 @@ class BatchLoss(nn.Module):
         self.objective = objective
         self._bf16 = precision == "bf16"
 
-    def forward(self, images: torch.Tensor, labels: torch.Tensor, alpha: float, starts: torch.Tensor | None = None,
-                done: float = 0.0) -> dict[str, torch.Tensor]:
+    def forward(
+        self,
+        images: torch.Tensor,
+        labels: torch.Tensor,
+        alpha: float,
+        starts: torch.Tensor | None = None,
+        done: float = 0.0,
+    ) -> dict[str, torch.Tensor]:
         """Weighted loss terms by name; their sum is the loss.
 
         images: (n, channels, size, size), this process's share, in [0, 1]; labels: (N, C), of the whole batch.
@@ -69,5 +75,6 @@ class BatchLoss(nn.Module):
         relaxed = relaxed.float()
         if dist.is_initialized():
             relaxed = _GatherRows.apply(relaxed)
-        return self.objective(relaxed, labels, layer.weight if isinstance(layer, nn.Linear) else
-                              relaxed.new_zeros(0, 0))
+        return self.objective(
+            relaxed, labels, layer.weight if isinstance(layer, nn.Linear) else relaxed.new_zeros(0, 0)
+        )

@@ -34,7 +34,8 @@ def fit_temperatures(learner: Learner, progress: Progress, fold: Fold, layout: L
     learner.network.train(was_training)
     temperatures = [
         fitted_temperature(found[:, part], targets(images.labels, attribute.of_label, len(attribute.values)))
-        for attribute, part in zip(layout.attributes, layout.value_slices, strict=True)]
+        for attribute, part in zip(layout.attributes, layout.value_slices, strict=True)
+    ]
     progress.best[TEMPERATURES] = torch.tensor(temperatures, dtype=torch.float32)
 
 

@@ -22,8 +22,15 @@ from components.train.validation import fold_row
 from components.workspace import Workspace
 
 
-def train_two_step(workspace: Workspace, params: Params, method: TwoStepMethod, data: DataSet, seed: int,
-                   processes: Processes, started: Started | None) -> tuple[ModelSpec, dict[str, Any], Progress]:
+def train_two_step(
+    workspace: Workspace,
+    params: Params,
+    method: TwoStepMethod,
+    data: DataSet,
+    seed: int,
+    processes: Processes,
+    started: Started | None,
+) -> tuple[ModelSpec, dict[str, Any], Progress]:
     """Train the network (unless frozen), embed the train fold, fit the coder.
 
     Returns model.json without the weights' digest, the tensors of both, and the network's progress with one row more:
@@ -63,16 +70,22 @@ def train_two_step(workspace: Workspace, params: Params, method: TwoStepMethod, 
 def _two_step_spec(spec: ModelSpec, method: TwoStepMethod) -> ModelSpec:
     """From what model.json says of the network alone to what it says of both."""
     trained = {"epochs": 0} if method.frozen else {}
-    return spec.model_copy(update={"family": "two-step", "coder": method.coder,
-                                   "settings": spec.settings | {"frozen": method.frozen} | trained})
+    return spec.model_copy(
+        update={
+            "family": "two-step",
+            "coder": method.coder,
+            "settings": spec.settings | {"frozen": method.frozen} | trained,
+        }
+    )
 
 
-def _fit(params: Params, method: TwoStepMethod, learner: Learner, data: DataSet,
-         seed: int) -> tuple[dict[str, Any], Row]:
+def _fit(
+    params: Params, method: TwoStepMethod, learner: Learner, data: DataSet, seed: int
+) -> tuple[dict[str, Any], Row]:
     train, val = data.folds["train"], data.folds["val"]
     embedded = learner.encoder(train.rows, 1.0)
     labels = train.instances().labels
-    fitted = method.fit(embedded, labels, params.bits, derive_seed(seed, method.name, "fit") % 2 ** 32)
+    fitted = method.fit(embedded, labels, params.bits, derive_seed(seed, method.name, "fit") % 2**32)
     tensors = {CODER + name: array for name, array in fitted.items()}
 
     def codes(embedding: np.ndarray, starts: np.ndarray) -> np.ndarray:

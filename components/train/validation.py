@@ -17,15 +17,17 @@ from components.train.data import DataSet, Fold, batches_of
 ENCODE_BATCH = 512
 
 
-def mean_average_precision(queries: Fold, query_codes: np.ndarray, gallery: Fold, gallery_codes: np.ndarray,
-                           levels: np.ndarray) -> float:
+def mean_average_precision(
+    queries: Fold, query_codes: np.ndarray, gallery: Fold, gallery_codes: np.ndarray, levels: np.ndarray
+) -> float:
     """MAP over the whole ranking, ties in expectation, pairs of one patient left out.
 
     query_codes, gallery_codes: uint8, packed. Queries to which nothing is relevant stand outside the mean; 0 if
     there is no other query.
     """
-    histogram = relevance_histogram(query_codes, gallery_codes, queries.sets, gallery.sets, levels, queries.patients,
-                                    gallery.patients)
+    histogram = relevance_histogram(
+        query_codes, gallery_codes, queries.sets, gallery.sets, levels, queries.patients, gallery.patients
+    )
     expected = average_precision(histogram).expected
     return float(np.nanmean(expected)) if np.isfinite(expected).any() else 0.0
 
@@ -53,10 +55,10 @@ class Encoder:
             return relaxed
         largest = max(len(part) for part in parts)
         padded = torch.zeros((largest, relaxed.shape[1]), device=self.device)
-        padded[:len(relaxed)] = torch.from_numpy(relaxed).to(self.device)
+        padded[: len(relaxed)] = torch.from_numpy(relaxed).to(self.device)
         received = [torch.empty_like(padded) for _ in range(world)]
         dist.all_gather(received, padded)
-        gathered = [block.cpu().numpy()[:len(part)] for block, part in zip(received, parts, strict=True)]
+        gathered = [block.cpu().numpy()[: len(part)] for block, part in zip(received, parts, strict=True)]
         return np.concatenate(gathered)
 
     def bags(self, fold: Fold, alpha: float) -> np.ndarray:
@@ -90,8 +92,11 @@ def fold_row(query_codes: np.ndarray, gallery_codes: np.ndarray, data: DataSet) 
     query_codes, gallery_codes: uint8, packed, of all bags of val and train. Without a val fold there is no val_map.
     """
     queries, gallery = data.folds["val"], data.folds["train"]
-    figure = {"val_map": mean_average_precision(queries, query_codes, gallery, gallery_codes, data.levels)} \
-        if len(queries) else {}
+    figure = (
+        {"val_map": mean_average_precision(queries, query_codes, gallery, gallery_codes, data.levels)}
+        if len(queries)
+        else {}
+    )
     return figure | code_health(gallery_codes)
 
 

@@ -14,6 +14,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--mlflow-port", type=int, default=5000, help="port of MLflow's pages (default: 5000)")
     args = parser.parse_args(argv)
     from components.ui.run import run_ui
+
     run_ui(args.root, args.airflow_port, args.mlflow_port)
     return 0
 

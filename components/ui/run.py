@@ -23,8 +23,11 @@ def run_ui(root: Path, airflow_port: int, mlflow_port: int) -> None:
         print("Starting Airflow and MLflow …", flush=True)
 
         def ready() -> None:
-            print(f"Airflow  http://{HOST}:{airflow_port}/dags/{DAG_ID}   paused at first; un-pausing it starts a run "
-                  f"and the schedule\nMLflow   http://{HOST}:{mlflow_port}\nCtrl-C stops both.", flush=True)
+            print(
+                f"Airflow  http://{HOST}:{airflow_port}/dags/{DAG_ID}   paused at first; un-pausing it starts a run "
+                f"and the schedule\nMLflow   http://{HOST}:{mlflow_port}\nCtrl-C stops both.",
+                flush=True,
+            )
 
         Supervisor(root, airflow_port, mlflow_port, _say).run(ready)
         print("\nStopped.", flush=True)

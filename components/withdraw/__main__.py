@@ -14,6 +14,7 @@ def main(argv: list[str] | None = None) -> int:
     from components.params import load_params
     from components.withdraw.withdraw import withdraw
     from components.workspace import Workspace
+
     print(withdraw(Workspace(args.root), load_params(args.params or args.root / "params.yaml")))
     return 0
 

@@ -30,38 +30,54 @@ def withdraw(workspace: Workspace, params: Params) -> str:
     last; cut off, the same call goes on. Raises MedhashError if another act on the champion is under way, or a
     release cannot be made anew.
     """
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")        # read by MLflow as it is imported
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # read by MLflow as it is imported
     today = _names(read_table(workspace.images, IMAGES))
     with tracking.answered():
         registry = Registry(tracking.connect(workspace), params.promote.name)
     with tracking.answered(), desk(workspace, registry) as folder:
         gone, others = _withdrawn(registry.client, registry.name, today, folder)
-        left = (f"\nleft alone, as of another archive or another key of the pseudonyms: version {', '.join(others)}"
-                if others else "")
+        left = (
+            f"\nleft alone, as of another archive or another key of the pseudonyms: version {', '.join(others)}"
+            if others
+            else ""
+        )
         if not gone:
             return f"every image of {'the other releases' if others else 'every release'} is still in the archive{left}"
         images = sorted({image_id for image_ids in gone.values() for image_id in image_ids})
         in_use = set(registry.aliases().values()) & {str(held.version) for held in gone}
         n_deleted = len(gone) - len(in_use)
-        append(workspace, "withdraw", {"model": registry.name, "images": len(images), "made_anew": sorted(in_use),
-                                       "deleted": sorted(str(held.version) for held in gone)})
+        append(
+            workspace,
+            "withdraw",
+            {
+                "model": registry.name,
+                "images": len(images),
+                "made_anew": sorted(in_use),
+                "deleted": sorted(str(held.version) for held in gone),
+            },
+        )
         made = renew(workspace, registry, {str(held.version): image_ids for held, image_ids in gone.items()}, folder)
         remove_copies(workspace)
         for held in gone:
             delete(registry.client, held)
     told = ", ".join(f"{old} as {new}" for old, new in made.items())
-    return (f"{len(images):,} images that left the archive left the releases too: {len(made)} versions in use were "
-            f"made anew{f' ({told})' if told else ''}, {n_deleted} others deleted{left}")
+    return (
+        f"{len(images):,} images that left the archive left the releases too: {len(made)} versions in use were "
+        f"made anew{f' ({told})' if told else ''}, {n_deleted} others deleted{left}"
+    )
 
 
 def _names(images: "pa.Table") -> dict[str, tuple[str, str | None]]:
     """Image id → the image's patient and file."""
-    return {row["image_id"]: (row["patient_id"], row["sha256"])
-            for row in images.select(["image_id", "patient_id", "sha256"]).to_pylist()}
+    return {
+        row["image_id"]: (row["patient_id"], row["sha256"])
+        for row in images.select(["image_id", "patient_id", "sha256"]).to_pylist()
+    }
 
 
-def _withdrawn(client: "MlflowClient", name: str, today: dict[str, tuple[str, str | None]],
-               folder: Path) -> tuple[dict[Held, list[str]], list[str]]:
+def _withdrawn(
+    client: "MlflowClient", name: str, today: dict[str, tuple[str, str | None]], folder: Path
+) -> tuple[dict[Held, list[str]], list[str]]:
     """The versions that hold images which are no longer there, and these images; the versions that hold no other.
 
     A part of a file that is cut otherwise today has another id, but its patient's file has not left the archive.

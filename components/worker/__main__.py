@@ -24,13 +24,22 @@ _WITHHELD_PREFIXES = ("AIRFLOW__",)
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
     """Run one item of the graph on another machine, through git and the shared DVC remote."""
-    parser = argparse.ArgumentParser(prog="medhash work", description=main.__doc__, epilog=_EPILOG,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="medhash work",
+        description=main.__doc__,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     act = parser.add_mutually_exclusive_group()
     act.add_argument("--publish", action="store_true", help="commit settings and dvc.lock aside, push what items need")
     act.add_argument("--collect", action="store_true", help="take a worker's result over into this checkout")
-    parser.add_argument("--item", action="append", default=[], help="an item, such as train@osdh; --publish takes "
-                        "several, and whole stages (default there: what of train and encode can be worked on now)")
+    parser.add_argument(
+        "--item",
+        action="append",
+        default=[],
+        help="an item, such as train@osdh; --publish takes "
+        "several, and whole stages (default there: what of train and encode can be worked on now)",
+    )
     parser.add_argument("--repository", help="address or path of the git repository; --publish pushes the commit to it")
     parser.add_argument("--commit", help="what --publish printed, or any commit, branch or tag of the repository")
     parser.add_argument("--folder", type=Path, help="where the worker keeps its clone and DVC's cache")
@@ -55,6 +64,7 @@ def main(argv: list[str] | None = None) -> int:
     from components.orchestration.process import interrupt_on_signals
     from components.orchestration.stage_run import StageFailed
     from components.worker.remote import Unreachable
+
     interrupt_on_signals()
     try:
         _act(args)
@@ -70,14 +80,17 @@ def main(argv: list[str] | None = None) -> int:
 def _act(args: argparse.Namespace) -> None:
     if args.publish:
         from components.worker.publish import publish
+
         published = publish(args.root, args.item, args.repository, _say)
         _say(f"published {', '.join(published.items)} as {published.ref}")
         print(published.commit)
     elif args.collect:
         from components.worker.collect import collect
+
         collect(args.root, args.item[0], _say)
     else:
         from components.worker.work import work
+
         work(args.repository, args.commit, args.item[0], args.folder, args.remote, _say)
 
 

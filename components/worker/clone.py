@@ -54,9 +54,11 @@ def _marked(folder: Path) -> Path:
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / _MARK).exists():
-        if any(path.name != "lost+found" for path in folder.iterdir()):     # a disk of its own has that one
-            raise MedhashError(f"{folder} holds files that are not a worker's",
-                               "give --folder an empty or new folder: what lies in it is overwritten")
+        if any(path.name != "lost+found" for path in folder.iterdir()):  # a disk of its own has that one
+            raise MedhashError(
+                f"{folder} holds files that are not a worker's",
+                "give --folder an empty or new folder: what lies in it is overwritten",
+            )
         (folder / _MARK).write_text("medhash work keeps clones and DVC's cache here\n")
     return folder
 
@@ -87,8 +89,10 @@ def _bring_to(clone: Path, repository: str, commit: str) -> None:
         git(clone, "checkout", "--quiet", "--force", "--detach", wanted)
         git(clone, "clean", "--quiet", "-ffd")
     except GitFailed as error:
-        raise MedhashError(f"the clone in {clone} cannot be brought to {commit}: {error}",
-                           "remove that folder and run the same command again") from error
+        raise MedhashError(
+            f"the clone in {clone} cannot be brought to {commit}: {error}",
+            "remove that folder and run the same command again",
+        ) from error
 
 
 def _has(clone: Path, commit: str) -> bool:
@@ -104,11 +108,15 @@ def _fetch(clone: Path, address: str, commit: str) -> None:
     try:
         git(clone, "ls-remote", "--quiet", "--", address, "HEAD")
     except GitFailed as error:
-        raise Unreachable(f"the repository {address} cannot be reached: {error}",
-                           "mend --repository, or this machine's right to read it") from error
+        raise Unreachable(
+            f"the repository {address} cannot be reached: {error}",
+            "mend --repository, or this machine's right to read it",
+        ) from error
     try:
         git(clone, "fetch", "--quiet", "--no-tags", "--depth=1", "--", address, commit)
     except GitFailed as error:
-        raise MedhashError(f"the repository {address} gives no commit {commit}: {error}",
-                           "run `medhash work --publish` on the coordinator and give the hash it prints; with a "
-                           "repository that is not the coordinator's checkout, publish with --repository") from error
+        raise MedhashError(
+            f"the repository {address} gives no commit {commit}: {error}",
+            "run `medhash work --publish` on the coordinator and give the hash it prints; with a "
+            "repository that is not the coordinator's checkout, publish with --repository",
+        ) from error

@@ -29,14 +29,19 @@ def _restore(root: Path, item: str) -> None:
     """Put the result where it belongs; DVC itself would compute it if it could not be had."""
     from dvc.exceptions import DvcException
     from dvc.stage.cache import RunCacheNotFoundError
+
     with opened(root) as repo, repo.lock:
         try:
             repo.stage_cache.pull(None)
             repo.stage_cache.restore(stage_of(repo, item), pull=True)
         except RunCacheNotFoundError as error:
-            raise MedhashError(f"no result of {item} belongs to the data, code and settings of this checkout",
-                               "if they changed since `medhash work --publish`, publish and work again; otherwise see "
-                               "how the worker ended, and that both use the same DVC remote") from error
+            raise MedhashError(
+                f"no result of {item} belongs to the data, code and settings of this checkout",
+                "if they changed since `medhash work --publish`, publish and work again; otherwise see "
+                "how the worker ended, and that both use the same DVC remote",
+            ) from error
         except (DvcException, OSError) as error:
-            raise Unreachable(f"the result of {item} could not be fetched: {error}",
-                              "see that the DVC remote can be reached, then run the same command again") from error
+            raise Unreachable(
+                f"the result of {item} could not be fetched: {error}",
+                "see that the DVC remote can be reached, then run the same command again",
+            ) from error

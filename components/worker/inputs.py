@@ -36,11 +36,15 @@ def items_of(root: Path, names: list[str]) -> list[str]:
     with opened(root) as repo:
         for item in items:
             if item not in known:
-                raise MedhashError(f"{item!r} is no item of this commit's dvc.yaml and params.yaml",
-                                   f"choose one of {', '.join(known)}")
+                raise MedhashError(
+                    f"{item!r} is no item of this commit's dvc.yaml and params.yaml",
+                    f"choose one of {', '.join(known)}",
+                )
             if any(out.persist for out in stage_of(repo, item).outs):
-                raise MedhashError(f"{item} is marked persist in dvc.yaml: DVC's run-cache does not carry its result",
-                                   "run it on the coordinator; features, train, encode, index and evaluate can travel")
+                raise MedhashError(
+                    f"{item} is marked persist in dvc.yaml: DVC's run-cache does not carry its result",
+                    "run it on the coordinator; features, train, encode, index and evaluate can travel",
+                )
     return items
 
 
@@ -60,8 +64,14 @@ def inputs_of(repo: "Repo", item: str) -> list[Input]:
             made = PurePosixPath(out.def_path)
             if made == path or made in path.parents or path in made.parents:
                 inside = path in made.parents
-                found.append(Input(str(made) if inside else str(path), out.stage.name, bool(out.hash_info),
-                                   str(path) if inside else None))
+                found.append(
+                    Input(
+                        str(made) if inside else str(path),
+                        out.stage.name,
+                        bool(out.hash_info),
+                        str(path) if inside else None,
+                    )
+                )
     return found
 
 
@@ -69,6 +79,7 @@ def opened(root: Path) -> "Repo":
     """DVC's view of a checkout. Raises MedhashError if it is none."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
+
     try:
         return Repo(str(root), _wait_for_lock=True)
     except DvcException as error:

@@ -16,8 +16,11 @@ from components.worker.remote import Unreachable, push
 
 CARRIED = ("dvc.lock", "dvc.yaml", "params.yaml")
 _CODE = ("components", ".dvcignore")
-_WHO = {f"GIT_{role}_{part}": value for role in ("AUTHOR", "COMMITTER")
-        for part, value in (("NAME", "medhash"), ("EMAIL", "medhash@localhost"))}
+_WHO = {
+    f"GIT_{role}_{part}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for part, value in (("NAME", "medhash"), ("EMAIL", "medhash@localhost"))
+}
 
 
 @dataclass(frozen=True)
@@ -50,15 +53,18 @@ def publish(root: Path, names: list[str], repository: str | None, say: Say) -> P
         ref = f"refs/medhash/runs/{commit[:16]}"
         git(root, "update-ref", ref, commit)
     except GitFailed as error:
-        raise MedhashError(f"git could not make the commit: {error}", "mend the repository, then run this again") \
-            from error
+        raise MedhashError(
+            f"git could not make the commit: {error}", "mend the repository, then run this again"
+        ) from error
     if repository is not None:
         address = str(Path(repository).resolve()) if Path(repository).exists() else repository
         try:
             git(root, "push", "--quiet", "--", address, f"{commit}:{ref}")
         except GitFailed as error:
-            raise Unreachable(f"the commit could not be pushed to {address}: {error}",
-                              "mend --repository, or this machine's right to write refs/medhash there") from error
+            raise Unreachable(
+                f"the commit could not be pushed to {address}: {error}",
+                "mend --repository, or this machine's right to write refs/medhash there",
+            ) from error
     return Published(commit, ref, list(ready))
 
 
@@ -66,18 +72,27 @@ def _require_committed(root: Path) -> None:
     """Workers run the code of the commit: it must be the code that is here."""
     try:
         git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
-        changed = [entry[3:] for entry in git(root, "status", "--porcelain=v1", "-z", "--no-renames",
-                                              "--untracked-files=all", "--", *_CODE).split("\0") if entry]
-        weights = [path for path in load_params(root / "params.yaml").train.initial_weights.values()
-                   if not Path(path).is_absolute()]
+        changed = [
+            entry[3:]
+            for entry in git(
+                root, "status", "--porcelain=v1", "-z", "--no-renames", "--untracked-files=all", "--", *_CODE
+            ).split("\0")
+            if entry
+        ]
+        weights = [
+            path
+            for path in load_params(root / "params.yaml").train.initial_weights.values()
+            if not Path(path).is_absolute()
+        ]
         changed += [path for path in weights if not git(root, "ls-files", "--", path)]
     except GitFailed as error:
         raise MedhashError(f"{root} has no commit for workers to clone: {error}", "commit the code first") from error
     if changed:
         more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
-        raise MedhashError(f"not in the commit as they are here: {', '.join(changed[:5])}{more}; a worker would run "
-                           "other code", "commit them (settings in params.yaml and dvc.yaml may stay uncommitted), "
-                           "then publish again")
+        raise MedhashError(
+            f"not in the commit as they are here: {', '.join(changed[:5])}{more}; a worker would run other code",
+            "commit them (settings in params.yaml and dvc.yaml may stay uncommitted), then publish again",
+        )
 
 
 def _ready(root: Path, items: list[str], all_of_them: bool, say: Say) -> dict[str, list[Input]]:
@@ -93,8 +108,10 @@ def _ready(root: Path, items: list[str], all_of_them: bool, say: Say) -> dict[st
                 ready[item] = inputs
     if waits and (all_of_them or not ready):
         item, needed = next(iter(waits.items()))
-        raise MedhashError(f"{item} reads {needed.path}, which {needed.made_by} has not made yet",
-                           f"run `dvc repro {needed.made_by}` first")
+        raise MedhashError(
+            f"{item} reads {needed.path}, which {needed.made_by} has not made yet",
+            f"run `dvc repro {needed.made_by}` first",
+        )
     for item, needed in waits.items():
         say(f"not yet: {item} waits for {needed.made_by}")
     return ready
@@ -102,8 +119,9 @@ def _ready(root: Path, items: list[str], all_of_them: bool, say: Say) -> dict[st
 
 def _require_as_locked(root: Path, child: Child, inputs: list[Input]) -> None:
     """What lies here must be what dvc.lock says, as that is what workers fetch."""
-    finished = Child(root, lambda _: None).run([*DVC, "status", "--json",
-                                                *sorted({needed.made_by for needed in inputs})])
+    finished = Child(root, lambda _: None).run(
+        [*DVC, "status", "--json", *sorted({needed.made_by for needed in inputs})]
+    )
     answer = next((line for line in reversed(finished.tail) if line.startswith("{")), None)
     if finished.code != 0 or answer is None:
         raise MedhashError("DVC cannot tell whether the results here are those of dvc.lock", "run `dvc status`")
@@ -114,8 +132,10 @@ def _require_as_locked(root: Path, child: Child, inputs: list[Input]) -> None:
         known = [root / needed.path for needed in inputs]
         for path in sorted((root / folder).rglob("*")):
             if path.is_file() and not any(path == one or one in path.parents for one in known):
-                raise MedhashError(f"{path.relative_to(root)} is no stage's result, but would count as one",
-                                   "remove it, then publish again")
+                raise MedhashError(
+                    f"{path.relative_to(root)} is no stage's result, but would count as one",
+                    "remove it, then publish again",
+                )
 
 
 def _commit(root: Path) -> str:
@@ -132,5 +152,13 @@ def _commit(root: Path) -> str:
         tree = git(root, "write-tree", more=own).strip()
     finally:
         index.unlink(missing_ok=True)
-    return git(root, "commit-tree", tree, "-p", head, "-m", "State of a run, for workers on other machines",
-               more={**_WHO, "GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}).strip()
+    return git(
+        root,
+        "commit-tree",
+        tree,
+        "-p",
+        head,
+        "-m",
+        "State of a run, for workers on other machines",
+        more={**_WHO, "GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when},
+    ).strip()

@@ -11,8 +11,13 @@ from components.worker.git import without_password
 from components.worker.inputs import opened
 
 _NAME_URL = re.compile(r"(?P<name>[A-Za-z0-9_-]+)=(?P<url>\S+)")
-_ABSENT = ("Missing cache files", "neither locally nor on remote", "Checkout failed for following targets",
-           "missing-files", "failed to collect")
+_ABSENT = (
+    "Missing cache files",
+    "neither locally nor on remote",
+    "Checkout failed for following targets",
+    "missing-files",
+    "failed to collect",
+)
 
 
 class Unreachable(MedhashError):
@@ -37,15 +42,18 @@ def use_remote(clone: Path, cache: Path, remote: str | None) -> None:
 def require_remote(root: Path) -> None:
     """Raise Unreachable if the remote is a folder that this machine does not have, or MedhashError if there is none."""
     from dvc.exceptions import DvcException
+
     with opened(root) as repo:
         try:
             store = repo.cloud.get_remote()
         except DvcException as error:
             raise MedhashError(f"DVC has no remote to use: {error}", "give --remote NAME=URL") from error
         if store.fs.protocol == "local" and not Path(store.path).is_dir():
-            raise Unreachable(f"the DVC remote {store.path} does not exist on this machine",
-                              "mount it, or give its address here with --remote NAME=URL; has the coordinator "
-                              "published anything yet?")
+            raise Unreachable(
+                f"the DVC remote {store.path} does not exist on this machine",
+                "mount it, or give its address here with --remote NAME=URL; has the coordinator "
+                "published anything yet?",
+            )
 
 
 def pull(child: Child, paths: list[str], commit: str) -> None:
@@ -54,9 +62,10 @@ def pull(child: Child, paths: list[str], commit: str) -> None:
     if finished.code == 0:
         return
     if any(sign in line for line in finished.tail for sign in _ABSENT):
-        raise MedhashError(f"the DVC remote does not hold what commit {commit} says was computed",
-                           "run `medhash work --publish` on the coordinator, with the same remote, and work on the "
-                           "commit it prints")
+        raise MedhashError(
+            f"the DVC remote does not hold what commit {commit} says was computed",
+            "run `medhash work --publish` on the coordinator, with the same remote, and work on the commit it prints",
+        )
     raise _unreachable(finished)
 
 
@@ -69,6 +78,8 @@ def push(child: Child, targets: list[str], *, run_cache: bool) -> None:
 
 def _unreachable(finished: Finished) -> Unreachable:
     said = [line for line in finished.tail if line.startswith("ERROR: ")] or list(finished.tail) or ["it said nothing"]
-    return Unreachable(f"DVC and its remote: {said[-1].removeprefix('ERROR: ')}",
-                       "see that the remote can be reached and written from this machine (`dvc remote list`, docs/"
-                       "dvc-remote.md), then run the same command again; what is done stays done")
+    return Unreachable(
+        f"DVC and its remote: {said[-1].removeprefix('ERROR: ')}",
+        "see that the remote can be reached and written from this machine (`dvc remote list`, docs/"
+        "dvc-remote.md), then run the same command again; what is done stays done",
+    )

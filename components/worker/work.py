@@ -26,9 +26,11 @@ def work(repository: str, commit: str, item: str, folder: Path, remote: str | No
             inputs = inputs_of(repo, item)
         for needed in inputs:
             if not needed.is_locked:
-                raise MedhashError(f"commit {commit} has no result of {needed.made_by}, which {item} reads",
-                                   "run `medhash work --publish` on the coordinator once that stage is done, and work "
-                                   "on the commit it prints")
+                raise MedhashError(
+                    f"commit {commit} has no result of {needed.made_by}, which {item} reads",
+                    "run `medhash work --publish` on the coordinator once that stage is done, and work "
+                    "on the commit it prints",
+                )
         require_remote(clone)
         child = Child(clone, say)
         say(f"{item}: fetching {len(inputs)} results of other stages")
@@ -47,5 +49,6 @@ def _run(child: Child, item: str) -> None:
         problem, _, fix = message.partition("\n  fix: ")
         raise MedhashError(problem, fix)
     last = next((line for line in reversed(finished.tail) if line), "")
-    raise StageFailed(f"{item} ended with exit code {finished.code}: {last}\nthe same command goes on where it stopped",
-                      retry=True)
+    raise StageFailed(
+        f"{item} ended with exit code {finished.code}: {last}\nthe same command goes on where it stopped", retry=True
+    )

@@ -18,8 +18,12 @@ TILE_PX, DRAWN_PX = 96, 192
 STEP = 8
 """Colours are rounded to multiples of this, for smaller files."""
 PATIENTS_PER_SUBTYPE = 15
-FOLDERS = {"F": "benign/SOB/fibroadenoma", "TA": "benign/SOB/tubular_adenoma",
-           "DC": "malignant/SOB/ductal_carcinoma", "LC": "malignant/SOB/lobular_carcinoma"}
+FOLDERS = {
+    "F": "benign/SOB/fibroadenoma",
+    "TA": "benign/SOB/tubular_adenoma",
+    "DC": "malignant/SOB/ductal_carcinoma",
+    "LC": "malignant/SOB/lobular_carcinoma",
+}
 HEMATOXYLIN, EOSIN = (0.65, 0.70, 0.29), (0.07, 0.99, 0.11)
 """Optical density per unit of stain in red, green and blue. Source: A. C. Ruifrok, D. A. Johnston, "Quantification of
 histochemical staining by color deconvolution", Analytical and Quantitative Cytology and Histology 23(4), 2001."""
@@ -47,13 +51,14 @@ def tiles() -> Iterator[Tile]:
     for place, number in enumerate(numbers.tolist()):
         subtype = list(FOLDERS)[place // PATIENTS_PER_SUBTYPE]
         slides = {3: [("A", "F"), ("C", "F")], 18: [("A", "TA"), ("C", "DC")], 33: [("", "DC"), ("", "LC")]}.get(
-            place, [("", subtype)])
+            place, [("", subtype)]
+        )
         for letter, kind in slides:
             shown = _shown(kind, 4 if place == 33 else int(random.integers(4, 9)), random)
             for count, shows in enumerate(shown, start=1):
                 name, slide = f"SOB_{FOLDERS[kind][0].upper()}_{kind}", f"00-{number}{letter}"
                 path = f"{FOLDERS[kind]}/{name}_{slide}/100X/{name}-{slide}-100-{count:03d}.png"
-                yield Tile(f"histology_slides/breast/{path}", number, shows, int(random.integers(2 ** 31)))
+                yield Tile(f"histology_slides/breast/{path}", number, shows, int(random.integers(2**31)))
 
 
 def _shown(kind: str, n: int, random: np.random.Generator) -> list[str]:
@@ -80,8 +85,9 @@ def _stained(blue: np.ndarray, pink: np.ndarray, patient: int) -> np.ndarray:
     random = np.random.default_rng([SEED, patient])
     strengths = random.uniform(0.75, 1.3, 2)
     colours = np.array([HEMATOXYLIN, EOSIN]) + random.normal(0, 0.06, (2, 3))
-    density = (blue[..., None] / 130 * strengths[0] * colours[0].clip(0.02)
-               + pink[..., None] / 200 * strengths[1] * colours[1].clip(0.02))
+    density = blue[..., None] / 130 * strengths[0] * colours[0].clip(0.02) + pink[..., None] / 200 * strengths[
+        1
+    ] * colours[1].clip(0.02)
     rgb = 243 * np.exp(-density)
     return np.ascontiguousarray((np.round(rgb / STEP) * STEP).clip(0, 255).astype(np.uint8)[..., ::-1])
 
@@ -154,8 +160,9 @@ def _files(blue: np.ndarray, pink: np.ndarray, random: np.random.Generator) -> N
 def _curve(layer: np.ndarray, random: np.random.Generator, angle: float, value: int, thickness: int) -> np.ndarray:
     """A wavy line across the tile; returns its 24 points."""
     along = np.linspace(-150, 150, 24)
-    across = random.uniform(-110, 110) + random.uniform(3, 14) * np.sin(along / random.uniform(18, 45)
-                                                                        + random.uniform(0, 6))
+    across = random.uniform(-110, 110) + random.uniform(3, 14) * np.sin(
+        along / random.uniform(18, 45) + random.uniform(0, 6)
+    )
     turned = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     points = np.round(np.stack([along, across], axis=1) @ turned + DRAWN_PX / 2).astype(np.int32)
     cv2.polylines(layer, [points], False, value, thickness, cv2.LINE_AA)

@@ -21,8 +21,11 @@ STEP = 8
 """Greys are rounded to multiples of this, for smaller files."""
 N_EACH = 32
 MODALITIES = ("xray", "ct", "mr")
-PATHOLOGIES = {"brain": ("glioma", "healthy_brain"), "breast": ("cyst", "healthy_breast"),
-               "chest": ("edema", "healthy_chest")}
+PATHOLOGIES = {
+    "brain": ("glioma", "healthy_brain"),
+    "breast": ("cyst", "healthy_breast"),
+    "chest": ("edema", "healthy_chest"),
+}
 
 
 class Picture(NamedTuple):
@@ -42,8 +45,13 @@ def pictures() -> Iterator[Picture]:
         for modality in MODALITIES:
             for pathology in pathologies:
                 for number in range(N_EACH):
-                    yield Picture(f"{modality}-{organ}-{pathology}/{number:03d}.png", modality, organ, pathology,
-                                  int(random.integers(2 ** 31)))
+                    yield Picture(
+                        f"{modality}-{organ}-{pathology}/{number:03d}.png",
+                        modality,
+                        organ,
+                        pathology,
+                        int(random.integers(2**31)),
+                    )
 
 
 def draw(picture: Picture) -> np.ndarray:
@@ -112,7 +120,8 @@ def _rendered(modality: str, scene: np.ndarray, body: np.ndarray, random: np.ran
     bias = 0.65 + 0.5 * (rows * np.sin(angle) + columns * np.cos(angle))
     stripes = 10 * np.sin(2 * np.pi * (rows * 16 + random.random()))
     return ((40 + 190 * (1 - scene)) * bias * np.where(body | (scene > 0), 1, 0.1) + stripes + 6 * noise).astype(
-        np.float32)
+        np.float32
+    )
 
 
 def main() -> None:

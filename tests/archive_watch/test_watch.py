@@ -56,14 +56,17 @@ def test_what_was_added_and_taken_away_again_is_no_change(archive, tmp_path):
     assert verdicts(tmp_path, "4", "5") == ["unchanged", "unchanged"]
 
 
-@pytest.mark.parametrize("change", [
-    lambda archive: (archive / "images" / "one.png").write_bytes(b"other size"),
-    lambda archive: os.utime(archive / "images" / "one.png", ns=(1, 1)),
-    lambda archive: (archive / "images" / "one.png").rename(archive / "images" / "won.png"),
-    lambda archive: (archive / "images" / "one.png").unlink(),
-    lambda archive: (archive / "link").symlink_to(archive.parent / "nowhere"),
-    lambda archive: (archive.parent / "data" / "forgotten.txt").write_text("ab" * 32 + "\n"),
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda archive: (archive / "images" / "one.png").write_bytes(b"other size"),
+        lambda archive: os.utime(archive / "images" / "one.png", ns=(1, 1)),
+        lambda archive: (archive / "images" / "one.png").rename(archive / "images" / "won.png"),
+        lambda archive: (archive / "images" / "one.png").unlink(),
+        lambda archive: (archive / "link").symlink_to(archive.parent / "nowhere"),
+        lambda archive: (archive.parent / "data" / "forgotten.txt").write_text("ab" * 32 + "\n"),
+    ],
+)
 def test_a_file_that_came_went_or_changed_is_a_change_and_so_is_a_forgotten_patient(archive, tmp_path, change):
     (tmp_path / "data").mkdir()
     verdicts(tmp_path, "1", "2")
@@ -82,8 +85,9 @@ def test_a_forgotten_list_that_git_wrote_anew_with_the_same_content_is_no_change
 
 
 def test_labels_of_dicom_that_lie_apart_from_the_archive_count(archive, tmp_path):
-    ingest = IngestParams.model_validate({"archive": "archive", "source": "dicom",
-                                          "dicom": {"labels": str(tmp_path / "labels.csv")}})
+    ingest = IngestParams.model_validate(
+        {"archive": "archive", "source": "dicom", "dicom": {"labels": str(tmp_path / "labels.csv")}}
+    )
     verdicts(tmp_path, "1", "2", ingest=ingest)
     (tmp_path / "labels.csv").write_text("new")
     assert verdicts(tmp_path, "3", "4", ingest=ingest) == ["changing", "changed"]
@@ -110,7 +114,7 @@ def test_an_error_below_the_archive_names_no_file(archive, tmp_path, monkeypatch
             raise PermissionError(13, "Permission denied", str(folder))
         return real(folder)
 
-    monkeypatch.setattr(os, "scandir", refuse)      # tests may run as root, whom no folder refuses
+    monkeypatch.setattr(os, "scandir", refuse)  # tests may run as root, whom no folder refuses
     with pytest.raises(MedhashError, match="Permission denied") as error:
         verdicts(tmp_path, "1")
     assert "images" not in str(error.value)

@@ -25,19 +25,26 @@ def workspace(tmp_path: Path) -> Workspace:
 def test_entries_come_back_in_order_with_who_what_and_when(workspace: Workspace) -> None:
     lines = read_log(workspace)
     assert [(line.entry.number, line.entry.who, line.entry.what["version"]) for line in lines] == [
-        (1, "somebody", 0), (2, "somebody", 1), (3, "somebody", 2), (4, "somebody", 3)]
+        (1, "somebody", 0),
+        (2, "somebody", 1),
+        (3, "somebody", 2),
+        (4, "somebody", 3),
+    ]
     raw = workspace.audit_log.read_bytes().splitlines()
     assert [line.digest for line in lines] == [hashlib.sha256(line).hexdigest() for line in raw]
     assert json.loads(raw[2])["previous"] == lines[1].digest
     assert workspace.audit_log.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("spoil", [
-    lambda lines: [*lines[:1], lines[1].replace(b"somebody", b"nobody"), *lines[2:]],
-    lambda lines: [*lines[:1], *lines[2:]],
-    lambda lines: [lines[1], lines[0], *lines[2:]],
-    lambda lines: [*lines, lines[-1]],
-])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda lines: [*lines[:1], lines[1].replace(b"somebody", b"nobody"), *lines[2:]],
+        lambda lines: [*lines[:1], *lines[2:]],
+        lambda lines: [lines[1], lines[0], *lines[2:]],
+        lambda lines: [*lines, lines[-1]],
+    ],
+)
 def test_a_line_changed_taken_out_moved_or_put_in_is_named(workspace: Workspace, spoil) -> None:
     lines = workspace.audit_log.read_bytes().splitlines()
     workspace.audit_log.write_bytes(b"\n".join(spoil(lines)) + b"\n")
@@ -54,9 +61,11 @@ def test_half_a_line_of_a_killed_process_breaks_nothing(workspace: Workspace) ->
 
 
 def test_writers_at_the_same_time_wait_for_each_other(workspace: Workspace) -> None:
-    program = ("import sys\nfrom pathlib import Path\nfrom components.audit.log import append\n"
-               "from components.workspace import Workspace\n"
-               "for number in range(25):\n    append(Workspace(Path(sys.argv[1])), 'refuse', {'by': sys.argv[2]})\n")
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom components.audit.log import append\n"
+        "from components.workspace import Workspace\n"
+        "for number in range(25):\n    append(Workspace(Path(sys.argv[1])), 'refuse', {'by': sys.argv[2]})\n"
+    )
     writers = [subprocess.Popen([sys.executable, "-c", program, str(workspace.root), name]) for name in "ab"]
     assert [writer.wait(60) for writer in writers] == [0, 0]
     assert [line.entry.number for line in read_log(workspace)] == list(range(1, 55))

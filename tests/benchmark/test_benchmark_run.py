@@ -18,8 +18,19 @@ from checkout import checkout_environment, run_in, scratch_checkout
 BITS, SEEDS = 144, (0, 1)
 METHODS = ("lsh", "dh", "drh-18", "drh-nb-18")
 EPOCHS = 12
-ASKED = ("-m", "components.cli", "benchmark", "--table", "drh2", "--epochs", str(EPOCHS), "--bits", str(BITS), "--jobs",
-         "2")
+ASKED = (
+    "-m",
+    "components.cli",
+    "benchmark",
+    "--table",
+    "drh2",
+    "--epochs",
+    str(EPOCHS),
+    "--bits",
+    str(BITS),
+    "--jobs",
+    "2",
+)
 
 pytestmark = pytest.mark.slow
 
@@ -53,8 +64,14 @@ def interrupted(checkout):
     kept = root / f"data/benchmark/sample/rows/drh-18/{BITS}-0/metrics.json"
     written = kept.stat().st_mtime_ns
     state = root / f"var/benchmark/sample/rows/dph-18-{BITS}-0/checkpoints/dph-18/state.json"
-    with subprocess.Popen([sys.executable, *asked], cwd=root, env=checkout_environment(root), text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    with subprocess.Popen(
+        [sys.executable, *asked],
+        cwd=root,
+        env=checkout_environment(root),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
         deadline = time.monotonic() + 90
         while not state.exists() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -129,6 +146,7 @@ def test_the_pipeline_does_not_see_the_benchmark(checkout):
     from dvc.repo import Repo
 
     from components.graph import read_graph
+
     stages = {stage.name for stage in Repo(str(root)).index.stages if stage.path.endswith("dvc.yaml")}
     assert stages == {item for stage in read_graph(root) for item in stage.items}
     own = {stage.name for stage in Repo(str(root / "data" / "benchmark")).index.stages}
@@ -137,10 +155,14 @@ def test_the_pipeline_does_not_see_the_benchmark(checkout):
 
 def test_git_sees_stages_and_locks_and_no_result(checkout):
     root, _ = checkout
-    seen = subprocess.run(["git", "status", "--porcelain", "-uall"], cwd=root, capture_output=True, text=True,
-                          check=True).stdout.split()
-    assert {"data/benchmark/sample/dvc.lock", "data/benchmark/sample/rows/lsh/dvc.lock",
-            "data/benchmark/sample/params.yaml"} <= set(seen)
+    seen = subprocess.run(
+        ["git", "status", "--porcelain", "-uall"], cwd=root, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert {
+        "data/benchmark/sample/dvc.lock",
+        "data/benchmark/sample/rows/lsh/dvc.lock",
+        "data/benchmark/sample/params.yaml",
+    } <= set(seen)
     assert not [path for path in seen if path.endswith((".parquet", ".npy", ".safetensors", "metrics.json"))]
     lock = yaml.safe_load((root / "data/benchmark/sample/rows/lsh/dvc.lock").read_text())
     assert str(root) not in json.dumps(lock), "two checkouts share the cache by equal paths"

@@ -22,34 +22,63 @@ FIGURES = ("map", "precision_at_1", "precision_at_5", "precision_at_10")
 
 def of_class(value, low, high, n=8, patients=4):
     interval = None if low is None else Interval(value=value, low=low, high=high)
-    return SliceFigures(n_queries=n + 1, n_answerable=n, n_patients=patients, map=value, chance_map=0.4,
-                        ndcg_at_100=value, precision_at_10=value, interval=interval)
+    return SliceFigures(
+        n_queries=n + 1,
+        n_answerable=n,
+        n_patients=patients,
+        map=value,
+        chance_map=0.4,
+        ndcg_at_100=value,
+        precision_at_10=value,
+        interval=interval,
+    )
 
 
 def measured(value, low, high, **classes):
     one = metrics(value, low, high)
-    return one.model_copy(update={"slices": {"label": classes}, "intervals": dict.fromkeys(
-        FIGURES, Interval(value=value, low=low, high=high))})
+    return one.model_copy(
+        update={
+            "slices": {"label": classes},
+            "intervals": dict.fromkeys(FIGURES, Interval(value=value, low=low, high=high)),
+        }
+    )
 
 
 def table(by_method, seeds=(0, 1)):
     """dmih at 16 bits: method → (metrics of its seeds, AP of its 20 queries), or None where it failed."""
     asked = ask("dmih", list(by_method), [16], list(seeds))
-    results = [Measured(row, 16, dict(enumerate(found[0])), {}, queries(found[1]), {}) if found else
-               Measured(row, 16, {}, {}, None, {0: "no memory"})
-               for row in asked.table.rows for found in [by_method[row.method]]]
+    results = [
+        Measured(row, 16, dict(enumerate(found[0])), {}, queries(found[1]), {})
+        if found
+        else Measured(row, 16, {}, {}, None, {0: "no memory"})
+        for row in asked.table.rows
+        for found in [by_method[row.method]]
+    ]
     return asked, results
 
 
 @pytest.fixture
 def lsh_and_itq():
     easy = np.linspace(0.2, 0.9, 20)
-    return table({"lsh": ([measured(0.5, 0.3, 0.8, malignant=of_class(0.3, 0.1, 0.7), benign=of_class(0.7, 0.6, 0.8)),
-                           measured(0.6, 0.4, 0.7, malignant=of_class(0.5, 0.4, 0.6), benign=of_class(0.9, 0.7, 1.0))],
-                          easy),
-                  "itq": ([measured(0.4, 0.2, 0.6, malignant=of_class(one, None, None), benign=of_class(0.6, 0.5, 0.7))
-                           for one in (0.2, 0.4)], easy - 0.1),
-                  "cbe": None})
+    return table(
+        {
+            "lsh": (
+                [
+                    measured(0.5, 0.3, 0.8, malignant=of_class(0.3, 0.1, 0.7), benign=of_class(0.7, 0.6, 0.8)),
+                    measured(0.6, 0.4, 0.7, malignant=of_class(0.5, 0.4, 0.6), benign=of_class(0.9, 0.7, 1.0)),
+                ],
+                easy,
+            ),
+            "itq": (
+                [
+                    measured(0.4, 0.2, 0.6, malignant=of_class(one, None, None), benign=of_class(0.6, 0.5, 0.7))
+                    for one in (0.2, 0.4)
+                ],
+                easy - 0.1,
+            ),
+            "cbe": None,
+        }
+    )
 
 
 def test_the_table_has_the_rows_of_the_work_and_its_nearest_neighbour_figures():
@@ -89,27 +118,46 @@ def test_the_grid_the_page_and_the_csv_hold_the_classes(lsh_and_itq):
     assert "| CBE, vote | – | – |" in text
     assert "| chance | 0.4000 | 0.4000 |" in text
     assert "what the paper prints" not in text
-    page = render_page(asked, "mine", cells, [], [], {"conditions": [], "below_chance": [], "deviations": [],
-                                                      "parts": [], "part_text": str,
-                                                      "classes": class_grids(asked, classes), "reach": sentences})
+    page = render_page(
+        asked,
+        "mine",
+        cells,
+        [],
+        [],
+        {
+            "conditions": [],
+            "below_chance": [],
+            "deviations": [],
+            "parts": [],
+            "part_text": str,
+            "classes": class_grids(asked, classes),
+            "reach": sentences,
+        },
+    )
     assert "MAP class by class, 16 bits" in page
     assert "0.400 ± 0.141 [0.100 – 0.700]" in page
     assert "10 patients" in page
     lines = list(csv.DictReader(io.StringIO(as_csv(classes))))
     assert (lines[0]["method"], lines[0]["label"], lines[0]["mean"], lines[0]["n_patients"]) == (
-        "lsh", "malignant", "0.400000", "4")
+        "lsh",
+        "malignant",
+        "0.400000",
+        "4",
+    )
     assert lines[-1]["mean"] == ""
 
 
 def test_what_the_patients_can_show_is_computed_from_what_ran(lsh_and_itq):
     asked, results = lsh_and_itq
     first, widest, above, apart, too_narrow = reach(asked, results, make_cells(asked, results, PARAMS))
-    assert first == ("20 queries of 10 patients can be answered by the gallery's 1,000 cases; each patient carries "
-                     "10.0% of every figure on average.")
+    assert first == (
+        "20 queries of 10 patients can be answered by the gallery's 1,000 cases; each patient carries "
+        "10.0% of every figure on average."
+    )
     assert "that of LSH, vote at 16 bits: 0.300 – 0.800, 0.500 wide; it does not hold chance, 0.250" in widest
     assert above == "1 of 2 figures of MAP lies above chance with the interval of every seed: LSH, vote."
     assert apart.startswith("1 of 1 difference to the best row of the same bits has an interval without 0; about 0.1")
-    assert "is 0.000 in the median" in apart            # every query is worse by 0.1
+    assert "is 0.000 in the median" in apart  # every query is worse by 0.1
     assert f"too narrow by {1 - np.sqrt(0.9):.1%} at least" in too_narrow
     assert too_narrow.endswith("that is the ±.")
 
@@ -135,8 +183,10 @@ def test_one_patient_and_one_seed_are_said_as_one():
 def test_bits_are_named_where_there_are_several_and_an_interval_without_width_is_no_certainty():
     """Ten patients without an exception: 0.741 ** 10 is 0.05."""
     asked = ask("dmih", ["lsh"], [16, 32], [0])
-    results = [Measured(asked.table.rows[0], bits, {0: measured(1.0, low, 1.0)}, {}, queries(np.full(20, 1.0)), {})
-               for bits, low in ((16, 1.0), (32, 0.9))]
+    results = [
+        Measured(asked.table.rows[0], bits, {0: measured(1.0, low, 1.0)}, {}, queries(np.full(20, 1.0)), {})
+        for bits, low in ((16, 1.0), (32, 0.9))
+    ]
     sentences = reach(asked, results, make_cells(asked, results, PARAMS))
     assert "lie above chance with the interval of every seed: LSH, vote (16 bits); LSH, vote (32 bits)." in sentences[2]
     assert "score the same (LSH, vote (16 bits))" in sentences[3]
@@ -149,7 +199,8 @@ def test_a_list_as_long_as_the_gallery_is_said_to_say_nothing():
     result = Measured(asked.table.rows[0], 16, {0: few}, {}, queries(np.full(20, 0.5)), {})
     sentences = reach(asked, [result], make_cells(asked, [result], PARAMS))
     assert [sentence.split()[0] for sentence in sentences if "says nothing of a gallery of 9 cases" in sentence] == [
-        "P@10"]
+        "P@10"
+    ]
 
 
 def test_where_every_row_failed_nothing_is_said():

@@ -41,8 +41,11 @@ def test_a_method_hangs_on_its_own_code_and_not_on_another_methods():
     assert not any("itq" in name or "losses" in name for name in lsh)
     assert {"components.hashing.losses.nca", "components.hashing.networks.residual"} <= set(drh)
     assert not any("shallow" in name or "eight_layers" in name or "ranking" in name for name in drh)
-    assert {"components.hashing.shallow.ksh", "components.hashing.networks.eight_layers",
-            "components.hashing.losses.classification"} <= set(ksh)
+    assert {
+        "components.hashing.shallow.ksh",
+        "components.hashing.networks.eight_layers",
+        "components.hashing.losses.classification",
+    } <= set(ksh)
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
@@ -53,18 +56,31 @@ def test_every_method_has_modules_and_a_description_without_addresses(name):
 
 def test_what_a_row_runs_is_followed_into_training_and_measuring():
     row = set(imported(["components.benchmark.row"]))
-    assert {"components.train.loop", "components.evaluate.measure", "components.retrieval.average_precision",
-            "components.encode.encode", "components.hashing.model"} <= row
+    assert {
+        "components.train.loop",
+        "components.evaluate.measure",
+        "components.retrieval.average_precision",
+        "components.encode.encode",
+        "components.hashing.model",
+    } <= row
     assert not row & {f"components.hashing.networks.{trunk}" for trunk in TRUNKS.values()}
 
 
-@pytest.mark.parametrize("changed", [
-    {"ingest": {"bags": {"by": "patient"}}}, {"ingest": {"bags": {"max_size": 12}}},
-    {"ingest": {"cut": {"into": "grid"}}}, {"ingest": {"stain": "macenko"}},
-    {"ingest": {"breakhis": {"magnifications": [100]}}}, {"labels": {"bag": "union"}}])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"ingest": {"bags": {"by": "patient"}}},
+        {"ingest": {"bags": {"max_size": 12}}},
+        {"ingest": {"cut": {"into": "grid"}}},
+        {"ingest": {"stain": "macenko"}},
+        {"ingest": {"breakhis": {"magnifications": [100]}}},
+        {"labels": {"bag": "union"}},
+    ],
+)
 def test_settings_of_bags_cuts_and_stains_make_the_tables_stale(changed):
-    plain, other = (prepare_record(Params.model_validate({"methods": ["lsh"]} | sections))
-                    for sections in ({}, changed))
+    plain, other = (
+        prepare_record(Params.model_validate({"methods": ["lsh"]} | sections)) for sections in ({}, changed)
+    )
     assert plain["code"] == other["code"]
     assert plain["settings"] != other["settings"]
 
@@ -72,12 +88,14 @@ def test_settings_of_bags_cuts_and_stains_make_the_tables_stale(changed):
 def test_where_the_archive_lies_and_what_is_kept_of_codes_leave_the_tables_as_they_are():
     moved = {"ingest": {"archive": "elsewhere", "workers": 3}, "encode": {"instances": True}}
     assert prepare_record(Params.model_validate({"methods": ["lsh"]} | moved)) == prepare_record(
-        Params.model_validate({"methods": ["lsh"]}))
+        Params.model_validate({"methods": ["lsh"]})
+    )
 
 
 def test_a_pooling_is_code_of_the_rows_that_pool_so_and_of_no_other():
-    attention, most, voting = (set(imported(modules_of(find_method(name))))
-                               for name in ("dmih-attention", "dmih-max", "drh-18"))
+    attention, most, voting = (
+        set(imported(modules_of(find_method(name)))) for name in ("dmih-attention", "dmih-max", "drh-18")
+    )
     poolings = {"components.hashing.pooling.attention", "components.hashing.pooling.max"}
     assert attention & poolings == {"components.hashing.pooling.attention"}
     assert most & poolings == {"components.hashing.pooling.max"}

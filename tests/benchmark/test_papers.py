@@ -10,13 +10,21 @@ def printed(table, name, bits, figure):
     return next(row for row in table.rows if row.name == name).printed[bits, figure]
 
 
-@pytest.mark.parametrize(("table", "name", "bits", "figure", "value"), [
-    (DRH1, "CBE", 16, MAP, 0.1321), (DRH1, "V-KSH", 48, MAP, 0.5362), (DRH1, "DRH-34", 64, MAP, 0.7672),
-    (DRH2, "DRH-NB 18-L", 64, P_H2, 0.9581), (DRH2, "DPH 34-L", 64, MAP, 0.6438),
-    (DRH2, "DRH-NQ 34-L", 64, P_H2, 0.8932),
-    (OSDH1, "SSH", 48, NDCG, 0.1472), (OSDH1, "OSDH", 64, NDCG, 0.2422),
-    (OSDH2, "OSDH-C", 32, "weighted_map", 0.3313),
-    (OSDH2, "OSDH-R", 32, "acg_at_100", 0.3937)])
+@pytest.mark.parametrize(
+    ("table", "name", "bits", "figure", "value"),
+    [
+        (DRH1, "CBE", 16, MAP, 0.1321),
+        (DRH1, "V-KSH", 48, MAP, 0.5362),
+        (DRH1, "DRH-34", 64, MAP, 0.7672),
+        (DRH2, "DRH-NB 18-L", 64, P_H2, 0.9581),
+        (DRH2, "DPH 34-L", 64, MAP, 0.6438),
+        (DRH2, "DRH-NQ 34-L", 64, P_H2, 0.8932),
+        (OSDH1, "SSH", 48, NDCG, 0.1472),
+        (OSDH1, "OSDH", 64, NDCG, 0.2422),
+        (OSDH2, "OSDH-C", 32, "weighted_map", 0.3313),
+        (OSDH2, "OSDH-R", 32, "acg_at_100", 0.3937),
+    ],
+)
 def test_known_cells_are_as_printed(table, name, bits, figure, value):
     assert printed(table, name, bits, figure) == pytest.approx(value, abs=1e-9)
 

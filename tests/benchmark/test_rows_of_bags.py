@@ -25,17 +25,23 @@ def measured(tmp_path_factory):
         root = tmp_path_factory.mktemp("rows")
         workspace = set_workspace(root, "mine")
         bag_workspace(workspace.root, n_patients=20)
-        settings = Params.model_validate({
-            "methods": ["drh-18"], "size_px": 16, "train": {"epochs": 1, "patience": 1, "threads": 1},
-            "evaluate": {"bootstrap_samples": 20}}).model_dump(mode="json")
+        settings = Params.model_validate(
+            {
+                "methods": ["drh-18"],
+                "size_px": 16,
+                "train": {"epochs": 1, "patience": 1, "threads": 1},
+                "evaluate": {"bootstrap_samples": 20},
+            }
+        ).model_dump(mode="json")
         params = write_params(workspace, settings)
         patch.chdir(root)
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_WAIT_POLICY"):
-            patch.setenv(name, "1")                                            # what the row sets ends with the test
+            patch.setenv(name, "1")  # what the row sets ends with the test
         for method in METHODS:
             write_rows(workspace, params, method, [16], [0])
-            assert main(["--root", str(root), "--dataset", "mine", "--method", method, "--bits", "16",
-                         "--seed", "0"]) == 0
+            assert (
+                main(["--root", str(root), "--dataset", "mine", "--method", method, "--bits", "16", "--seed", "0"]) == 0
+            )
         return workspace
 
 
@@ -65,7 +71,7 @@ def test_a_method_that_knows_no_bags_lets_the_images_vote_bit_by_bit(measured):
     members, pixels = read_members(read_table(measured.images, IMAGES)), np.load(measured.pixels)
     relaxed = model.relaxed_pixels(pixels)
     for place, bag_id in enumerate(members.bag_ids.tolist()):
-        own = relaxed[members.rows[members.starts[place]:members.starts[place + 1]]].astype(float)
+        own = relaxed[members.rows[members.starts[place] : members.starts[place + 1]]].astype(float)
         bits = []
         for column in own.T:
             votes = sum(1 if value >= 0 else -1 for value in column)

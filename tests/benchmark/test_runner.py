@@ -20,10 +20,17 @@ class Seen:
 
     events: list[tuple[str, Item]] = field(default_factory=list)
 
-    def started(self, item): self.events.append(("started", item))
-    def finished(self, item, seconds, from_cache): self.events.append(("finished", item))
-    def failed(self, item, message): self.events.append(("failed", item))
-    def tick(self): pass
+    def started(self, item):
+        self.events.append(("started", item))
+
+    def finished(self, item, seconds, from_cache):
+        self.events.append(("finished", item))
+
+    def failed(self, item, message):
+        self.events.append(("failed", item))
+
+    def tick(self):
+        pass
 
 
 def items_named(*methods):
@@ -40,8 +47,9 @@ def workspace(tmp_path):
 def test_a_failed_row_stops_only_what_reads_it(workspace):
     items = items_named("lsh", "drh-18", "drh-nb-18", "itq")
     board = Seen()
-    failed = run_items(workspace, items, 2, board,
-                       run=lambda child, name: (False, "no memory" if "drh-18/" in name else None))
+    failed = run_items(
+        workspace, items, 2, board, run=lambda child, name: (False, "no memory" if "drh-18/" in name else None)
+    )
     assert failed[items[1]] == "no memory"
     assert "drh-18 16 bits seed 0" in failed[items[2]]
     assert set(failed) == {items[1], items[2]}
@@ -53,8 +61,12 @@ def test_a_row_that_reads_another_waits_for_it(workspace):
     items = items_named("drh-nb-18", "drh-18")
     board = Seen()
     run_items(workspace, items, 2, board, run=lambda child, name: (False, None))
-    assert board.events == [("started", items[1]), ("finished", items[1]), ("started", items[0]),
-                            ("finished", items[0])]
+    assert board.events == [
+        ("started", items[1]),
+        ("finished", items[1]),
+        ("started", items[0]),
+        ("finished", items[0]),
+    ]
 
 
 def test_no_more_than_jobs_run_at_once(workspace):
@@ -99,8 +111,14 @@ def test_an_interrupt_ends_the_children_and_is_passed_on(workspace):
 def test_the_items_of_a_table_bring_what_they_read_and_name_what_dvc_runs():
     asked = ask("drh2", ["drh-nb-18", "lsh"], [16], [1, 0])
     assert [row.method for row in asked.table.rows] == ["drh-nb-18", "lsh"]
-    assert asked.items() == [Item("drh-18", 16, 0), Item("drh-nb-18", 16, 0), Item("drh-18", 16, 1),
-                             Item("drh-nb-18", 16, 1), Item("lsh", 16, 0), Item("lsh", 16, 1)]
+    assert asked.items() == [
+        Item("drh-18", 16, 0),
+        Item("drh-nb-18", 16, 0),
+        Item("drh-18", 16, 1),
+        Item("drh-nb-18", 16, 1),
+        Item("lsh", 16, 0),
+        Item("lsh", 16, 1),
+    ]
     assert needs(Item("lsh", 16, 0)) == ()
     assert target(Item("lsh", 16, 0)) == "rows/lsh/dvc.yaml:row@16-0"
 

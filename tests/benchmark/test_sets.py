@@ -30,8 +30,9 @@ def test_an_overlay_changes_what_it_names_and_nothing_else(checkout):
     above = resolve_set(checkout, overlay(checkout, size_px=128, train={"threads": 1}), epochs=3)
     assert (above["size_px"], above["train"]["threads"], above["train"]["epochs"]) == (128, 1, 3)
     assert above["labels"] == below["labels"]
-    assert {key: above["train"][key] for key in above["train"] if key not in ("threads", "epochs")} \
-        == {key: below["train"][key] for key in below["train"] if key not in ("threads", "epochs")}
+    assert {key: above["train"][key] for key in above["train"] if key not in ("threads", "epochs")} == {
+        key: below["train"][key] for key in below["train"] if key not in ("threads", "epochs")
+    }
 
 
 def test_overrides_of_params_yaml_can_be_emptied(checkout):
@@ -46,14 +47,15 @@ def test_every_shipped_set_is_valid_once_its_archive_is_there(name, checkout):
     document = yaml.safe_load((REPOSITORY / "data" / "sets" / f"{name}.yaml").read_text())
     document["ingest"]["archive"] = "archive"
     params = Params.model_validate(resolve_set(checkout, overlay(checkout, name, **document), None))
-    if params.split.strategy != "combination":                  # which is nobody's published list
+    if params.split.strategy != "combination":  # which is nobody's published list
         assert params.split.val_share == 0, "the published train list trains whole"
     assert set(params.features) == {"gist-512", "gist-1024"}
 
 
 def test_the_sets_of_the_papers_hold_their_papers_labels():
-    labels = {name: yaml.safe_load((REPOSITORY / "data" / "sets" / f"{name}.yaml").read_text())["labels"]
-              for name in SHIPPED}
+    labels = {
+        name: yaml.safe_load((REPOSITORY / "data" / "sets" / f"{name}.yaml").read_text())["labels"] for name in SHIPPED
+    }
     assert len(labels["openi"]["classes"]) == 9
     for name in ("nih-osdh", "sample-osdh"):
         assert len(labels[name]["classes"]) == 13
@@ -68,10 +70,14 @@ def test_an_archive_that_is_still_to_be_named_is_said_with_file_and_key(name, ch
     assert f"{name}.yaml" in caught.value.fix
 
 
-@pytest.mark.parametrize(("sections", "said"), [
-    ({"ingest": {"archive": "nowhere"}}, "nowhere does not exist"),
-    ({"train": {"epoch": 3}}, r"train\.epoch"),
-    ({"labels": {"no_finding": "maybe"}}, r"labels\.no_finding")])
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        ({"ingest": {"archive": "nowhere"}}, "nowhere does not exist"),
+        ({"train": {"epoch": 3}}, r"train\.epoch"),
+        ({"labels": {"no_finding": "maybe"}}, r"labels\.no_finding"),
+    ],
+)
 def test_a_wrong_overlay_names_the_key(sections, said, checkout):
     with pytest.raises(MedhashError, match=said):
         resolve_set(checkout, overlay(checkout, **sections), None)

@@ -21,28 +21,54 @@ from components.params import Params
 
 
 def figures(value: float, n: int = 9) -> AttributeFigures:
-    return AttributeFigures(n_queries=n, n_gallery=40, map=value, chance_map=0.1, exchanged_map=0.2, ndcg_at_100=value,
-                            chance_ndcg_at_100=0.1, precision_at_10=value,
-                            interval=Interval(value=value, low=value - 0.05, high=value + 0.05))
+    return AttributeFigures(
+        n_queries=n,
+        n_gallery=40,
+        map=value,
+        chance_map=0.1,
+        exchanged_map=0.2,
+        ndcg_at_100=value,
+        chance_ndcg_at_100=0.1,
+        precision_at_10=value,
+        interval=Interval(value=value, low=value - 0.05, high=value + 0.05),
+    )
 
 
 def structured(value: float, parts: bool) -> StructuredFigures:
     return StructuredFigures(
-        joint=figures(value), attributes={"organ": figures(value + 0.1), "pathology": None},
+        joint=figures(value),
+        attributes={"organ": figures(value + 0.1), "pathology": None},
         sub_codes={"organ": {"organ": figures(value + 0.2), "pathology": None}} if parts else {},
-        preference={"organ": Satisfaction(k=10, n_queries=9, plain=value, preferred=value + 0.05 if parts else None,
-                                          chance=0.3)},
-        combinations={"seen": figures(value + 0.01, 7), "held out": figures(value - 0.1, 2)}, calibration={})
+        preference={
+            "organ": Satisfaction(k=10, n_queries=9, plain=value, preferred=value + 0.05 if parts else None, chance=0.3)
+        },
+        combinations={"seen": figures(value + 0.01, 7), "held out": figures(value - 0.1, 2)},
+        calibration={},
+    )
 
 
 @pytest.fixture
 def table():
     asked = ask("structured", ["modhash", "hashnet", "drh-18"], [48], [0, 1])
     made = {"modhash": [0.5, 0.6], "hashnet": [0.4, 0.4]}
-    results = [Measured(row, 48, {seed: metrics(0.5, 0.4, 0.6).model_copy(update={
-        "structured": structured(value, row.method == "modhash")}) for seed, value in enumerate(made[row.method])}, {},
-        None, {}) if row.method in made else Measured(row, 48, {}, {}, None, {0: "no memory"})
-        for row in asked.table.rows]
+    results = [
+        Measured(
+            row,
+            48,
+            {
+                seed: metrics(0.5, 0.4, 0.6).model_copy(
+                    update={"structured": structured(value, row.method == "modhash")}
+                )
+                for seed, value in enumerate(made[row.method])
+            },
+            {},
+            None,
+            {},
+        )
+        if row.method in made
+        else Measured(row, 48, {}, {}, None, {0: "no memory"})
+        for row in asked.table.rows
+    ]
     return asked, make_part_cells(asked, results)
 
 
@@ -96,8 +122,10 @@ def test_rows_are_compared_on_the_cases_that_nobody_trained_on(tmp_path, monkeyp
     asked = ask("structured", ["modhash", "indephash"], [48], [0])
     easy = queries(np.linspace(0.2, 0.8, 20))
     harder = queries(np.linspace(0.2, 0.8, 20) - np.where(np.arange(20) < 10, 0.1, 0))
-    results = [Measured(row, 48, {0: metrics(0.5, 0.4, 0.6)}, {}, table, {})
-               for row, table in zip(asked.table.rows, (easy, harder), strict=True)]
+    results = [
+        Measured(row, 48, {0: metrics(0.5, 0.4, 0.6)}, {}, table, {})
+        for row, table in zip(asked.table.rows, (easy, harder), strict=True)
+    ]
     params = Params(methods=["modhash"])
     monkeypatch.setattr(unseen, "held_out_cases", lambda _: easy["bag_id"].combine_chunks()[:10])
     (sentence,) = unseen_sentences(workspace, asked, results, params)

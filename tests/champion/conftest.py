@@ -25,7 +25,8 @@ def workspace(three_versions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("MEDHASH_WHO", "the tester")
     (tmp_path / "var").mkdir()
-    shutil.copytree(three_versions / "var" / "mlflow", tmp_path / "var" / "mlflow",
-                    ignore=shutil.ignore_patterns("artifacts"))
+    shutil.copytree(
+        three_versions / "var" / "mlflow", tmp_path / "var" / "mlflow", ignore=shutil.ignore_patterns("artifacts")
+    )
     shutil.copy(three_versions / "params.yaml", tmp_path)
     return Workspace(tmp_path)

@@ -25,8 +25,13 @@ from components.promote.registry import Registry
 from components.workspace import Workspace
 
 NAME = "medhash-nih"
-WRITES = ("set_registered_model_tag", "set_model_version_tag", "set_registered_model_alias",
-          "delete_registered_model_alias", "delete_registered_model_tag")
+WRITES = (
+    "set_registered_model_tag",
+    "set_model_version_tag",
+    "set_registered_model_alias",
+    "delete_registered_model_alias",
+    "delete_registered_model_tag",
+)
 
 
 def act(root: Path) -> None:
@@ -37,10 +42,11 @@ def act(root: Path) -> None:
 def look(root: Path) -> dict[str, Any]:
     workspace = Workspace(root)
     registry = Registry(tracking.connect(workspace), NAME)
-    return {"aliases": {alias: int(number) for alias, number in
-                        registry.client.get_registered_model(NAME).aliases.items()},
-            "audit": [f"{line.entry.what['from']} → {line.entry.what['to']}" for line in log.read_log(workspace)],
-            "left": sorted(path.name for path in workspace.state.glob("desk*") if path.is_dir())}
+    return {
+        "aliases": {alias: int(number) for alias, number in registry.client.get_registered_model(NAME).aliases.items()},
+        "audit": [f"{line.entry.what['from']} → {line.entry.what['to']}" for line in log.read_log(workspace)],
+        "left": sorted(path.name for path in workspace.state.glob("desk*") if path.is_dir()),
+    }
 
 
 def champion(root: Path) -> int:
@@ -54,6 +60,7 @@ def champion(root: Path) -> int:
 def killed_at(root: Path, nth: int) -> None:
     """Rolls back, and dies right before the nth write."""
     from mlflow import MlflowClient
+
     writes = 0
 
     def counted(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -63,6 +70,7 @@ def killed_at(root: Path, nth: int) -> None:
             if writes == nth:
                 os.kill(os.getpid(), signal.SIGKILL)
             return original(*args, **kwargs)
+
         return write
 
     for name in WRITES:
@@ -87,7 +95,7 @@ def forked(work: Callable[[], Any]) -> tuple[int, Any]:
 
 def main(source: Path, copies: Path) -> None:
     shutil.copytree(source, copies / "0")
-    look(copies / "0")                                     # what MLflow does once per process, done once for all forks
+    look(copies / "0")  # what MLflow does once per process, done once for all forks
     rounds = []
     for nth in range(1, 100):
         root = copies / str(nth)
@@ -97,8 +105,9 @@ def main(source: Path, copies: Path) -> None:
         again = forked(lambda root=root: (act(root), look(root))[1])[1]
         if status == 0:
             break
-        rounds.append({"after_kill": after_kill, "after_again": again["aliases"], "audit": again["audit"],
-                       "left": again["left"]})
+        rounds.append(
+            {"after_kill": after_kill, "after_again": again["aliases"], "audit": again["audit"], "left": again["left"]}
+        )
     print(json.dumps(rounds))
 
 

@@ -17,6 +17,7 @@ PARAMS = "bits: 32\nsize_px: 32\nmethods: [lsh]\ntrain: {device: cpu}\nevaluate:
 def workspace_with_store(root: Path) -> Workspace:
     """A small data set, settings, and an empty MLflow store."""
     from components import tracking
+
     workspace = small_workspace(root)
     (root / "params.yaml").write_text(PARAMS)
     tracking.connect(workspace)
@@ -32,17 +33,33 @@ def random_model(workspace: Workspace, seed: int) -> Metrics:
     from components.index.__main__ import main as index
     from components.index.code_table import read_codes
     from components.params import EvaluateParams
+
     random = np.random.default_rng(seed)
-    spec = ModelSpec(method="lsh", family="shallow", bits=32, input="gist-512", coder="linear", size_px=32,
-                     network={}, settings={}, sub_codes=[SubCode(name="code", start=0, stop=32)],
-                     labels=VOCABULARY, data_digest="0" * 64, weights_sha256="")
-    save_model(workspace.model("lsh"), spec, {"mean": np.full(512, 0.02, np.float32),
-                                              "projection": random.normal(size=(512, 32)).astype(np.float32)})
+    spec = ModelSpec(
+        method="lsh",
+        family="shallow",
+        bits=32,
+        input="gist-512",
+        coder="linear",
+        size_px=32,
+        network={},
+        settings={},
+        sub_codes=[SubCode(name="code", start=0, stop=32)],
+        labels=VOCABULARY,
+        data_digest="0" * 64,
+        weights_sha256="",
+    )
+    save_model(
+        workspace.model("lsh"),
+        spec,
+        {"mean": np.full(512, 0.02, np.float32), "projection": random.normal(size=(512, 32)).astype(np.float32)},
+    )
     model = load_model(workspace.model("lsh"))
     write_codes(workspace, "lsh", binarise(model.relaxed_pixels(np.load(workspace.pixels))), model.digest)
     assert index(["--root", str(workspace.root), "--method", "lsh"]) == 0
-    metrics, _ = measure(read_codes(workspace.codes("lsh")), Tables.read(workspace),
-                         EvaluateParams(bootstrap_samples=5), seed=0)
+    metrics, _ = measure(
+        read_codes(workspace.codes("lsh")), Tables.read(workspace), EvaluateParams(bootstrap_samples=5), seed=0
+    )
     metrics.write(workspace.metrics("lsh") / "metrics.json")
     return metrics
 
@@ -50,6 +67,7 @@ def random_model(workspace: Workspace, seed: int) -> Metrics:
 def registry_of(workspace: Workspace) -> Any:
     from components import tracking
     from components.promote.registry import Registry
+
     return Registry(tracking.connect(workspace), NAME)
 
 
@@ -57,6 +75,7 @@ def register(workspace: Workspace, seed: int, crown: bool = True) -> Any:
     """Make a release of a random projection, register it and make it champion; returns its version."""
     from components import tracking
     from components.promote.assemble import build_release
+
     random_model(workspace, seed)
     folder = workspace.root / f"made-{seed}" / "release"
     release = build_release(workspace, load_params(workspace.root / "params.yaml"), "lsh", folder)
@@ -71,5 +90,6 @@ def register(workspace: Workspace, seed: int, crown: bool = True) -> Any:
 
 
 def aliases(workspace: Workspace) -> dict[str, int]:
-    return {alias: int(number) for alias, number in
-            registry_of(workspace).client.get_registered_model(NAME).aliases.items()}
+    return {
+        alias: int(number) for alias, number in registry_of(workspace).client.get_registered_model(NAME).aliases.items()
+    }

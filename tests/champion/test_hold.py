@@ -35,11 +35,15 @@ def test_a_hold_lasts_until_it_is_lifted_and_both_are_in_the_audit_log(workspace
     assert "is not held" in capsys.readouterr().err
     entries = [line.entry for line in read_log(workspace)]
     assert [(entry.act, entry.who, entry.what["reason"]) for entry in entries] == [
-        ("hold", "Dr. Roe", "the archive is being moved"), ("lift", "the tester", "it has moved")]
+        ("hold", "Dr. Roe", "the archive is being moved"),
+        ("lift", "the tester", "it has moved"),
+    ]
 
 
-@pytest.mark.parametrize("options", [[], ["--reason", " "], ["--reason", "two\nlines"], ["--reason", "x" * 501],
-                                     ["--reason", "good", "--by", ""]])
+@pytest.mark.parametrize(
+    "options",
+    [[], ["--reason", " "], ["--reason", "two\nlines"], ["--reason", "x" * 501], ["--reason", "good", "--by", ""]],
+)
 def test_a_hold_needs_a_reason_and_a_name_of_one_line(workspace, capsys, options):
     assert hold(workspace, *options) == 1
     assert "--by" in (error := capsys.readouterr().err) or "--reason" in error

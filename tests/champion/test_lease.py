@@ -22,8 +22,15 @@ from components.workspace import Workspace
 def tag(workspace, **changed):
     """A lease as a coordinator on another machine would have written it."""
     now = datetime.now(UTC)
-    values = {"token": "t", "host": "other-host", "machine": "m", "pid": 41, "checkout": "/srv/medhash",
-              "since": now.isoformat(timespec="seconds"), "until": (now + timedelta(minutes=4)).isoformat()} | changed
+    values = {
+        "token": "t",
+        "host": "other-host",
+        "machine": "m",
+        "pid": 41,
+        "checkout": "/srv/medhash",
+        "since": now.isoformat(timespec="seconds"),
+        "until": (now + timedelta(minutes=4)).isoformat(),
+    } | changed
     registry_of(workspace).client.set_registered_model_tag(NAME, "lease", Lease(**values).model_dump_json())
 
 
@@ -36,7 +43,8 @@ def test_a_lease_of_another_machine_is_respected_and_the_refusal_names_it(worksp
     with pytest.raises(MedhashError) as refused, desk(workspace, registry_of(workspace)):
         pass
     assert "another promotion is under way on medhash-nih: process 41 on other-host, in /srv/medhash, since 20" in str(
-        refused.value)
+        refused.value
+    )
     assert "ends by itself at" in refused.value.fix
     assert json.loads(lease_tag(workspace))["host"] == "other-host"
 
@@ -57,7 +65,7 @@ def test_a_lease_whose_process_was_killed_on_this_machine_is_taken_over_at_once(
     child.kill()
     deadline = time.monotonic() + 10
     while holder(registry_of(workspace)) and time.monotonic() < deadline:
-        time.sleep(0.02)                                   # it is a zombie now, which counts as gone
+        time.sleep(0.02)  # it is a zombie now, which counts as gone
     with desk(workspace, registry_of(workspace)):
         assert json.loads(lease_tag(workspace))["pid"] == os.getpid()
     child.wait()
@@ -94,7 +102,7 @@ def test_of_coordinators_that_start_at_once_never_two_hold_it(workspace, tmp_pat
 def test_who_loses_the_lease_midway_does_not_move_the_champion_and_leaves_the_new_holder_s_lease(workspace):
     registry = registry_of(workspace)
     with desk(workspace, registry):
-        tag(workspace)                                     # its clock is far ahead, and it took over
+        tag(workspace)  # its clock is far ahead, and it took over
         with pytest.raises(MedhashError, match="another promotion is under way"):
             registry.crown(registry.version("1"))
     assert aliases(workspace)["champion"] == 3
@@ -116,8 +124,10 @@ def test_a_long_promotion_renews_its_lease(workspace, monkeypatch):
 
 def test_a_tag_that_is_no_lease_is_an_error_that_names_it(workspace):
     registry_of(workspace).client.set_registered_model_tag(NAME, "lease", "mine")
-    with pytest.raises(MedhashError, match="the tag lease of medhash-nih is not one that medhash wrote"), desk(
-            workspace, registry_of(workspace)):
+    with (
+        pytest.raises(MedhashError, match="the tag lease of medhash-nih is not one that medhash wrote"),
+        desk(workspace, registry_of(workspace)),
+    ):
         pass
 
 

@@ -69,7 +69,7 @@ def test_a_model_that_was_rolled_back_stays_so_with_another_gallery_until_it_is_
 
 def test_it_does_not_go_round_in_a_circle_to_a_version_that_was_rolled_back(workspace, capsys):
     registry = registry_of(workspace)
-    registry.crown(registry.version("1"))                  # 1 took the place of 3, which took that of 2, of 1
+    registry.crown(registry.version("1"))  # 1 took the place of 3, which took that of 2, of 1
     assert [rollback(workspace), rollback(workspace), rollback(workspace)] == [0, 0, 1]
     assert "version 1 of medhash-nih, whose place version 2 took, was rolled back itself" in capsys.readouterr().err
     assert aliases(workspace) == {"champion": 2}
@@ -129,10 +129,16 @@ def predecessor(three_versions: Path, workspace: Workspace) -> Iterator[Path]:
     shutil.copytree(kept, release)
 
 
-@pytest.mark.parametrize(("spoil", "named"), [
-    (gone, "what models:/medhash-nih/2 holds cannot be fetched"), (cut_short, "weights.safetensors is not the file"),
-    (of_an_old_format, "release of format 1"), (of_another_version, "holds another release than was registered"),
-    (of_another_decoder, "was made with decoder 1 opencv")])
+@pytest.mark.parametrize(
+    ("spoil", "named"),
+    [
+        (gone, "what models:/medhash-nih/2 holds cannot be fetched"),
+        (cut_short, "weights.safetensors is not the file"),
+        (of_an_old_format, "release of format 1"),
+        (of_another_version, "holds another release than was registered"),
+        (of_another_decoder, "was made with decoder 1 opencv"),
+    ],
+)
 def test_a_broken_predecessor_never_serves(workspace, predecessor, capsys, spoil, named):
     spoil(predecessor)
     assert rollback(workspace) == 1
@@ -143,11 +149,16 @@ def test_a_broken_predecessor_never_serves(workspace, predecessor, capsys, spoil
 
 def test_killed_at_any_write_the_champion_is_whole_and_running_again_completes(workspace, tmp_path_factory):
     script = Path(__file__).with_name("killed_rollbacks.py")
-    done = subprocess.run([sys.executable, str(script), str(workspace.root), str(tmp_path_factory.mktemp("killed"))],
-                          capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, str(script), str(workspace.root), str(tmp_path_factory.mktemp("killed"))],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     rounds = json.loads(done.stdout.splitlines()[-1])
-    assert len(rounds) >= 6                                # lease, audit, tag, previous, champion, lease given back
+    assert len(rounds) >= 6  # lease, audit, tag, previous, champion, lease given back
     for found in rounds:
         assert found["after_kill"] in (2, 3)
         assert found["after_again"]["champion"] == (2 if found["after_kill"] == 3 else 1)

@@ -22,9 +22,20 @@ BROKEN = {
     "key": ({"methodz": ["lsh"]}, "methodz"),
 }
 """Name → settings that cannot be kept, and what the import error says."""
-OTHER: dict[str, Any] = {"methods": ["lsh", "itq", "drh-34"], "schedule": {
-    "cron": "0 3 * * 6", "watch_cron": "", "retries": 3, "retry_minutes": 2, "max_retry_minutes": 5, "task_hours": 0.5,
-    "run_hours": 2, "gpu_slots": 2, "notify": {"webhook": "ward", "on": "failure"}}}
+OTHER: dict[str, Any] = {
+    "methods": ["lsh", "itq", "drh-34"],
+    "schedule": {
+        "cron": "0 3 * * 6",
+        "watch_cron": "",
+        "retries": 3,
+        "retry_minutes": 2,
+        "max_retry_minutes": 5,
+        "task_hours": 0.5,
+        "run_hours": 2,
+        "gpu_slots": 2,
+        "notify": {"webhook": "ward", "on": "failure"},
+    },
+}
 
 
 def other_checkout(root: Path, **settings: object) -> Path:
@@ -41,12 +52,26 @@ def described(tmp_path_factory) -> dict[str, Any]:
     """What Airflow makes of this repository and of checkouts with other settings, in one process: imports cost 3 s."""
     base = tmp_path_factory.mktemp("checkouts")
     roots = {"this": REPOSITORY, "other": other_checkout(base / "other", **OTHER)} | {
-        name: other_checkout(base / name, **settings) for name, (settings, _) in BROKEN.items()}
-    environment = {**checkout_environment(REPOSITORY), "AIRFLOW_HOME": str(base / "airflow"),
-                   "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
-    done = subprocess.run([sys.executable, str(Path(__file__).with_name("describe_dags.py")), str(REPOSITORY / "dags"),
-                           *map(str, roots.values())], env=environment, text=True, capture_output=True, check=False,
-                          cwd=os.sep)
+        name: other_checkout(base / name, **settings) for name, (settings, _) in BROKEN.items()
+    }
+    environment = {
+        **checkout_environment(REPOSITORY),
+        "AIRFLOW_HOME": str(base / "airflow"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    }
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(Path(__file__).with_name("describe_dags.py")),
+            str(REPOSITORY / "dags"),
+            *map(str, roots.values()),
+        ],
+        env=environment,
+        text=True,
+        capture_output=True,
+        check=False,
+        cwd=os.sep,
+    )
     lines = [line for line in done.stdout.splitlines() if line.startswith("DESCRIBED ")]
     assert lines, done.stderr
     found = json.loads(lines[0].removeprefix("DESCRIBED "))
@@ -72,10 +97,18 @@ def test_tasks_and_edges_are_those_of_the_graph_with_drift_before_training_then_
 
 def test_a_matrix_stage_has_one_mapped_task_per_method_or_kind_of_features(parsed):
     params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
-    items = {name: task["items"] for name, task in parsed["dags"]["hashing_retrain"]["tasks"].items()
-             if task["items"] is not None}
-    assert items == {stage: [f"{stage}@{value}" for value in params[over]] for stage, over in (
-        ("features", "features"), *((stage, "methods") for stage in ("train", "encode", "index", "evaluate")))}
+    items = {
+        name: task["items"]
+        for name, task in parsed["dags"]["hashing_retrain"]["tasks"].items()
+        if task["items"] is not None
+    }
+    assert items == {
+        stage: [f"{stage}@{value}" for value in params[over]]
+        for stage, over in (
+            ("features", "features"),
+            *((stage, "methods") for stage in ("train", "encode", "index", "evaluate")),
+        )
+    }
 
 
 def test_training_and_encoding_wait_for_a_gpu_slot_and_nothing_else_does(parsed):
@@ -103,8 +136,10 @@ def test_methods_schedule_retries_and_limits_come_from_params(described):
     assert dag["schedule"] == {"cron": "0 3 * * 6", "assets": ["medhash-archive"]}
     assert dag["timeout"] == 2 * 3600
     assert dag["calls"] == ["on_failure_callback"]
-    settings = {(task["retries"], task["delay"], task["backoff"], task["longest_delay"], task["timeout"])
-                for task in dag["tasks"].values()}
+    settings = {
+        (task["retries"], task["delay"], task["backoff"], task["longest_delay"], task["timeout"])
+        for task in dag["tasks"].values()
+    }
     assert settings == {(3, 120, 2, 300, 1800)}
     assert dag["tasks"]["train"]["items"] == ["train@lsh", "train@itq", "train@drh-34"]
 

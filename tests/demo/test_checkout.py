@@ -18,8 +18,10 @@ promote: {name: slides}
 
 
 def commit(root: Path, message: str) -> None:
-    for arguments in (["add", "-A"], ["-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "-q", "-m",
-                                      message]):
+    for arguments in (
+        ["add", "-A"],
+        ["-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "-q", "-m", message],
+    ):
         subprocess.run(["git", *arguments], cwd=root, check=True)
 
 

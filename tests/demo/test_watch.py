@@ -18,8 +18,12 @@ def watched(*lines: str) -> tuple[Watch, str]:
 
 def test_every_finished_item_has_a_line_with_its_place_and_seconds():
     watch, printed = watched(
-        progress_line("split", "started"), "fold images", progress_line("split", "done", seconds=1.5),
-        progress_line("labels", "started"), progress_line("labels", "done", seconds=20.0))
+        progress_line("split", "started"),
+        "fold images",
+        progress_line("split", "done", seconds=1.5),
+        progress_line("labels", "started"),
+        progress_line("labels", "done", seconds=20.0),
+    )
     first, second = printed.splitlines()
     assert first.startswith("[ 1/3] split ")
     assert " 1.5 s" in first

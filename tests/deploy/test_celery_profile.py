@@ -34,15 +34,19 @@ def test_every_secret_is_left_to_be_filled_in_and_messages_go_by_tls(name):
 def test_a_gpu_machine_has_what_its_tasks_read_and_none_of_the_coordinators_secrets():
     found = variables("gpu-worker.env.template")
     assert {REPOSITORY_VARIABLE, FOLDER_VARIABLE, REMOTE_VARIABLE, "AIRFLOW__API__SECRET_KEY"} <= set(found)
-    assert not set(found) & {"MEDHASH_PSEUDONYM_KEY", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
-                             "AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET"}
+    assert not set(found) & {
+        "MEDHASH_PSEUDONYM_KEY",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+        "AIRFLOW__CORE__FERNET_KEY",
+        "AIRFLOW__API_AUTH__JWT_SECRET",
+    }
     shared = set(found) & set(variables("coordinator.env.template"))
     assert {name for name in shared if found[name] != variables("coordinator.env.template")[name]} == set()
 
 
 def test_the_worker_takes_from_the_gpu_queue_only_and_may_write_where_it_works():
     unit = configparser.RawConfigParser(strict=False)
-    unit.optionxform = str      # type: ignore[assignment,method-assign]
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
     unit.read(FOLDER / "systemd" / "medhash-gpu-worker.service")
     assert f"celery worker --queues {QUEUE} " in unit["Service"]["ExecStart"]
     assert variables("gpu-worker.env.template")[FOLDER_VARIABLE] in unit["Service"]["ReadWritePaths"].split()

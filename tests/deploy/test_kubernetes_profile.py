@@ -11,15 +11,23 @@ from kubernetes import client
 
 FOLDER = REPOSITORY / "deploy" / "kubernetes"
 VALUES = yaml.safe_load((FOLDER / "values.yaml").read_text())
-MODELS = {"PersistentVolumeClaim": client.V1PersistentVolumeClaim, "Namespace": client.V1Namespace,
-          "ServiceAccount": client.V1ServiceAccount, "NetworkPolicy": client.V1NetworkPolicy,
-          "Deployment": client.V1Deployment, "Service": client.V1Service}
+MODELS = {
+    "PersistentVolumeClaim": client.V1PersistentVolumeClaim,
+    "Namespace": client.V1Namespace,
+    "ServiceAccount": client.V1ServiceAccount,
+    "NetworkPolicy": client.V1NetworkPolicy,
+    "Deployment": client.V1Deployment,
+    "Service": client.V1Service,
+}
 SECRET = re.compile(r"pass(word|wd)?$|secret$|token$|fernet_?key$|secret_?key$|connection$|broker_?url$", re.I)
 
 
 def manifests() -> list[dict[str, Any]]:
-    return [document for name in ("claims.yaml", "rbac.yaml", "mlflow.yaml")
-            for document in yaml.safe_load_all((FOLDER / name).read_text())]
+    return [
+        document
+        for name in ("claims.yaml", "rbac.yaml", "mlflow.yaml")
+        for document in yaml.safe_load_all((FOLDER / name).read_text())
+    ]
 
 
 def leaves(node: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
@@ -56,7 +64,9 @@ def test_every_component_has_bounds_and_the_checkout_where_it_needs_it():
     for name in ("scheduler", "apiServer", "dagProcessor", "triggerer"):
         component = VALUES[name]
         assert {bound: set(component["resources"][bound]) for bound in ("requests", "limits")} == {
-            "requests": {"cpu", "memory"}, "limits": {"cpu", "memory"}}
+            "requests": {"cpu", "memory"},
+            "limits": {"cpu", "memory"},
+        }
         assert "/opt/medhash" in {mount["mountPath"] for mount in component["extraVolumeMounts"]}
     assert VALUES["scheduler"]["replicas"] == 1
     environment = {entry["name"]: entry["value"] for entry in VALUES["env"]}
@@ -66,13 +76,13 @@ def test_every_component_has_bounds_and_the_checkout_where_it_needs_it():
 def test_gpu_pods_never_see_the_coordinators_claim():
     pods = yaml.safe_load((FOLDER / "pods.yaml").read_text())
     assert "medhash-coordinator" not in {claim["claim"] for claim in pods["claims"]}
-    claimed = {document["metadata"]["name"] for document in manifests()
-               if document["kind"] == "PersistentVolumeClaim"}
+    claimed = {document["metadata"]["name"] for document in manifests() if document["kind"] == "PersistentVolumeClaim"}
     used = {claim["claim"] for claim in pods["claims"]} | {pods["scratch"]["claim"]}
     used |= {volume["persistentVolumeClaim"]["claimName"] for volume in VALUES["scheduler"]["extraVolumes"]}
     assert used | {"medhash-mlflow"} == claimed
-    assert pods["service_account"] in {document["metadata"]["name"] for document in manifests()
-                                       if document["kind"] == "ServiceAccount"}
+    assert pods["service_account"] in {
+        document["metadata"]["name"] for document in manifests() if document["kind"] == "ServiceAccount"
+    }
 
 
 @pytest.mark.parametrize("document", manifests(), ids=lambda one: f"{one['kind']} {one['metadata']['name']}")
@@ -108,6 +118,7 @@ def test_images_end_as_a_user_without_rights_and_are_sent_neither_data_nor_state
 
 def test_packages_of_the_gpu_image_are_pinned_and_hold_no_airflow():
     from slim_environment import closure
+
     found = closure(FOLDER / "requirements.in")
     lock = (REPOSITORY / "requirements.lock").read_text().splitlines()
     pinned = {line.partition(";")[0].strip() for line in lock}

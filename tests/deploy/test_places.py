@@ -16,17 +16,32 @@ from kubernetes.client import ApiClient, V1Pod
 from components.errors import MedhashError
 from components.orchestration.pod_params import load_pod_params
 
-PLANTED = {"MLFLOW_TRACKING_PASSWORD": "planted-1", "AWS_SECRET_ACCESS_KEY": "planted-2",
-           "MEDHASH_PSEUDONYM_KEY": "planted-3", "AIRFLOW__CORE__FERNET_KEY": "planted-4=",
-           "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql://airflow:planted-5@db/airflow"}
+PLANTED = {
+    "MLFLOW_TRACKING_PASSWORD": "planted-1",
+    "AWS_SECRET_ACCESS_KEY": "planted-2",
+    "MEDHASH_PSEUDONYM_KEY": "planted-3",
+    "AIRFLOW__CORE__FERNET_KEY": "planted-4=",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql://airflow:planted-5@db/airflow",
+}
 
 
 def described(place: str, home: Path, **more: str) -> dict[str, Any]:
-    environment = {**checkout_environment(REPOSITORY), "AIRFLOW_HOME": str(home), "MEDHASH_ROOT": str(REPOSITORY),
-                   "AIRFLOW__CORE__LOAD_EXAMPLES": "False", "MEDHASH_GPU_PLACE": place} | more
+    environment = {
+        **checkout_environment(REPOSITORY),
+        "AIRFLOW_HOME": str(home),
+        "MEDHASH_ROOT": str(REPOSITORY),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "MEDHASH_GPU_PLACE": place,
+    } | more
     program = Path(__file__).with_name("describe_places.py")
-    done = subprocess.run([sys.executable, str(program), str(REPOSITORY / "dags")], env=environment, text=True,
-                          capture_output=True, check=False, cwd=os.sep)
+    done = subprocess.run(
+        [sys.executable, str(program), str(REPOSITORY / "dags")],
+        env=environment,
+        text=True,
+        capture_output=True,
+        check=False,
+        cwd=os.sep,
+    )
     lines = [line for line in done.stdout.splitlines() if line.startswith("DESCRIBED ")]
     assert lines, done.stderr
     return json.loads(lines[0].removeprefix("DESCRIBED "))
@@ -34,14 +49,21 @@ def described(place: str, home: Path, **more: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def celery(tmp_path_factory) -> dict[str, Any]:
-    return described("celery", tmp_path_factory.mktemp("airflow"),
-                     AIRFLOW__CORE__EXECUTOR="LocalExecutor,CeleryExecutor", MEDHASH_WORK_REPOSITORY="/srv/hashing.git")
+    return described(
+        "celery",
+        tmp_path_factory.mktemp("airflow"),
+        AIRFLOW__CORE__EXECUTOR="LocalExecutor,CeleryExecutor",
+        MEDHASH_WORK_REPOSITORY="/srv/hashing.git",
+    )
 
 
 @pytest.fixture(scope="module")
 def kubernetes(tmp_path_factory) -> dict[str, Any]:
-    return described("kubernetes", tmp_path_factory.mktemp("airflow"),
-                     **{name: value for name, value in PLANTED.items() if not name.startswith("AIRFLOW__DATABASE")})
+    return described(
+        "kubernetes",
+        tmp_path_factory.mktemp("airflow"),
+        **{name: value for name, value in PLANTED.items() if not name.startswith("AIRFLOW__DATABASE")},
+    )
 
 
 @pytest.fixture(params=["celery", "kubernetes"])
@@ -60,8 +82,10 @@ def test_each_stage_is_published_worked_on_and_collected_where_its_task_was(else
         assert tasks[stage]["operator"] == "CollectOperator"
         assert tasks[f"gate-{stage}"]["upstream"] == [stage]
         assert tasks[f"work-{stage}"]["items"] == tasks[stage]["items"] == [f"{stage}@{name}" for name in methods]
-    assert {"gate-features", "gate-similarity"} <= {*tasks["publish-train"]["upstream"],
-                                                    *tasks.get("drift", {"upstream": []})["upstream"]}
+    assert {"gate-features", "gate-similarity"} <= {
+        *tasks["publish-train"]["upstream"],
+        *tasks.get("drift", {"upstream": []})["upstream"],
+    }
     assert tasks["publish-encode"]["upstream"] == ["gate-train"]
     assert {name for name, task in tasks.items() if task["pool"] == "gpu"} == {"work-train", "work-encode"}
 
@@ -75,8 +99,10 @@ def test_only_the_work_goes_to_the_gpu_queue_of_celery(celery):
 
 
 def test_a_pod_asks_for_what_training_needs_and_no_more_rights(kubernetes):
-    assert set(kubernetes["pods"]) == {*kubernetes["tasks"]["work-train"]["items"],
-                                       *kubernetes["tasks"]["work-encode"]["items"]}
+    assert set(kubernetes["pods"]) == {
+        *kubernetes["tasks"]["work-train"]["items"],
+        *kubernetes["tasks"]["work-encode"]["items"],
+    }
     pod = yaml.safe_load(kubernetes["pods"]["train@osdh"])
     spec, container = pod["spec"], pod["spec"]["containers"][0]
     for bound in ("limits", "requests"):
@@ -112,7 +138,8 @@ def test_a_pod_names_secrets_and_holds_none(kubernetes):
         assert not [name for name, value in PLANTED.items() if value in pod]
         variables = {entry["name"]: entry for entry in yaml.safe_load(pod)["spec"]["containers"][0]["env"]}
         assert variables["MLFLOW_TRACKING_PASSWORD"]["valueFrom"] == {
-            "secretKeyRef": {"name": "medhash-mlflow", "key": "password"}}
+            "secretKeyRef": {"name": "medhash-mlflow", "key": "password"}
+        }
         assert "MEDHASH_PSEUDONYM_KEY" not in variables
 
 
@@ -129,8 +156,13 @@ def test_a_pod_is_one_by_the_clients_own_models(kubernetes):
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="an extra check where kubectl is installed")
 def test_kubectl_reads_a_pod(kubernetes, tmp_path):
     (tmp_path / "pod.yaml").write_text(kubernetes["pods"]["train@osdh"])
-    done = subprocess.run(["kubectl", "label", "--local", "--dry-run=client", "-o", "name", "-f", "pod.yaml", "a=b"],
-                          cwd=tmp_path, text=True, capture_output=True, check=False)
+    done = subprocess.run(
+        ["kubectl", "label", "--local", "--dry-run=client", "-o", "name", "-f", "pod.yaml", "a=b"],
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
     assert done.stdout.startswith("pod/medhash-train"), done.stderr
 
 
@@ -139,15 +171,18 @@ def test_an_unknown_place_is_an_import_error_that_lists_the_known(tmp_path):
     assert "MEDHASH_GPU_PLACE is 'moon'; known are: local, celery, kubernetes" in errors
 
 
-@pytest.mark.parametrize(("change", "says"), [
-    ({"env": {"AWS_SECRET_ACCESS_KEY": "planted"}}, "AWS_SECRET_ACCESS_KEY looks like a secret"),
-    ({"repository": "https://bot:planted@example.org/x.git"}, r"repository in .* holds a password"),
-    ({"remote": "store=ssh://bot:planted@example.org/x"}, r"remote in .* holds a password"),
-    ({"resources": {"cpu": "4", "memory": "16 GB"}}, r"resources\.memory"),
-    ({"resources": {"cpu": "4", "memory": "16Gi", "gpu": 0}}, r"resources\.gpu"),
-    ({"user_id": 0}, "user_id"),
-    ({"gpus": 2}, "gpus: Extra"),
-])
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"env": {"AWS_SECRET_ACCESS_KEY": "planted"}}, "AWS_SECRET_ACCESS_KEY looks like a secret"),
+        ({"repository": "https://bot:planted@example.org/x.git"}, r"repository in .* holds a password"),
+        ({"remote": "store=ssh://bot:planted@example.org/x"}, r"remote in .* holds a password"),
+        ({"resources": {"cpu": "4", "memory": "16 GB"}}, r"resources\.memory"),
+        ({"resources": {"cpu": "4", "memory": "16Gi", "gpu": 0}}, r"resources\.gpu"),
+        ({"user_id": 0}, "user_id"),
+        ({"gpus": 2}, "gpus: Extra"),
+    ],
+)
 def test_pods_are_read_strictly_and_no_value_of_a_secret_is_repeated(tmp_path, change, says):
     whole = yaml.safe_load((REPOSITORY / "deploy" / "kubernetes" / "pods.yaml").read_text())
     (tmp_path / "deploy" / "kubernetes").mkdir(parents=True)

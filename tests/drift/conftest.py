@@ -24,7 +24,7 @@ def crowned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patched:
         patched.delenv("MLFLOW_TRACKING_URI", raising=False)
         crown(workspace)
-        assert find_champion(workspace, "medhash-nih") is not None          # and its copy lies in the cache from now on
+        assert find_champion(workspace, "medhash-nih") is not None  # and its copy lies in the cache from now on
     return root
 
 

@@ -34,7 +34,7 @@ class Patients:
         half = SIZE // 2
         for row in range(2 * n):
             top, left = (kind[row // 2] // 2) * half, (kind[row // 2] % 2) * half
-            self.pixels[row, 0, top:top + half, left:left + half] += np.uint8(tone[row // 2])
+            self.pixels[row, 0, top : top + half, left : left + half] += np.uint8(tone[row // 2])
 
     def image_ids(self) -> list[str]:
         return [f"{0xA000_0000 + number:016x}" for number in range(2 * self.first, 2 * (self.first + self.n))]
@@ -56,24 +56,55 @@ def write_patients(workspace: Workspace, *groups: Patients) -> None:
     labels = twice("labels")
     workspace.pixels.parent.mkdir(parents=True, exist_ok=True)
     np.save(workspace.pixels, np.concatenate([group.pixels for group in groups]))
-    write_table(workspace.images, pa.table({
-        "image_id": ids, "patient_id": patients, "study_id": ids, "bag_id": ids, "source_row": range(2, n + 2),
-        "sha256": [f"{row:064x}" for row in range(n)], "pixel_row": range(n), "modality": ["xray"] * n,
-        "organ": ["chest"] * n, "view": [value for group in groups for value in group.view],
-        "laterality": pa.nulls(n, pa.string()), "sex": twice("sex"), "age": pa.array(twice("age"), pa.int16()),
-        "width": pa.array([1024] * n, pa.int32()), "height": pa.array([1024] * n, pa.int32()),
-        "pixel_spacing": pa.nulls(n, pa.float64()), "region": pa.nulls(n, IMAGES.field("region").type),
-        "burned_in": pa.nulls(n, pa.bool_()),
-        "official_fold": pa.nulls(n, pa.string()),
-        "labels": pa.array([[{"attribute": "finding", "label": name} for name in names] for names in labels],
-                           IMAGES.field("labels").type)}), IMAGES)
+    write_table(
+        workspace.images,
+        pa.table(
+            {
+                "image_id": ids,
+                "patient_id": patients,
+                "study_id": ids,
+                "bag_id": ids,
+                "source_row": range(2, n + 2),
+                "sha256": [f"{row:064x}" for row in range(n)],
+                "pixel_row": range(n),
+                "modality": ["xray"] * n,
+                "organ": ["chest"] * n,
+                "view": [value for group in groups for value in group.view],
+                "laterality": pa.nulls(n, pa.string()),
+                "sex": twice("sex"),
+                "age": pa.array(twice("age"), pa.int16()),
+                "width": pa.array([1024] * n, pa.int32()),
+                "height": pa.array([1024] * n, pa.int32()),
+                "pixel_spacing": pa.nulls(n, pa.float64()),
+                "region": pa.nulls(n, IMAGES.field("region").type),
+                "burned_in": pa.nulls(n, pa.bool_()),
+                "official_fold": pa.nulls(n, pa.string()),
+                "labels": pa.array(
+                    [[{"attribute": "finding", "label": name} for name in names] for names in labels],
+                    IMAGES.field("labels").type,
+                ),
+            }
+        ),
+        IMAGES,
+    )
     write_table(workspace.split, pa.table({"image_id": ids, "patient_id": patients, "fold": folds}), SPLIT)
     sets = [VOCABULARY.index(names[0]) if names and names[0] in VOCABULARY else 3 for names in labels]
-    write_table(workspace.labels, pa.table({"bag_id": ids, "patient_id": patients, "fold": folds,
-                                            "set_id": pa.array(sets, pa.int32())}), LABELS)
-    write_table(workspace.label_sets, pa.table({
-        "set_id": pa.array(range(4), pa.int32()), "labels": pa.array([[0], [1], [2], []], pa.list_(pa.int16())),
-        "n_bags": np.bincount(sets, minlength=4)}), LABEL_SETS)
+    write_table(
+        workspace.labels,
+        pa.table({"bag_id": ids, "patient_id": patients, "fold": folds, "set_id": pa.array(sets, pa.int32())}),
+        LABELS,
+    )
+    write_table(
+        workspace.label_sets,
+        pa.table(
+            {
+                "set_id": pa.array(range(4), pa.int32()),
+                "labels": pa.array([[0], [1], [2], []], pa.list_(pa.int16())),
+                "n_bags": np.bincount(sets, minlength=4),
+            }
+        ),
+        LABEL_SETS,
+    )
     Vocabulary(attribute="finding", labels=VOCABULARY, n_bags={}, n_unlabelled={}).write(workspace.vocabulary)
 
 
@@ -86,20 +117,45 @@ def train_lsh(workspace: Workspace) -> None:
     from components.evaluate.tables import Tables
     from components.index.__main__ import main as index_main
     from components.index.code_table import read_codes
+
     random = np.random.default_rng(0)
-    spec = ModelSpec(method="lsh", family="shallow", bits=32, input="gist-512", coder="linear", size_px=SIZE,
-                     network={}, settings={}, sub_codes=[SubCode(name="code", start=0, stop=32)], labels=VOCABULARY,
-                     data_digest="0" * 64, weights_sha256="")
-    save_model(workspace.model("lsh"), spec, {"mean": gist_of_kind("gist-512", np.load(workspace.pixels)).mean(axis=0),
-                                              "projection": random.normal(size=(512, 32)).astype(np.float32)})
+    spec = ModelSpec(
+        method="lsh",
+        family="shallow",
+        bits=32,
+        input="gist-512",
+        coder="linear",
+        size_px=SIZE,
+        network={},
+        settings={},
+        sub_codes=[SubCode(name="code", start=0, stop=32)],
+        labels=VOCABULARY,
+        data_digest="0" * 64,
+        weights_sha256="",
+    )
+    save_model(
+        workspace.model("lsh"),
+        spec,
+        {
+            "mean": gist_of_kind("gist-512", np.load(workspace.pixels)).mean(axis=0),
+            "projection": random.normal(size=(512, 32)).astype(np.float32),
+        },
+    )
     model = load_model(workspace.model("lsh"))
     write_codes(workspace, "lsh", binarise(model.relaxed_pixels(np.load(workspace.pixels))), model.digest)
     assert index_main(["--root", str(workspace.root), "--method", "lsh"]) == 0
-    write_table(workspace.similarity, pa.table({
-        "set_a": pa.array([a for a in range(4) for _ in range(4)], pa.int32()),
-        "set_b": pa.array(list(range(4)) * 4, pa.int32()),
-        "level": pa.array([int(a == b < 3) for a in range(4) for b in range(4)], pa.int16()),
-        "jaccard": pa.array([float(a == b < 3) for a in range(4) for b in range(4)], pa.float64())}), SIMILARITY)
+    write_table(
+        workspace.similarity,
+        pa.table(
+            {
+                "set_a": pa.array([a for a in range(4) for _ in range(4)], pa.int32()),
+                "set_b": pa.array(list(range(4)) * 4, pa.int32()),
+                "level": pa.array([int(a == b < 3) for a in range(4) for b in range(4)], pa.int16()),
+                "jaccard": pa.array([float(a == b < 3) for a in range(4) for b in range(4)], pa.float64()),
+            }
+        ),
+        SIMILARITY,
+    )
     metrics, _ = measure(read_codes(workspace.codes("lsh")), Tables.read(workspace), _params(workspace).evaluate, 0)
     metrics.write(workspace.metrics("lsh") / "metrics.json")
 
@@ -109,6 +165,7 @@ def crown(workspace: Workspace) -> None:
     from components import tracking
     from components.promote.assemble import build_release
     from components.promote.registry import Registry
+
     params, folder = _params(workspace), workspace.root / "release"
     release = build_release(workspace, params, "lsh", folder)
     client = tracking.connect(workspace)
@@ -122,5 +179,6 @@ def _params(workspace: Workspace) -> Params:
 
 
 def write_params(root: Path) -> None:
-    (root / "params.yaml").write_text("bits: 32\nsize_px: 32\nmethods: [lsh]\ntrain: {device: cpu}\n"
-                                      "evaluate: {bootstrap_samples: 10}\n")
+    (root / "params.yaml").write_text(
+        "bits: 32\nsize_px: 32\nmethods: [lsh]\ntrain: {device: cpu}\nevaluate: {bootstrap_samples: 10}\n"
+    )

@@ -24,7 +24,10 @@ def test_the_same_images_pass_and_the_entry_says_who_and_why(bench: Bench, repor
     line = accepted(bench.workspace, bench.measure())
     assert line is not None
     assert (line.entry.who, line.entry.what["reason"], line.entry.what["n_images"]) == (
-        "Dr Usher", "portable scanner", 200)
+        "Dr Usher",
+        "portable scanner",
+        200,
+    )
 
 
 def one_more(old: Patients, new: Patients) -> list[Patients]:
@@ -46,8 +49,9 @@ def other_pixels(old: Patients, new: Patients) -> list[Patients]:
 
 
 @pytest.mark.parametrize("change", [one_more, one_less, other_labels, other_pixels])
-def test_anything_else_must_be_accepted_anew(bench: Bench, reported: DriftReport, old: Patients, new: Patients,
-                                             change) -> None:
+def test_anything_else_must_be_accepted_anew(
+    bench: Bench, reported: DriftReport, old: Patients, new: Patients, change
+) -> None:
     write_patients(bench.workspace, *change(old, new))
     assert accepted(bench.workspace, bench.measure()) is None
 

@@ -13,8 +13,13 @@ from components.index.search import Index, load_index
 
 def index_of(folder: Path, codes: np.ndarray, patients: list[str]) -> Index:
     n = len(codes)
-    placed = PlacedCodes(np.array([f"{row:016x}" for row in range(n)]), np.array(patients), np.array(["train"] * n),
-                         np.zeros(n, np.int32), codes)
+    placed = PlacedCodes(
+        np.array([f"{row:016x}" for row in range(n)]),
+        np.array(patients),
+        np.array(["train"] * n),
+        np.zeros(n, np.int32),
+        codes,
+    )
     write_index(folder, placed, "0" * 64, "0" * 64)
     return load_index(folder)
 
@@ -22,11 +27,17 @@ def index_of(folder: Path, codes: np.ndarray, patients: list[str]) -> Index:
 def test_the_own_patient_s_images_are_no_neighbours(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     gallery, queries = (random.integers(0, 256, (n, 4), dtype=np.uint8) for n in (60, 40))
-    queries[:10] = gallery[:10]                                             # follow-ups that look the same
+    queries[:10] = gallery[:10]  # follow-ups that look the same
     patients = [f"p{row % 20}" for row in range(60)]
-    asking = [f"p{row}" for row in range(40)]                               # p20 … p39 are strangers
-    by_hand = [min(int(np.unpackbits(query ^ code).sum()) for code, patient in zip(gallery, patients, strict=True)
-                   if patient != asker) for query, asker in zip(queries, asking, strict=True)]
+    asking = [f"p{row}" for row in range(40)]  # p20 … p39 are strangers
+    by_hand = [
+        min(
+            int(np.unpackbits(query ^ code).sum())
+            for code, patient in zip(gallery, patients, strict=True)
+            if patient != asker
+        )
+        for query, asker in zip(queries, asking, strict=True)
+    ]
     found = nearest_distances(index_of(tmp_path / "index", gallery, patients), queries, np.array(asking))
     assert found.tolist() == by_hand
     assert min(by_hand[:10]) > 0

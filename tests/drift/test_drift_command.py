@@ -26,8 +26,9 @@ def only_ap(new: Patients) -> None:
     new.view = ["AP"] * len(new.view)
 
 
-def test_drift_stops_with_a_table_a_page_and_what_to_do(served: Workspace, old: Patients, new: Patients,
-                                                        capsys: pytest.CaptureFixture[str]) -> None:
+def test_drift_stops_with_a_table_a_page_and_what_to_do(
+    served: Workspace, old: Patients, new: Patients, capsys: pytest.CaptureFixture[str]
+) -> None:
     only_ap(new)
     write_patients(served, old, new)
     registry = Registry(tracking.connect(served), "medhash-nih")
@@ -42,8 +43,9 @@ def test_drift_stops_with_a_table_a_page_and_what_to_do(served: Workspace, old: 
     assert "the run stops before training" in served.drift_report.read_text()
 
 
-def test_more_of_the_same_passes_and_is_in_mlflow(served: Workspace, old: Patients, new: Patients,
-                                                  capsys: pytest.CaptureFixture[str]) -> None:
+def test_more_of_the_same_passes_and_is_in_mlflow(
+    served: Workspace, old: Patients, new: Patients, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_patients(served, old, new)
     for _ in range(2):
         assert drift(served) == 0
@@ -51,7 +53,15 @@ def test_more_of_the_same_passes_and_is_in_mlflow(served: Workspace, old: Patien
     first = report(served)
     assert (first.verdict, first.n_images, first.n_patients, first.champion) == ("ok", 200, 100, "1")
     assert [finding.measure for finding in first.findings] == [
-        "labels", "view", "sex", "age", "image mean", "image deviation", "grey values", "code distance"]
+        "labels",
+        "view",
+        "sex",
+        "age",
+        "image mean",
+        "image deviation",
+        "grey values",
+        "code distance",
+    ]
     client = tracking.connect(served)
     experiment = client.get_experiment_by_name("medhash-nih")
     runs = client.search_runs([experiment.experiment_id], "attributes.run_name = 'drift'")
@@ -65,15 +75,16 @@ def test_more_of_the_same_passes_and_is_in_mlflow(served: Workspace, old: Patien
     assert "latest 2 measurements" in re.sub(r"\s+", " ", served.drift_report.read_text())
 
 
-def test_an_accepted_drift_passes_from_then_on(served: Workspace, old: Patients, new: Patients,
-                                               capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_accepted_drift_passes_from_then_on(
+    served: Workspace, old: Patients, new: Patients, capsys: pytest.CaptureFixture[str]
+) -> None:
     only_ap(new)
     write_patients(served, old, new)
     assert drift(served, "--accept", "--reason", "portable scanner on ward 3", "--by", "Dr Usher") == 0
     assert drift(served) == 0
     assert report(served).verdict == "accepted"
     assert capsys.readouterr().out.count("accepted by Dr Usher at") == 2
-    entry, = (line.entry for line in read_log(served))
+    (entry,) = (line.entry for line in read_log(served))
     assert (entry.act, entry.who, entry.what["reason"]) == ("accept-drift", "Dr Usher", "portable scanner on ward 3")
     assert set(entry.what["drift"]) == {"view"}
     served.audit_log.unlink()
@@ -86,8 +97,9 @@ def test_nothing_to_accept_leaves_no_entry(served: Workspace, old: Patients, new
     assert not read_log(served)
 
 
-@pytest.mark.parametrize("options", [["--accept"], ["--accept", "--reason", "  "], ["--reason", "wanted"],
-                                     ["--by", "somebody"]])
+@pytest.mark.parametrize(
+    "options", [["--accept"], ["--accept", "--reason", "  "], ["--reason", "wanted"], ["--by", "somebody"]]
+)
 def test_accepting_needs_a_reason_and_a_reason_needs_accepting(served: Workspace, options: list[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         drift(served, *options)
@@ -100,15 +112,19 @@ def test_page_json_and_profile_name_no_image_and_no_patient(served: Workspace, o
     new.view = ["Poe^Edgar"] * 200
     write_patients(served, old, new)
     drift(served)
-    texts = [served.drift_report.read_text(), served.drift_report.with_name("drift.json").read_text(),
-             next(served.released.rglob("profile.json")).read_text()]
+    texts = [
+        served.drift_report.read_text(),
+        served.drift_report.with_name("drift.json").read_text(),
+        next(served.released.rglob("profile.json")).read_text(),
+    ]
     for secret in (*old.image_ids(), *new.image_ids(), *old.patient_ids(), *new.patient_ids(), "Poe", "Cardiomegaly"):
         assert not any(secret in text for text in texts), secret
     assert not re.search(r"(src|href)=\"(?!data:)", texts[0])
 
 
-def test_few_new_images_are_shown_but_do_not_stop(served: Workspace, old: Patients,
-                                                  capsys: pytest.CaptureFixture[str]) -> None:
+def test_few_new_images_are_shown_but_do_not_stop(
+    served: Workspace, old: Patients, capsys: pytest.CaptureFixture[str]
+) -> None:
     few = Patients(24, seed=3, first=200)
     only_ap(few)
     write_patients(served, old, few)
@@ -123,8 +139,9 @@ def test_nothing_new_passes(served: Workspace, capsys: pytest.CaptureFixture[str
     assert "no image is new since the champion" in capsys.readouterr().out
 
 
-def test_without_a_champion_it_says_so_and_passes(served: Workspace, old: Patients, new: Patients,
-                                                  capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_champion_it_says_so_and_passes(
+    served: Workspace, old: Patients, new: Patients, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_patients(served, old, new)
     with (served.root / "params.yaml").open("a") as handle:
         handle.write("promote: {name: another}\n")
@@ -135,8 +152,9 @@ def test_without_a_champion_it_says_so_and_passes(served: Workspace, old: Patien
     assert not tracking.connect(served).search_registered_models("name = 'another'")
 
 
-def test_a_champion_of_an_earlier_format_has_no_profile_and_passes(served: Workspace, old: Patients, new: Patients,
-                                                                   capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_champion_of_an_earlier_format_has_no_profile_and_passes(
+    served: Workspace, old: Patients, new: Patients, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_patients(served, old, new)
     tracking.connect(served).set_model_version_tag("medhash-nih", "1", "format", "1")
     assert drift(served) == 0
@@ -152,15 +170,23 @@ def test_a_damaged_copy_of_the_release_is_fetched_anew(served: Workspace, old: P
     assert next(served.released.rglob("profile.json")).read_bytes() == whole
 
 
-@pytest.mark.parametrize(("spoil", "named"), [
-    (lambda workspace: workspace.images.unlink(), "images.parquet does not exist"),
-    (lambda workspace: workspace.labels.unlink(), "labels.parquet does not exist"),
-    (lambda workspace: workspace.pixels.unlink(), "pixels.npy does not exist"),
-    (lambda workspace: workspace.pixels.write_bytes(workspace.pixels.read_bytes()[:500]), "not a whole pixel store"),
-    (lambda workspace: workspace.pixels.write_bytes(b""), "not a whole pixel store"),
-    (lambda workspace: np.save(workspace.pixels, np.zeros((3, 1, 32, 32), np.uint8)), "has 3 rows")])
-def test_what_is_missing_is_named_and_nothing_passes(served: Workspace, old: Patients, new: Patients, spoil,
-                                                     named: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("spoil", "named"),
+    [
+        (lambda workspace: workspace.images.unlink(), "images.parquet does not exist"),
+        (lambda workspace: workspace.labels.unlink(), "labels.parquet does not exist"),
+        (lambda workspace: workspace.pixels.unlink(), "pixels.npy does not exist"),
+        (
+            lambda workspace: workspace.pixels.write_bytes(workspace.pixels.read_bytes()[:500]),
+            "not a whole pixel store",
+        ),
+        (lambda workspace: workspace.pixels.write_bytes(b""), "not a whole pixel store"),
+        (lambda workspace: np.save(workspace.pixels, np.zeros((3, 1, 32, 32), np.uint8)), "has 3 rows"),
+    ],
+)
+def test_what_is_missing_is_named_and_nothing_passes(
+    served: Workspace, old: Patients, new: Patients, spoil, named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     write_patients(served, old, new)
     spoil(served)
     assert drift(served) == 1

@@ -21,8 +21,10 @@ def histograms(cohort: Cohort, pixels: np.ndarray, like: dict[str, Histogram] | 
     spreads = table_spreads(cohort, "finding", VOCABULARY) | pixel_spreads(cohort, pixels)
     if like is not None:
         return {name: like[name].refilled(spread) for name, spread in spreads.items()}
-    return {name: by_category(spread) if spread.values.dtype.kind == "U" else by_quantile(spread)
-            for name, spread in spreads.items()}
+    return {
+        name: by_category(spread) if spread.values.dtype.kind == "U" else by_quantile(spread)
+        for name, spread in spreads.items()
+    }
 
 
 def part(cohort: Cohort, of_patient: np.ndarray) -> Cohort:
@@ -39,7 +41,8 @@ def everyone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cohort, np.ndarr
 
 @pytest.mark.parametrize(("share", "n_seeds"), [(0.5, 40), (0.09, 60)])
 def test_a_random_part_of_the_patients_raises_an_alarm_in_fewer_than_5_of_100_cases(
-        everyone: tuple[Cohort, np.ndarray], share: float, n_seeds: int) -> None:
+    everyone: tuple[Cohort, np.ndarray], share: float, n_seeds: int
+) -> None:
     cohort, pixels = everyone
     alarms = 0
     for seed in range(n_seeds):
@@ -53,6 +56,7 @@ def test_a_random_part_of_the_patients_raises_an_alarm_in_fewer_than_5_of_100_ca
 
 def test_counting_images_instead_of_patients_would_raise_false_alarms() -> None:
     """Eight images of each patient, all alike."""
+
     def alarms(*, by_image: bool) -> float:
         raised = 0
         for seed in range(100):
@@ -78,14 +82,16 @@ def test_few_images_are_reported_but_not_judged(everyone: tuple[Cohort, np.ndarr
 
 
 @pytest.mark.parametrize(("warn", "stop", "verdict"), [(0.1, 0.25, "stop"), (0.1, 9.0, "warn"), (8.0, 9.0, "ok")])
-def test_the_limits_are_those_of_the_settings(everyone: tuple[Cohort, np.ndarray], warn: float, stop: float,
-                                              verdict: str) -> None:
+def test_the_limits_are_those_of_the_settings(
+    everyone: tuple[Cohort, np.ndarray], warn: float, stop: float, verdict: str
+) -> None:
     cohort, pixels = everyone
     baseline = histograms(cohort, pixels)
     new = histograms(part(cohort, np.arange(300) < 100), pixels, baseline)
     new["view"] = new["view"].model_copy(update={"patients": [100.0, 0.0, 0.0]})
-    found = {finding.measure: finding.verdict
-             for finding in find_drift(baseline, new, DriftParams(warn=warn, stop=stop))}
+    found = {
+        finding.measure: finding.verdict for finding in find_drift(baseline, new, DriftParams(warn=warn, stop=stop))
+    }
     assert found.pop("view") == verdict
     assert set(found.values()) == {"ok"}
 
@@ -97,7 +103,12 @@ def test_labels_the_champion_does_not_know_and_images_without_one_have_bins_of_t
     spread = table_spreads(read_cohort(workspace), "finding", VOCABULARY)["labels"]
     bins = by_category(spread, (*VOCABULARY, NO_LABEL), 0)
     assert dict(zip(bins.names, bins.patients, strict=True)) == {
-        "Effusion": 0.5, "Mass": 1.5, "No Finding": 0, NO_LABEL: 1, "(another)": 1}
+        "Effusion": 0.5,
+        "Mass": 1.5,
+        "No Finding": 0,
+        NO_LABEL: 1,
+        "(another)": 1,
+    }
     without = table_spreads(read_cohort(workspace), "mesh", VOCABULARY)["labels"]
     assert without.values.tolist() == [NO_LABEL]
 

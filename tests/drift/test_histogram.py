@@ -13,7 +13,7 @@ def numbers(values: list[float]) -> Spread:
 
 def test_a_patient_counts_once_however_many_images_it_has() -> None:
     views = np.array(["AP", "AP", "AP", "PA", "PA"])
-    spread = spread_of(views, np.ones(5), np.array([7, 7, 7, 7, 9]))          # ¾ and ¼ of 7, all of 9
+    spread = spread_of(views, np.ones(5), np.array([7, 7, 7, 7, 9]))  # ¾ and ¼ of 7, all of 9
     histogram = by_category(spread)
     assert (histogram.names, histogram.patients) == (["AP", "PA", OTHER], [0.75, 1.25, 0.0])
     assert (histogram.n_images, histogram.n_patients) == (5, 2)
@@ -35,8 +35,9 @@ def test_ten_intervals_hold_a_tenth_each() -> None:
 
 
 @pytest.mark.parametrize(("values", "edges"), [([4] * 10, [4]), ([0] * 5 + [3] * 5, [0, 3]), ([2.5], [2.5])])
-def test_repeated_values_make_fewer_intervals_and_leave_one_for_what_lies_above(values: list[float],
-                                                                                edges: list[float]) -> None:
+def test_repeated_values_make_fewer_intervals_and_leave_one_for_what_lies_above(
+    values: list[float], edges: list[float]
+) -> None:
     histogram = by_quantile(numbers(values))
     assert histogram.edges == edges
     assert histogram.patients[-1] == 0
@@ -47,9 +48,10 @@ def test_a_sample_falls_into_its_own_bins_as_it_did() -> None:
     random = np.random.default_rng(0)
     spread = spread_of(random.normal(size=300), np.ones(300), random.integers(0, 90, 300))
     assert by_quantile(spread).refilled(spread) == by_quantile(spread)
-    by_brute_force = np.histogram(spread.values, [-np.inf, *by_quantile(spread).edges, np.inf],
-                                  weights=spread.patients)[0]
-    assert by_quantile(spread).patients == pytest.approx(by_brute_force, abs=1)       # NumPy's ends are exclusive
+    by_brute_force = np.histogram(
+        spread.values, [-np.inf, *by_quantile(spread).edges, np.inf], weights=spread.patients
+    )[0]
+    assert by_quantile(spread).patients == pytest.approx(by_brute_force, abs=1)  # NumPy's ends are exclusive
 
 
 def test_what_the_baseline_never_saw_is_counted_but_not_named() -> None:

@@ -15,14 +15,15 @@ def pixels() -> np.ndarray:
 
 
 def test_mean_deviation_and_pooled_greys_are_numpy_s(pixels: np.ndarray) -> None:
-    pixels[4] = 77                                                           # one grey only
+    pixels[4] = 77  # one grey only
     rows, weights = np.array([4, 0, 11, 5]), np.array([0.4, 0.3, 0.2, 0.1])
     found = grey_statistics(pixels, rows, weights)
     chosen = pixels[rows].reshape(4, -1).astype(float)
     assert found.mean == pytest.approx(chosen.mean(axis=1), abs=5e-4)
     assert found.deviation == pytest.approx(chosen.std(axis=1), abs=5e-4)
-    by_hand = sum(weight * np.histogram(image, np.arange(257))[0] / 768 for weight, image in
-                  zip(weights, chosen, strict=True))
+    by_hand = sum(
+        weight * np.histogram(image, np.arange(257))[0] / 768 for weight, image in zip(weights, chosen, strict=True)
+    )
     assert found.pooled == pytest.approx(by_hand)
     assert found.pooled.sum() == pytest.approx(1)
 
@@ -46,4 +47,4 @@ def test_a_store_larger_than_memory_is_read_image_by_image(tmp_path: Path) -> No
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (found.mean == np.arange(200)).all()
-    assert peak < 16 * 512 * 512                        # an image in whole numbers of NumPy's, and a little
+    assert peak < 16 * 512 * 512  # an image in whole numbers of NumPy's, and a little

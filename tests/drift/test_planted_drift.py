@@ -60,12 +60,25 @@ def ages_lost(new: Patients) -> None:
     new.age = [None] * new.n
 
 
-@pytest.mark.parametrize(("plant", "measures"), [
-    (lambda new: None, set()), (brighter, {"image mean", "grey values"}), (less_contrast, {"image deviation"}),
-    (another_kind, {"code distance"}), (only_ap, {"view"}), (only_men, {"sex"}), (older, {"age"}), (ages_lost, {"age"}),
-    (other_labels, {"labels"}), (unknown_labels, {"labels"}), (no_labels, {"labels"})])
-def test_planted_drift_is_found_by_the_measure_that_should_find_it(bench: Bench, old: Patients, new: Patients, plant,
-                                                                   measures: set[str]) -> None:
+@pytest.mark.parametrize(
+    ("plant", "measures"),
+    [
+        (lambda new: None, set()),
+        (brighter, {"image mean", "grey values"}),
+        (less_contrast, {"image deviation"}),
+        (another_kind, {"code distance"}),
+        (only_ap, {"view"}),
+        (only_men, {"sex"}),
+        (older, {"age"}),
+        (ages_lost, {"age"}),
+        (other_labels, {"labels"}),
+        (unknown_labels, {"labels"}),
+        (no_labels, {"labels"}),
+    ],
+)
+def test_planted_drift_is_found_by_the_measure_that_should_find_it(
+    bench: Bench, old: Patients, new: Patients, plant, measures: set[str]
+) -> None:
     plant(new)
     write_patients(bench.workspace, old, new)
     report = bench.measure()
@@ -74,8 +87,9 @@ def test_planted_drift_is_found_by_the_measure_that_should_find_it(bench: Bench,
     assert report.verdict == ("stop" if measures else "ok")
 
 
-def test_the_same_images_give_the_same_report_in_any_order_of_the_tables(bench: Bench, old: Patients,
-                                                                         new: Patients) -> None:
+def test_the_same_images_give_the_same_report_in_any_order_of_the_tables(
+    bench: Bench, old: Patients, new: Patients
+) -> None:
     write_patients(bench.workspace, old, new)
     first = bench.measure()
     assert bench.measure() == first
@@ -119,14 +133,16 @@ def test_a_changed_vocabulary_is_said(bench: Bench, old: Patients, new: Patients
     assert report.verdict == "ok"
 
 
-def test_without_held_out_images_distances_are_not_compared(bench: Bench, old: Patients, new: Patients,
-                                                            tmp_path: Path) -> None:
+def test_without_held_out_images_distances_are_not_compared(
+    bench: Bench, old: Patients, new: Patients, tmp_path: Path
+) -> None:
     write_patients(bench.workspace, old, new)
     profile = json.loads((bench.release / "profile.json").read_text())
     del profile["measures"]["code distance"]
     params = load_params(bench.release.parent / "params.yaml")
-    report = measure_drift(bench.workspace, params, "1", bench.release, Profile.model_validate_json(
-        json.dumps(profile)), "")
+    report = measure_drift(
+        bench.workspace, params, "1", bench.release, Profile.model_validate_json(json.dumps(profile)), ""
+    )
     assert "no held-out test images" in report.notes[0]
     assert len(report.findings) == 7
 

@@ -29,7 +29,8 @@ def workspace(tmp_path_factory):
 
 def encoded(workspace, confidence: bool) -> bytes:
     (workspace.root / "params.yaml").write_text(
-        f"methods: [fuzzhash]\nbits: 24\nsize_px: 16\ntrain: {{threads: 1}}\nencode: {{confidence: {confidence}}}\n")
+        f"methods: [fuzzhash]\nbits: 24\nsize_px: 16\ntrain: {{threads: 1}}\nencode: {{confidence: {confidence}}}\n"
+    )
     assert main(["--root", str(workspace.root), "--method", "fuzzhash"]) == 0
     return workspace.codes("fuzzhash").read_bytes()
 
@@ -46,12 +47,16 @@ def test_a_table_has_them_only_where_they_are_asked_for_and_the_codes_are_the_sa
 
 def test_they_are_what_the_model_says_of_the_cases_pictures(workspace):
     encoded(workspace, True)
-    table, model = read_table(workspace.codes("fuzzhash"), codes_schema(24, certain=True)), load_model(
-        workspace.model("fuzzhash"))
+    table, model = (
+        read_table(workspace.codes("fuzzhash"), codes_schema(24, certain=True)),
+        load_model(workspace.model("fuzzhash")),
+    )
     pixels = np.load(workspace.pixels)
     certainty = model.certainty(pixels, np.arange(len(pixels) + 1))
-    np.testing.assert_array_equal(np.frombuffer(b"".join(table["confidence"].to_pylist()), np.uint8).reshape(-1, 24),
-                                  bit_confidence(model.relaxed_pixels(pixels)))
+    np.testing.assert_array_equal(
+        np.frombuffer(b"".join(table["confidence"].to_pylist()), np.uint8).reshape(-1, 24),
+        bit_confidence(model.relaxed_pixels(pixels)),
+    )
     np.testing.assert_allclose(np.array(table["membership"].to_pylist()), certainty.membership, atol=1e-6)
     memberships = code_info(table.schema).memberships
     assert list(memberships) == ["modality", "organ", "pathology"]
@@ -66,8 +71,10 @@ def test_a_bit_of_zero_is_a_coin_toss_and_one_of_one_is_full():
 def test_known_certainty_is_kept_and_a_code_known_without_it_is_encoded_again(workspace, tmp_path):
     whole = encoded(workspace, True)
     rows, model = read_codes(workspace.codes("fuzzhash")).to_pylist(), load_model(workspace.model("fuzzhash"))
-    known = {row["bag_id"]: KnownCode(row["code"], None, row["confidence"] if number % 2 else None, row["membership"])
-             for number, row in enumerate(rows)}
+    known = {
+        row["bag_id"]: KnownCode(row["code"], None, row["confidence"] if number % 2 else None, row["membership"])
+        for number, row in enumerate(rows)
+    }
     write_codes(tmp_path / "again.parquet", model, encode_bags(workspace, model, confidence=True, known=known))
     assert (tmp_path / "again.parquet").read_bytes() == whole
     marked = {row["bag_id"]: KnownCode(row["code"], None, bytes(24), row["membership"]) for row in rows}
@@ -87,8 +94,12 @@ def test_the_gate_wants_them_where_they_are_asked_for_and_memberships_that_sum_t
     rows[3][0] += 0.5
     field = table.schema.field("membership")
     broken = table.set_column(table.column_names.index("membership"), field, [pa.array(rows, field.type)])
-    write_table(workspace.codes("fuzzhash"), broken, codes_schema(24, certain=True),
-                {"medhash": table.schema.metadata[b"medhash"].decode()})
+    write_table(
+        workspace.codes("fuzzhash"),
+        broken,
+        codes_schema(24, certain=True),
+        {"medhash": table.schema.metadata[b"medhash"].decode()},
+    )
     assert failed(workspace, asked) == ["memberships of an attribute sum to 1"]
 
 

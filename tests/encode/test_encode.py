@@ -25,14 +25,26 @@ NETWORK = {"kind": "residual", "depth": 18, "width": "paper", "stem": "small"}
 
 def save_untrained(workspace: Workspace, method: str) -> None:
     deep = method != "lsh"
-    spec = ModelSpec(method=method, family="deep" if deep else "shallow", bits=16,
-                     input="pixels" if deep else "gist-512",
-                     coder="" if deep else "linear", size_px=32, network=NETWORK if deep else {},
-                     sub_codes=[SubCode(name="code", start=0, stop=16)], labels=["a"], settings={},
-                     data_digest="0" * 64, weights_sha256="")
+    spec = ModelSpec(
+        method=method,
+        family="deep" if deep else "shallow",
+        bits=16,
+        input="pixels" if deep else "gist-512",
+        coder="" if deep else "linear",
+        size_px=32,
+        network=NETWORK if deep else {},
+        sub_codes=[SubCode(name="code", start=0, stop=16)],
+        labels=["a"],
+        settings={},
+        data_digest="0" * 64,
+        weights_sha256="",
+    )
     torch.manual_seed(0)
-    tensors = build_network(NETWORK, 16).state_dict() if deep else fit_lsh(
-        np.load(workspace.features("gist-512")), np.zeros((120, 1)), 16, 0)
+    tensors = (
+        build_network(NETWORK, 16).state_dict()
+        if deep
+        else fit_lsh(np.load(workspace.features("gist-512")), np.zeros((120, 1)), 16, 0)
+    )
     save_model(workspace.model(method), spec, tensors)
 
 
@@ -59,8 +71,11 @@ def test_the_table_holds_one_code_per_image_with_the_model_it_came_from(workspac
     assert table["fold"].to_pylist() == labels["fold"].to_pylist()
     model = load_model(workspace.model(method))
     assert json.loads(table.schema.metadata[b"medhash"]) == {
-        "method": method, "bits": 16, "model_digest": model.digest,
-        "sub_codes": [{"name": "code", "start": 0, "stop": 16}]}
+        "method": method,
+        "bits": 16,
+        "model_digest": model.digest,
+        "sub_codes": [{"name": "code", "start": 0, "stop": 16}],
+    }
     signs = model.relaxed_pixels(np.load(workspace.pixels)) >= 0
     assert [list(map(int, f"{int.from_bytes(code):016b}")) for code in table["code"].to_pylist()] == signs.tolist()
 
@@ -71,7 +86,7 @@ def test_codes_follow_the_bag_ids_whatever_the_order_of_tables_and_pixels(worksp
     before = encode_bags(workspace, model)
     order = np.random.default_rng(0).permutation(40)
     pixels = np.load(workspace.pixels)
-    np.save(workspace.pixels, pixels[order])                      # image i now stands in row inverse[i]
+    np.save(workspace.pixels, pixels[order])  # image i now stands in row inverse[i]
     inverse = np.argsort(order)
     images = read_table(workspace.images, IMAGES)
     images = images.set_column(images.schema.get_field_index("pixel_row"), "pixel_row", pa.array(inverse))
@@ -89,8 +104,11 @@ def test_images_without_pixels_or_without_labels_have_no_code(workspace: Workspa
     before = encode_bags(workspace, model)
     images = read_table(workspace.images, IMAGES)
     rows = [None if row == 3 else row for row in range(40)]
-    write_table(workspace.images, images.set_column(images.schema.get_field_index("pixel_row"), "pixel_row",
-                                                    pa.array(rows, pa.int64())), IMAGES)
+    write_table(
+        workspace.images,
+        images.set_column(images.schema.get_field_index("pixel_row"), "pixel_row", pa.array(rows, pa.int64())),
+        IMAGES,
+    )
     write_table(workspace.labels, read_table(workspace.labels, LABELS).slice(1), LABELS)
     fewer = encode_bags(workspace, model)
     assert ids(fewer) == [bag_id for number, bag_id in enumerate(ids(before)) if number not in (0, 3)]
@@ -109,8 +127,11 @@ def test_running_twice_gives_equal_bytes(workspace: Workspace) -> None:
 def test_a_data_set_without_pixels_is_refused(workspace: Workspace) -> None:
     save_untrained(workspace, "drh-18")
     images = read_table(workspace.images, IMAGES)
-    write_table(workspace.images, images.set_column(images.schema.get_field_index("pixel_row"), "pixel_row",
-                                                    pa.nulls(40, pa.int64())), IMAGES)
+    write_table(
+        workspace.images,
+        images.set_column(images.schema.get_field_index("pixel_row"), "pixel_row", pa.nulls(40, pa.int64())),
+        IMAGES,
+    )
     with pytest.raises(MedhashError, match="no labelled image has pixels"):
         encode_bags(workspace, load_model(workspace.model("drh-18")))
 
@@ -129,7 +150,8 @@ def test_a_store_that_does_not_fit_the_table_is_named(workspace: Workspace, meth
 
 
 def test_a_method_without_a_model_or_with_anothers_is_an_error_of_one_message(
-        workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["--root", str(workspace.root), "--method", "osdh"]) == 1
     assert "osdh/model.json does not exist" in capsys.readouterr().err
     save_untrained(workspace, "drh-18")
@@ -142,7 +164,7 @@ def test_images_whose_codes_are_known_are_not_encoded_again(workspace: Workspace
     save_untrained(workspace, "drh-18")
     model = load_model(workspace.model("drh-18"))
     before = encode_bags(workspace, model)
-    kept = np.frombuffer(b"\xa5\x5a", np.uint8)                   # a code that shows where it was taken from
+    kept = np.frombuffer(b"\xa5\x5a", np.uint8)  # a code that shows where it was taken from
     known = {bag_id: KnownCode(kept.tobytes()) for bag_id in ids(before)[::3]}
     again = encode_bags(workspace, model, known=known | {"of an image that is gone": KnownCode(b"\0\0")})
     assert (ids(again), again.folds) == (ids(before), before.folds)
@@ -172,8 +194,9 @@ def bags(workspace: Workspace) -> Workspace:
 
 @pytest.mark.parametrize("method", ["drh-18", "lsh"])
 @pytest.mark.parametrize("batch_size", [1, 7, 256])
-def test_a_bag_has_one_code_and_each_of_its_images_one_of_its_own(bags: Workspace, method: str,
-                                                                  batch_size: int) -> None:
+def test_a_bag_has_one_code_and_each_of_its_images_one_of_its_own(
+    bags: Workspace, method: str, batch_size: int
+) -> None:
     save_untrained(bags, method)
     model = load_model(bags.model(method))
     encoded = encode_bags(bags, model, instances=True, batch_size=batch_size)
@@ -198,8 +221,9 @@ def test_the_codes_of_single_images_stand_in_the_table_only_where_they_are_asked
     kept = [one for row in table["instances"].to_pylist() for one in row]
     assert [one["image_id"] for one in kept] == encoded.members.image_ids.tolist()
     assert b"".join(one["code"] for one in kept) == encoded.instances.tobytes()
-    known = {row["bag_id"]: KnownCode(row["code"], [one["code"] for one in row["instances"]])
-             for row in table.to_pylist()}
+    known = {
+        row["bag_id"]: KnownCode(row["code"], [one["code"] for one in row["instances"]]) for row in table.to_pylist()
+    }
     again = bags.root / "again.parquet"
     write_codes(again, model, encode_bags(bags, model, instances=True, known=known))
     assert again.read_bytes() == bags.codes("drh-18").read_bytes()

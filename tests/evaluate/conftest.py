@@ -14,7 +14,9 @@ def random_codes(tmp_path):
 @pytest.fixture
 def replaced():
     """The table with another column of the same type."""
+
     def with_column(table, name, values):
         place = table.schema.get_field_index(name)
         return table.set_column(place, table.schema.field(name), pa.array(values, table.schema.field(name).type))
+
     return with_column

@@ -35,9 +35,13 @@ def test_the_better_method_lies_above_the_worse_in_every_figure(tmp_path):
         assert difference.low <= difference.value <= difference.high
     assert found["map"].low > 0
     assert found["map"].p_value < 0.05
-    expected = paired_bootstrap(better.queries["ap_expected"].to_numpy()[:, None],
-                                worse.queries["ap_expected"].to_numpy()[:, None],
-                                better.queries["patient_id"].to_numpy().astype(str), 400, 0)
+    expected = paired_bootstrap(
+        better.queries["ap_expected"].to_numpy()[:, None],
+        worse.queries["ap_expected"].to_numpy()[:, None],
+        better.queries["patient_id"].to_numpy().astype(str),
+        400,
+        0,
+    )
     assert (found["map"].low, found["map"].high) == pytest.approx((expected.low[0], expected.high[0]), abs=1e-12)
 
 
@@ -54,17 +58,22 @@ def test_the_order_of_rows_does_not_matter_but_other_queries_or_relevance_are_re
 
 
 def test_seeds_have_a_mean_and_a_spread_and_must_be_of_one_method_on_the_same_queries(tmp_path):
-    runs = [with_noise(tmp_path / str(seed), 0.2, seed).metrics.model_copy(update={"model_digest": str(seed) * 64})
-            for seed in range(3)]
+    runs = [
+        with_noise(tmp_path / str(seed), 0.2, seed).metrics.model_copy(update={"model_digest": str(seed) * 64})
+        for seed in range(3)
+    ]
     spread = spread_over_seeds(runs)
     values = [run.figures.map for run in runs]
     assert (spread["map"].mean, spread["map"].std) == pytest.approx((np.mean(values), np.std(values, ddof=1)))
     assert set(spread) == {*Figures.model_fields, "validation_map"}
     without = [runs[0].model_copy(update={"validation_map": None}), *runs[1:]]
     assert set(spread_over_seeds(without)) == set(Figures.model_fields)
-    for changed, reason in (({"method": "itq"}, "differ in method"), ({"bits": 8}, "differ in bits"),
-                            ({"evaluation_digest": "f" * 64}, "differ in evaluation_digest"),
-                            ({"model_digest": "1" * 64}, "the same model")):
+    for changed, reason in (
+        ({"method": "itq"}, "differ in method"),
+        ({"bits": 8}, "differ in bits"),
+        ({"evaluation_digest": "f" * 64}, "differ in evaluation_digest"),
+        ({"model_digest": "1" * 64}, "the same model"),
+    ):
         with pytest.raises(MedhashError, match=reason):
             spread_over_seeds([runs[0].model_copy(update=changed), *runs[1:]])
     with pytest.raises(MedhashError, match="two seeds or more"):

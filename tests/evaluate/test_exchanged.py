@@ -12,13 +12,19 @@ from components.retrieval.histogram import relevance_histogram
 
 
 def placed(codes, sets, patients):
-    return PlacedCodes(np.arange(len(sets)).astype(str), np.array(patients), np.array(["test"] * len(sets)),
-                       np.array(sets), np.array(codes, np.uint8)[:, None])
+    return PlacedCodes(
+        np.arange(len(sets)).astype(str),
+        np.array(patients),
+        np.array(["test"] * len(sets)),
+        np.array(sets),
+        np.array(codes, np.uint8)[:, None],
+    )
 
 
 def mean_ap(queries, gallery, sets, levels):
-    table = relevance_histogram(queries.codes, gallery.codes, np.array(sets), gallery.set_ids, levels,
-                                queries.patient_ids, gallery.patient_ids)
+    table = relevance_histogram(
+        queries.codes, gallery.codes, np.array(sets), gallery.set_ids, levels, queries.patient_ids, gallery.patient_ids
+    )
     return average_precision(table).expected.mean()
 
 
@@ -27,7 +33,7 @@ def test_it_is_the_mean_over_every_way_of_dealing_out_the_labels(seed):
     random = np.random.default_rng(seed)
     levels = np.array([[1, 0, 1], [0, 1, 1], [1, 1, 2]])
     queries = placed(random.integers(0, 256, 5), [0, 0, 1, 2, 1], list("abcde"))
-    gallery = placed(random.integers(0, 256, 9), [0, 1, 2] * 3, list("aavwxyzpq"))       # the asker's own are left out
+    gallery = placed(random.integers(0, 256, 9), [0, 1, 2] * 3, list("aavwxyzpq"))  # the asker's own are left out
     every = [mean_ap(queries, gallery, sets, levels) for sets in permutations(queries.set_ids.tolist())]
     assert exchanged_map(queries, gallery, levels) == pytest.approx(np.mean(every), abs=1e-12)
 
@@ -41,8 +47,11 @@ def test_pure_groups_that_are_guessed_score_more_than_a_random_order():
     expected = (1 + (1 - np.log(2)) + (1 - 2 * np.log(1.5))) / 3
     assert exchanged_map(queries, gallery, levels) == pytest.approx(expected, abs=2e-3)
     assert expected == pytest.approx(0.499, abs=1e-3)
-    assert exchanged_map(placed([0] * 6, queries.set_ids, list("abcdef")), placed([0] * (3 * n), gallery.set_ids,
-                         gallery.patient_ids), levels) == pytest.approx(1 / 3, abs=5e-3)
+    assert exchanged_map(
+        placed([0] * 6, queries.set_ids, list("abcdef")),
+        placed([0] * (3 * n), gallery.set_ids, gallery.patient_ids),
+        levels,
+    ) == pytest.approx(1 / 3, abs=5e-3)
 
 
 def test_queries_that_nothing_answers_stand_outside():

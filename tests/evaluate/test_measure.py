@@ -27,7 +27,7 @@ def perfect_codes():
 def test_each_query_is_measured_as_loops_over_the_gallery_would(random_codes, replaced):
     table, given = random_codes
     patients = given.labels["patient_id"].to_pylist()
-    patients[-1] = patients[0]                          # the last test image belongs to a patient of the gallery
+    patients[-1] = patients[0]  # the last test image belongs to a patient of the gallery
     given = replace(given, labels=replaced(given.labels, "patient_id", patients))
     queries = measure(table, given, SETTINGS, seed=0).queries.to_pylist()
 
@@ -58,15 +58,23 @@ def test_each_query_is_measured_as_loops_over_the_gallery_would(random_codes, re
             expected = (sure.sum() + (k - len(sure)) * tied.mean()) / k
             assert query[f"precision_at_{k}"] == pytest.approx(expected, abs=1e-12)
         assert query["ap_worst"] < query["ap_expected"] < query["ap_best"]
-        assert query["ndcg_at_100"] == pytest.approx(ndcg_score([2.0 ** level - 1], [-distance], k=100), abs=1e-12)
+        assert query["ndcg_at_100"] == pytest.approx(ndcg_score([2.0**level - 1], [-distance], k=100), abs=1e-12)
 
 
 def test_the_figures_are_means_over_the_queries_and_lie_within_their_intervals(random_codes):
     metrics, queries = measure(*random_codes, SETTINGS, seed=0)
     for figure, column in COLUMNS.items():
         assert getattr(metrics.figures, figure) == pytest.approx(pc.mean(queries[column]).as_py(), abs=1e-12)
-    assert set(metrics.intervals) == {"map", "ndcg_at_100", "acg_at_100", "weighted_map", "precision_at_1",
-                                      "precision_at_5", "precision_at_10", "precision_h2"}
+    assert set(metrics.intervals) == {
+        "map",
+        "ndcg_at_100",
+        "acg_at_100",
+        "weighted_map",
+        "precision_at_1",
+        "precision_at_5",
+        "precision_at_10",
+        "precision_h2",
+    }
     for name, interval in metrics.intervals.items():
         assert interval.low < interval.value == getattr(metrics.figures, name) < interval.high
     assert metrics.curve[2].precision == pytest.approx(metrics.figures.precision_h2, abs=1e-12)
@@ -79,7 +87,7 @@ def test_random_codes_score_chance(random_codes):
     metrics, _ = measure(*random_codes, SETTINGS, seed=0)
     assert metrics.figures.map == pytest.approx(metrics.chance.map, abs=0.03)
     assert metrics.validation_map == pytest.approx(metrics.validation_chance, abs=0.03)
-    assert metrics.chance.precision_h2 == pytest.approx((2 + 2 + 1 + 3) / 4 / 4)     # sets that share a label, of four
+    assert metrics.chance.precision_h2 == pytest.approx((2 + 2 + 1 + 3) / 4 / 4)  # sets that share a label, of four
     for name in ("map", "ndcg_at_100", "acg_at_100", "weighted_map"):
         worst, value, best = (getattr(metrics.chance, name + end) for end in ("_worst_ties", "", "_best_ties"))
         assert worst == value == best
@@ -98,7 +106,7 @@ def test_a_query_to_which_nothing_is_relevant_is_counted_and_stands_outside_the_
     codes, given = random_codes
     everything = measure(codes, given, SETTINGS, seed=0)
     sets, folds = given.labels["set_id"].to_pylist(), given.labels["fold"].to_pylist()
-    kept = [row for row in range(N_IMAGES) if folds[row] == "test" or sets[row] != 2]     # none but set 2 has label 2
+    kept = [row for row in range(N_IMAGES) if folds[row] == "test" or sets[row] != 2]  # none but set 2 has label 2
     metrics, queries = measure(codes.take(kept), given, SETTINGS, seed=0)
     assert metrics.no_relevant_rate == 0.25
     assert queries["ap_expected"].null_count == queries["ndcg_at_100"].null_count == 12
@@ -115,9 +123,11 @@ def test_the_digest_depends_on_who_is_asked_and_what_is_relevant_but_not_on_the_
     assert measure(reversed_codes, given, SETTINGS, seed=1).metrics.evaluation_digest == digest
 
     levels, patients = given.similarity["level"].to_pylist(), given.labels["patient_id"].to_pylist()
-    for changed in ({"labels": replaced(given.labels, "set_id", [3, *given.labels["set_id"].to_pylist()[1:]])},
-                    {"similarity": replaced(given.similarity, "level", [*levels[:-1], 1])},
-                    {"labels": replaced(given.labels, "patient_id", ["f" * 16, *patients[1:]])}):
+    for changed in (
+        {"labels": replaced(given.labels, "set_id", [3, *given.labels["set_id"].to_pylist()[1:]])},
+        {"similarity": replaced(given.similarity, "level", [*levels[:-1], 1])},
+        {"labels": replaced(given.labels, "patient_id", ["f" * 16, *patients[1:]])},
+    ):
         assert measure(codes, replace(given, **changed), SETTINGS, seed=0).metrics.evaluation_digest != digest
     assert measure(codes.slice(1), given, SETTINGS, seed=0).metrics.evaluation_digest != digest
 
@@ -139,7 +149,8 @@ def test_relaxed_codes_of_minus_one_and_one_have_the_figures_of_their_bits(rando
     by_bits = measure(codes, given, SETTINGS, seed=0)
     relaxed = measure_relaxed(shuffled, 2 * bits.astype(np.float32) - 1, given, SETTINGS, seed=0, threads=2)
     assert relaxed.queries.to_pandas().to_numpy()[:, 2:].astype(float) == pytest.approx(
-        by_bits.queries.to_pandas().to_numpy()[:, 2:].astype(float), abs=1e-12)
+        by_bits.queries.to_pandas().to_numpy()[:, 2:].astype(float), abs=1e-12
+    )
     for name in ("bit_balance", "n_distinct_codes", "evaluation_digest", "bits"):
         assert getattr(relaxed.metrics, name) == getattr(by_bits.metrics, name)
     assert relaxed.metrics.validation_map == pytest.approx(by_bits.metrics.validation_map, abs=1e-12)
@@ -151,16 +162,22 @@ def test_relaxed_codes_between_the_signs_break_the_ties(random_codes):
     relaxed = ((2.0 * bits - 1) * np.random.default_rng(0).uniform(0.1, 1, bits.shape)).astype(np.float32)
     figures = measure_relaxed(codes, relaxed, given, SETTINGS, seed=0).metrics.figures
     assert figures.map_worst_ties == figures.map_best_ties == pytest.approx(figures.map, abs=1e-12)
-    for wrong, reason in ((-relaxed, "not the signs"), (2 * relaxed, r"do not lie in \[-1, 1\]"),
-                          (relaxed[1:], "do not belong"), (relaxed * np.nan, "do not lie")):
+    for wrong, reason in (
+        (-relaxed, "not the signs"),
+        (2 * relaxed, r"do not lie in \[-1, 1\]"),
+        (relaxed[1:], "do not belong"),
+        (relaxed * np.nan, "do not lie"),
+    ):
         with pytest.raises(MedhashError, match=reason):
             measure_relaxed(codes, wrong, given, SETTINGS, seed=0)
 
 
 def test_without_a_val_fold_there_is_no_validation_figure(random_codes, replaced):
     codes, given = random_codes
-    changed = [replaced(table, "fold", ["train" if fold == "val" else fold for fold in table["fold"].to_pylist()])
-               for table in (codes, given.labels)]
+    changed = [
+        replaced(table, "fold", ["train" if fold == "val" else fold for fold in table["fold"].to_pylist()])
+        for table in (codes, given.labels)
+    ]
     codes, labels = (table.replace_schema_metadata(codes.schema.metadata) for table in changed)
     metrics, _ = measure(codes, replace(given, labels=labels), SETTINGS, seed=0)
     assert metrics.validation_map is None

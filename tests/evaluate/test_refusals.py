@@ -37,8 +37,11 @@ def test_queries_that_all_lack_a_label(random_codes, replaced):
     codes, given = random_codes
     folds = given.labels["fold"].to_pylist()
     sets = [2 if fold == "test" else 0 for fold in folds]
-    given = replace(given, labels=replaced(given.labels, "set_id", sets),
-                    label_sets=replaced(given.label_sets, "labels", [[0], [1], [], [0, 1]]))
+    given = replace(
+        given,
+        labels=replaced(given.labels, "set_id", sets),
+        label_sets=replaced(given.label_sets, "labels", [[0], [1], [], [0, 1]]),
+    )
     error = refusal(codes, given)
     assert error.problem == "none of the 48 queries of fold test carries a label"
     assert "labels.classes" in error.fix

@@ -57,7 +57,13 @@ def test_views_sexes_and_ages_cover_every_query_once_and_the_unknown_has_its_own
     assert metrics.slices["view"]["unknown"].n_queries == 24
     assert list(metrics.slices["sex"]) == ["F", "M"]
     assert {name: figures.n_queries for name, figures in metrics.slices["age"].items()} == {
-        "0-19": 8, "20-39": 8, "40-59": 12, "60-79": 8, "80+": 8, "unknown": 4}
+        "0-19": 8,
+        "20-39": 8,
+        "40-59": 12,
+        "60-79": 8,
+        "80+": 8,
+        "unknown": 4,
+    }
     females = pc.equal(images["sex"].slice(192), "F").to_numpy(zero_copy_only=False)
     assert metrics.slices["sex"]["F"].map == pytest.approx(queries["ap_expected"].to_numpy()[females].mean())
 
@@ -65,15 +71,23 @@ def test_views_sexes_and_ages_cover_every_query_once_and_the_unknown_has_its_own
 def test_one_patient_has_no_interval_and_a_class_that_the_gallery_lacks_has_no_figure(random_codes, replaced):
     codes, given = random_codes
     sets, folds = given.labels["set_id"].to_pylist(), given.labels["fold"].to_pylist()
-    kept = [row for row in range(240) if folds[row] == "test" or sets[row] != 2]          # none but set 2 has label 2
+    kept = [row for row in range(240) if folds[row] == "test" or sets[row] != 2]  # none but set 2 has label 2
     images = replaced(given.images, "view", ["LL" if row in (200, 201) else "PA" for row in range(240)])
     metrics, _ = measure(codes.take(kept), replace(given, images=images), SETTINGS, seed=0)
     lone = metrics.slices["view"]["LL"]
     assert (lone.n_queries, lone.n_patients, lone.interval) == (2, 1, None)
     assert lone.map is not None
     absent = metrics.slices["label"]["No Finding"]
-    assert absent.model_dump() == {"n_queries": 12, "n_answerable": 0, "n_patients": 0, "map": None,
-                                   "chance_map": None, "ndcg_at_100": None, "precision_at_10": None, "interval": None}
+    assert absent.model_dump() == {
+        "n_queries": 12,
+        "n_answerable": 0,
+        "n_patients": 0,
+        "map": None,
+        "chance_map": None,
+        "ndcg_at_100": None,
+        "precision_at_10": None,
+        "interval": None,
+    }
 
 
 def test_a_query_without_an_image_in_images_is_named(random_codes):
@@ -83,8 +97,14 @@ def test_a_query_without_an_image_in_images_is_named(random_codes):
 
 
 def test_a_bag_has_the_value_its_images_agree_on_several_where_they_differ_and_unknown_where_none_says():
-    bags = {0: ["CC", "CC"], 1: ["CC", "MLO"], 2: ["unknown"], 3: ["unknown", "MLO", "unknown"],
-            4: ["zoom", "unknown", "CC", "zoom"], 5: ["zoom"]}
+    bags = {
+        0: ["CC", "CC"],
+        1: ["CC", "MLO"],
+        2: ["unknown"],
+        3: ["unknown", "MLO", "unknown"],
+        4: ["zoom", "unknown", "CC", "zoom"],
+        5: ["zoom"],
+    }
     values, bag = zip(*((value, number) for number, own in bags.items() for value in own), strict=True)
     order = np.random.default_rng(0).permutation(len(bag))
     found = common_value(np.array(values)[order], np.array(bag)[order], len(bags))
@@ -103,6 +123,8 @@ def test_the_images_of_a_bag_are_found_by_its_name_and_images_of_no_query_play_n
     shuffled = images.take(np.random.default_rng(1).permutation(240))
     slices = measure(codes, replace(given, images=shuffled), SETTINGS, seed=0).metrics.slices
     counts = {name: {value: figures.n_queries for value, figures in slices[name].items()} for name in ("view", "age")}
-    assert counts == {"view": {"CC": 6, "MLO": 6, "several": 6, "unknown": 6},
-                      "age": {"0-19": 6, "40-59": 6, "several": 6, "unknown": 6}}
+    assert counts == {
+        "view": {"CC": 6, "MLO": 6, "several": 6, "unknown": 6},
+        "age": {"0-19": 6, "40-59": 6, "several": 6, "unknown": 6},
+    }
     assert slices["sex"]["several"].n_queries == 24

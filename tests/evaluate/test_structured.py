@@ -25,14 +25,22 @@ def tables(tmp_path_factory):
     return Tables.read(structured_workspace(root, n_each=5, size_px=16, held_out=HELD_OUT, unknown=6))
 
 
-def code_table(tables: Tables, bits: np.ndarray, *, membership: np.ndarray | None = None,
-               confidence: np.ndarray | None = None) -> pa.Table:
+def code_table(
+    tables: Tables, bits: np.ndarray, *, membership: np.ndarray | None = None, confidence: np.ndarray | None = None
+) -> pa.Table:
     """bits: 0/1, (N, 24), in the order of labels.parquet."""
     labels, packed = tables.labels, np.packbits(bits, axis=1)
-    columns = {"bag_id": labels["bag_id"], "fold": labels["fold"],
-               "code": pa.array([row.tobytes() for row in packed], pa.binary(BITS // 8))}
-    about = {"method": "made", "bits": BITS, "model_digest": "0" * 64,
-             "sub_codes": [{"name": name, "start": part.start, "stop": part.stop} for name, part in PARTS.items()]}
+    columns = {
+        "bag_id": labels["bag_id"],
+        "fold": labels["fold"],
+        "code": pa.array([row.tobytes() for row in packed], pa.binary(BITS // 8)),
+    }
+    about = {
+        "method": "made",
+        "bits": BITS,
+        "model_digest": "0" * 64,
+        "sub_codes": [{"name": name, "start": part.start, "stop": part.stop} for name, part in PARTS.items()],
+    }
     schema = codes_schema(BITS, confidence is not None)
     columns["instances"] = pa.nulls(len(packed), schema.field("instances").type)
     if confidence is not None:
@@ -146,7 +154,7 @@ def test_joint_ndcg_counts_the_attributes_that_agree(tables):
     values = []
     for row in (row for row, fold in enumerate(folds) if fold == "test"):
         if not any(all(column[row] == column[other] for column in columns) for other in gallery):
-            continue                                            # unanswerable: nobody has the combination
+            continue  # unanswerable: nobody has the combination
         gains = np.array([2.0 ** sum(bool(column[row] & column[other]) for column in columns) - 1 for other in gallery])
         distances = (bits[gallery] != bits[row]).sum(axis=1)
         discount = np.where(np.arange(len(gallery)) < 100, 1 / np.log2(np.arange(len(gallery)) + 2), 0)
@@ -160,16 +168,20 @@ def test_labels_that_combine_nothing_have_no_structured_figures(tmp_path):
     from builders import small_workspace, write_codes
 
     from components.index.code_table import read_codes
+
     workspace = small_workspace(tmp_path)
     write_codes(workspace, "lsh", np.random.default_rng(0).integers(0, 256, (120, 4), np.uint8))
-    assert measure(read_codes(workspace.codes("lsh")), Tables.read(workspace), SETTINGS, seed=0
-                   ).metrics.structured is None
+    assert (
+        measure(read_codes(workspace.codes("lsh")), Tables.read(workspace), SETTINGS, seed=0).metrics.structured is None
+    )
 
 
 def test_calibration_bins_by_hand():
     found = calibration(np.array([0.95, 0.93, 0.55, 0.6]), np.array([1.0, 0, 1, 1]), 0.0)
     assert [(one.low, one.n, one.confidence, one.accuracy) for one in found.bins] == [
-        (0.5, 2, pytest.approx(0.575), 1), (0.9, 2, pytest.approx(0.94), 0.5)]
+        (0.5, 2, pytest.approx(0.575), 1),
+        (0.9, 2, pytest.approx(0.94), 0.5),
+    ]
     assert found.expected_error == pytest.approx(0.5 * 0.425 + 0.5 * 0.44)
 
 
@@ -182,10 +194,13 @@ def test_memberships_are_calibrated_on_test_cases_that_know_the_attribute(tables
             rows.append([0.8 if value in own else 0.2 / (len(values[name]) - 1) for value in values[name]])
     membership = np.array([[*rows[start], *rows[start + 1], *rows[start + 2]] for start in range(0, len(rows), 3)])
     confidence = np.full((len(membership), BITS), 255, np.uint8)
-    found = measure(code_table(tables, random_bits(tables), membership=membership, confidence=confidence), tables,
-                    SETTINGS, seed=0).metrics.structured.calibration
-    n_known = sum(bool(known) and fold == "test" for known, fold in zip(
-        known_values(tables, "pathology"), tables.labels["fold"].to_pylist(), strict=True))
+    found = measure(
+        code_table(tables, random_bits(tables), membership=membership, confidence=confidence), tables, SETTINGS, seed=0
+    ).metrics.structured.calibration
+    n_known = sum(
+        bool(known) and fold == "test"
+        for known, fold in zip(known_values(tables, "pathology"), tables.labels["fold"].to_pylist(), strict=True)
+    )
     assert found["pathology"].n == n_known
     assert [(one.accuracy, pytest.approx(one.confidence)) for one in found["organ"].bins] == [(1, 0.8)]
     assert found["organ"].expected_error == pytest.approx(0.2)

@@ -12,10 +12,13 @@ from components.features.compute import compute_features
 from components.hashing.gist import gist
 
 
-@pytest.mark.parametrize(("asked", "kind", "orientations"), [
-    ([], "gist-512", 8), (["--kind", "gist-512"], "gist-512", 8), (["--kind", "gist-1024"], "gist-1024", 16)])
-def test_every_image_has_its_gist_in_the_row_of_its_pixels(tmp_path: Path, capsys: pytest.CaptureFixture[str],
-                                                           asked: list[str], kind: str, orientations: int) -> None:
+@pytest.mark.parametrize(
+    ("asked", "kind", "orientations"),
+    [([], "gist-512", 8), (["--kind", "gist-512"], "gist-512", 8), (["--kind", "gist-1024"], "gist-1024", 16)],
+)
+def test_every_image_has_its_gist_in_the_row_of_its_pixels(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], asked: list[str], kind: str, orientations: int
+) -> None:
     workspace = small_workspace(tmp_path, n_patients=5)
     assert main(["--root", str(tmp_path), *asked]) == 0
     features = np.load(workspace.features(kind))

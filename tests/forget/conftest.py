@@ -39,8 +39,9 @@ def prototype(tmp_path_factory: pytest.TempPathFactory) -> Path:
         workspace = checkout_with_releases(root)
     images = pq.read_table(workspace.images)
     rows = [row for row, patient in enumerate(images["patient_id"].to_pylist()) if patient == PATIENT]
-    scatter(workspace, PATIENT, images["image_id"].take(rows).to_pylist(), rows,
-            images["sha256"].take(rows).to_pylist())
+    scatter(
+        workspace, PATIENT, images["image_id"].take(rows).to_pylist(), rows, images["sha256"].take(rows).to_pylist()
+    )
     shutil.copytree(root, root.with_name("kept"))
     return root
 
@@ -67,5 +68,6 @@ def holding(prototype: Path, monkeypatch: pytest.MonkeyPatch) -> Holding:
     _put_back(workspace, prototype.with_name("kept"))
     images, pixels = pq.read_table(workspace.images), np.load(workspace.pixels)
     rows = [row for row, patient in enumerate(images["patient_id"].to_pylist()) if patient == PATIENT]
-    return Holding(workspace, PATIENT, images["image_id"].take(rows).to_pylist(),
-                   [pixels[row].tobytes() for row in rows])
+    return Holding(
+        workspace, PATIENT, images["image_id"].take(rows).to_pylist(), [pixels[row].tobytes() for row in rows]
+    )

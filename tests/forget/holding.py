@@ -32,8 +32,12 @@ def renamed(workspace: Workspace) -> None:
         for column in ("image_id", "patient_id", "study_id", "bag_id", "sha256"):
             if column in table.column_names and table[column].null_count == 0:
                 values = table[column].to_pylist()
-                new = [hashlib.sha256(value.encode()).hexdigest() if column == "sha256" else
-                       name_of(int(value, 16) + 500 * (column == "study_id")) for value in values]
+                new = [
+                    hashlib.sha256(value.encode()).hexdigest()
+                    if column == "sha256"
+                    else name_of(int(value, 16) + 500 * (column == "study_id"))
+                    for value in values
+                ]
                 place = table.column_names.index(column)
                 table = table.set_column(place, table.schema.field(column), pa.array(new, pa.string()))
         pq.write_table(table, path)
@@ -45,24 +49,33 @@ def checkout_with_releases(root: Path) -> Workspace:
     from components.features.__main__ import main as features
     from components.promote.promote import promote
     from components.train.stage import train_method
+
     workspace = small_workspace(root, N_PATIENTS, PER_PATIENT, SIZE_PX)
     renamed(workspace)
     (root / "params.yaml").write_text(
         "bits: 16\nsize_px: 32\nmethods: [lsh, itq]\ntrain: {device: cpu}\ningest: {archive: archive}\n"
         "evaluate: {bootstrap_samples: 20}\n"
-        "promote: {query_groups: 1, min_slice_patients: 2, bootstrap_samples: 100}\n")
-    (root / "dvc.yaml").write_text("stages:\n" + "".join(
-        f"  gate-{stage}:\n    cmd: python -m components.quality {stage}\n    deps: [data]\n"
-        f"    outs: [data/derived/gates/{stage}.json]\n" for stage in GATED))
+        "promote: {query_groups: 1, min_slice_patients: 2, bootstrap_samples: 100}\n"
+    )
+    (root / "dvc.yaml").write_text(
+        "stages:\n"
+        + "".join(
+            f"  gate-{stage}:\n    cmd: python -m components.quality {stage}\n    deps: [data]\n"
+            f"    outs: [data/derived/gates/{stage}.json]\n"
+            for stage in GATED
+        )
+    )
     params = load_params(root / "params.yaml")
     assert features(["--root", str(root)]) == 0
     for method in ("lsh", "itq"):
         train_method(workspace, params, method)
         after_training(workspace, params, method)
     for stage in GATED:
-        GateReport(stage=stage, success=True, checks=[Check(
-            expectation="all is well", about=stage, success=True, observed="", offending=[])]).write(
-            workspace.gate(stage))
+        GateReport(
+            stage=stage,
+            success=True,
+            checks=[Check(expectation="all is well", about=stage, success=True, observed="", offending=[])],
+        ).write(workspace.gate(stage))
     run, asked = Run(root), Act.now("the test wants it", "tester")
     promote(workspace, run.params("lsh"), force=asked)
     promote(workspace, run.params("itq"), force=asked)
@@ -75,6 +88,7 @@ def scatter(workspace: Workspace, patient: str, image_ids: list[str], rows: list
     from components.ingest.decode import Decoded
     from components.ingest.preparation import Preparation
     from components.query.release import champion_folder
+
     root, pixels = workspace.root, np.load(workspace.pixels)
     champion_folder(workspace, "medhash-nih")
     with DecodeCache(workspace.decode_cache, Preparation(SIZE_PX, 0)) as cache:
@@ -92,8 +106,10 @@ def scatter(workspace: Workspace, patient: str, image_ids: list[str], rows: list
     (root / "var" / "logs" / "mlflow.log").write_text(f"one\nGET /{patient}\n")
     cache, remote = root / ".dvc" / "cache", root / "remote"
     (root / ".dvc").mkdir()
-    (root / ".dvc" / "config").write_text("[core]\n    remote = local\n['remote \"local\"']\n    url = ../remote\n"
-                                          "['remote \"far\"']\n    url = s3://bucket/path\n")
+    (root / ".dvc" / "config").write_text(
+        "[core]\n    remote = local\n['remote \"local\"']\n    url = ../remote\n"
+        "['remote \"far\"']\n    url = s3://bucket/path\n"
+    )
     for folder, path in ((cache, workspace.pixels), (remote, workspace.images)):
         (folder / "files" / "md5" / "ab").mkdir(parents=True)
         shutil.copy(path, folder / "files" / "md5" / "ab" / "cdef")

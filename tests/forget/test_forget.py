@@ -24,8 +24,7 @@ def registry_of(workspace) -> Registry:
 
 
 def aliases(registry: Registry) -> dict[str, str]:
-    return {alias: str(number) for alias, number in
-            registry.client.get_registered_model(registry.name).aliases.items()}
+    return {alias: str(number) for alias, number in registry.client.get_registered_model(registry.name).aliases.items()}
 
 
 def forget(holding, *options: str, reason: str = "asked for in writing") -> int:
@@ -40,6 +39,7 @@ def answers(workspace, image: bytes, k: int) -> list[str]:
     """Ids of the k nearest, as an MLflow client gets them."""
     import mlflow
     import pandas as pd
+
     tracking.connect(workspace)
     model = mlflow.pyfunc.load_model("models:/medhash-nih@champion")
     neighbours = model.predict(pd.DataFrame({"image": [image]}), params={"k": k})["neighbours"][0]
@@ -53,8 +53,12 @@ def test_the_patient_is_found_nowhere_and_the_champion_goes_on_serving_without(h
     image = png_of(holding.squares[0])
     before = answers(workspace, image, 100)
     assert set(holding.image_ids) <= set(before)
-    weights = {number: (registry.fetch(registry.version(number), tmp_path / number) / "model" / "weights.safetensors"
-                        ).read_bytes() for number in ("1", "2")}
+    weights = {
+        number: (
+            registry.fetch(registry.version(number), tmp_path / number) / "model" / "weights.safetensors"
+        ).read_bytes()
+        for number in ("1", "2")
+    }
 
     assert forget(holding, "--by", "Dr Example") == 0
     told = capsys.readouterr()
@@ -100,13 +104,19 @@ def test_the_patient_is_found_nowhere_and_the_champion_goes_on_serving_without(h
 
 def test_what_is_left_of_others_is_theirs_and_a_rollback_still_has_somewhere_to_go(holding):
     from components.champion.rollback import main as rollback
+
     uses = json.loads(holding.workspace.query_uses.read_text())
     asked = next(iter(uses))
-    holding = holding._replace(patient=asked, image_ids=[
-        row["image_id"] for row in pq.read_table(holding.workspace.images).to_pylist() if row["patient_id"] == asked])
+    holding = holding._replace(
+        patient=asked,
+        image_ids=[
+            row["image_id"] for row in pq.read_table(holding.workspace.images).to_pylist() if row["patient_id"] == asked
+        ],
+    )
     assert forget(holding) == 0
     assert json.loads(holding.workspace.query_uses.read_text()) == {
-        patient: decisions for patient, decisions in uses.items() if patient != asked}
+        patient: decisions for patient, decisions in uses.items() if patient != asked
+    }
     assert rollback(["--root", str(holding.root), "--reason", "the test wants it"]) == 0
     assert aliases(registry_of(holding.workspace))["champion"] == "3"
 
@@ -127,8 +137,12 @@ def test_asked_again_it_searches_again_and_removes_nothing_more(holding, capsys)
 
 def test_a_dry_run_says_what_would_happen_and_nothing_happens(holding, capsys):
     def files():
-        return {path: path.read_bytes() for path in holding.root.rglob("*") if path.is_file()
-                and path.suffix not in (".lock", ".db") and "tmp" not in path.parts}
+        return {
+            path: path.read_bytes()
+            for path in holding.root.rglob("*")
+            if path.is_file() and path.suffix not in (".lock", ".db") and "tmp" not in path.parts
+        }
+
     before = files()
     assert main([holding.patient, "--root", str(holding.root), "--dry-run"]) == 0
     told = capsys.readouterr().out
@@ -140,12 +154,21 @@ def test_a_dry_run_says_what_would_happen_and_nothing_happens(holding, capsys):
 
 
 def test_whatever_is_left_stops_the_act_and_is_named_and_the_journal_waits(holding, capsys):
-    planted = {name: holding.root / name for name in (
-        "notes.md", "var/notes.csv.gz", "data/sets/table", "scratch.npy", "var/cache/other.sqlite", "packed.zip")}
+    planted = {
+        name: holding.root / name
+        for name in (
+            "notes.md",
+            "var/notes.csv.gz",
+            "data/sets/table",
+            "scratch.npy",
+            "var/cache/other.sqlite",
+            "packed.zip",
+        )
+    }
     for path in planted.values():
         path.parent.mkdir(parents=True, exist_ok=True)
     planted["notes.md"].write_text(f"ask about {holding.patient} tomorrow")
-    noise = np.random.default_rng(0).bytes(200_000)                     # the file is cut off long after the id
+    noise = np.random.default_rng(0).bytes(200_000)  # the file is cut off long after the id
     planted["var/notes.csv.gz"].write_bytes(gzip.compress(holding.image_ids[2].encode() + noise)[:-50_000])
     nested = pa.table({"a": [[{"b": "other"}], [{"b": holding.image_ids[0]}]]})
     pq.write_table(nested, planted["data/sets/table"], compression="zstd")
@@ -175,6 +198,7 @@ def test_whatever_is_left_stops_the_act_and_is_named_and_the_journal_waits(holdi
 
 def test_who_queries_all_the_while_sees_whole_releases_and_no_error(holding):
     from components.query.release import load_champion
+
     ended, seen, errors = threading.Event(), [], []
 
     def query():

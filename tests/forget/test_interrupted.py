@@ -14,12 +14,12 @@ from components.promote.registry import CHAMPION, Registry
 
 REPOSITORY = Path(__file__).parents[2]
 DEATHS = (
-    "components.forget.run.write_journal, before",              # the list is written, the journal is not
-    "mlflow.MlflowClient.create_model_version, after",          # the first of two made anew
-    "mlflow.MlflowClient.set_registered_model_alias, after",    # the first of three aliases moved
-    "components.forget.derived._remove, after",                 # the first folder of many gone
-    "mlflow.MlflowClient.delete_model_version, after",          # the version gone, its bytes not
-    "components.forget.run.append, after",                      # in the audit log, and the journal still there
+    "components.forget.run.write_journal, before",  # the list is written, the journal is not
+    "mlflow.MlflowClient.create_model_version, after",  # the first of two made anew
+    "mlflow.MlflowClient.set_registered_model_alias, after",  # the first of three aliases moved
+    "components.forget.derived._remove, after",  # the first folder of many gone
+    "mlflow.MlflowClient.delete_model_version, after",  # the version gone, its bytes not
+    "components.forget.run.append, after",  # in the audit log, and the journal still there
 )
 CHILD = """
 import importlib, os, signal, sys
@@ -62,10 +62,18 @@ def run(child: subprocess.Popen, death: str) -> int:
 def test_after_any_kill_there_is_one_champion_and_its_release_is_whole_and_the_end_is_the_same(holding, tmp_path):
     registry = Registry(tracking.connect(holding.workspace), "medhash-nih")
     told = tmp_path / "told"
-    with told.open("w") as errors, subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(holding.root), holding.patient], cwd=REPOSITORY, text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-            env={**os.environ, "OMP_NUM_THREADS": "1"}) as child:
+    with (
+        told.open("w") as errors,
+        subprocess.Popen(
+            [sys.executable, "-c", CHILD, str(holding.root), holding.patient],
+            cwd=REPOSITORY,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        ) as child,
+    ):
         for number, death in enumerate(DEATHS):
             assert run(child, death) == -signal.SIGKILL, (death, told.read_text())
             champion = registry.version_of(CHAMPION)

@@ -10,10 +10,10 @@ from components.forget.needles import Needles
 def test_found_is_what_a_plain_search_finds_at_every_offset(greys):
     random = np.random.default_rng(greys)
     needles = [random.integers(0, greys, size, np.uint8).tobytes() for size in (15, 16, 16, 32, 64, 64)]
-    needles += [needles[5][:20]]                                # one inside another
+    needles += [needles[5][:20]]  # one inside another
     for trial in range(200):
         block = bytearray(random.integers(0, greys, int(random.integers(0, 300)), np.uint8).tobytes())
-        for needle in needles[:int(random.integers(0, 8))]:
+        for needle in needles[: int(random.integers(0, 8))]:
             place = int(random.integers(0, len(block) + 1))
             block[place:place] = needle
         kept = [needle for needle in needles if len(set(needle)) >= 6]

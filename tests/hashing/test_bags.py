@@ -41,12 +41,23 @@ def warmed(settings: dict[str, str | int]) -> torch.nn.Module:
 
 def model_of(family: str, folder: Path) -> HashModel:
     settings = {"deep": NETWORK, "two-step": NETWORK | {"head": "embedding"}, "shallow": {}}.get(
-        family, NETWORK | {"pooling": family})
+        family, NETWORK | {"pooling": family}
+    )
     kind = family if family in ("shallow", "two-step") else "deep"
-    spec = ModelSpec(method=family, family=kind, bits=BITS, input="gist-512" if kind == "shallow" else "pixels",
-                     coder="" if kind == "deep" else "linear", size_px=SIZE, network=settings,
-                     sub_codes=[SubCode(name="code", start=0, stop=BITS)], labels=["Effusion"], settings={},
-                     data_digest="0" * 64, weights_sha256="")
+    spec = ModelSpec(
+        method=family,
+        family=kind,
+        bits=BITS,
+        input="gist-512" if kind == "shallow" else "pixels",
+        coder="" if kind == "deep" else "linear",
+        size_px=SIZE,
+        network=settings,
+        sub_codes=[SubCode(name="code", start=0, stop=BITS)],
+        labels=["Effusion"],
+        settings={},
+        data_digest="0" * 64,
+        weights_sha256="",
+    )
     if kind == "shallow":
         tensors = fit_itq(gist(PIXELS), np.zeros((len(PIXELS), 1)), BITS, 0)
     else:
@@ -57,7 +68,8 @@ def model_of(family: str, folder: Path) -> HashModel:
                 embedded = network(torch.from_numpy(PIXELS).float() / 255).numpy()
             fitted = fit_itq(embedded, np.zeros((len(PIXELS), 1)), BITS, 0)
             tensors = {f"network.{name}": array for name, array in tensors.items()} | {
-                f"coder.{name}": array for name, array in fitted.items()}
+                f"coder.{name}": array for name, array in fitted.items()
+            }
     save_model(folder, spec, tensors)
     return load_model(folder)
 
@@ -68,15 +80,15 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, HashModel]:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_permuting_the_instances_of_bags_changes_no_bit_of_a_bag_and_moves_instances_with_them(models,
-                                                                                             family: str) -> None:
+def test_permuting_the_instances_of_bags_changes_no_bit_of_a_bag_and_moves_instances_with_them(
+    models, family: str
+) -> None:
     model, random = models[family], np.random.default_rng(1)
     coded, relaxed = model.codes(PIXELS, STARTS), model.relaxed_bags(PIXELS, STARTS)
     assert (coded.bags.shape, coded.instances.shape) == ((7, 2), (len(PIXELS), 2))
     assert len(np.unique(coded.bags, axis=0)) > 3
     for _ in range(3):
-        order = np.concatenate([random.permutation(np.arange(start, stop))
-                                for start, stop in pairwise(STARTS)])
+        order = np.concatenate([random.permutation(np.arange(start, stop)) for start, stop in pairwise(STARTS)])
         again = model.codes(PIXELS[order], STARTS)
         assert np.array_equal(again.bags, coded.bags)
         assert np.array_equal(again.instances, coded.instances[order])
@@ -108,9 +120,17 @@ def test_a_shallow_model_takes_features_as_well(models) -> None:
 
 
 def test_votes_are_counted_and_even_ones_go_to_the_sum() -> None:
-    relaxed = np.array([[0.9, -0.1, 0.2, -0.3], [-0.1, -0.2, -0.2, 0.2], [-0.3, 0.9, 0.0, 0.2],
-                        [0.4, -0.4, 0.1, 0.0],                                                # a bag of one
-                        [0.5, -0.5, 0.25, -0.1], [-0.4, 0.6, -0.25, -0.2]], np.float32)
+    relaxed = np.array(
+        [
+            [0.9, -0.1, 0.2, -0.3],
+            [-0.1, -0.2, -0.2, 0.2],
+            [-0.3, 0.9, 0.0, 0.2],
+            [0.4, -0.4, 0.1, 0.0],  # a bag of one
+            [0.5, -0.5, 0.25, -0.1],
+            [-0.4, 0.6, -0.25, -0.2],
+        ],
+        np.float32,
+    )
     value = vote(relaxed, np.array([0, 3, 4, 6]))
     by_hand = [[-0.2, -0.15, 0.1, 0.2], [0.4, -0.4, 0.1, 0.0], [0.05, 0.05, 0.0, -0.15]]
     np.testing.assert_allclose(value, by_hand, atol=1e-7)
@@ -131,9 +151,8 @@ def test_votes_agree_with_a_plain_count_over_random_bags() -> None:
 def test_content_order_sorts_within_bags_and_knows_no_position() -> None:
     order = content_order(PIXELS, STARTS)
     assert sorted(order.tolist()) == list(range(len(PIXELS)))
-    assert all(STARTS[bag] <= row < STARTS[bag + 1] for bag in range(7) for row in order[STARTS[bag]:STARTS[bag + 1]])
-    backwards = np.concatenate([np.arange(stop - 1, start - 1, -1)
-                                for start, stop in pairwise(STARTS)])
+    assert all(STARTS[bag] <= row < STARTS[bag + 1] for bag in range(7) for row in order[STARTS[bag] : STARTS[bag + 1]])
+    backwards = np.concatenate([np.arange(stop - 1, start - 1, -1) for start, stop in pairwise(STARTS)])
     assert np.array_equal(backwards[content_order(PIXELS[backwards], STARTS)], order)
 
 
@@ -146,9 +165,17 @@ def test_members_and_whole_bags_are_those_of_plain_loops() -> None:
     assert list(whole_bags(np.array([0]), 8)) == []
 
 
-@pytest.mark.parametrize(("starts", "message"), [
-    ([0, 3, 3, 5], "bag 1 holds no image"), ([0, 4, 2, 5], "bag 1 holds no image"), ([1, 5], "do not cut 5"),
-    ([0, 4], "do not cut 5"), ([], "do not cut 5"), ([[0, 5]], "do not cut 5")])
+@pytest.mark.parametrize(
+    ("starts", "message"),
+    [
+        ([0, 3, 3, 5], "bag 1 holds no image"),
+        ([0, 4, 2, 5], "bag 1 holds no image"),
+        ([1, 5], "do not cut 5"),
+        ([0, 4], "do not cut 5"),
+        ([], "do not cut 5"),
+        ([[0, 5]], "do not cut 5"),
+    ],
+)
 def test_starts_that_do_not_cut_the_images_into_bags_are_refused(starts: list[int], message: str) -> None:
     with pytest.raises(MedhashError, match=message):
         check_starts(np.array(starts), 5)
@@ -161,9 +188,14 @@ def test_no_bag_at_all_has_no_codes(models) -> None:
 
 
 @pytest.mark.parametrize("family", ["deep", "max"])
-@pytest.mark.parametrize(("inputs", "message"), [
-    (np.zeros((2, 512), np.float32), "encodes pixels"), (np.zeros((2, 1, 32, 32), np.uint8), "16 px, not 32 px"),
-    (np.zeros((2, 3, 16, 16), np.uint8), "1 channels, not 3")])
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (np.zeros((2, 512), np.float32), "encodes pixels"),
+        (np.zeros((2, 1, 32, 32), np.uint8), "16 px, not 32 px"),
+        (np.zeros((2, 3, 16, 16), np.uint8), "1 channels, not 3"),
+    ],
+)
 def test_what_the_model_cannot_take_is_refused(models, family: str, inputs: np.ndarray, message: str) -> None:
     with pytest.raises(MedhashError, match=message):
         models[family].codes(inputs, np.array([0, 2]))

@@ -24,8 +24,23 @@ def test_reading_the_catalogue_does_not_import_torch() -> None:
 def test_every_name_finds_its_own_row_with_a_source() -> None:
     deep = {f"{name}-{layers}" for name in ("dph", "drh", "drh-nq", "drh-nb", "drn-ksh") for layers in (18, 34)}
     of_the_papers = deep | {
-        "lsh", "itq", "cbe", "mhf", "ksh", "a-ksh", "v-ksh", "dh", "sh", "ssh", "sdh", "dsh", "hashnet", "osdh",
-        "osdh-r", "osdh-c"}
+        "lsh",
+        "itq",
+        "cbe",
+        "mhf",
+        "ksh",
+        "a-ksh",
+        "v-ksh",
+        "dh",
+        "sh",
+        "ssh",
+        "sdh",
+        "dsh",
+        "hashnet",
+        "osdh",
+        "osdh-r",
+        "osdh-c",
+    }
     today = {"csq", "orthohash", "greedyhash", "dpsh", "idhn", "backbone-itq"}
     literal = {"drh-18-paper", "drh-34-paper", "osdh-paper"}
     bags = {f"dmih-{name}" for name in ("max", "mean", "noisy-or", "attention", "si", "nr", "nca")}
@@ -37,9 +52,14 @@ def test_every_name_finds_its_own_row_with_a_source() -> None:
         assert "20" in method.source
 
 
-@pytest.mark.parametrize("name", [name for name, method in CATALOGUE.items()
-                                  if isinstance(method, DeepMethod | TwoStepMethod)
-                                  and not isinstance(method, StructuredMethod)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name, method in CATALOGUE.items()
+        if isinstance(method, DeepMethod | TwoStepMethod) and not isinstance(method, StructuredMethod)
+    ],
+)
 def test_every_network_takes_a_step_on_its_objective_and_has_the_coder_it_names(name: str) -> None:
     method = find_method(name)
     deep = method.network if isinstance(method, TwoStepMethod) else method
@@ -49,8 +69,11 @@ def test_every_network_takes_a_step_on_its_objective_and_has_the_coder_it_names(
     objective = deep.objective.build(network.n_outputs, 3)
     outputs = network(torch.rand(4, 1, 64, 64), deep.continuation[0])
     layer = network.hash_layer
-    terms = objective(outputs, torch.tensor([[1.0, 0, 0], [1, 1, 0], [0, 0, 1], [0, 1, 0]]),
-                      torch.zeros(0, 0) if layer is None else layer.weight)
+    terms = objective(
+        outputs,
+        torch.tensor([[1.0, 0, 0], [1, 1, 0], [0, 0, 1], [0, 1, 0]]),
+        torch.zeros(0, 0) if layer is None else layer.weight,
+    )
     torch.stack(list(terms.values())).sum().backward()
     moved = [p for p in network.parameters() if p.grad is not None and p.grad.abs().sum() > 0]
     assert len(moved) > 3
@@ -88,21 +111,43 @@ def test_what_pools_bags_has_the_objective_that_takes_them() -> None:
             assert not pools or isinstance(deep.objective, DmihSettings)
             assert not pools or isinstance(method, DeepMethod)
     assert {name: method.network.get("pooling") for name, method in CATALOGUE.items() if name.startswith("dmih-")} == {
-        "dmih-max": "max", "dmih-mean": "mean", "dmih-noisy-or": "noisy-or", "dmih-attention": "attention",
-        "dmih-nr": "max", "dmih-nca": "max", "dmih-si": None}
+        "dmih-max": "max",
+        "dmih-mean": "mean",
+        "dmih-noisy-or": "noisy-or",
+        "dmih-attention": "attention",
+        "dmih-nr": "max",
+        "dmih-nca": "max",
+        "dmih-si": None,
+    }
 
 
 def test_the_paper_rows_hold_the_papers_settings() -> None:
     drh, osdh = find_method("drh-18-paper"), find_method("osdh-paper")
     assert isinstance(drh, DeepMethod)
     assert isinstance(osdh, DeepMethod)
-    assert drh.objective == DrhSettings(nca="expected", temperature=1.0, quantization=0.05, balance=0.025,
-                                        bit_balance="literal", orthogonality=0.01)
-    assert drh.recipe == Recipe(batch_size=128, optimizer="sgd", learning_rate=1e-2, weight_decay=5e-4,
-                                schedule="plateau", momentum=0.9, decay=0.1)
+    assert drh.objective == DrhSettings(
+        nca="expected", temperature=1.0, quantization=0.05, balance=0.025, bit_balance="literal", orthogonality=0.01
+    )
+    assert drh.recipe == Recipe(
+        batch_size=128,
+        optimizer="sgd",
+        learning_rate=1e-2,
+        weight_decay=5e-4,
+        schedule="plateau",
+        momentum=0.9,
+        decay=0.1,
+    )
     assert osdh.objective == OsdhSettings(ranking=0.1, classification=1.0, margin=5.0, lists="sampled")
-    assert osdh.recipe == Recipe(batch_size=256, optimizer="sgd", learning_rate=1e-4, weight_decay=0.005,
-                                 schedule="step", momentum=0.9, decay=0.6, step_iterations=10_000)
+    assert osdh.recipe == Recipe(
+        batch_size=256,
+        optimizer="sgd",
+        learning_rate=1e-4,
+        weight_decay=0.005,
+        schedule="step",
+        momentum=0.9,
+        decay=0.6,
+        step_iterations=10_000,
+    )
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
@@ -121,14 +166,17 @@ def test_overrides_replace_settings_of_recipe_and_objective_and_nothing_else() -
     assert isinstance(find_method("lsh"), ShallowMethod)
 
 
-@pytest.mark.parametrize(("name", "overrides", "named"), [
-    ("drh-18", {"learning_rat": 0.1}, "learning_rat.*\n.*learning_rate"),
-    ("drh-18", {"margin": 1.0}, "margin"),
-    ("osdh", {"optimizer": "adam"}, "optimizer"),
-    ("osdh", {"batch_size": "128"}, "batch_size"),
-    ("drh-18", {"temperature": 0.0}, "temperature"),
-    ("itq", {"iterations": 5}, "itq has no settings"),
-])
+@pytest.mark.parametrize(
+    ("name", "overrides", "named"),
+    [
+        ("drh-18", {"learning_rat": 0.1}, "learning_rat.*\n.*learning_rate"),
+        ("drh-18", {"margin": 1.0}, "margin"),
+        ("osdh", {"optimizer": "adam"}, "optimizer"),
+        ("osdh", {"batch_size": "128"}, "batch_size"),
+        ("drh-18", {"temperature": 0.0}, "temperature"),
+        ("itq", {"iterations": 5}, "itq has no settings"),
+    ],
+)
 def test_a_wrong_override_is_named(name: str, overrides: dict, named: str) -> None:
     with pytest.raises(MedhashError, match=named):
         with_overrides(find_method(name), overrides)

@@ -20,12 +20,23 @@ NETWORK = {"kind": "residual", "depth": 18, "width": "paper", "stem": "small"}
 
 def spec_of(family: str, bits: int = 16, **changes: object) -> ModelSpec:
     deep = family == "deep"
-    return ModelSpec.model_validate({
-        "method": "drh-18" if deep else "itq", "family": family, "bits": bits,
-        "input": "gist-512" if family == "shallow" else "pixels", "coder": "" if deep else "linear", "size_px": 32,
-        "network": {} if family == "shallow" else NETWORK,
-        "sub_codes": [SubCode(name="code", start=0, stop=bits)], "labels": ["Effusion"], "settings": {},
-        "data_digest": "0" * 64, "weights_sha256": ""} | changes)
+    return ModelSpec.model_validate(
+        {
+            "method": "drh-18" if deep else "itq",
+            "family": family,
+            "bits": bits,
+            "input": "gist-512" if family == "shallow" else "pixels",
+            "coder": "" if deep else "linear",
+            "size_px": 32,
+            "network": {} if family == "shallow" else NETWORK,
+            "sub_codes": [SubCode(name="code", start=0, stop=bits)],
+            "labels": ["Effusion"],
+            "settings": {},
+            "data_digest": "0" * 64,
+            "weights_sha256": "",
+        }
+        | changes
+    )
 
 
 @pytest.fixture
@@ -41,11 +52,12 @@ def deep_folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("settings", [NETWORK, NETWORK | {"code_norm": "batch"}], ids=["plain", "code norm"])
-def test_a_loaded_network_gives_the_codes_of_the_saved_one(tmp_path: Path, pixels: np.ndarray,
-                                                           settings: dict[str, str | int]) -> None:
+def test_a_loaded_network_gives_the_codes_of_the_saved_one(
+    tmp_path: Path, pixels: np.ndarray, settings: dict[str, str | int]
+) -> None:
     torch.manual_seed(0)
     network = build_network(settings, 16)
-    network(torch.rand(8, 1, 32, 32))                             # moves the running means of the BN layers
+    network(torch.rand(8, 1, 32, 32))  # moves the running means of the BN layers
     digest = save_model(tmp_path, spec_of("deep", network=settings), network.state_dict())
     model = load_model(tmp_path)
     assert model.digest == digest == sha256_file(tmp_path / "model.json")
@@ -69,8 +81,13 @@ def test_a_shallow_model_projects_gist_and_takes_pixels_as_well(tmp_path: Path, 
     save_model(tmp_path, spec_of("shallow"), fit_itq(features, np.zeros((21, 1)), 16, 0))
     model = load_model(tmp_path)
     relaxed = model.relaxed_features(features)
-    by_hand = [[sum((x - m) * w for x, m, w in zip(row, model.tensors["mean"], column, strict=True))
-                for column in model.tensors["projection"].T[:2]] for row in features[:2]]
+    by_hand = [
+        [
+            sum((x - m) * w for x, m, w in zip(row, model.tensors["mean"], column, strict=True))
+            for column in model.tensors["projection"].T[:2]
+        ]
+        for row in features[:2]
+    ]
     np.testing.assert_allclose(relaxed[:2, :2], by_hand, atol=1e-5)
     assert np.array_equal(model.relaxed_pixels(pixels), relaxed)
 
@@ -79,9 +96,12 @@ def test_a_two_step_model_gives_what_the_network_sees_to_the_coder(tmp_path: Pat
     torch.manual_seed(0)
     network = build_network(NETWORK | {"head": "embedding"}, 16).eval()
     coder = {"mean": np.linspace(-1, 1, 32, dtype=np.float32), "projection": np.eye(32, 16, dtype=np.float32)}
-    save_model(tmp_path, spec_of("two-step", network=NETWORK | {"head": "embedding"}),
-               {f"network.{name}": tensor for name, tensor in network.state_dict().items()} | {
-                   f"coder.{name}": array for name, array in coder.items()})
+    save_model(
+        tmp_path,
+        spec_of("two-step", network=NETWORK | {"head": "embedding"}),
+        {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+        | {f"coder.{name}": array for name, array in coder.items()},
+    )
     model = load_model(tmp_path)
     with torch.no_grad():
         embedded = network.trunk(torch.from_numpy(pixels).float() / 255).numpy()
@@ -105,8 +125,9 @@ def test_a_coder_that_does_not_exist_is_named(tmp_path: Path) -> None:
         save_model(tmp_path, spec_of("shallow", coder="lineal"), {})
 
 
-def test_equal_tensors_give_equal_bytes_and_loading_leaves_the_random_stream_alone(tmp_path: Path,
-                                                                                    deep_folder: Path) -> None:
+def test_equal_tensors_give_equal_bytes_and_loading_leaves_the_random_stream_alone(
+    tmp_path: Path, deep_folder: Path
+) -> None:
     model = load_model(deep_folder)
     torch.manual_seed(1)
     save_model(tmp_path / "again", model.spec, model.tensors)
@@ -135,9 +156,11 @@ def test_a_tensor_of_another_shape_is_refused_with_both_shapes(deep_folder: Path
     with pytest.raises(MedhashError, match=expected):
         save_model(deep_folder, model.spec, wider)
     from safetensors.numpy import save_file
-    save_file(wider, deep_folder / "weights.safetensors")         # and the same on the way in
+
+    save_file(wider, deep_folder / "weights.safetensors")  # and the same on the way in
     model.spec.model_copy(update={"weights_sha256": sha256_file(deep_folder / "weights.safetensors")}).write(
-        deep_folder / "model.json")
+        deep_folder / "model.json"
+    )
     with pytest.raises(MedhashError, match=expected):
         load_model(deep_folder)
 

@@ -13,8 +13,10 @@ NAMES = ("modality", "organ", "pathology")
 def parts(*widths, names=NAMES):
     """Sub-codes one after the other."""
     stops = np.cumsum(widths).tolist()
-    return [SubCode(name=name, start=stop - width, stop=stop)
-            for name, width, stop in zip(names, widths, stops, strict=False)]
+    return [
+        SubCode(name=name, start=stop - width, stop=stop)
+        for name, width, stop in zip(names, widths, stops, strict=False)
+    ]
 
 
 def in_memory(codes):

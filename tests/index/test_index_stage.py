@@ -83,14 +83,17 @@ def spoil_absent(workspace):
     workspace.codes("lsh").unlink()
 
 
-@pytest.mark.parametrize(("spoil", "message"), [
-    (spoil_labels, "bag 0000000000000000 has a code but no label set (2 such bags)"),
-    (spoil_fold, "bag 0000000000000000 stands in another fold"),
-    (spoil_metadata, "schema metadata has no key medhash"),
-    (spoil_metadata_key, "schema metadata: bits: Field required"),
-    (spoil_file, "lsh.parquet is not a readable Parquet file"),
-    (spoil_absent, "lsh.parquet does not exist"),
-])
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (spoil_labels, "bag 0000000000000000 has a code but no label set (2 such bags)"),
+        (spoil_fold, "bag 0000000000000000 stands in another fold"),
+        (spoil_metadata, "schema metadata has no key medhash"),
+        (spoil_metadata_key, "schema metadata: bits: Field required"),
+        (spoil_file, "lsh.parquet is not a readable Parquet file"),
+        (spoil_absent, "lsh.parquet does not exist"),
+    ],
+)
 def test_a_code_table_that_does_not_fit_is_refused_and_the_old_index_stays(workspace, capsys, spoil, message):
     build(workspace)
     before = (workspace.index("lsh") / "index.json").read_bytes()
@@ -116,8 +119,13 @@ def test_an_index_of_an_older_code_table_is_refused_naming_both_files(workspace)
         require_built_from(load_index(folder), folder, path, read_codes(path))
 
 
-@pytest.mark.parametrize(("n", "bits", "message"), [(95, 32, r"codes\.faiss holds 95 codes, .* 96 rows"),
-                                                    (96, 64, r"codes\.faiss holds codes of 64 bits, .* says 32")])
+@pytest.mark.parametrize(
+    ("n", "bits", "message"),
+    [
+        (95, 32, r"codes\.faiss holds 95 codes, .* 96 rows"),
+        (96, 64, r"codes\.faiss holds codes of 64 bits, .* says 32"),
+    ],
+)
 def test_an_index_file_of_another_size_or_width_than_its_tables_is_refused(workspace, n, bits, message):
     build(workspace)
     other = faiss.IndexBinaryFlat(bits)

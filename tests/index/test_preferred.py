@@ -27,8 +27,10 @@ def bits_of(code):
 
 def part_distances(first, second, sub_codes):
     one, other = bits_of(first), bits_of(second)
-    return [sum(a != b for a, b in zip(one[part.start:part.stop], other[part.start:part.stop], strict=True))
-            for part in sub_codes]
+    return [
+        sum(a != b for a, b in zip(one[part.start : part.stop], other[part.start : part.stop], strict=True))
+        for part in sub_codes
+    ]
 
 
 def drawn_codes(random, n, n_bytes):
@@ -62,22 +64,24 @@ def test_any_weights_and_candidates_give_what_a_sort_of_plain_numbers_gives(data
     names = [f"part-{place}" for place in range(len(ends))]
     sub_codes = parts(*np.diff([0, *ends]).tolist(), names=names)
     preferring = data.draw(st.lists(st.sampled_from(names), unique=True, max_size=2))
-    numbers = st.one_of(st.integers(0, 5).map(str), st.integers(0, 10 ** 6).map(lambda n: f"{n // 100}.{n % 100:02}"))
+    numbers = st.one_of(st.integers(0, 5).map(str), st.integers(0, 10**6).map(lambda n: f"{n // 100}.{n % 100:02}"))
     weighted = {name: data.draw(numbers) for name in names if name not in preferring and data.draw(st.booleans())}
-    if len(names) == 1 or (not preferring and weighted and not any(
-            float(weighted.get(name, "1")) for name in names)):
+    if len(names) == 1 or (not preferring and weighted and not any(float(weighted.get(name, "1")) for name in names)):
         preferring, weighted = [], {}
-    preference = parse_preference(",".join(preferring), ",".join(f"{a}={b}" for a, b in weighted.items())) or \
-        Preference()
-    random = np.random.default_rng(data.draw(st.integers(0, 10 ** 6)))
+    preference = (
+        parse_preference(",".join(preferring), ",".join(f"{a}={b}" for a, b in weighted.items())) or Preference()
+    )
+    random = np.random.default_rng(data.draw(st.integers(0, 10**6)))
     codes = drawn_codes(random, data.draw(st.integers(1, 60)), n_bytes)
     query = drawn_codes(random, 1, n_bytes)[0]
     candidates = random.random(len(codes)) < 0.6 if data.draw(st.booleans()) else None
     k = data.draw(st.integers(1, 70))
 
     weights = sub_code_weights(preference, sub_codes)
-    exact = [sum(weight * distance for weight, distance in
-                 zip(weights, part_distances(code, query, sub_codes), strict=True)) for code in codes]
+    exact = [
+        sum(weight * distance for weight, distance in zip(weights, part_distances(code, query, sub_codes), strict=True))
+        for code in codes
+    ]
     allowed = [row for row in range(len(codes)) if candidates is None or candidates[row]]
     expected = sorted(allowed, key=lambda row: (exact[row], row))[:k]
     found = preferred(in_memory(codes), query, bit_weights(preference, sub_codes, 8 * n_bytes), k, candidates)
@@ -102,9 +106,10 @@ def test_over_many_blocks_ties_go_to_the_lowest_positions_whatever_k():
 
 def test_weights_near_the_end_of_an_int64_are_exact():
     codes = np.array([[0b10000000], [0b01111111], [0b00000000], [0b11111111]], np.uint8)
-    weights = np.array([2 ** 62] + [2 ** 62 // 7] * 7)
-    exact = [sum(int(weight) for weight, bit in zip(weights, bits_of(code), strict=True) if bit == "1")
-             for code in codes]
+    weights = np.array([2**62] + [2**62 // 7] * 7)
+    exact = [
+        sum(int(weight) for weight, bit in zip(weights, bits_of(code), strict=True) if bit == "1") for code in codes
+    ]
     found = preferred(in_memory(codes), np.zeros(1, np.uint8), weights, 4)
     assert found.tolist() == sorted(range(4), key=lambda row: (exact[row], row))
 

@@ -18,8 +18,15 @@ from components.workspace import Workspace
 
 KEY = b"a key of the tests, not of a hospital"
 SIZE_PX = 16
-_CONSTANT = {"view": "CC", "sex": None, "age": np.nan, "width": np.nan, "height": np.nan, "pixel_spacing": np.nan,
-             "official_fold": None}
+_CONSTANT = {
+    "view": "CC",
+    "sex": None,
+    "age": np.nan,
+    "width": np.nan,
+    "height": np.nan,
+    "pixel_spacing": np.nan,
+    "official_fold": None,
+}
 
 
 def image(seed: int, width: int = 64, height: int = 64, channels: int = 1) -> np.ndarray:
@@ -51,16 +58,33 @@ class CaseArchive:
         self.workspace = Workspace(self.root)
         for number in range(6):
             name, patient = f"case{number}.png", f"patient {number // 2}"
-            self.rows.append({"source_name": name, "patient": patient, "study": patient, "bag": patient,
-                              "labels": ("malignant", "normal")[number % 2]})
+            self.rows.append(
+                {
+                    "source_name": name,
+                    "patient": patient,
+                    "study": patient,
+                    "bag": patient,
+                    "labels": ("malignant", "normal")[number % 2],
+                }
+            )
             self.files[name] = png(image(number, channels=self.channels))
 
     def read_entries(self, archive, settings, known=None) -> Entries:
         frame = pd.DataFrame(self.rows, index=range(2, 2 + len(self.rows))).assign(**_CONSTANT)
         if self.shuffled:
             frame = frame.iloc[::-1]
-        return Entries("cases.csv", "pathology", "mammography", "breast", frame, frozenset(frame["source_name"]),
-                       len(frame), [], channels=self.channels, frame=self.frame)
+        return Entries(
+            "cases.csv",
+            "pathology",
+            "mammography",
+            "breast",
+            frame,
+            frozenset(frame["source_name"]),
+            len(frame),
+            [],
+            channels=self.channels,
+            frame=self.frame,
+        )
 
     def image_files(self, archive, settings, known=None):
         files = folder_files(archive, 1 << 20, known=known)
@@ -78,8 +102,12 @@ class CaseArchive:
         """Write the files, run the stage, and return what it says."""
         self.write()
         monkeypatch.setattr(run, "source_of", lambda _: self)
-        return ingest(self.workspace, IngestParams.model_validate(
-            {"archive": "archive", "workers": 1, "max_rejected_share": 1.0, **settings}), SIZE_PX, KEY)
+        return ingest(
+            self.workspace,
+            IngestParams.model_validate({"archive": "archive", "workers": 1, "max_rejected_share": 1.0, **settings}),
+            SIZE_PX,
+            KEY,
+        )
 
     def images(self) -> pa.Table:
         return read_table(self.workspace.images, IMAGES)

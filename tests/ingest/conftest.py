@@ -13,8 +13,10 @@ from components.contracts import IMAGES, REJECTED, read_table
 from components.ingest.__main__ import main
 from components.workspace import Workspace
 
-HEADER = ("Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"
-          "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]")
+HEADER = (
+    "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"
+    "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]"
+)
 KEY = "a key of the tests, not of a hospital"
 SIZE_PX = 16
 
@@ -61,12 +63,14 @@ class NihArchive:
                 folder.mkdir(parents=True, exist_ok=True)
                 (folder / name.rpartition("/")[2]).write_bytes(data)
 
-    def ingest(self, *options: str, max_rejected_share: float = 0.5, max_image_pixels: int = 10_000,
-               workers: int = 1) -> int:
+    def ingest(
+        self, *options: str, max_rejected_share: float = 0.5, max_image_pixels: int = 10_000, workers: int = 1
+    ) -> int:
         """Run the stage in this process and return its exit code."""
         (self.workspace.root / "params.yaml").write_text(
             f"methods: [lsh]\nsize_px: {SIZE_PX}\ningest: {{archive: hospital, workers: {workers}, "
-            f"max_rejected_share: {max_rejected_share}, max_image_pixels: {max_image_pixels}}}\n")
+            f"max_rejected_share: {max_rejected_share}, max_image_pixels: {max_image_pixels}}}\n"
+        )
         return main(["--root", str(self.workspace.root), *options])
 
     def images(self) -> pa.Table:
@@ -78,8 +82,11 @@ class NihArchive:
 
     def output(self) -> dict[str, bytes]:
         """Every derived file with its bytes."""
-        return {str(path.relative_to(self.workspace.derived)): path.read_bytes()
-                for path in sorted(self.workspace.derived.rglob("*")) if path.is_file()}
+        return {
+            str(path.relative_to(self.workspace.derived)): path.read_bytes()
+            for path in sorted(self.workspace.derived.rglob("*"))
+            if path.is_file()
+        }
 
 
 def add_file(tar: tarfile.TarFile, name: str, data: bytes) -> None:

@@ -17,18 +17,22 @@ def evil_tar(tmp_path, add_to_tar):
             add_to_tar(tar, "images/98765431_000.png", b"fine")
             tar.addfile(member)
         return path
+
     return write
 
 
-@pytest.mark.parametrize(("name", "kind", "problem"), [
-    ("/etc/98765431_001.png", tarfile.REGTYPE, "has a path that leaves the archive"),
-    ("images/../../98765431_001.png", tarfile.REGTYPE, "has a path that leaves the archive"),
-    ("..\\98765431_001.png", tarfile.REGTYPE, "has a path that leaves the archive"),
-    ("images/98765431_001.png", tarfile.SYMTYPE, "is a link or a device"),
-    ("images/98765431_001.png", tarfile.LNKTYPE, "is a link or a device"),
-    ("images/98765431_001.png", tarfile.CHRTYPE, "is a link or a device"),
-    ("images/98765431_001.png", tarfile.FIFOTYPE, "is a link or a device"),
-])
+@pytest.mark.parametrize(
+    ("name", "kind", "problem"),
+    [
+        ("/etc/98765431_001.png", tarfile.REGTYPE, "has a path that leaves the archive"),
+        ("images/../../98765431_001.png", tarfile.REGTYPE, "has a path that leaves the archive"),
+        ("..\\98765431_001.png", tarfile.REGTYPE, "has a path that leaves the archive"),
+        ("images/98765431_001.png", tarfile.SYMTYPE, "is a link or a device"),
+        ("images/98765431_001.png", tarfile.LNKTYPE, "is a link or a device"),
+        ("images/98765431_001.png", tarfile.CHRTYPE, "is a link or a device"),
+        ("images/98765431_001.png", tarfile.FIFOTYPE, "is a link or a device"),
+    ],
+)
 def test_a_tar_with_an_unsafe_member_is_refused_by_the_members_number(name, kind, problem, evil_tar):
     member = tarfile.TarInfo(name)
     member.type, member.linkname = kind, "/etc/passwd"
@@ -44,8 +48,13 @@ def test_images_come_with_their_bytes_whatever_the_packing_and_other_files_do_no
         folder = tarfile.TarInfo("images/")
         folder.type = tarfile.DIRTYPE
         tar.addfile(folder)
-        for name, data in (("images/b.png", b"second"), ("LICENSE", b"x"), ("images/._b.png", b"x"), ("a.JPG", b"1st"),
-                           ("images/large.png", bytes(101))):
+        for name, data in (
+            ("images/b.png", b"second"),
+            ("LICENSE", b"x"),
+            ("images/._b.png", b"x"),
+            ("a.JPG", b"1st"),
+            ("images/large.png", bytes(101)),
+        ):
             add_to_tar(tar, name, data)
     files = [(file.name, file.data, file.reason) for file in tar_files(path, 100)]
     assert files == [("b.png", b"second", ""), ("a.JPG", b"1st", ""), ("large.png", b"", "too_large")]
@@ -58,10 +67,10 @@ def test_a_tar_that_was_cut_off_or_never_was_one_is_one_clear_error(mode, tmp_pa
         for number in range(3):
             add_to_tar(tar, f"{number}.png", bytes(range(256)) * 40)
     data = path.read_bytes()
-    for cut in (data[:len(data) // 2], b"not a tar at all" * 100):
+    for cut in (data[: len(data) // 2], b"not a tar at all" * 100):
         path.write_bytes(cut)
         with pytest.raises(MedhashError, match="is damaged after member"):
-            list(tar_files(path, 10 ** 6))
+            list(tar_files(path, 10**6))
 
 
 def test_a_member_name_that_is_no_utf8_can_still_be_written_down(tmp_path):

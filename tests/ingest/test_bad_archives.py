@@ -17,13 +17,19 @@ def _edit(row, old, new):
     def spoil(archive):
         assert old in archive.lines[row - 2]
         archive.lines[row - 2] = archive.lines[row - 2].replace(old, new)
+
     return spoil
 
 
 def _bomb():
     body = b"IHDR" + struct.pack(">IIBBBBB", 50_000, 50_000, 8, 0, 0, 0, 0)
-    return (b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body))
-            + struct.pack(">I4sI", 0, b"IEND", zlib.crc32(b"IEND")))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + struct.pack(">I", 13)
+        + body
+        + struct.pack(">I", zlib.crc32(body))
+        + struct.pack(">I4sI", 0, b"IEND", zlib.crc32(b"IEND"))
+    )
 
 
 def _cut(archive):
@@ -88,7 +94,7 @@ def test_a_bad_row_or_file_is_listed_within_the_limit_and_stops_the_run_beyond_i
     spoil(archive)
     archive.write()
 
-    assert archive.ingest(max_rejected_share=0.1) == 1          # 1 of 6
+    assert archive.ingest(max_rejected_share=0.1) == 1  # 1 of 6
     error = capsys.readouterr().err
     assert f"1 {refused[1]}" in error
     assert f"row {refused[0]}: {refused[1]}" in error or refused[0] is None
@@ -105,8 +111,11 @@ def test_a_bad_row_or_file_is_listed_within_the_limit_and_stops_the_run_beyond_i
 
 def _lists(train_val, test):
     def spoil(archive):
-        archive.lists = {"train_val_list.txt": [archive.names[number] for number in train_val],
-                         "test_list.txt": [archive.names[number] for number in test]}
+        archive.lists = {
+            "train_val_list.txt": [archive.names[number] for number in train_val],
+            "test_list.txt": [archive.names[number] for number in test],
+        }
+
     return spoil
 
 
@@ -119,11 +128,16 @@ def _no_header(archive):
 
 
 STOPPED = {
-    "missing column": (lambda archive: setattr(archive, "header", archive.header.replace("Patient ID", "Pat")),
-                       "Data_Entry_2017_v2020.csv: column 'Patient ID' is missing"),
+    "missing column": (
+        lambda archive: setattr(archive, "header", archive.header.replace("Patient ID", "Pat")),
+        "Data_Entry_2017_v2020.csv: column 'Patient ID' is missing",
+    ),
     "no header": (_no_header, "column 'Image Index' is missing"),
-    "patient in both official lists": (_lists([0, 2, 4], [1, 3, 5]),
-                                       "3 patients stand in both", "rows 2, 3, 4, 5, 6, 7 of Data_Entry"),
+    "patient in both official lists": (
+        _lists([0, 2, 4], [1, 3, 5]),
+        "3 patients stand in both",
+        "rows 2, 3, 4, 5, 6, 7 of Data_Entry",
+    ),
     "image in both official lists": (_lists([0, 1, 2], [2, 3]), "1 images stand in both", "rows 4 of Data_Entry"),
     "member that climbs out of the tar": (_evil, "images_001.tar.gz: member 7 has a path that leaves the archive"),
 }

@@ -36,16 +36,23 @@ def test_without_bags_every_image_is_its_own_and_the_summary_says_nothing_of_the
 
 
 def test_labels_of_several_attributes_stand_side_by_side_and_an_empty_cell_is_no_label(cases, monkeypatch):
-    for row, label, subtype in zip(cases.rows, ["malignant", "", "a| b", None, "x", "y"],
-                                   ["DC", "", None, "F|T", "", np.nan], strict=True):
+    for row, label, subtype in zip(
+        cases.rows, ["malignant", "", "a| b", None, "x", "y"], ["DC", "", None, "F|T", "", np.nan], strict=True
+    ):
         row |= {"labels": label, "labels:subtype": subtype, "labels:density": "3"}
     cases.ingest(monkeypatch)
-    labels = {row["source_row"]: [(item["attribute"], item["label"]) for item in row["labels"]]
-              for row in cases.images().to_pylist()}
-    assert labels == {2: [("pathology", "malignant"), ("density", "3"), ("subtype", "DC")], 3: [("density", "3")],
-                      4: [("pathology", "a"), ("pathology", "b"), ("density", "3")],
-                      5: [("density", "3"), ("subtype", "F"), ("subtype", "T")],
-                      6: [("pathology", "x"), ("density", "3")], 7: [("pathology", "y"), ("density", "3")]}
+    labels = {
+        row["source_row"]: [(item["attribute"], item["label"]) for item in row["labels"]]
+        for row in cases.images().to_pylist()
+    }
+    assert labels == {
+        2: [("pathology", "malignant"), ("density", "3"), ("subtype", "DC")],
+        3: [("density", "3")],
+        4: [("pathology", "a"), ("pathology", "b"), ("density", "3")],
+        5: [("density", "3"), ("subtype", "F"), ("subtype", "T")],
+        6: [("pathology", "x"), ("density", "3")],
+        7: [("pathology", "y"), ("density", "3")],
+    }
 
 
 def two_patients(cases):
@@ -70,16 +77,37 @@ def half_readable(cases):
     cases.files["case2.png"] = b""
 
 
-@pytest.mark.parametrize(("spoil", "refused", "told"), [
-    (two_patients, [(4, "bag_of_two_patients", "the bag holds images of 2 patients"),
-                    (5, "bag_of_two_patients", "the bag holds images of 2 patients")], "; 1 bag was lost whole"),
-    (too_large, [(line, "bag_too_large", "the bag holds 5 images or parts of images; ingest.bags.max_size allows 4")
-                 for line in (4, 5, 8, 9, 10)], "; 1 bag was lost whole"),
-    (nameless, [(4, "empty_bag", "the row names no bag"), (5, "empty_bag", "the row names no bag")], ""),
-    (unreadable, [(4, "not_an_image", "the file is neither PNG, JPEG, PGM nor DICOM"),
-                  (5, "truncated", "the PNG ends after 4208 bytes, before its end mark")], "; 1 bag was lost whole"),
-    (half_readable, [(4, "empty", "the file has no bytes")], ""),
-])
+@pytest.mark.parametrize(
+    ("spoil", "refused", "told"),
+    [
+        (
+            two_patients,
+            [
+                (4, "bag_of_two_patients", "the bag holds images of 2 patients"),
+                (5, "bag_of_two_patients", "the bag holds images of 2 patients"),
+            ],
+            "; 1 bag was lost whole",
+        ),
+        (
+            too_large,
+            [
+                (line, "bag_too_large", "the bag holds 5 images or parts of images; ingest.bags.max_size allows 4")
+                for line in (4, 5, 8, 9, 10)
+            ],
+            "; 1 bag was lost whole",
+        ),
+        (nameless, [(4, "empty_bag", "the row names no bag"), (5, "empty_bag", "the row names no bag")], ""),
+        (
+            unreadable,
+            [
+                (4, "not_an_image", "the file is neither PNG, JPEG, PGM nor DICOM"),
+                (5, "truncated", "the PNG ends after 4208 bytes, before its end mark"),
+            ],
+            "; 1 bag was lost whole",
+        ),
+        (half_readable, [(4, "empty", "the file has no bytes")], ""),
+    ],
+)
 def test_a_bag_that_is_no_case_is_refused_whole_and_a_lost_one_is_counted(spoil, refused, told, cases, monkeypatch):
     spoil(cases)
     said = cases.ingest(monkeypatch, bags={"by": "patient", "max_size": 4})
@@ -115,9 +143,14 @@ def test_where_every_bag_is_lost_the_error_says_so(cases, monkeypatch):
         cases.ingest(monkeypatch)
 
 
-@pytest.mark.parametrize(("source", "by", "offered"), [
-    ("nih", "breast", "image, study or patient"), ("openi", "patient", "image or study"),
-    ("dicom", "slide", "image, study or patient")])
+@pytest.mark.parametrize(
+    ("source", "by", "offered"),
+    [
+        ("nih", "breast", "image, study or patient"),
+        ("openi", "patient", "image or study"),
+        ("dicom", "slide", "image, study or patient"),
+    ],
+)
 def test_a_chest_archive_names_the_bags_that_it_can_tell(source, by, offered, tmp_path):
     settings = IngestParams.model_validate({"source": source, "bags": {"by": by}})
     with pytest.raises(MedhashError, match=f"{by} is not what the source {source} can tell") as caught:

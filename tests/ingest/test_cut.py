@@ -22,14 +22,15 @@ def cases(tmp_path) -> CaseArchive:
 def test_each_tile_has_a_row_its_pixels_and_a_pseudonym_of_file_and_place(cases, monkeypatch):
     cases.files["case1.png"] = png(image(1, 70, 33))
     assert "24 parts of 6 images of 3 patients in 3 bags (8 to 8 parts), decoded 6" in cases.ingest(
-        monkeypatch, cut=GRID)
+        monkeypatch, cut=GRID
+    )
     pixels, rows = cases.pixels(), cases.images().to_pylist()
     assert pixels.shape == (24, 1, SIZE_PX, SIZE_PX)
     assert [row["pixel_row"] for row in rows] == list(range(24))
     assert [row["image_id"] for row in rows] == sorted({row["image_id"] for row in rows})
     for row in rows:
         name = cases.rows[row["source_row"] - 2]["source_name"]
-        decoded = decode_bytes(cases.files[name], Preparation(SIZE_PX, 10 ** 6, grid=2))
+        decoded = decode_bytes(cases.files[name], Preparation(SIZE_PX, 10**6, grid=2))
         part = decoded.regions.index(tuple(row["region"]))
         assert np.array_equal(pixels[row["pixel_row"]], decoded.pixels[part])
         assert (row["width"], row["height"]) == ((70, 33) if name == "case1.png" else (64, 64))
@@ -57,10 +58,15 @@ def test_regions_are_taken_where_the_table_points_and_a_grid_where_it_does_not(c
         by_line.setdefault(row["source_row"], []).append(tuple(row["region"]))
     tiles = [(0, 0, 32, 32), (0, 32, 32, 32), (32, 0, 32, 32), (32, 32, 32, 32)]
     assert {line: sorted(regions) for line, regions in by_line.items()} == {
-        2: [(0, 0, 32, 32), (40, 40, 24, 24)], 3: tiles, 4: tiles, 5: [(8, 8, 8, 8)], 6: [(8, 8, 8, 8)]}
+        2: [(0, 0, 32, 32), (40, 40, 24, 24)],
+        3: tiles,
+        4: tiles,
+        5: [(8, 8, 8, 8)],
+        6: [(8, 8, 8, 8)],
+    }
     assert cases.rejected() == [(7, "region_outside", "region 1 of 1 shows nothing of the image's 64×64 px")]
     cases.ingest(monkeypatch)
-    assert cases.images()["region"].null_count == 6             # the setting decides, not the table
+    assert cases.images()["region"].null_count == 6  # the setting decides, not the table
 
 
 def test_regions_of_a_frame_are_scaled_to_each_file(cases, monkeypatch):
@@ -78,6 +84,7 @@ def test_a_part_has_the_size_of_its_file_where_the_table_tells_the_original_s(ca
         entries = read(*arguments)
         entries.rows["width"] = 4096
         return entries
+
     cases.read_entries = with_sizes
     cases.ingest(monkeypatch)
     assert cases.images()["width"].unique().to_pylist() == [4096]
@@ -145,8 +152,9 @@ def test_a_bag_of_too_many_parts_is_refused_with_its_size(cases, monkeypatch):
     cases.ingest(monkeypatch, cut=GRID, bags={"by": "patient", "max_size": 7})
     assert {line for line, _, _ in cases.rejected()} == {4, 5, 6, 7}
     assert {detail for _, _, detail in cases.rejected()} == {
-        "the bag holds 8 images or parts of images; ingest.bags.max_size allows 7"}
-    assert len(cases.images()) == 5                             # the dark tiles of case 0 are none of its parts
+        "the bag holds 8 images or parts of images; ingest.bags.max_size allows 7"
+    }
+    assert len(cases.images()) == 5  # the dark tiles of case 0 are none of its parts
 
 
 def test_what_the_archive_cannot_give_is_one_clear_error(cases, monkeypatch):
@@ -159,8 +167,9 @@ def test_what_the_archive_cannot_give_is_one_clear_error(cases, monkeypatch):
 
 def test_what_a_query_is_cut_into_is_what_ingest_stores(cases, tmp_path, monkeypatch):
     from components.ingest.decode import decode_file
+
     cases.ingest(monkeypatch, cut=GRID)
-    asked = decode_file(tmp_path / "archive" / "case0.png", Preparation(SIZE_PX, 10 ** 6, grid=2))
+    asked = decode_file(tmp_path / "archive" / "case0.png", Preparation(SIZE_PX, 10**6, grid=2))
     rows = [row["pixel_row"] for row in cases.images().to_pylist() if row["source_row"] == 2]
     assert sorted(map(bytes, asked)) == sorted(map(bytes, cases.pixels()[rows]))
 
@@ -170,11 +179,13 @@ def test_caches_of_whole_grey_images_from_before_stay_good(cases, monkeypatch):
 
     from components.ingest.cache import DecodeCache
     from components.ingest.decode import DECODER
+
     cases.ingest(monkeypatch)
     with sqlite3.connect(cases.workspace.decode_cache) as connection:
         assert connection.execute("SELECT DISTINCT decoder, length(pixels) FROM decoded").fetchall() == [
-            (DECODER, SIZE_PX ** 2)]
-        connection.execute("DROP TABLE parts")                  # older caches have none
+            (DECODER, SIZE_PX**2)
+        ]
+        connection.execute("DROP TABLE parts")  # older caches have none
     connection.close()
     assert "reused 6" in cases.ingest(monkeypatch)
     digest = cases.images()["sha256"][0].as_py()
@@ -185,6 +196,7 @@ def test_caches_of_whole_grey_images_from_before_stay_good(cases, monkeypatch):
 
 def test_what_leaves_the_archive_leaves_no_part_of_it_in_the_cache(cases, monkeypatch):
     import sqlite3
+
     cases.rows[0]["regions"] = ((0, 0, 20, 20), (30, 30, 20, 20))
     for row in cases.rows[1:]:
         row["regions"] = None
@@ -196,13 +208,14 @@ def test_what_leaves_the_archive_leaves_no_part_of_it_in_the_cache(cases, monkey
     with sqlite3.connect(cases.workspace.decode_cache) as connection:
         decoded = [row[0].hex() for row in connection.execute("SELECT sha256 FROM decoded")]
         parts = [row[0].hex() for row in connection.execute("SELECT sha256 FROM parts")]
-    assert (len(decoded), len(parts)) == (10, 5)                # five files, in tiles and whole
+    assert (len(decoded), len(parts)) == (10, 5)  # five files, in tiles and whole
     connection.close()
     assert not set(gone) & {*decoded, *parts}
 
 
 def test_a_run_killed_between_two_files_goes_on_and_ends_with_the_same_bytes(cases, tmp_path, monkeypatch):
     from components.ingest.cache import DecodeCache
+
     cases.ingest(monkeypatch, cut=GRID)
     expected = cases.output()
     cases.workspace.decode_cache.unlink()
@@ -212,6 +225,7 @@ def test_a_run_killed_between_two_files_goes_on_and_ends_with_the_same_bytes(cas
         put(self, *arguments)
         if self._uncommitted == 3:
             raise KeyboardInterrupt
+
     with monkeypatch.context() as patch:
         patch.setattr(DecodeCache, "put", put_and_fail)
         with pytest.raises(KeyboardInterrupt):

@@ -16,19 +16,25 @@ from components.ingest.preparation import Preparation
 GREY = np.random.default_rng(0).integers(0, 256, (20, 20), np.uint8)
 ALPHA = np.random.default_rng(1).integers(0, 256, (20, 20), np.uint8)
 PALETTE = np.repeat(np.arange(256, dtype=np.uint8), 3)
-NO_LIMIT = 10 ** 9
+NO_LIMIT = 10**9
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def png(values: np.ndarray, colour_type: int, *, bits: int = 8, size: tuple[int, int] = (20, 20),
-        before: bytes = b"") -> bytes:
+def png(
+    values: np.ndarray, colour_type: int, *, bits: int = 8, size: tuple[int, int] = (20, 20), before: bytes = b""
+) -> bytes:
     """A PNG written by hand, by the specification; values: (H, W) or (H, W, channels)."""
     rows = b"".join(b"\0" + row.tobytes() for row in values.astype(f">u{bits // 8}"))
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", *size, bits, colour_type, 0, 0, 0)) + before
-            + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", *size, bits, colour_type, 0, 0, 0))
+        + before
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
 
 
 WIDE = GREY.astype(np.uint16) * 257
@@ -56,10 +62,18 @@ def test_every_png_variant_of_a_picture_gives_the_same_pixels(variant):
     assert np.array_equal(grey_of(VARIANTS[variant], 20), GREY)
 
 
-@pytest.mark.parametrize(("values", "colour_type", "bits", "expected"), [
-    ([[255, 0, 0]], 2, 8, 76), ([[0, 255, 0]], 2, 8, 150), ([[0, 0, 255]], 2, 8, 29),      # 0.299, 0.587, 0.114
-    ([128], 0, 16, 0), ([129], 0, 16, 1), ([65535], 0, 16, 255), ([32768], 0, 16, 128),    # rounded v / 257
-])
+@pytest.mark.parametrize(
+    ("values", "colour_type", "bits", "expected"),
+    [
+        ([[255, 0, 0]], 2, 8, 76),
+        ([[0, 255, 0]], 2, 8, 150),
+        ([[0, 0, 255]], 2, 8, 29),  # 0.299, 0.587, 0.114
+        ([128], 0, 16, 0),
+        ([129], 0, 16, 1),
+        ([65535], 0, 16, 255),
+        ([32768], 0, 16, 128),  # rounded v / 257
+    ],
+)
 def test_colours_and_depths_become_grey_as_worked_out_by_hand(values, colour_type, bits, expected):
     picture = np.broadcast_to(np.array(values), (20, 20, np.array(values).size))
     assert np.unique(grey_of(png(picture, colour_type, bits=bits), 20)).tolist() == [expected]
@@ -105,18 +119,21 @@ def test_a_flipped_byte_anywhere_in_a_png_is_noticed():
             decode_bytes(bytes(spoilt), Preparation(16, NO_LIMIT))
 
 
-@pytest.mark.parametrize(("data", "reason"), [
-    (b"patient 98765431 has gone home", "not_an_image"),
-    (b"GIF89a" + bytes(100), "not_an_image"),
-    (png(np.zeros((1, 1)), 0, size=(60_000, 60_000)), "too_large"),
-    (b"\xff\xd8\xff\xc0\0\x0b\x08\xff\xff\xff\xff\1\1\x11\0\xff\xda\0\2\xff\xd9", "too_large"),
-    (b"\x89PNG\r\n\x1a\n" + chunk(b"IDAT", b"") + chunk(b"IEND", b""), "damaged"),
-    (b"\xff\xd8\xff\xda\0\2\xff\xd9", "damaged"),
-])
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"patient 98765431 has gone home", "not_an_image"),
+        (b"GIF89a" + bytes(100), "not_an_image"),
+        (png(np.zeros((1, 1)), 0, size=(60_000, 60_000)), "too_large"),
+        (b"\xff\xd8\xff\xc0\0\x0b\x08\xff\xff\xff\xff\1\1\x11\0\xff\xda\0\2\xff\xd9", "too_large"),
+        (b"\x89PNG\r\n\x1a\n" + chunk(b"IDAT", b"") + chunk(b"IEND", b""), "damaged"),
+        (b"\xff\xd8\xff\xda\0\2\xff\xd9", "damaged"),
+    ],
+)
 def test_what_is_no_picture_or_too_large_a_one_is_refused_before_decoding(data, reason, monkeypatch):
     monkeypatch.setattr(decode.cv2, "imdecode", lambda *_: pytest.fail("it was decoded"))
     with pytest.raises(Unreadable) as caught:
-        decode_bytes(data, Preparation(16, 10 ** 8))
+        decode_bytes(data, Preparation(16, 10**8))
     assert caught.value.reason == reason
 
 

@@ -59,15 +59,25 @@ CASES = {
     "fewer rows than data": (dicom(PIXELS, Rows=19), "damaged"),
     "a bomb": (dicom(PIXELS, Rows=60_000, Columns=60_000), "too_large"),
     "a bomb under the limit": (dicom(PIXELS, Rows=100, Columns=100), "damaged"),
-    "compressed data said to be native": (spoilt(LS.encode(), ExplicitVRLittleEndian.encode(), dicom(PIXELS, LS)),
-                                          "damaged"),
-    "native data said to be compressed": (spoilt(ExplicitVRLittleEndian.encode(), RLELossless.encode(), dicom(PIXELS)),
-                                          "damaged"),
+    "compressed data said to be native": (
+        spoilt(LS.encode(), ExplicitVRLittleEndian.encode(), dicom(PIXELS, LS)),
+        "damaged",
+    ),
+    "native data said to be compressed": (
+        spoilt(ExplicitVRLittleEndian.encode(), RLELossless.encode(), dicom(PIXELS)),
+        "damaged",
+    ),
     "another codec's stream": (dicom(PIXELS, J2K, frame=imagecodecs.jpegls_encode(PIXELS)), "damaged"),
     "noise for a stream": (dicom(BYTES, JPEG, frame=b"\xff\xd8\xff" + bytes(200)), "damaged"),
     "noise for run lengths": (dicom(PIXELS, RLELossless, frame=bytes(range(100))), "damaged"),
-    "colours for greys": (dicom(BYTES, HTJ2K, frame=imagecodecs.jpeg2k_encode(
-        np.dstack([BYTES] * 3), codecformat="j2k", reversible=True, level=0)), "damaged"),
+    "colours for greys": (
+        dicom(
+            BYTES,
+            HTJ2K,
+            frame=imagecodecs.jpeg2k_encode(np.dstack([BYTES] * 3), codecformat="j2k", reversible=True, level=0),
+        ),
+        "damaged",
+    ),
     "a wide stream in 8 bits": (dicom(PIXELS, LS, BitsAllocated=8, BitsStored=8, HighBit=7), "damaged"),
     "32 bits": (dicom(PIXELS.astype(np.uint32)), "unsupported"),
     "high bit outside": (dicom(PIXELS, bits=12, HighBit=16), "unsupported"),
@@ -108,8 +118,8 @@ def test_a_flipped_byte_is_a_refusal_or_another_picture_but_never_another_error(
 def test_nothing_is_decoded_where_the_header_declares_too_much_or_what_the_data_do_not_hold(syntax, monkeypatch):
     for name in ("_from_codec", "_from_rle"):
         monkeypatch.setattr(dicom_frame, name, lambda *_: pytest.fail("it was decoded"))
-    assert refusal(dicom(PIXELS, syntax, Rows=40_000, Columns=40_000), 10 ** 9).reason == "too_large"
-    if syntax != RLELossless:                                   # whose frames do not say their size
+    assert refusal(dicom(PIXELS, syntax, Rows=40_000, Columns=40_000), 10**9).reason == "too_large"
+    if syntax != RLELossless:  # whose frames do not say their size
         assert refusal(dicom(PIXELS, syntax, Rows=21)).reason == "damaged"
 
 
@@ -120,14 +130,14 @@ def test_a_deflated_file_that_grows_without_end_is_refused():
 
 
 def test_run_lengths_that_hold_more_than_declared_are_refused_without_room_for_them():
-    segment = b"\x81\0" * 1000                                  # 128,000 bytes
+    segment = b"\x81\0" * 1000  # 128,000 bytes
     frame = struct.pack("<16I", 1, 64, *[0] * 14) + segment
     assert refusal(dicom(BYTES, RLELossless, frame=frame)).reason == "damaged"
 
 
 def test_pydicom_says_nothing_of_what_it_read(recwarn, caplog, capfd):
     data = dicom(BYTES, SpecificCharacterSet=NAME, PatientName=NAME)
-    recwarn.clear()                                             # of the writer's
+    recwarn.clear()  # of the writer's
     caplog.clear()
     decode_bytes(data, Preparation(16, LIMIT))
     refusal(data[:600])

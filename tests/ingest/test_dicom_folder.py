@@ -32,18 +32,57 @@ class Hospital:
         self.files: dict[str, bytes] = {}
         self.lines = ["uid,labels,remark"]
         self.dicom = "labels: labels.csv, key: sop_instance_uid, key_column: uid"
-        self.add("a/one.dcm", 0, PatientID="M1", BodyPartExamined="CHEST", ViewPosition="PA", PatientSex="F",
-                 PatientAge="045Y", PixelSpacing=[0.2, 0.1], BurnedInAnnotation="NO")
-        self.add("a/two.dcm", 1, J2K, labels="Mass|Effusion", PatientID="M1", Modality="CR", BodyPartExamined="KNEE",
-                 ViewPosition="LL", PatientAge="093Y", ImagerPixelSpacing=[0.3, 0.4])
-        self.add("b/three", 2, LS, PatientID="M2", Modality="MG", ImageLaterality="L", ViewPosition="MLO",
-                 PatientAge="011M", PatientSex="O")
-        self.add("c/1.2.840.4", 3, RLELossless, PatientID="M3", BodyPartExamined="ZEPPELIN", ViewPosition="LLD",
-                 Laterality="B", PatientAge="62")
+        self.add(
+            "a/one.dcm",
+            0,
+            PatientID="M1",
+            BodyPartExamined="CHEST",
+            ViewPosition="PA",
+            PatientSex="F",
+            PatientAge="045Y",
+            PixelSpacing=[0.2, 0.1],
+            BurnedInAnnotation="NO",
+        )
+        self.add(
+            "a/two.dcm",
+            1,
+            J2K,
+            labels="Mass|Effusion",
+            PatientID="M1",
+            Modality="CR",
+            BodyPartExamined="KNEE",
+            ViewPosition="LL",
+            PatientAge="093Y",
+            ImagerPixelSpacing=[0.3, 0.4],
+        )
+        self.add(
+            "b/three",
+            2,
+            LS,
+            PatientID="M2",
+            Modality="MG",
+            ImageLaterality="L",
+            ViewPosition="MLO",
+            PatientAge="011M",
+            PatientSex="O",
+        )
+        self.add(
+            "c/1.2.840.4",
+            3,
+            RLELossless,
+            PatientID="M3",
+            BodyPartExamined="ZEPPELIN",
+            ViewPosition="LLD",
+            Laterality="B",
+            PatientAge="62",
+        )
 
     def add(self, name, number, syntax=None, labels="No Finding", **elements):
-        options = {"SOPInstanceUID": f"1.9.{number}", "StudyInstanceUID": f"1.8.{number}",
-                   "AccessionNumber": f"A{number}"}
+        options = {
+            "SOPInstanceUID": f"1.9.{number}",
+            "StudyInstanceUID": f"1.8.{number}",
+            "AccessionNumber": f"A{number}",
+        }
         self.files[name] = dicom(picture(number), *([syntax] if syntax else []), bits=12, **options | elements)
         self.lines.append(f"1.9.{number},{labels},x")
 
@@ -59,7 +98,8 @@ class Hospital:
         self.write()
         (self.workspace.root / "params.yaml").write_text(
             f"methods: [lsh]\nsize_px: 16\ningest: {{source: dicom, archive: hospital, workers: 1, "
-            f"max_image_pixels: 1000, max_rejected_share: {max_rejected_share}, dicom: {{{self.dicom}}}}}\n")
+            f"max_image_pixels: 1000, max_rejected_share: {max_rejected_share}, dicom: {{{self.dicom}}}}}\n"
+        )
         return main(["--root", str(self.workspace.root), *options])
 
     def rows(self):
@@ -90,13 +130,14 @@ def test_headers_become_rows_in_the_contracts_words_and_labels_are_joined(hospit
         1: ("xray", "chest", "PA", None, "F", 45, 20, 24, 0.1, False),
         2: ("xray", "leg", "LATERAL", None, None, 90, 20, 24, 0.4, None),
         3: ("mammography", "breast", "MLO", "L", None, 0, 20, 24, None, None),
-        4: ("xray", "unknown", None, None, None, 62, 20, 24, None, None)}
+        4: ("xray", "unknown", None, None, None, 62, 20, 24, None, None),
+    }
     assert [label["label"] for label in rows[2]["labels"]] == ["Mass", "Effusion"]
     assert rows[1]["patient_id"] == rows[2]["patient_id"] == pseudonyms(KEY.encode(), "patient", ["M1"])[0]
     assert rows[1]["study_id"] == pseudonyms(KEY.encode(), "study", ["1.8.0"])[0]
     assert rows[1]["image_id"] == pseudonyms(KEY.encode(), "image", ["a/one.dcm"])[0]
     stored = np.load(hospital.workspace.pixels)[rows[1]["pixel_row"], 0]
-    assert stored[:, 1:14].any(axis=0).all()                    # 20 × 24 px between bands
+    assert stored[:, 1:14].any(axis=0).all()  # 20 × 24 px between bands
     assert not stored[:, 0].any()
     report, _ = check_stage("ingest", hospital.workspace, load_params(hospital.workspace.root / "params.yaml"))
     assert report.success
@@ -131,11 +172,16 @@ def test_labels_can_be_joined_by_accession_number_which_several_images_may_share
     hospital.lines = ["findings,accession", "Mass,A0", "Nodule,A2", "Hernia,A3"]
     assert hospital.ingest() == 0
     assert [[label["label"] for label in row["labels"]] for row in hospital.rows().values()] == [
-        ["Mass"], ["Mass"], ["Nodule"], ["Hernia"]]
+        ["Mass"],
+        ["Mass"],
+        ["Nodule"],
+        ["Hernia"],
+    ]
 
 
 def test_a_header_longer_than_what_is_read_first_and_a_deflated_one_are_read_whole(hospital, monkeypatch):
     from components.ingest.sources import dicom_rows
+
     monkeypatch.setattr(dicom_rows, "_HEAD_BYTES", 300)
     hospital.add("d.dcm", 9, DeflatedExplicitVRLittleEndian, PatientID="M9")
     assert hospital.ingest() == 0
@@ -143,14 +189,16 @@ def test_a_header_longer_than_what_is_read_first_and_a_deflated_one_are_read_who
 
 
 def _refile(name, number, **elements):
-    return lambda h: h.files.update({name: dicom(picture(number), bits=12, **{
-        "SOPInstanceUID": f"1.9.{number}", "PatientID": "M1"} | elements)})
+    return lambda h: h.files.update(
+        {name: dicom(picture(number), bits=12, **{"SOPInstanceUID": f"1.9.{number}", "PatientID": "M1"} | elements)}
+    )
 
 
 def _line(number, old, new):
     def spoil(h):
         assert old in h.lines[number]
         h.lines[number] = h.lines[number].replace(old, new)
+
     return spoil
 
 
@@ -206,14 +254,19 @@ def test_images_of_two_patients_under_one_accession_number_are_all_refused(hospi
     assert hospital.rejected() == [(1, "shared_key"), (3, "shared_key")]
 
 
-@pytest.mark.parametrize(("spoil", "message"), [
-    (lambda h: h.lines.__setitem__(0, "uid,label,remark"),
-     "column 'labels' is missing; the nearest name found is 'label'"),
-    (lambda h: h.lines.__setitem__(0, "uid,labels,uid"), "column 'uid' stands there twice"),
-    (lambda h: h.lines.__setitem__(slice(1, None), []), "has a header and no row"),
-    (lambda h: setattr(h, "dicom", "labels: other.csv"), "other.csv does not exist"),
-    (lambda h: h.files.clear(), "holds no DICOM file"),
-])
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            lambda h: h.lines.__setitem__(0, "uid,label,remark"),
+            "column 'labels' is missing; the nearest name found is 'label'",
+        ),
+        (lambda h: h.lines.__setitem__(0, "uid,labels,uid"), "column 'uid' stands there twice"),
+        (lambda h: h.lines.__setitem__(slice(1, None), []), "has a header and no row"),
+        (lambda h: setattr(h, "dicom", "labels: other.csv"), "other.csv does not exist"),
+        (lambda h: h.files.clear(), "holds no DICOM file"),
+    ],
+)
 def test_without_files_or_a_usable_table_of_labels_the_run_stops(spoil, message, hospital, capsys):
     spoil(hospital)
     assert hospital.ingest() == 1

@@ -23,7 +23,7 @@ from components.ingest.decode import decode_bytes
 from components.ingest.dicom_pixels import decode_dicom
 from components.ingest.preparation import Preparation
 
-NO_LIMIT = 10 ** 9
+NO_LIMIT = 10**9
 RANDOM = np.random.default_rng(0)
 RAMP = np.arange(256, dtype=np.uint16).reshape(16, 16)
 SMOOTH = (np.add.outer(np.arange(32), np.arange(40)) * 3).astype(np.uint8)
@@ -55,9 +55,16 @@ def test_signed_values_keep_their_sign_in_every_transfer_syntax(syntax, bits):
     assert np.array_equal(decode_dicom(dicom(pixels, syntax, bits=bits), NO_LIMIT), full_range(pixels, bits))
 
 
-@pytest.mark.parametrize(("syntax", "pixels", "bits", "tolerance"), [
-    (JPEG, SMOOTH, 8, 3), (JPEG_12, SMOOTH.astype(np.uint16) * 16, 12, 3), (LS_NEAR, SMOOTH, 8, 2),
-    (J2K_LOSSY, SMOOTH, 8, 3), (J2K_LOSSY, SMOOTH.astype(np.uint16) * 16, 12, 3)])
+@pytest.mark.parametrize(
+    ("syntax", "pixels", "bits", "tolerance"),
+    [
+        (JPEG, SMOOTH, 8, 3),
+        (JPEG_12, SMOOTH.astype(np.uint16) * 16, 12, 3),
+        (LS_NEAR, SMOOTH, 8, 2),
+        (J2K_LOSSY, SMOOTH, 8, 3),
+        (J2K_LOSSY, SMOOTH.astype(np.uint16) * 16, 12, 3),
+    ],
+)
 def test_lossy_transfer_syntaxes_stay_near(syntax, pixels, bits, tolerance):
     decoded = decode_dicom(dicom(pixels, syntax, bits=bits), NO_LIMIT).astype(int)
     assert np.abs(decoded - full_range(pixels, bits)).max() <= tolerance
@@ -73,6 +80,7 @@ def test_every_predictor_of_lossless_jpeg_is_read(predictor):
 
 def test_a_frame_in_several_fragments_is_one_frame():
     from pydicom.encaps import encapsulate
+
     pixels = RANDOM.integers(0, 256, (30, 30)).astype(np.uint8)
     frame = imagecodecs.jpegls_encode(pixels)
     data = dicom(pixels, LOSSLESS, frame=frame).replace(LOSSLESS.encode(), b"1.2.840.10008.1.2.4.80")
@@ -83,31 +91,53 @@ def test_a_frame_in_several_fragments_is_one_frame():
 
 def test_monochrome1_is_the_negative_of_monochrome2():
     pixels = RANDOM.integers(0, 4096, (20, 30)).astype(np.uint16)
-    positive, negative = (decode_dicom(dicom(pixels, bits=12, PhotometricInterpretation=kind), NO_LIMIT)
-                          for kind in ("MONOCHROME2", "MONOCHROME1"))
+    positive, negative = (
+        decode_dicom(dicom(pixels, bits=12, PhotometricInterpretation=kind), NO_LIMIT)
+        for kind in ("MONOCHROME2", "MONOCHROME1")
+    )
     assert np.array_equal(negative, 255 - positive)
     inverted = dicom(4095 - pixels, bits=12, PhotometricInterpretation="MONOCHROME1")
     assert np.array_equal(decode_dicom(inverted, NO_LIMIT), positive)
     assert greys(dicom(np.array([[0, 100, 255, 255]], np.uint8), PhotometricInterpretation="MONOCHROME1")) == [
-        255, 155, 0, 0]
+        255,
+        155,
+        0,
+        0,
+    ]
 
 
-@pytest.mark.parametrize(("elements", "stored", "expected"), [
-    # LINEAR, centre 100, width 101: 50 is black (c - 0.5 - (w-1)/2 = 49.5), 150 white, 99.5 the middle
-    ({"WindowCenter": 100, "WindowWidth": 101}, [0, 49, 50, 99, 100, 149, 150, 255],
-     [0, 0, 1, 126, 129, 254, 255, 255]),
-    ({"WindowCenter": 100, "WindowWidth": 1}, [98, 99, 100, 101], [0, 0, 255, 255]),
-    ({"WindowCenter": [100, 7], "WindowWidth": [1, 300]}, [98, 99, 100, 101], [0, 0, 255, 255]),
-    ({"WindowCenter": 100, "WindowWidth": 50, "VOILUTFunction": "LINEAR_EXACT"}, [74, 75, 85, 100, 125, 126],
-     [0, 0, 51, 128, 255, 255]),
-    # 255 / (1 + exp(-4 (x - c) / w)): x = c is the middle, x = c + w/4 is 255 / (1 + 1/e) = 186.4
-    ({"WindowCenter": 100, "WindowWidth": 40, "VOILUTFunction": "SIGMOID"}, [90, 100, 110, 255], [69, 128, 186, 255]),
-    # 2 v - 100 in a LINEAR window that runs from 0 (v = 50) to 200 (v = 150)
-    ({"RescaleSlope": 2, "RescaleIntercept": -100, "WindowCenter": 100.5, "WindowWidth": 201},
-     [40, 50, 100, 125, 150, 160], [0, 0, 128, 191, 255, 255]),
-    ({"RescaleSlope": 2, "RescaleIntercept": -100}, [0, 100, 255], [0, 100, 255]),                    # full range
-    ({"RescaleSlope": -1, "RescaleIntercept": 255}, [0, 100, 255], [255, 155, 0]),
-])
+@pytest.mark.parametrize(
+    ("elements", "stored", "expected"),
+    [
+        # LINEAR, centre 100, width 101: 50 is black (c - 0.5 - (w-1)/2 = 49.5), 150 white, 99.5 the middle
+        (
+            {"WindowCenter": 100, "WindowWidth": 101},
+            [0, 49, 50, 99, 100, 149, 150, 255],
+            [0, 0, 1, 126, 129, 254, 255, 255],
+        ),
+        ({"WindowCenter": 100, "WindowWidth": 1}, [98, 99, 100, 101], [0, 0, 255, 255]),
+        ({"WindowCenter": [100, 7], "WindowWidth": [1, 300]}, [98, 99, 100, 101], [0, 0, 255, 255]),
+        (
+            {"WindowCenter": 100, "WindowWidth": 50, "VOILUTFunction": "LINEAR_EXACT"},
+            [74, 75, 85, 100, 125, 126],
+            [0, 0, 51, 128, 255, 255],
+        ),
+        # 255 / (1 + exp(-4 (x - c) / w)): x = c is the middle, x = c + w/4 is 255 / (1 + 1/e) = 186.4
+        (
+            {"WindowCenter": 100, "WindowWidth": 40, "VOILUTFunction": "SIGMOID"},
+            [90, 100, 110, 255],
+            [69, 128, 186, 255],
+        ),
+        # 2 v - 100 in a LINEAR window that runs from 0 (v = 50) to 200 (v = 150)
+        (
+            {"RescaleSlope": 2, "RescaleIntercept": -100, "WindowCenter": 100.5, "WindowWidth": 201},
+            [40, 50, 100, 125, 150, 160],
+            [0, 0, 128, 191, 255, 255],
+        ),
+        ({"RescaleSlope": 2, "RescaleIntercept": -100}, [0, 100, 255], [0, 100, 255]),  # full range
+        ({"RescaleSlope": -1, "RescaleIntercept": 255}, [0, 100, 255], [255, 155, 0]),
+    ],
+)
 @pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, LOSSLESS], ids=lambda uid: uid.name)
 def test_rescaling_and_windows_are_those_of_the_standard(elements, stored, expected, syntax):
     assert greys(dicom(np.array([stored], np.uint8), syntax, **elements)) == expected
@@ -121,14 +151,23 @@ def lut(first: int, depth: int, entries: list[int], vr: str = "US") -> Sequence:
     return Sequence([item])
 
 
-@pytest.mark.parametrize(("elements", "stored", "expected"), [
-    ({"VOILUTSequence": lut(2, 8, [10, 20, 40])}, [0, 2, 3, 4, 5, 255], [10, 10, 20, 40, 40, 40]),
-    ({"VOILUTSequence": lut(2, 12, [0, 2048, 4095]), "WindowCenter": 9, "WindowWidth": 1}, [2, 3, 4, 200],
-     [0, 128, 255, 255]),                                       # the table goes before the window
-    ({"ModalityLUTSequence": lut(0, 16, [65535, 0, 32768])}, [0, 1, 2, 3], [255, 0, 128, 128]),
-    ({"ModalityLUTSequence": lut(0, 16, [5, 6, 7, 8]), "WindowCenter": 7, "WindowWidth": 1}, [0, 1, 2, 3],
-     [0, 0, 255, 255]),
-])
+@pytest.mark.parametrize(
+    ("elements", "stored", "expected"),
+    [
+        ({"VOILUTSequence": lut(2, 8, [10, 20, 40])}, [0, 2, 3, 4, 5, 255], [10, 10, 20, 40, 40, 40]),
+        (
+            {"VOILUTSequence": lut(2, 12, [0, 2048, 4095]), "WindowCenter": 9, "WindowWidth": 1},
+            [2, 3, 4, 200],
+            [0, 128, 255, 255],
+        ),  # the table goes before the window
+        ({"ModalityLUTSequence": lut(0, 16, [65535, 0, 32768])}, [0, 1, 2, 3], [255, 0, 128, 128]),
+        (
+            {"ModalityLUTSequence": lut(0, 16, [5, 6, 7, 8]), "WindowCenter": 7, "WindowWidth": 1},
+            [0, 1, 2, 3],
+            [0, 0, 255, 255],
+        ),
+    ],
+)
 @pytest.mark.parametrize("syntax", NATIVE[:3], ids=lambda uid: uid.name)
 def test_lookup_tables_are_those_of_the_standard(elements, stored, expected, syntax):
     assert greys(dicom(np.array([stored], np.uint8), syntax, **elements)) == expected
@@ -140,13 +179,13 @@ def test_a_table_over_signed_values_may_begin_below_zero():
 
 
 def test_bits_beside_the_stored_ones_are_not_part_of_the_picture():
-    high = (RAMP << 4) | 0xF00F                                 # stored in bits 4 to 11, an overlay around them
+    high = (RAMP << 4) | 0xF00F  # stored in bits 4 to 11, an overlay around them
     data = dicom(high, BitsStored=8, HighBit=11)
     assert np.array_equal(decode_dicom(data, NO_LIMIT), RAMP.astype(np.uint8))
 
 
 COLOURS = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [200, 50, 100]]], np.uint8)
-LUMA = [76, 150, 29, 101]                                       # 0.299 R + 0.587 G + 0.114 B
+LUMA = [76, 150, 29, 101]  # 0.299 R + 0.587 G + 0.114 B
 
 
 @pytest.mark.parametrize("syntax", [*NATIVE, RLELossless], ids=lambda uid: uid.name)
@@ -159,7 +198,7 @@ def test_colours_by_plane_in_ybr_and_in_compressed_streams_become_luma_too():
     assert greys(dicom(planes, PlanarConfiguration=1)) == LUMA
     ybr = np.array([[[7, 99, 3], [250, 1, 2]]], np.uint8)
     assert greys(dicom(ybr, PhotometricInterpretation="YBR_FULL")) == [7, 250]
-    pairs = np.array([[7, 250, 99, 3]], np.uint8)               # Y Y Cb Cr
+    pairs = np.array([[7, 250, 99, 3]], np.uint8)  # Y Y Cb Cr
     assert greys(dicom(pairs, PhotometricInterpretation="YBR_FULL_422", SamplesPerPixel=3, Columns=2)) == [7, 250]
     flat = np.full((16, 16, 3), (200, 50, 100), np.uint8)
     coloured = imagecodecs.jpeg8_encode(flat, level=100, colorspace="RGB", outcolorspace="YCBCR")
@@ -171,6 +210,7 @@ def test_colours_by_plane_in_ybr_and_in_compressed_streams_become_luma_too():
 
 def test_a_dicom_file_is_squared_as_a_png_of_the_same_picture(random_png):
     import cv2
+
     png = random_png(3, size=50)
     pixels = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
     decoded = decode_bytes(dicom(pixels), Preparation(16, NO_LIMIT))

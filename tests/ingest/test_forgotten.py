@@ -17,8 +17,10 @@ KEY = b"a key of the tests, not of a hospital"
 
 def forget(root, *patients: str) -> None:
     """Write the list as the documentation describes it, with nothing of the product."""
-    lines = [hashlib.sha256(b"forgotten\0" + pseudonyms(KEY, "patient", [patient])[0].encode()).hexdigest()
-             for patient in patients]
+    lines = [
+        hashlib.sha256(b"forgotten\0" + pseudonyms(KEY, "patient", [patient])[0].encode()).hexdigest()
+        for patient in patients
+    ]
     path = root / "data" / "forgotten.txt"
     path.parent.mkdir(exist_ok=True)
     path.write_text("# a comment\n\n" + "".join(f"{line}\n" for line in lines))
@@ -49,7 +51,11 @@ def test_a_forgotten_patient_is_in_no_table_and_in_no_cache_and_loose_files_are_
     assert "left out 2 images of 1 forgotten patients" in told.out
     assert "new 0, changed 0, withdrawn 0 images since the last run" in told.out
     assert [row["source_row"] for row in sorted(archive.images().to_pylist(), key=lambda row: row["source_row"])] == [
-        2, 3, 6, 7]
+        2,
+        3,
+        6,
+        7,
+    ]
     cells = named_in_outputs(archive.workspace.root)
     for row in (4, 5):
         for value in (rows[row]["patient_id"], rows[row]["image_id"], rows[row]["sha256"], "98765432"):
@@ -68,14 +74,14 @@ def test_a_forgotten_patient_is_in_no_table_and_in_no_cache_and_loose_files_are_
 def test_a_forgotten_patient_who_comes_back_with_new_images_and_bad_rows_stays_out(archive, random_png, capsys):
     forget(archive.workspace.root, "98765431", "98765499")
     archive.lines += [
-        "98765431_002.png,Mass,2,098765431,40,F,PA,1,1,1,1",             # a new image, the number written otherwise
-        "98765431_003.png,Strange,2,98765431,40,F,PA,1,1,1,1",           # an unknown finding
-        "98765431_000.png,Mass,2,98765431,40,F,PA,1,1,1,1",              # twice
-        ",Mass,2,98765431,40,F,PA,1,1,1,1",                              # no name
-        "98765431_004.png,Mass,2,98765431",                              # cut off
-        "98765431_005.png,Mass,2,,40,F,PA,1,1,1,1",                      # no number, but in the name of the file
+        "98765431_002.png,Mass,2,098765431,40,F,PA,1,1,1,1",  # a new image, the number written otherwise
+        "98765431_003.png,Strange,2,98765431,40,F,PA,1,1,1,1",  # an unknown finding
+        "98765431_000.png,Mass,2,98765431,40,F,PA,1,1,1,1",  # twice
+        ",Mass,2,98765431,40,F,PA,1,1,1,1",  # no name
+        "98765431_004.png,Mass,2,98765431",  # cut off
+        "98765431_005.png,Mass,2,,40,F,PA,1,1,1,1",  # no number, but in the name of the file
     ]
-    for number in range(2, 9):                                          # 006 to 008 have no row at all
+    for number in range(2, 9):  # 006 to 008 have no row at all
         archive.files[f"images/98765431_{number:03d}.png"] = random_png(50 + number)
     archive.files["images/98765432_000.png"] = b"no image"
     for layout in ("images", "images_001.tar.gz"):
@@ -95,12 +101,14 @@ def test_a_dicom_patient_is_known_by_the_header_and_leaves_nothing(tmp_path, mon
     for n in range(4):
         pixels = np.random.default_rng(n).integers(0, 255, (20, 20), np.uint8)
         modality = {"Modality": "XX"} if n == 3 else {}
-        (folder / f"{n}.dcm").write_bytes(dicom(pixels, SOPInstanceUID=f"1.2.{n}",
-                                                PatientID="secret-77" if n % 2 else "P0", **modality))
+        (folder / f"{n}.dcm").write_bytes(
+            dicom(pixels, SOPInstanceUID=f"1.2.{n}", PatientID="secret-77" if n % 2 else "P0", **modality)
+        )
     (folder / "labels.csv").write_text("sop_instance_uid,labels\n" + "".join(f"1.2.{n},Mass\n" for n in range(4)))
     age(folder)
-    (tmp_path / "params.yaml").write_text("methods: [lsh]\nsize_px: 16\ningest: {source: dicom, archive: hospital, "
-                                          "workers: 1, max_image_pixels: 10000}\n")
+    (tmp_path / "params.yaml").write_text(
+        "methods: [lsh]\nsize_px: 16\ningest: {source: dicom, archive: hospital, workers: 1, max_image_pixels: 10000}\n"
+    )
     forget(tmp_path, "secret-77")
     for _ in range(2):
         assert main(["--root", str(tmp_path)]) == 0
@@ -112,8 +120,10 @@ def test_a_dicom_patient_is_known_by_the_header_and_leaves_nothing(tmp_path, mon
     assert b"secret-77" not in (tmp_path / "var/private/files.sqlite").read_bytes()
 
 
-@pytest.mark.parametrize(("text", "line"), [("# fine\nabc\n", 2), ("0" * 63, 1), ("\n\n" + "G" * 64, 3),
-                                            ("0" * 64 + " # who\n", 1), ("\xff\n", 1)])
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("# fine\nabc\n", 2), ("0" * 63, 1), ("\n\n" + "G" * 64, 3), ("0" * 64 + " # who\n", 1), ("\xff\n", 1)],
+)
 def test_a_line_that_is_no_digest_stops_the_run_and_is_named(text, line, archive, capsys):
     archive.write()
     path = archive.workspace.forgotten
@@ -129,6 +139,7 @@ def test_the_list_is_a_dependency_of_ingest_and_of_every_benchmarks_tables():
 
     from components.benchmark.sets import set_workspace
     from components.graph import read_graph
+
     repository = Path(__file__).parents[2]
     ingest = next(stage for stage in read_graph(repository) if stage.name == "ingest")
     assert "data/forgotten.txt" in ingest.deps

@@ -57,14 +57,23 @@ def many_images(archive, random_png):
 
 
 def run(archive, code: str, **options) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-c", code, str(archive.workspace.root)], cwd=REPOSITORY, text=True,
-                          capture_output=True, check=False, timeout=60, **options)
+    return subprocess.run(
+        [sys.executable, "-c", code, str(archive.workspace.root)],
+        cwd=REPOSITORY,
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=60,
+        **options,
+    )
 
 
-@pytest.mark.parametrize(("fault", "n_kept"), [(KILLED_WHILE_DECODING, 256), (KILLED_WHILE_WRITING, 310)],
-                         ids=["decoding", "writing"])
+@pytest.mark.parametrize(
+    ("fault", "n_kept"), [(KILLED_WHILE_DECODING, 256), (KILLED_WHILE_WRITING, 310)], ids=["decoding", "writing"]
+)
 def test_after_kill_9_the_next_run_goes_on_and_ends_with_the_bytes_of_an_undisturbed_one(
-        fault, n_kept, many_images, capsys):
+    fault, n_kept, many_images, capsys
+):
     assert many_images.ingest(workers=2) == 0
     undisturbed = many_images.output()
     capsys.readouterr()

@@ -26,14 +26,20 @@ sys.exit(code)
 
 
 @pytest.mark.realdata
-@pytest.mark.skipif(not (NIH / "Data_Entry_2017_v2020.csv.gz").exists(),
-                    reason="the public NIH table is not there (MEDHASH_REAL_DATA or ../shared/data)")
+@pytest.mark.skipif(
+    not (NIH / "Data_Entry_2017_v2020.csv.gz").exists(),
+    reason="the public NIH table is not there (MEDHASH_REAL_DATA or ../shared/data)",
+)
 def test_all_of_nih_is_indexed_in_seconds_and_little_memory(tmp_path):
     (tmp_path / "params.yaml").write_text("methods: [lsh]\n")
     ended = subprocess.run(
         [sys.executable, "-c", MEASURED_RUN, "--root", str(tmp_path), "--archive", str(NIH), "--metadata-only"],
-        cwd=REPOSITORY, text=True, capture_output=True, check=False,
-        env={**os.environ, "MEDHASH_PSEUDONYM_KEY": "a key of the tests, not of a hospital"})
+        cwd=REPOSITORY,
+        text=True,
+        capture_output=True,
+        check=False,
+        env={**os.environ, "MEDHASH_PSEUDONYM_KEY": "a key of the tests, not of a hospital"},
+    )
     assert ended.returncode == 0, ended.stderr
     _, cpu_seconds, peak_mib = ended.stdout.splitlines()[-1].split()
     assert float(cpu_seconds) < 15
@@ -49,7 +55,10 @@ def test_all_of_nih_is_indexed_in_seconds_and_little_memory(tmp_path):
     names = labels.values.field("label")
     counts = {row["values"]: row["counts"] for row in pc.value_counts(names).to_pylist()}
     assert (len(counts), counts["Hernia"], counts["No Finding"]) == (15, 227, 60_361)
-    sets = np.zeros(len(images), np.int64)                      # a bit mask per image
-    np.bitwise_or.at(sets, pc.list_parent_indices(labels).to_numpy(),
-                     1 << pc.index_in(names, pa.array(sorted(counts))).to_numpy().astype(np.int64))
+    sets = np.zeros(len(images), np.int64)  # a bit mask per image
+    np.bitwise_or.at(
+        sets,
+        pc.list_parent_indices(labels).to_numpy(),
+        1 << pc.index_in(names, pa.array(sorted(counts))).to_numpy().astype(np.int64),
+    )
     assert len(np.unique(sets)) == 801

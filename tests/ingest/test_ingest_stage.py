@@ -15,6 +15,7 @@ REPOSITORY = Path(__file__).parents[2]
 def test_images_follow_their_contract_and_row_k_of_the_store_holds_the_pixels_of_image_k(archive, capsys):
     from components.ingest.decode import decode_bytes
     from components.ingest.preparation import Preparation
+
     archive.lists = {"train_val_list.txt": archive.names[:4], "test_list.txt": archive.names[4:5]}
     archive.write()
     assert archive.ingest() == 0
@@ -32,8 +33,16 @@ def test_images_follow_their_contract_and_row_k_of_the_store_holds_the_pixels_of
     assert row["image_id"] == row["bag_id"] == pseudonyms(key, "image", ["98765431_001.png"])[0]
     assert row["patient_id"] == pseudonyms(key, "patient", ["98765431"])[0]
     assert row["labels"] == [{"attribute": "finding", "label": "Mass"}, {"attribute": "finding", "label": "Effusion"}]
-    assert (row["age"], row["sex"], row["view"], row["width"], row["height"], row["pixel_spacing"],
-            row["modality"], row["organ"]) == (41, "F", "PA", 2048, 2500, 0.171, "xray", "chest")
+    assert (
+        row["age"],
+        row["sex"],
+        row["view"],
+        row["width"],
+        row["height"],
+        row["pixel_spacing"],
+        row["modality"],
+        row["organ"],
+    ) == (41, "F", "PA", 2048, 2500, 0.171, "xray", "chest")
     folds = {row["source_row"]: row["official_fold"] for row in rows}
     assert folds == {2: "train_val", 3: "train_val", 4: "train_val", 5: "train_val", 6: "test", 7: None}
     assert len({row["patient_id"] for row in rows}) == 3
@@ -57,7 +66,7 @@ def test_a_second_run_decodes_only_what_is_new_and_the_same_picture_twice_only_o
     archive.write()
     archive.ingest()
     first = archive.output()
-    archive.write("images")                                     # every file a second time, in a folder
+    archive.write("images")  # every file a second time, in a folder
     assert archive.ingest() == 0
     assert "decoded 0, reused 6" in capsys.readouterr().out
     assert archive.output() == first
@@ -70,13 +79,16 @@ def test_a_second_run_decodes_only_what_is_new_and_the_same_picture_twice_only_o
     assert (new["age"], new["width"], new["height"], new["pixel_spacing"]) == (None, 24, 24, None)
 
 
-@pytest.mark.parametrize(("line", "detail"), [
-    ("98765431_009.png,No Finding,9,98765431,50,F,PA,2048,2500,0.171,0.171", "labels and patient agree"),
-    ("98765499_000.png,Mass,0,98765499,50,F,PA,2048,2500,0.171,0.171", "they disagree in labels and patient"),
-])
+@pytest.mark.parametrize(
+    ("line", "detail"),
+    [
+        ("98765431_009.png,No Finding,9,98765431,50,F,PA,2048,2500,0.171,0.171", "labels and patient agree"),
+        ("98765499_000.png,Mass,0,98765499,50,F,PA,2048,2500,0.171,0.171", "they disagree in labels and patient"),
+    ],
+)
 def test_of_exact_duplicates_the_first_row_is_kept_and_the_later_says_whether_they_agree(line, detail, archive):
     name = line.partition(",")[0]
-    archive.lines.insert(3, line)                               # row 5: a copy of the file of row 2
+    archive.lines.insert(3, line)  # row 5: a copy of the file of row 2
     archive.files = {f"images/{name}": archive.files[f"images/{archive.names[0]}"], **archive.files}
     archive.write()
     assert archive.ingest() == 0
@@ -128,13 +140,16 @@ def test_the_private_table_tells_pseudonyms_from_file_names_and_only_its_owner_m
     assert private.stat().st_mode & 0o777 == 0o700
     rows = pq.read_table(private / "sources.parquet").to_pylist()
     assert [(row["source_row"], row["source_name"], row["reason"]) for row in rows] == [
-        (2, "98765431_000.png", "empty"), *((row, name, None) for row, name in enumerate(archive.names[1:], start=3))]
+        (2, "98765431_000.png", "empty"),
+        *((row, name, None) for row, name in enumerate(archive.names[1:], start=3)),
+    ]
     by_row = {row["source_row"]: row["image_id"] for row in archive.images().to_pylist()}
     assert {row["source_row"]: row["image_id"] for row in rows[1:]} == by_row
 
 
 def test_the_bundled_sample_is_taken_whole_under_the_demo_key(tmp_path, monkeypatch, capsys):
     from components.ingest.__main__ import main
+
     monkeypatch.delenv("MEDHASH_PSEUDONYM_KEY", raising=False)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "sample").symlink_to(REPOSITORY / "data" / "sample")

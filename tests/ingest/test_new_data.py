@@ -27,7 +27,7 @@ def by_row(archive) -> dict:
 
 @pytest.mark.parametrize("layout", ["images_001.tar.gz", "images_001.tar", "images"])
 def test_what_has_not_changed_is_not_even_opened_and_the_tables_stay_the_same(layout, archive, capsys):
-    archive.files["images/98765431_000.png"] = b"\x89PNG\r\n\x1a\n cut off"            # refused, and known to be
+    archive.files["images/98765431_000.png"] = b"\x89PNG\r\n\x1a\n cut off"  # refused, and known to be
     archive.write(layout)
     age(archive.folder)
     with opened_files() as opened:
@@ -97,6 +97,7 @@ def cv2_like(original: bytes) -> bytes:
     import zlib
 
     import cv2
+
     plain = cv2.imencode(".png", np.full((24, 24), 200, np.uint8))[1].tobytes()
     text = b"tEXt" + b"c\0" + b" " * (len(original) - len(plain) - 14)
     chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
@@ -176,8 +177,12 @@ def test_headers_of_unchanged_dicom_files_are_not_read_again_in_folders_and_tars
     monkeypatch.setenv("MEDHASH_PSEUDONYM_KEY", KEY.decode())
     folder = tmp_path / "hospital"
     (folder / "a").mkdir(parents=True)
-    files = [dicom(np.random.default_rng(n).integers(0, 255, (20, 20), np.uint8), SOPInstanceUID=f"1.2.{n}",
-                   PatientID=f"P{n}") for n in range(3)]
+    files = [
+        dicom(
+            np.random.default_rng(n).integers(0, 255, (20, 20), np.uint8), SOPInstanceUID=f"1.2.{n}", PatientID=f"P{n}"
+        )
+        for n in range(3)
+    ]
     for number in range(2):
         (folder / "a" / f"{number}.dcm").write_bytes(files[number])
     with tarfile.open(folder / "b.tar", "w") as tar:
@@ -187,8 +192,9 @@ def test_headers_of_unchanged_dicom_files_are_not_read_again_in_folders_and_tars
             tar.addfile(member, io.BytesIO(data))
     (folder / "labels.csv").write_text("sop_instance_uid,labels\n" + "".join(f"1.2.{n},Mass\n" for n in range(3)))
     age(folder)
-    (tmp_path / "params.yaml").write_text("methods: [lsh]\nsize_px: 16\ningest: {source: dicom, archive: hospital, "
-                                          "workers: 1, max_image_pixels: 10000}\n")
+    (tmp_path / "params.yaml").write_text(
+        "methods: [lsh]\nsize_px: 16\ningest: {source: dicom, archive: hospital, workers: 1, max_image_pixels: 10000}\n"
+    )
     assert main(["--root", str(tmp_path)]) == 0
     first = (tmp_path / "data/derived/images/images.parquet").read_bytes()
     with opened_files() as opened:

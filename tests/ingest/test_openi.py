@@ -17,19 +17,34 @@ def archive(tmp_path, monkeypatch) -> OpeniArchive:
     return OpeniArchive(tmp_path)
 
 
-@pytest.mark.parametrize(("rule", "major", "automatic", "expected"), [
-    ("main-heading", ["Opacity/lung/base/left", "OPACITY/lung/apex", "Catheters, Indwelling/right"], ["nodule"],
-     ["opacity", "catheters, indwelling"]),
-    ("main-heading", ["Lung/hyperdistention/mild", "Lung / Hypoinflation ", "Lung/hyperlucent", "Lung"], [],
-     ["lung hyperdistention", "lung hypoinflation", "lung"]),
-    ("exact", ["Lung/hyperdistention/mild", "Lung/hypoinflation", "Opacity/lung", "Normal "], ["nodule"],
-     ["lung/hyperdistention/mild", "lung hypoinflation", "opacity/lung", "normal"]),
-    ("single-major", ["Cardiomegaly/mild"], ["nodule"], ["cardiomegaly"]),
-    ("single-major", ["Cardiomegaly/mild", "Cardiomegaly"], [], []),
-    ("major-or-automatic", ["Opacity/lung"], ["Nodule", "opacity"], ["opacity", "nodule"]),
-    ("major-or-automatic", [], [], []),
-    ("main-heading", ["/lung", " ", "Opacity"], [], ["opacity"]),
-])
+@pytest.mark.parametrize(
+    ("rule", "major", "automatic", "expected"),
+    [
+        (
+            "main-heading",
+            ["Opacity/lung/base/left", "OPACITY/lung/apex", "Catheters, Indwelling/right"],
+            ["nodule"],
+            ["opacity", "catheters, indwelling"],
+        ),
+        (
+            "main-heading",
+            ["Lung/hyperdistention/mild", "Lung / Hypoinflation ", "Lung/hyperlucent", "Lung"],
+            [],
+            ["lung hyperdistention", "lung hypoinflation", "lung"],
+        ),
+        (
+            "exact",
+            ["Lung/hyperdistention/mild", "Lung/hypoinflation", "Opacity/lung", "Normal "],
+            ["nodule"],
+            ["lung/hyperdistention/mild", "lung hypoinflation", "opacity/lung", "normal"],
+        ),
+        ("single-major", ["Cardiomegaly/mild"], ["nodule"], ["cardiomegaly"]),
+        ("single-major", ["Cardiomegaly/mild", "Cardiomegaly"], [], []),
+        ("major-or-automatic", ["Opacity/lung"], ["Nodule", "opacity"], ["opacity", "nodule"]),
+        ("major-or-automatic", [], [], []),
+        ("main-heading", ["/lung", " ", "Opacity"], [], ["opacity"]),
+    ],
+)
 def test_the_rule_makes_headings_of_mesh_terms(rule, major, automatic, expected):
     assert headings(major, automatic, OpeniParams(mesh=rule)) == expected
 
@@ -39,14 +54,19 @@ def test_a_row_is_a_frontal_image_with_its_reports_headings_and_its_headers_valu
     assert archive.ingest(frontal="not-lateral") == 0
     printed = capsys.readouterr().out
     assert "2 images left out by ingest.openi.frontal: not-lateral, 1 reports without an image" in printed
-    assert "4 images of 3 patients, decoded 4, reused 0\nrefused 0" in printed     # files of laterals are no strays
+    assert "4 images of 3 patients, decoded 4, reused 0\nrefused 0" in printed  # files of laterals are no strays
     rows = archive.taken()
-    assert [tuple(row[name] for name in ("source_row", "labels", "view", "pixel_spacing", "burned_in"))
-            for row in rows] == [
-        (1001, ["normal"], "PA", 0.15, False), (2002, ["lung hyperdistention", "opacity"], "PA", None, False),
-        (3001, ["cardiomegaly"], None, None, None), (3002, ["cardiomegaly"], "AP", None, None)]
-    assert all((row["width"], row["height"], row["modality"], row["organ"]) == (2048, 2500, "xray", "chest")
-               for row in rows)
+    assert [
+        tuple(row[name] for name in ("source_row", "labels", "view", "pixel_spacing", "burned_in")) for row in rows
+    ] == [
+        (1001, ["normal"], "PA", 0.15, False),
+        (2002, ["lung hyperdistention", "opacity"], "PA", None, False),
+        (3001, ["cardiomegaly"], None, None, None),
+        (3002, ["cardiomegaly"], "AP", None, None),
+    ]
+    assert all(
+        (row["width"], row["height"], row["modality"], row["organ"]) == (2048, 2500, "xray", "chest") for row in rows
+    )
     key = KEY.encode()
     assert rows[0]["image_id"] == pseudonyms(key, "image", [FIRST])[0]
     assert rows[0]["patient_id"] == pseudonyms(key, "patient", ["CXR98765431"])[0]
@@ -58,15 +78,24 @@ def test_a_row_is_a_frontal_image_with_its_reports_headings_and_its_headers_valu
     assert FIRST in private
 
 
-@pytest.mark.parametrize(("frontal", "rows"), [
-    ("first", [1001, 2001, 3001]), ("first-not-lateral", [1001, 3001]), ("first-pa-or-ap", [1001]),
-    ("pa-or-ap", [1001, 2002, 3002]), ("pa", [1001, 2002]), ("not-lateral", [1001, 2002, 3001, 3002])])
+@pytest.mark.parametrize(
+    ("frontal", "rows"),
+    [
+        ("first", [1001, 2001, 3001]),
+        ("first-not-lateral", [1001, 3001]),
+        ("first-pa-or-ap", [1001]),
+        ("pa-or-ap", [1001, 2002, 3002]),
+        ("pa", [1001, 2002]),
+        ("not-lateral", [1001, 2002, 3001, 3002]),
+    ],
+)
 def test_the_frontal_rule_chooses_images_by_place_and_view(frontal, rows, archive):
     archive.write(images="")
     settings = IngestParams(source="openi", openi=OpeniParams(frontal=frontal))
     assert read_entries(archive.folder, settings).rows.index.tolist() == rows
     (archive.folder / "nlmcxr_tsne_pa.csv").write_text(
-        "imageid,tsne-view\nCXR98765432_IM-0001-1001,L\nCXR98765433_IM-0001-1001,PA\n")
+        "imageid,tsne-view\nCXR98765432_IM-0001-1001,L\nCXR98765433_IM-0001-1001,PA\n"
+    )
     listed = [3001] if frontal == "first-pa-or-ap" else []
     entries = read_entries(archive.folder, settings)
     assert entries.rows.index.tolist() == rows + listed
@@ -119,18 +148,31 @@ def test_without_a_label_an_image_has_an_empty_list(archive):
 def test_without_a_header_table_views_come_from_dicom_headers(place, archive, capsys):
     archive.headers = None
     archive.images = {
-        "98765431_IM-0001-1001.dcm": dicom("PA", PatientSex="F", PatientAge="093Y", PixelSpacing=["0.15", "0.2"],
-                                           BurnedInAnnotation="YES"),
-        "98765432_IM-0001-1001.dcm": dicom("RL"), "98765433_IM-0001-1001.dcm": dicom("", PatientAge="004M")}
+        "98765431_IM-0001-1001.dcm": dicom(
+            "PA", PatientSex="F", PatientAge="093Y", PixelSpacing=["0.15", "0.2"], BurnedInAnnotation="YES"
+        ),
+        "98765432_IM-0001-1001.dcm": dicom("RL"),
+        "98765433_IM-0001-1001.dcm": dicom("", PatientAge="004M"),
+    }
     archive.write(images=place)
     assert archive.ingest("--metadata-only") == 0
-    assert [(row["source_row"], row["view"], row["sex"], row["age"], row["width"], row["height"], row["pixel_spacing"],
-             row["burned_in"]) for row in archive.taken()] == [
-        (1001, "PA", "F", 90, 8, 4, 0.15, True), (3001, None, None, 0, 8, 4, None, None)]
+    assert [
+        (
+            row["source_row"],
+            row["view"],
+            row["sex"],
+            row["age"],
+            row["width"],
+            row["height"],
+            row["pixel_spacing"],
+            row["burned_in"],
+        )
+        for row in archive.taken()
+    ] == [(1001, "PA", "F", 90, 8, 4, 0.15, True), (3001, None, None, 0, 8, 4, None, None)]
     assert archive.ingest() == 0
     assert [row["source_row"] for row in archive.taken()] == [1001, 3001]
     pixels = np.load(archive.workspace.pixels)
-    assert (pixels.shape, int(pixels[0, 0, 4, 0])) == ((2, 1, 16, 16), 255)         # MONOCHROME1: 0 is white
+    assert (pixels.shape, int(pixels[0, 0, 4, 0])) == ((2, 1, 16, 16), 255)  # MONOCHROME1: 0 is white
     archive.images["98765431_IM-0001-1001.dcm"] = archive.images["98765431_IM-0001-1001.dcm"][:200]
     archive.write(images=place)
     assert archive.ingest("--metadata-only") == 0

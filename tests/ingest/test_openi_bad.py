@@ -15,14 +15,19 @@ def archive(tmp_path, monkeypatch) -> OpeniArchive:
     return OpeniArchive(tmp_path)
 
 
-BOMB = "<!DOCTYPE x [<!ENTITY a 'ha'>" + "".join(
-    f"<!ENTITY {name} '{f'&{before};' * 10}'>" for before, name in zip("abcdefghi", "bcdefghij", strict=True)) + "]>"
+BOMB = (
+    "<!DOCTYPE x [<!ENTITY a 'ha'>"
+    + "".join(f"<!ENTITY {name} '{f'&{before};' * 10}'>" for before, name in zip("abcdefghi", "bcdefghij", strict=True))
+    + "]>"
+)
 IMAGE = FIRST.replace("431_", "435_")
 REFUSED = {
     "entity bomb": (xml("&j;", [IMAGE], before=BOMB), (5000, "unsafe_report")),
     "document type": (xml(5, [IMAGE], before="<!DOCTYPE x SYSTEM 'file:///etc/passwd'>"), (5000, "unsafe_report")),
-    "external entity": (xml(5, ["&a;"], before="<!DOCTYPE x [<!ENTITY a SYSTEM 'file:///etc/passwd'>]>"),
-                        (5000, "unsafe_report")),
+    "external entity": (
+        xml(5, ["&a;"], before="<!DOCTYPE x [<!ENTITY a SYSTEM 'file:///etc/passwd'>]>"),
+        (5000, "unsafe_report"),
+    ),
     "cut off": (xml(5, [IMAGE])[:-4], (5000, "malformed_report")),
     "no bytes": (b"", (5000, "malformed_report")),
     "no XML": (b"98765435 went home", (5000, "malformed_report")),
@@ -42,7 +47,7 @@ REFUSED = {
 def test_a_bad_report_is_listed_by_number_within_the_limit_and_stops_the_run_beyond_it(case, archive, capsys):
     archive.reports["98765435.xml"], refused = REFUSED[case]
     archive.write(images="")
-    assert archive.ingest("--metadata-only", max_rejected_share=0.1) == 1           # 1 of 7
+    assert archive.ingest("--metadata-only", max_rejected_share=0.1) == 1  # 1 of 7
     error = capsys.readouterr().err
     assert "NLMCXR_reports.tgz (row = 1000 × report + image): 1 refused against 7 rows" in error
     assert f"row {refused[0]}: {refused[1]}" in error
@@ -76,6 +81,7 @@ def _without(suffix):
     def spoil(archive):
         for path in archive.folder.glob(f"*{suffix}"):
             path.unlink()
+
     return spoil
 
 
@@ -83,6 +89,7 @@ def _table(text, name=TABLE):
     def spoil(archive):
         (archive.folder / TABLE).unlink()
         (archive.folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+
     return spoil
 
 
@@ -107,25 +114,41 @@ def _lateral(archive):
 
 
 STOPPED = {
-    "empty tars": (_emptied, "NLMCXR_reports.tgz (row = 1000 × report + image): there is no row to take",
-                   "see that ingest.archive holds the whole archive", "the last good tables are untouched"),
+    "empty tars": (
+        _emptied,
+        "NLMCXR_reports.tgz (row = 1000 × report + image): there is no row to take",
+        "see that ingest.archive holds the whole archive",
+        "the last good tables are untouched",
+    ),
     "lateral images alone": (_lateral, "there is no row to take", "ingest.openi.frontal may leave out every image"),
     "no reports": (_without("reports.tgz"), "holds neither NLMCXR_reports.tgz nor ecgen-radiology"),
     "no images": (_without("png.tgz"), "holds no NLMCXR_png.tgz", "--metadata-only"),
-    "no views": (_without(TABLE), "ingest.openi.frontal: first-not-lateral needs the images' views", "put " + TABLE,
-                 "set ingest.openi.frontal to first"),
+    "no views": (
+        _without(TABLE),
+        "ingest.openi.frontal: first-not-lateral needs the images' views",
+        "put " + TABLE,
+        "set ingest.openi.frontal to first",
+    ),
     "no column of views": (_table(f"imageid,Rows\n{FIRST},5\n"), f"{TABLE}: column 'View Position' is missing"),
     "no rows, no header": (_table(""), f"{TABLE}: column 'imageid' is missing"),
     "table that is no gzip": (_table("imageid,View Position\n", TABLE + ".gz"), f"{TABLE}.gz is not readable as CSV"),
-    "table that was cut off": (_table(gzip.compress(HEADER.encode() * 99)[:-9], TABLE + ".gz"),
-                               f"{TABLE}.gz is not readable as CSV text after line"),
-    "table that is no text": (_table(b"imageid,View Position\n\xff98765431,PA\n"),
-                              f"{TABLE} is not readable as CSV text after line"),
-    "row that is too long": (_table("imageid,View Position\nx,PA\n98765431,PA,LL\n"),
-                             f"{TABLE} is not readable as CSV text after line 3 (Error)"),
+    "table that was cut off": (
+        _table(gzip.compress(HEADER.encode() * 99)[:-9], TABLE + ".gz"),
+        f"{TABLE}.gz is not readable as CSV text after line",
+    ),
+    "table that is no text": (
+        _table(b"imageid,View Position\n\xff98765431,PA\n"),
+        f"{TABLE} is not readable as CSV text after line",
+    ),
+    "row that is too long": (
+        _table("imageid,View Position\nx,PA\n98765431,PA,LL\n"),
+        f"{TABLE} is not readable as CSV text after line 3 (Error)",
+    ),
     "row that is too short": (_table("imageid,View Position\n98765431\n"), f"{TABLE} is not readable as CSV text"),
-    "image twice in the table": (_table(f"imageid,View Position\n{FIRST},PA\nx,PA\n{FIRST},LL\n"),
-                                 f"{TABLE}, line 4: an earlier line describes the same image"),
+    "image twice in the table": (
+        _table(f"imageid,View Position\n{FIRST},PA\nx,PA\n{FIRST},LL\n"),
+        f"{TABLE}, line 4: an earlier line describes the same image",
+    ),
     "tar of reports that was cut off": (_cut, f"{REPORTS_TAR} is damaged"),
     "report that climbs out of the tar": (_evil, f"{REPORTS_TAR}: member 5 has a path that leaves the archive"),
 }
@@ -152,7 +175,10 @@ def test_without_views_the_first_images_can_be_taken(archive):
     archive.write()
     assert archive.ingest(frontal="first") == 0
     assert [(row["source_row"], row["view"], row["width"]) for row in archive.taken()] == [
-        (1001, None, 24), (2001, None, 24), (3001, None, 24)]
+        (1001, None, 24),
+        (2001, None, 24),
+        (3001, None, 24),
+    ]
 
 
 def test_files_beside_the_archives_that_no_report_knows_are_listed(archive):
@@ -161,5 +187,3 @@ def test_files_beside_the_archives_that_no_report_knows_are_listed(archive):
     (archive.folder / PNG_FOLDER / "CXR98765439_IM-0001-1001.png").write_bytes(png(9))
     assert archive.ingest() == 0
     assert archive.refused() == [(None, "no_row")]
-
-

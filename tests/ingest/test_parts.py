@@ -11,16 +11,17 @@ from components.ingest.integrity import Unreadable
 from components.ingest.parts import MIN_CONTRAST, clipped, showing, square, tiles
 from components.ingest.preparation import Pointed, Preparation
 
-GRID = Preparation(16, 10 ** 6, grid=4)
+GRID = Preparation(16, 10**6, grid=4)
 
 
-@pytest.mark.parametrize(("width", "height", "grid"), [(64, 64, 4), (65, 31, 4), (7, 100, 8), (3, 2, 4), (1, 1, 8),
-                                                       (40, 30, 1)])
+@pytest.mark.parametrize(
+    ("width", "height", "grid"), [(64, 64, 4), (65, 31, 4), (7, 100, 8), (3, 2, 4), (1, 1, 8), (40, 30, 1)]
+)
 def test_tiles_cover_every_pixel_once_and_differ_by_at_most_one(width, height, grid):
     counts = np.zeros((height, width), int)
     found = tiles(width, height, grid)
     for x, y, w, h in found:
-        counts[y:y + h, x:x + w] += 1
+        counts[y : y + h, x : x + w] += 1
     assert (counts == 1).all()
     assert np.ptp([w for _, _, w, _ in found]) <= 1
     assert np.ptp([h for _, _, _, h in found]) <= 1
@@ -30,12 +31,12 @@ def test_tiles_cover_every_pixel_once_and_differ_by_at_most_one(width, height, g
 def test_a_grid_leaves_out_tiles_that_show_nothing_and_keeps_one_of_an_image_that_shows_nothing():
     film = np.zeros((64, 64), np.uint8)
     film[:16, 16:32] = image(1, 16, 16)
-    film[48:, 48:] = 200                                        # as constant as the dark
+    film[48:, 48:] = 200  # as constant as the dark
     decoded = decode_bytes(png(film), GRID)
     assert decoded.regions == ((16, 0, 16, 16),)
     assert np.array_equal(decoded.pixels[0, 0], film[:16, 16:32])
     film[:] = 0
-    film[40, 40] = 9                                            # its tile has most contrast, and still not enough
+    film[40, 40] = 9  # its tile has most contrast, and still not enough
     assert decode_bytes(png(film), GRID).regions == ((32, 32, 16, 16),)
     film[40, 40] = 0
     assert decode_bytes(png(film), GRID).regions == ((0, 0, 16, 16),)
@@ -44,7 +45,7 @@ def test_a_grid_leaves_out_tiles_that_show_nothing_and_keeps_one_of_an_image_tha
 def test_the_least_contrast_that_counts_is_as_stated():
     for step, shown in ((2 * MIN_CONTRAST - 1, 1), (2 * MIN_CONTRAST, 2)):
         greys = np.zeros((16, 32), np.uint8)
-        greys[:, 24:] = step                                    # half of the right tile: its deviation is step / 2
+        greys[:, 24:] = step  # half of the right tile: its deviation is step / 2
         greys[:, :8] = 255
         assert len(showing(greys, tiles(32, 16, 2)[:2])) == shown
 
@@ -55,7 +56,7 @@ def test_every_tile_is_scaled_as_the_whole_image_of_it_would_be():
     assert decoded.pixels.shape == (16, 1, 16, 16)
     assert (decoded.width, decoded.height) == (150, 90)
     for pixels, (x, y, w, h) in zip(decoded.pixels, decoded.regions, strict=True):
-        alone = decode_bytes(png(np.ascontiguousarray(film[y:y + h, x:x + w])), Preparation(16, 10 ** 6))
+        alone = decode_bytes(png(np.ascontiguousarray(film[y : y + h, x : x + w])), Preparation(16, 10**6))
         assert np.array_equal(pixels, alone.pixels[0])
         assert alone.regions == (None,)
 
@@ -84,17 +85,17 @@ def test_regions_of_a_frame_are_scaled_to_the_file_and_lose_nothing_of_what_they
 
 def test_colours_are_kept_red_first_and_become_luma_where_greys_are_asked_for():
     colours = image(5, 16, 16, channels=3)
-    decoded = decode_bytes(png(colours), Preparation(16, 10 ** 6, channels=3))
+    decoded = decode_bytes(png(colours), Preparation(16, 10**6, channels=3))
     assert np.array_equal(decoded.pixels, np.moveaxis(colours, 2, 0)[np.newaxis])
     wide = png(colours.astype(np.uint16) * 257)
-    assert np.array_equal(decode_bytes(wide, Preparation(16, 10 ** 6, channels=3)).pixels, decoded.pixels)
-    grey = decode_bytes(png(colours), Preparation(16, 10 ** 6)).pixels
+    assert np.array_equal(decode_bytes(wide, Preparation(16, 10**6, channels=3)).pixels, decoded.pixels)
+    grey = decode_bytes(png(colours), Preparation(16, 10**6)).pixels
     assert np.abs(grey[0, 0] - colours @ [0.299, 0.587, 0.114]).max() < 1
 
 
 def test_colours_are_cut_as_greys_are():
     colours = image(6, 64, 64, channels=3)
-    decoded = decode_bytes(png(colours), Preparation(16, 10 ** 6, channels=3, grid=4))
+    decoded = decode_bytes(png(colours), Preparation(16, 10**6, channels=3, grid=4))
     assert decoded.pixels.shape == (16, 3, 16, 16)
     assert np.array_equal(decoded.pixels[5], np.moveaxis(colours[16:32, 16:32], 2, 0))
 
@@ -103,12 +104,16 @@ def test_a_file_of_greys_is_refused_where_colours_are_asked_for(random_png):
     grey_and_alpha = imagecodecs.png_encode(np.dstack([image(7), image(8)]))
     for grey in (random_png(1), grey_and_alpha, cv2.imencode(".jpg", image(9))[1].tobytes()):
         with pytest.raises(Unreadable) as caught:
-            decode_bytes(grey, Preparation(16, 10 ** 6, channels=3))
+            decode_bytes(grey, Preparation(16, 10**6, channels=3))
         assert caught.value.reason == "mixed_channels"
 
 
 def test_only_what_changes_pixels_is_told_from_greys_of_whole_images():
-    assert Preparation(64, 10 ** 6).key() == Preparation(16, 1).key() == ""
-    keys = {Preparation(64, 1, channels, grid, stain).key()
-            for channels in (1, 3) for grid in (0, 1, 4) for stain in ("none", "macenko")}
+    assert Preparation(64, 10**6).key() == Preparation(16, 1).key() == ""
+    keys = {
+        Preparation(64, 1, channels, grid, stain).key()
+        for channels in (1, 3)
+        for grid in (0, 1, 4)
+        for stain in ("none", "macenko")
+    }
     assert len(keys) == 12

@@ -49,6 +49,7 @@ def test_a_killed_process_is_one_clear_error(random_png):
         for number in range(100):
             if number == 20:
                 from multiprocessing import active_children
+
                 os.kill(active_children()[0].pid, signal.SIGKILL)
             yield Wanted(str(number)), random_png(number)
 

@@ -16,15 +16,24 @@ def test_a_pseudonym_is_the_hmac_of_rfc_2104_cut_to_64_bits():
 
 
 def test_another_key_or_kind_gives_another_pseudonym():
-    made = {(key, kind): pseudonyms(key, kind, ["42"])[0] for key in (b"a" * 16, b"b" * 16)
-            for kind in ("image", "patient", "study")}
+    made = {
+        (key, kind): pseudonyms(key, kind, ["42"])[0]
+        for key in (b"a" * 16, b"b" * 16)
+        for kind in ("image", "patient", "study")
+    }
     assert len(set(made.values())) == 6
 
 
-@pytest.mark.parametrize(("key", "archive", "message"), [
-    (None, "hospital", "is not set"), ("", "hospital", "is not set"), ("123456789012345", "hospital", "has 15 bytes"),
-    ("short", "data/sample/nih", "has 5 bytes"), (None, "data/sample/../../hospital", "is not set"),
-])
+@pytest.mark.parametrize(
+    ("key", "archive", "message"),
+    [
+        (None, "hospital", "is not set"),
+        ("", "hospital", "is not set"),
+        ("123456789012345", "hospital", "has 15 bytes"),
+        ("short", "data/sample/nih", "has 5 bytes"),
+        (None, "data/sample/../../hospital", "is not set"),
+    ],
+)
 def test_without_a_long_enough_key_the_error_shows_how_to_make_one(key, archive, message, tmp_path, monkeypatch):
     monkeypatch.delenv("MEDHASH_PSEUDONYM_KEY", raising=False)
     if key is not None:

@@ -19,16 +19,21 @@ RUIFROK = np.stack([unit(0.65, 0.70, 0.29), unit(0.07, 0.99, 0.11)])
 OTHER = np.stack([unit(0.55, 0.75, 0.37), unit(0.20, 0.90, 0.30)])
 
 
-def tissue(stains: np.ndarray, strengths: tuple[float, float], light: tuple[float, float, float] = (240, 240, 240),
-           glass: float = 0.15) -> np.ndarray:
+def tissue(
+    stains: np.ndarray,
+    strengths: tuple[float, float],
+    light: tuple[float, float, float] = (240, 240, 240),
+    glass: float = 0.15,
+) -> np.ndarray:
     """Nuclei in haematoxylin on eosin, with a band of glass above: light · exp(-concentrations · stains)."""
     random = np.random.default_rng(0)
     nuclei, ground = (cv2.GaussianBlur(random.random((128, 128)), (0, 0), sigma) for sigma in (2, 3))
     nuclei, ground = ((noise - noise.min()) / np.ptp(noise) for noise in (nuclei, ground))
     haematoxylin = np.where(nuclei > 0.6, nuclei, 0)
-    concentrations = np.stack([haematoxylin * strengths[0],
-                               np.where(haematoxylin > 0, 0.05, 0.2 + 0.8 * ground) * strengths[1]], axis=-1)
-    concentrations[:int(128 * glass)] = 0
+    concentrations = np.stack(
+        [haematoxylin * strengths[0], np.where(haematoxylin > 0, 0.05, 0.2 + 0.8 * ground) * strengths[1]], axis=-1
+    )
+    concentrations[: int(128 * glass)] = 0
     return np.clip(np.rint(light * np.exp(-concentrations @ stains) - 1), 0, 255).astype(np.uint8)
 
 
@@ -57,30 +62,38 @@ def test_the_reference_itself_stays_and_glass_stays_white():
     assert np.abs(normalised[:10].astype(int) - (LIGHT - 1)).max() <= 1
 
 
-@pytest.mark.parametrize("image", [
-    tissue(RUIFROK, (1.8, 1.0), glass=0.97), np.full((64, 64, 3), 235, np.uint8), np.zeros((64, 64, 3), np.uint8),
-    np.zeros((1, 1, 3), np.uint8), np.tile(np.linspace(40, 240, 64).astype(np.uint8)[:, None, None], (1, 64, 3)),
-], ids=["hardly any tissue", "glass", "black", "one pixel", "one stain"])
+@pytest.mark.parametrize(
+    "image",
+    [
+        tissue(RUIFROK, (1.8, 1.0), glass=0.97),
+        np.full((64, 64, 3), 235, np.uint8),
+        np.zeros((64, 64, 3), np.uint8),
+        np.zeros((1, 1, 3), np.uint8),
+        np.tile(np.linspace(40, 240, 64).astype(np.uint8)[:, None, None], (1, 64, 3)),
+    ],
+    ids=["hardly any tissue", "glass", "black", "one pixel", "one stain"],
+)
 def test_an_image_that_does_not_tell_its_stains_is_left_as_it_is(image):
     assert np.array_equal(normalise(image), image)
 
 
 def test_an_image_is_normalised_whole_before_it_is_cut_and_tiles_are_judged_as_they_were():
     stained = tissue(OTHER, (1.2, 1.4), glass=0.25)
-    plain, normalised = (decode_bytes(png(stained), Preparation(16, 10 ** 6, 3, 4, stain)) for stain in (
-        "none", "macenko"))
+    plain, normalised = (
+        decode_bytes(png(stained), Preparation(16, 10**6, 3, 4, stain)) for stain in ("none", "macenko")
+    )
     assert normalised.regions == plain.regions
-    assert len(plain.regions) == 12                             # without the four of glass
+    assert len(plain.regions) == 12  # without the four of glass
     x, y, w, h = normalised.regions[5]
-    expected = cv2.resize(normalise(stained)[y:y + h, x:x + w], (16, 16), interpolation=cv2.INTER_AREA)
+    expected = cv2.resize(normalise(stained)[y : y + h, x : x + w], (16, 16), interpolation=cv2.INTER_AREA)
     assert np.array_equal(normalised.pixels[5], np.moveaxis(expected, 2, 0))
 
 
 def test_colours_of_no_tissue_at_all_overflow_nowhere_and_two_runs_give_the_same_bytes():
-    noise = image(1, 200, 1200, channels=3)                     # several blocks of rows
+    noise = image(1, 200, 1200, channels=3)  # several blocks of rows
     harsh = np.where(image(2, 64, 64, channels=3) > 100, 255, 0).astype(np.uint8)
     glow = np.full((64, 64, 3), (200, 120, 180), np.uint8)
-    glow[0, :30], glow[40:, :20] = 255, (90, 60, 150)           # less light than counts, yet far above all others
+    glow[0, :30], glow[40:, :20] = 255, (90, 60, 150)  # less light than counts, yet far above all others
     with np.errstate(all="raise"):
         for one in (noise, harsh, glow):
             assert np.array_equal(normalise(one), normalise(one))

@@ -24,6 +24,7 @@ def opened_files() -> Iterator[Counter[str]]:
             def counting(path, *arguments, real=real, **options):
                 counts[Path(os.fsdecode(path)).name if isinstance(path, str | bytes | os.PathLike) else ""] += 1
                 return real(path, *arguments, **options)
+
             patched.setattr(module, name, counting)
         yield counts
 

@@ -23,12 +23,15 @@ def drawn(seed=7, findings=FINDINGS, **settings):
     folds = [("train", "train", "val", "test")[number % 4] for number in range(len(findings))]
     labels, label_sets, vocabulary = label_images(*label_tables(findings, folds), LabelParams(**settings), seed)
     sets = label_sets["labels"].to_pylist()
-    return {int(image_id, 16): {vocabulary.labels[index] for index in sets[set_id]} for image_id, set_id
-            in zip(labels["bag_id"].to_pylist(), labels["set_id"].to_pylist(), strict=True)}, vocabulary
+    return {
+        int(image_id, 16): {vocabulary.labels[index] for index in sets[set_id]}
+        for image_id, set_id in zip(labels["bag_id"].to_pylist(), labels["set_id"].to_pylist(), strict=True)
+    }, vocabulary
 
 
-@pytest.mark.parametrize(("no_finding", "classes"), [("exclude", CLASSES), ("empty", CLASSES),
-                                                     ("label", [*CLASSES, "No Finding"])])
+@pytest.mark.parametrize(
+    ("no_finding", "classes"), [("exclude", CLASSES), ("empty", CLASSES), ("label", [*CLASSES, "No Finding"])]
+)
 def test_n_images_of_every_label_of_the_vocabulary_are_drawn_and_keep_their_other_labels(no_finding, classes):
     images, vocabulary = drawn(classes=CLASSES, no_finding=no_finding, images_per_class=5)
     assert len(images) == 5 * len(classes)
@@ -38,14 +41,15 @@ def test_n_images_of_every_label_of_the_vocabulary_are_drawn_and_keep_their_othe
     assert sum(images[number] == {"Hernia"} for number in images) == 5
     assert vocabulary.n_bags["Mass"] == {
         fold: sum("Mass" in labels for number, labels in images.items() if number % 4 in places)
-        for fold, places in (("train", (0, 1)), ("val", (2,)), ("test", (3,)))}
+        for fold, places in (("train", (0, 1)), ("val", (2,)), ("test", (3,)))
+    }
     assert sum(vocabulary.n_unlabelled.values()) == 0
 
 
 def test_the_rarest_class_draws_first_and_takes_from_the_others():
     membership = np.zeros((12, 2), bool)
     membership[:10, 0] = True
-    membership[:3, 1] = True                                         # the rare class lies within the frequent one
+    membership[:3, 1] = True  # the rare class lies within the frequent one
     chosen = draw_per_class(membership, ["common", "rare"], np.arange(12).astype(str), 3, seed=0)
     assert chosen[:3].all()
     assert chosen.sum() == 6
@@ -58,8 +62,10 @@ def test_the_draw_depends_on_the_seed_and_on_no_order():
     folds = ["train"] * len(FINDINGS)
     images, split = label_tables(FINDINGS, folds)
     turned = np.random.default_rng(0).permutation(len(FINDINGS))
-    straight, other = (label_images(images.take(order), split.take(order[::-1]), LabelParams(**settings), 1)
-                       for order in (np.arange(len(FINDINGS)), turned))
+    straight, other = (
+        label_images(images.take(order), split.take(order[::-1]), LabelParams(**settings), 1)
+        for order in (np.arange(len(FINDINGS)), turned)
+    )
     assert straight[0].equals(other[0])
     assert straight[1].equals(other[1])
 
@@ -79,11 +85,16 @@ def test_every_image_of_a_class_is_as_likely_whatever_other_classes_passed_over_
     np.testing.assert_allclose(times[0] / 1500, 10 / 40 + 30 / 40 * 10 / 50, atol=0.05)
 
 
-@pytest.mark.parametrize(("findings", "words"), [
-    (FINDINGS, ["6 bags of Hernia", "has 5 bags", "left 5", "labels.images_per_class",
-                "labels.no_finding: exclude"]),
-    (["Edema|Mass"] * 8 + ["Hernia"] * 6 + ["Mass"], ["6 bags of Mass", "has 9 bags", "left 3"]),
-])
+@pytest.mark.parametrize(
+    ("findings", "words"),
+    [
+        (
+            FINDINGS,
+            ["6 bags of Hernia", "has 5 bags", "left 5", "labels.images_per_class", "labels.no_finding: exclude"],
+        ),
+        (["Edema|Mass"] * 8 + ["Hernia"] * 6 + ["Mass"], ["6 bags of Mass", "has 9 bags", "left 3"]),
+    ],
+)
 def test_a_class_with_too_few_images_is_an_error_that_names_it(findings, words):
     with pytest.raises(MedhashError) as caught:
         drawn(findings=findings, classes=CLASSES, images_per_class=6)
@@ -94,8 +105,10 @@ def test_the_command_draws_by_the_seed_of_params_and_names_what_no_training_imag
     workspace = small_workspace(tmp_path, size_px=16)
     contents = []
     for seed in (1, 2, 1):
-        (tmp_path / "params.yaml").write_text(f"methods: [lsh]\nseed: {seed}\nlabels: {{classes: [Effusion, Mass], "
-                                              "no_finding: exclude, images_per_class: 20}\n")
+        (tmp_path / "params.yaml").write_text(
+            f"methods: [lsh]\nseed: {seed}\nlabels: {{classes: [Effusion, Mass], "
+            "no_finding: exclude, images_per_class: 20}\n"
+        )
         assert main(["--root", str(tmp_path)]) == 0
         contents.append(read_table(workspace.labels, LABELS)["bag_id"].to_pylist())
     assert contents[0] == contents[2] != contents[1]

@@ -29,30 +29,46 @@ def named_sets(settings: LabelParams, **changed: list[str]) -> list[set[str]]:
     return [{vocabulary.labels[index] for index in sets[set_id]} for set_id in labels["set_id"].to_pylist()]
 
 
-@pytest.mark.parametrize(("classes", "no_finding", "expected"), [
-    (["Edema", "Mass", "Hernia"], "label",
-     [{"Edema", "Mass"}, {"Edema", "Mass"}, {"No Finding"}, {"Edema"}, {"Hernia"}, {"Edema", "Hernia"}]),
-    (["Edema", "Mass", "Hernia"], "empty",
-     [{"Edema", "Mass"}, {"Edema", "Mass"}, set(), {"Edema"}, {"Hernia"}, {"Edema", "Hernia"}]),
-    (["Edema", "Mass", "Hernia"], "exclude",
-     [{"Edema", "Mass"}, {"Edema", "Mass"}, {"Edema"}, {"Hernia"}, {"Edema", "Hernia"}]),
-    (["Edema"], "label", [{"Edema"}, {"Edema"}, {"No Finding"}, {"Edema"}, set(), {"Edema"}]),
-])
+@pytest.mark.parametrize(
+    ("classes", "no_finding", "expected"),
+    [
+        (
+            ["Edema", "Mass", "Hernia"],
+            "label",
+            [{"Edema", "Mass"}, {"Edema", "Mass"}, {"No Finding"}, {"Edema"}, {"Hernia"}, {"Edema", "Hernia"}],
+        ),
+        (
+            ["Edema", "Mass", "Hernia"],
+            "empty",
+            [{"Edema", "Mass"}, {"Edema", "Mass"}, set(), {"Edema"}, {"Hernia"}, {"Edema", "Hernia"}],
+        ),
+        (
+            ["Edema", "Mass", "Hernia"],
+            "exclude",
+            [{"Edema", "Mass"}, {"Edema", "Mass"}, {"Edema"}, {"Hernia"}, {"Edema", "Hernia"}],
+        ),
+        (["Edema"], "label", [{"Edema"}, {"Edema"}, {"No Finding"}, {"Edema"}, set(), {"Edema"}]),
+    ],
+)
 def test_classes_and_no_finding_decide_what_an_image_is_labelled_with(classes, no_finding, expected):
     assert named_sets(LabelParams(classes=classes, no_finding=no_finding)) == expected
 
 
-@pytest.mark.parametrize(("no_finding", "expected"), [
-    ("label", [{"Edema"}, {"Edema"}, {"No Finding"}, {"Edema"}, {"Edema"}]),
-    ("empty", [{"Edema"}] * 4),
-    ("exclude", [{"Edema"}] * 4),
-])
+@pytest.mark.parametrize(
+    ("no_finding", "expected"),
+    [
+        ("label", [{"Edema"}, {"Edema"}, {"No Finding"}, {"Edema"}, {"Edema"}]),
+        ("empty", [{"Edema"}] * 4),
+        ("exclude", [{"Edema"}] * 4),
+    ],
+)
 def test_images_without_a_label_of_the_vocabulary_can_be_left_out(no_finding, expected):
     settings = LabelParams(classes=["Edema"], no_finding=no_finding, unlabelled="exclude")
     assert named_sets(settings) == expected
     labels, _, vocabulary = label_images(*tables(), settings, seed=7)
-    assert labels["bag_id"].to_pylist() == [f"{number:016x}" for number in ([0, 1, 2, 3, 5] if no_finding == "label"
-                                                                             else [0, 1, 3, 5])]
+    assert labels["bag_id"].to_pylist() == [
+        f"{number:016x}" for number in ([0, 1, 2, 3, 5] if no_finding == "label" else [0, 1, 3, 5])
+    ]
     assert set(vocabulary.n_unlabelled.values()) == {0}
 
 
@@ -66,9 +82,11 @@ def test_set_ids_follow_size_and_then_the_order_of_the_vocabulary():
 def test_the_vocabulary_counts_images_per_label_and_fold():
     _, _, vocabulary = label_images(*tables(), LabelParams(classes=["Edema", "Mass"], no_finding="empty"), seed=7)
     assert vocabulary == Vocabulary(
-        attribute="finding", labels=["Edema", "Mass"],
+        attribute="finding",
+        labels=["Edema", "Mass"],
         n_bags={"Edema": {"train": 2, "val": 1, "test": 1}, "Mass": {"train": 1, "val": 0, "test": 1}},
-        n_unlabelled={"train": 2, "val": 0, "test": 0})
+        n_unlabelled={"train": 2, "val": 0, "test": 0},
+    )
 
 
 def test_another_attribute_has_its_own_labels():
@@ -92,13 +110,16 @@ def test_the_order_of_the_images_does_not_matter():
     assert straight[2] == turned[2]
 
 
-@pytest.mark.parametrize(("settings", "named"), [
-    (LabelParams(classes=["Edema", "hernias"]), ["'hernias'", "did you mean Hernia?"]),
-    (LabelParams(classes=["Xyzzy"]), ["'Xyzzy'", "it holds Edema, Hernia, Mass, No Finding"]),
-    (LabelParams(attribute="mesh", classes=["a"]), ["'mesh'", "finding, modality"]),
-    (LabelParams(classes=["Edema", "Edema"]), ["Edema", "twice"]),
-    (LabelParams(classes=["Edema", "No Finding"]), ["No Finding", "labels.no_finding"]),
-])
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        (LabelParams(classes=["Edema", "hernias"]), ["'hernias'", "did you mean Hernia?"]),
+        (LabelParams(classes=["Xyzzy"]), ["'Xyzzy'", "it holds Edema, Hernia, Mass, No Finding"]),
+        (LabelParams(attribute="mesh", classes=["a"]), ["'mesh'", "finding, modality"]),
+        (LabelParams(classes=["Edema", "Edema"]), ["Edema", "twice"]),
+        (LabelParams(classes=["Edema", "No Finding"]), ["No Finding", "labels.no_finding"]),
+    ],
+)
 def test_a_class_the_archive_does_not_have_is_an_error_that_names_it(settings, named):
     with pytest.raises(MedhashError) as caught:
         label_images(*tables(), settings, seed=7)
@@ -115,8 +136,11 @@ def test_leaving_every_image_out_is_an_error():
     with pytest.raises(MedhashError, match="leaves no bag"):
         named_sets(LabelParams(classes=["Edema"], no_finding="exclude"), findings=["No Finding|Edema"], folds=["train"])
     with pytest.raises(MedhashError, match=r"exclude and labels\.bag: worst leaves no bag"):
-        named_sets(LabelParams(classes=["Edema"], no_finding="exclude", unlabelled="exclude"),
-                   findings=["No Finding|Edema", "Mass"], folds=["train", "val"])
+        named_sets(
+            LabelParams(classes=["Edema"], no_finding="exclude", unlabelled="exclude"),
+            findings=["No Finding|Edema", "Mass"],
+            folds=["train", "val"],
+        )
 
 
 def test_the_command_writes_all_three_files_again_with_the_same_bytes(tmp_path, capsys):

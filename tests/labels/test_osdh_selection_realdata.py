@@ -21,16 +21,25 @@ from components.workspace import Workspace
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("MEDHASH_REAL_DATA", ROOT / ".." / "shared" / "data"))
 COUNTS = DATA / ".." / "tables" / "nih_13000_balanced_candidate_counts.csv"
-SETTINGS = LabelParams(classes=[name for name in NIH_FINDINGS if name != "Hernia"], no_finding="exclude",
-                       images_per_class=1000)
-EXPECTED = {"patients": (5_976, 37), "test share": (0.201, 0.0086), "NDCG@100": (0.1405, 0.0015),
-            "ACG@100": (0.3587, 0.0040)}
+SETTINGS = LabelParams(
+    classes=[name for name in NIH_FINDINGS if name != "Hernia"], no_finding="exclude", images_per_class=1000
+)
+EXPECTED = {
+    "patients": (5_976, 37),
+    "test share": (0.201, 0.0086),
+    "NDCG@100": (0.1405, 0.0015),
+    "ACG@100": (0.3587, 0.0040),
+}
 """Mean and standard deviation over random draws and patient splits (300 for the patients, 60 for the others), by
 numpy's generator and closed forms of chance from the published table, without this code."""
 
-pytestmark = [pytest.mark.realdata,
-              pytest.mark.skipif(not (DATA / "nih" / "Data_Entry_2017_v2020.csv.gz").exists() or not COUNTS.exists(),
-                                 reason=f"no NIH table in {DATA}: set MEDHASH_REAL_DATA")]
+pytestmark = [
+    pytest.mark.realdata,
+    pytest.mark.skipif(
+        not (DATA / "nih" / "Data_Entry_2017_v2020.csv.gz").exists() or not COUNTS.exists(),
+        reason=f"no NIH table in {DATA}: set MEDHASH_REAL_DATA",
+    ),
+]
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +47,22 @@ def images(tmp_path_factory):
     """Contract IMAGES of all 112,120 rows."""
     root = tmp_path_factory.mktemp("nih")
     (root / "params.yaml").write_text("methods: [lsh]\n")
-    subprocess.run([sys.executable, "-m", "components.ingest", "--root", str(root), "--metadata-only", "--archive",
-                    str((DATA / "nih").absolute())], cwd=ROOT, check=True, capture_output=True,
-                   env=os.environ | {"MEDHASH_PSEUDONYM_KEY": "5e" * 32})
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "components.ingest",
+            "--root",
+            str(root),
+            "--metadata-only",
+            "--archive",
+            str((DATA / "nih").absolute()),
+        ],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        env=os.environ | {"MEDHASH_PSEUDONYM_KEY": "5e" * 32},
+    )
     return read_table(Workspace(root).images, IMAGES)
 
 
@@ -58,7 +80,7 @@ def test_13_classes_of_1000_images_have_the_class_counts_of_the_published_size(d
         counted = {row["label"]: int(row["images_in_1000_per_class_selection"]) for row in csv.DictReader(handle)}
     ours = {label: sum(by_fold.values()) for label, by_fold in vocabulary.n_bags.items()}
     assert ours.keys() == counted.keys()
-    for label, n_images in counted.items():                 # the table is one draw itself, what it adds to 1,000 random
+    for label, n_images in counted.items():  # the table is one draw itself, what it adds to 1,000 random
         assert ours[label] == pytest.approx(n_images, abs=4 * np.sqrt(2 * (n_images - 1000))), label
 
 
@@ -75,8 +97,12 @@ def test_the_selection_has_the_patients_the_test_share_and_the_chance_line_of_su
     placed = PlacedCodes(labels["bag_id"].to_numpy(), patients, folds, labels["set_id"].to_numpy(), codes)
     ranked = rank_by_hamming(placed.of_folds("test"), placed.of_folds("train"), levels, threads=1)
     chance, random = ranked.chance_figures(), ranked.figures()
-    found = {"patients": len(set(patients)), "test share": np.mean(folds == "test"), "NDCG@100": chance.ndcg_at_100,
-             "ACG@100": chance.acg_at_100}
+    found = {
+        "patients": len(set(patients)),
+        "test share": np.mean(folds == "test"),
+        "NDCG@100": chance.ndcg_at_100,
+        "ACG@100": chance.acg_at_100,
+    }
     for name, (mean, deviation) in EXPECTED.items():
         assert found[name] == pytest.approx(mean, abs=4 * deviation), name
     assert random.ndcg_at_100 == pytest.approx(chance.ndcg_at_100, abs=0.005)

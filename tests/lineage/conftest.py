@@ -1,6 +1,5 @@
 """Two versions of one data set, one of which an Airflow run registered, and images taken out in between."""
 
-
 import numpy as np
 import pytest
 from champion.registered import register, registry_of, workspace_with_store
@@ -15,6 +14,7 @@ GONE = f"{119:016x}"
 @pytest.fixture(scope="session")
 def traced(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     from components.contracts import IMAGES, LABELS, SPLIT, read_table, write_table
+
     with pytest.MonkeyPatch.context() as patched:
         patched.delenv("MLFLOW_TRACKING_URI", raising=False)
         workspace = workspace_with_store(tmp_path_factory.mktemp("lineage"))

@@ -36,10 +36,12 @@ def trace(workspace, *arguments, capsys):
 def test_an_image_is_traced_to_every_version_that_holds_it_and_to_today_s_tables(traced, capsys):
     found = trace(traced, GALLERY, capsys=capsys)
     assert found["today"] == {"in_tables": True, "fold": "train", "sha256": f"{3:064x}"}
-    assert [(release["origins"]["version"], release["origins"]["aliases"], release["held"])
-            for release in found["releases"]] == [
+    assert [
+        (release["origins"]["version"], release["origins"]["aliases"], release["held"]) for release in found["releases"]
+    ] == [
         ("1", ["previous"], {"fold": "train", "role": "gallery", "sha256": f"{3:064x}"}),
-        ("2", ["champion"], {"fold": "train", "role": "gallery", "sha256": f"{3:064x}"})]
+        ("2", ["champion"], {"fold": "train", "role": "gallery", "sha256": f"{3:064x}"}),
+    ]
     assert trace(traced, QUERY, capsys=capsys)["releases"][0]["held"]["role"] == "query"
     gone = trace(traced, GONE, capsys=capsys)
     assert gone["today"] == {"in_tables": False, "fold": None, "sha256": None}
@@ -65,7 +67,11 @@ def test_a_version_is_traced_back_to_all_that_it_was_made_from(traced, capsys):
     second = trace(traced, "--release", "champion", capsys=capsys)
     assert second["held"] is None
     assert [second["origins"][key] for key in ("version", "predecessor", "airflow_run", "decided_by")] == [
-        "2", "1", None, None]
+        "2",
+        "1",
+        None,
+        None,
+    ]
 
 
 def test_the_text_says_the_same_and_names_no_patient(traced, capsys):
@@ -75,13 +81,18 @@ def test_the_text_says_the_same_and_names_no_patient(traced, capsys):
         assert f"{NAME} version 2 (champion): lsh" in text
         assert "held as:           gallery, fold train" in text
         assert re.search(r"MLflow run: +[0-9a-f]{32}, train 2, of experiment medhash-nih", text)
-        assert f"{10_000:016x}" not in text                # its patient
+        assert f"{10_000:016x}" not in text  # its patient
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (["Poe_Edgar_1809.dcm"], "no image of that id is in today's tables or in any release"),
-    (["--release", "7"], "has no version or alias '7'"), (["--release", "best"], "known are: champion, previous, 1, 2"),
-    (["--release", "2", "--image", GONE], "version 2 of medhash-nih holds no image of that id")])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["Poe_Edgar_1809.dcm"], "no image of that id is in today's tables or in any release"),
+        (["--release", "7"], "has no version or alias '7'"),
+        (["--release", "best"], "known are: champion, previous, 1, 2"),
+        (["--release", "2", "--image", GONE], "version 2 of medhash-nih holds no image of that id"),
+    ],
+)
 def test_what_is_not_known_is_a_clear_error_that_repeats_no_image(traced, capsys, arguments, message):
     assert main([*arguments, "--root", str(traced.root)]) == 1
     error = capsys.readouterr().err
@@ -97,8 +108,11 @@ def test_a_question_that_asks_for_neither_or_both_is_refused(traced, arguments):
 
 def artifacts_of(traced, number):
     digest = registry_of(traced).version(number).tags["model_digest"]
-    return next(path.parents[3] for path in (traced.state / "mlflow" / "artifacts").rglob("release/release.json")
-                if digest in path.read_text())
+    return next(
+        path.parents[3]
+        for path in (traced.state / "mlflow" / "artifacts").rglob("release/release.json")
+        if digest in path.read_text()
+    )
 
 
 def test_versions_whose_artifacts_are_gone_are_reported_and_the_others_still_answer(traced, store, capsys, tmp_path):
@@ -114,7 +128,8 @@ def test_versions_whose_artifacts_are_gone_are_reported_and_the_others_still_ans
         shutil.move(tmp_path / "kept", folder)
     assert [release["origins"]["version"] for release in found["releases"]] == ["2"]
     assert [(origins["version"], "models:/medhash-nih/1" in origins["problem"]) for origins in found["unread"]] == [
-        ("1", True)]
+        ("1", True)
+    ]
     tags = registry_of(traced).version("1").tags
     assert alone["origins"]["model_digest"] == tags["model_digest"]
     assert alone["origins"]["problem"]
@@ -124,8 +139,9 @@ def test_fifty_versions_are_asked_for_their_small_files_only(store, capsys, monk
     registry = registry_of(store)
     second = registry.version("2")
     for _ in range(48):
-        registry.client.create_model_version(NAME, source=second.source, model_id=second.model_id,
-                                             run_id=second.run_id, tags=second.tags)
+        registry.client.create_model_version(
+            NAME, source=second.source, model_id=second.model_id, run_id=second.run_id, tags=second.tags
+        )
     fetched, original = [], type(registry).fetch
 
     def watched(self, version, into, part=""):
@@ -136,7 +152,7 @@ def test_fifty_versions_are_asked_for_their_small_files_only(store, capsys, monk
     assert len(trace(store, GALLERY, capsys=capsys)["releases"]) == 50
     assert sorted(set(fetched)) == ["images.parquet", "release.json"]
     assert fetched.count("release.json") == 50
-    assert fetched.count("images.parquet") == 2            # two tables, whatever the number of versions
+    assert fetched.count("images.parquet") == 2  # two tables, whatever the number of versions
 
 
 def test_an_image_that_no_release_holds_yet_and_a_checkout_without_tables(store, traced, capsys):

@@ -33,8 +33,11 @@ def request_callbacks() -> None:
             success = dag_run.state == "success"
             decided = [ti for ti in dag_run.get_task_instances(session=session) if ti.state == dag_run.state]
             request = dag_run.produce_dag_callback(
-                dag=SerializedDagModel.get_dag(dag_run.dag_id, session=session), success=success,
-                relevant_ti=max(decided, key=lambda ti: ti.end_date), reason="success" if success else "task_failure")
+                dag=SerializedDagModel.get_dag(dag_run.dag_id, session=session),
+                success=success,
+                relevant_ti=max(decided, key=lambda ti: ti.end_date),
+                reason="success" if success else "task_failure",
+            )
             DatabaseCallbackSink().send(request, session=session)
 
 

@@ -28,8 +28,9 @@ def open_sinks() -> Iterator[Sinks]:
     class Http(BaseHTTPRequestHandler):
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            sinks.requests.append((self.command, self.path, self.headers.get("Authorization"),
-                                   json.loads(body) if body else None))
+            sinks.requests.append(
+                (self.command, self.path, self.headers.get("Authorization"), json.loads(body) if body else None)
+            )
             text = json.dumps({"access_token": "token-1"}).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(text)))

@@ -17,10 +17,18 @@ SCHEDULE = load_params(ROOT / "params.yaml").schedule
 NOTIFY = {"small": SCHEDULE.notify, "unreachable": SCHEDULE.notify.model_copy(update={"email": "nowhere"})}
 
 for name, notify in NOTIFY.items():
-    with DAG(dag_id=name, schedule=run_schedule(SCHEDULE), start_date=datetime(2026, 1, 1), catchup=False,
-             params=form(), default_args=task_settings(SCHEDULE), **callbacks(notify)) as dag:
-        train = StageOperator.partial(task_id="train", root=str(ROOT), pool="gpu",
-                                      map_index_template="{{ task.item }}").expand(item=["train@lsh"])
+    with DAG(
+        dag_id=name,
+        schedule=run_schedule(SCHEDULE),
+        start_date=datetime(2026, 1, 1),
+        catchup=False,
+        params=form(),
+        default_args=task_settings(SCHEDULE),
+        **callbacks(notify),
+    ) as dag:
+        train = StageOperator.partial(
+            task_id="train", root=str(ROOT), pool="gpu", map_index_template="{{ task.item }}"
+        ).expand(item=["train@lsh"])
         promote = PromoteOperator(task_id="promote", root=str(ROOT))
         promote.module = "refuse"
         train >> promote

@@ -52,17 +52,31 @@ class Runs:
 
     def documents(self, run_state: str) -> list[dict[str, Any]]:
         """What the webhook got about runs of the small DAG that ended so."""
-        return [document for method, path, _, document in self.sinks.requests
-                if (method, path) == ("POST", "/hook") and document["state"] == run_state]
+        return [
+            document
+            for method, path, _, document in self.sinks.requests
+            if (method, path) == ("POST", "/hook") and document["state"] == run_state
+        ]
 
 
 def make_checkout(root: Path) -> None:
     for name, text in {
-        "stage.py": STAGE, "refuse.py": REFUSE, "wish": "good", "archive/one.png": "1",
+        "stage.py": STAGE,
+        "refuse.py": REFUSE,
+        "wish": "good",
+        "archive/one.png": "1",
         "dvc.yaml": "stages:\n  train:\n    matrix: {method: [lsh]}\n    cmd: python stage.py\n    deps: [wish]\n"
-                    "    outs: [result]\n",
-        "params.yaml": yaml.safe_dump({"methods": ["lsh"], "ingest": {"archive": "archive"}, "schedule": {
-            "retries": 0, "notify": {"webhook": "ward", "email": "mail", "recipients": ["ops@hospital.example"]}}}),
+        "    outs: [result]\n",
+        "params.yaml": yaml.safe_dump(
+            {
+                "methods": ["lsh"],
+                "ingest": {"archive": "archive"},
+                "schedule": {
+                    "retries": 0,
+                    "notify": {"webhook": "ward", "email": "mail", "recipients": ["ops@hospital.example"]},
+                },
+            }
+        ),
     }.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
@@ -77,17 +91,31 @@ def runs(tmp_path_factory) -> Iterator[Runs]:
     root = tmp_path_factory.mktemp("checkout")
     make_checkout(root)
     with open_sinks() as sinks:
-        ward = {"conn_type": "http", "host": f"http://127.0.0.1:{sinks.http_port}/hook", "login": "bot",
-                "password": "s3cret"}
-        mail = {"conn_type": "smtp", "host": "127.0.0.1", "port": sinks.mail_port, "extra": {
-            "from_email": "medhash@hospital.example", "disable_ssl": True, "disable_tls": True}}
+        ward = {
+            "conn_type": "http",
+            "host": f"http://127.0.0.1:{sinks.http_port}/hook",
+            "login": "bot",
+            "password": "s3cret",
+        }
+        mail = {
+            "conn_type": "smtp",
+            "host": "127.0.0.1",
+            "port": sinks.mail_port,
+            "extra": {"from_email": "medhash@hospital.example", "disable_ssl": True, "disable_tls": True},
+        }
         environment = {
-            **checkout_environment(REPOSITORY), "PYTHONPATH": f"{REPOSITORY}:{root}", "MEDHASH_ROOT": str(root),
-            "AIRFLOW_HOME": str(root / "var" / "airflow"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__DAGS_FOLDER": str(root / "dags"), "AIRFLOW_CONN_WARD": json.dumps(ward),
-            "AIRFLOW_CONN_MAIL": json.dumps(mail), "AIRFLOW_CONN_NOWHERE": "smtp://127.0.0.1:1",
+            **checkout_environment(REPOSITORY),
+            "PYTHONPATH": f"{REPOSITORY}:{root}",
+            "MEDHASH_ROOT": str(root),
+            "AIRFLOW_HOME": str(root / "var" / "airflow"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(root / "dags"),
+            "AIRFLOW_CONN_WARD": json.dumps(ward),
+            "AIRFLOW_CONN_MAIL": json.dumps(mail),
+            "AIRFLOW_CONN_NOWHERE": "smtp://127.0.0.1:1",
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "0",
-            "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{sinks.http_port}"}
+            "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{sinks.http_port}",
+        }
         small, look = ["dags", "test", "small"], ["dags", "test", "watch_archive"]
         steps: dict[str, tuple[dict[str, str], list[str]]] = {
             "migrate": ({}, ["db", "migrate"]),
@@ -95,19 +123,36 @@ def runs(tmp_path_factory) -> Iterator[Runs]:
             "nobody": ({}, [*small, "-c", '{"promotion": "force", "reason": "new scanner"}']),
             "gate": ({"wish": "mendable"}, small),
             "crash": ({"wish": "crash"}, small),
-            "forced": ({"wish": "good"}, ["dags", "test", "unreachable", "-c", json.dumps(
-                {"promotion": "force", "reason": "new scanner", "by": "Dr. A"})]),
-            "look 1": ({}, look), "look 2": ({}, look), "look 3": ({}, look),
+            "forced": (
+                {"wish": "good"},
+                [
+                    "dags",
+                    "test",
+                    "unreachable",
+                    "-c",
+                    json.dumps({"promotion": "force", "reason": "new scanner", "by": "Dr. A"}),
+                ],
+            ),
+            "look 1": ({}, look),
+            "look 2": ({}, look),
+            "look 3": ({}, look),
             "callbacks": ({}, ["dag-processor", "--num-runs", "3"]),
         }
         program = Path(__file__).with_name("run_in_airflow.py")
-        done = subprocess.run([sys.executable, str(program), json.dumps(list(steps.values()))], cwd=root, text=True,
-                              env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+        done = subprocess.run(
+            [sys.executable, str(program), json.dumps(list(steps.values()))],
+            cwd=root,
+            text=True,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=300,
+        )
         parts = done.stdout.split("COMMAND ")[1:]
         assert len(parts) == len(steps), done.stdout[-5000:]
         with sqlite3.connect(root / "var" / "airflow" / "airflow.db") as database:
-            events = [json.loads(extra) for extra, in database.execute("select extra from asset_event order by id")]
-        log, = (root / "var" / "airflow" / "logs" / "dag_processor").rglob("small_dag.py.log")
+            events = [json.loads(extra) for (extra,) in database.execute("select extra from asset_event order by id")]
+        (log,) = (root / "var" / "airflow" / "logs" / "dag_processor").rglob("small_dag.py.log")
         yield Runs(dict(zip(steps, parts, strict=True)), sinks, events, log.read_text())
 
 
@@ -124,26 +169,40 @@ def test_a_force_in_nobodys_name_ends_the_run_before_anything_is_computed(runs):
 
 
 def test_the_note_of_a_run_says_the_decision_or_where_and_why_it_failed(runs):
-    notes = [document["note"] for method, path, token, document in runs.sinks.requests if method == "PATCH"
-             and path.startswith("/api/v2/dags/small/dagRuns/manual__") and token == "Bearer token-1"]
+    notes = [
+        document["note"]
+        for method, path, token, document in runs.sinks.requests
+        if method == "PATCH" and path.startswith("/api/v2/dags/small/dagRuns/manual__") and token == "Bearer token-1"
+    ]
     assert notes[0] == "medhash-test version 4: not promoted\nfailed: gain\nthe gain is too small"
     assert "failed at train@lsh\nrow 3 has no patient\n  fix: mend row 3" in notes
 
 
 def test_the_webhook_gets_the_decision_with_the_login_of_its_connection(runs):
     method, _, authorization, document = next(request for request in runs.sinks.requests if request[1] == "/hook")
-    assert (method, authorization) == ("POST", "Basic Ym90OnMzY3JldA==")       # bot:s3cret
+    assert (method, authorization) == ("POST", "Basic Ym90OnMzY3JldA==")  # bot:s3cret
     assert {**document, "run": "", "link": ""} == {
-        "dag": "small", "run": "", "state": "success", "champion": None, "decision": "not promoted",
-        "failed_task": None, "message": "the gain is too small", "link": ""}
+        "dag": "small",
+        "run": "",
+        "state": "success",
+        "champion": None,
+        "decision": "not promoted",
+        "failed_task": None,
+        "message": "the gain is too small",
+        "link": "",
+    }
     assert document["link"].endswith(f"/dags/small/runs/{document['run'].replace(':', '%3A').replace('+', '%2B')}")
 
 
 def test_a_mail_in_plain_text_tells_the_same(runs):
     assert set(runs.sinks.recipients) == {"<ops@hospital.example>"}
     first = runs.sinks.mails[0]
-    for words in ("Subject: small: not promoted", "From: medhash@hospital.example", "Content-Type: text/plain",
-                  "message: the gain is too small"):
+    for words in (
+        "Subject: small: not promoted",
+        "From: medhash@hospital.example",
+        "Content-Type: text/plain",
+        "message: the gain is too small",
+    ):
         assert words in first
 
 
@@ -158,7 +217,7 @@ def test_a_failed_gate_is_told_with_its_fix_and_a_crash_without_what_it_printed(
 
 def test_the_last_words_of_a_failed_task_are_its_message_and_the_fix(runs):
     lines = [line for line in runs.said["gate"].splitlines() if "components" in line or "Task failed" in line]
-    after = "\n".join(lines[max(number for number, line in enumerate(lines) if "Task failed" in line):])
+    after = "\n".join(lines[max(number for number, line in enumerate(lines) if "Task failed" in line) :])
     assert after.index("row 3 has no patient") < after.index("fix: mend row 3")
 
 

@@ -10,14 +10,17 @@ from components.promote.__main__ import main as promote
 WHY = {"reason": "new scanner", "by": "Dr. A"}
 
 
-@pytest.mark.parametrize(("answers", "to_promote", "to_drift"), [
-    ({}, [], []),
-    ({name: field["default"] for name, field in FORM.items()}, [], []),
-    ({"promotion": "dry-run"}, ["--dry-run"], []),
-    ({"promotion": "force", **WHY}, ["--force", "--reason", "new scanner", "--by", "Dr. A"], []),
-    ({"accept_drift": True, **WHY}, [], ["--accept", "--reason", "new scanner", "--by", "Dr. A"]),
-    ({"promotion": "rule", **WHY}, [], []),
-])
+@pytest.mark.parametrize(
+    ("answers", "to_promote", "to_drift"),
+    [
+        ({}, [], []),
+        ({name: field["default"] for name, field in FORM.items()}, [], []),
+        ({"promotion": "dry-run"}, ["--dry-run"], []),
+        ({"promotion": "force", **WHY}, ["--force", "--reason", "new scanner", "--by", "Dr. A"], []),
+        ({"accept_drift": True, **WHY}, [], ["--accept", "--reason", "new scanner", "--by", "Dr. A"]),
+        ({"promotion": "rule", **WHY}, [], []),
+    ],
+)
 def test_answers_become_the_options_of_promote_and_drift(answers, to_promote, to_drift):
     request = Request(answers)
     assert (request.promote_arguments(), request.drift_arguments()) == (to_promote, to_drift)
@@ -39,11 +42,14 @@ def test_the_account_that_started_the_run_gives_the_name_where_none_is_typed():
     assert Request({"promotion": "force", **WHY}, "dr.a").promote_arguments()[-1] == "Dr. A"
 
 
-@pytest.mark.parametrize(("command", "options"), [
-    (promote, Request({"promotion": "force", **WHY}).promote_arguments()),
-    (promote, Request({"promotion": "dry-run"}).promote_arguments()),
-    (drift, Request({"accept_drift": True, **WHY}).drift_arguments()),
-])
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        (promote, Request({"promotion": "force", **WHY}).promote_arguments()),
+        (promote, Request({"promotion": "dry-run"}).promote_arguments()),
+        (drift, Request({"accept_drift": True, **WHY}).drift_arguments()),
+    ],
+)
 def test_the_commands_know_these_options(command, options, tmp_path, capsys):
     assert command([*options, "--root", str(tmp_path)]) == 1
     assert "params.yaml does not exist" in capsys.readouterr().err

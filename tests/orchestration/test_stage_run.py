@@ -29,8 +29,10 @@ pathlib.Path('result').write_text(wish)
 @pytest.fixture
 def checkout(tmp_path) -> Path:
     (tmp_path / "stage.py").write_text(STAGE)
-    (tmp_path / "dvc.yaml").write_text("stages:\n  work: {cmd: python stage.py, deps: [wish], outs: [result]}\n"
-                                       "  gate-work: {cmd: echo ok > ok, deps: [result], outs: [ok]}\n")
+    (tmp_path / "dvc.yaml").write_text(
+        "stages:\n  work: {cmd: python stage.py, deps: [wish], outs: [result]}\n"
+        "  gate-work: {cmd: echo ok > ok, deps: [result], outs: [ok]}\n"
+    )
     (tmp_path / "wish").write_text("one")
     subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "--quiet"], cwd=tmp_path, check=True)
     return tmp_path
@@ -40,10 +42,13 @@ def child(root: Path) -> Child:
     return Child(root, lambda line: None)
 
 
-@pytest.mark.parametrize(("wish", "retry", "says"), [
-    ("mendable", False, "row 3 has no patient\n  fix: mend row 3"),
-    ("crash", True, "work ended with exit code"),
-])
+@pytest.mark.parametrize(
+    ("wish", "retry", "says"),
+    [
+        ("mendable", False, "row 3 has no patient\n  fix: mend row 3"),
+        ("crash", True, "work ended with exit code"),
+    ],
+)
 def test_a_failure_tells_whether_a_retry_could_help_and_brings_the_last_result_back(checkout, wish, retry, says):
     run_item(checkout, "work", child(checkout))
     (checkout / "wish").write_text(wish)
@@ -97,11 +102,14 @@ def test_stopping_a_child_stops_what_it_started(tmp_path):
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize(("tail", "message"), [
-    (("error: a", "  b", "  fix: c", "ERROR: dvc"), "a\n  b\n  fix: c"),
-    (("error: old", "  fix: old", "error: new", "  fix: new"), "new\n  fix: new"),
-    (("Traceback", "ValueError: no"), None),
-])
+@pytest.mark.parametrize(
+    ("tail", "message"),
+    [
+        (("error: a", "  b", "  fix: c", "ERROR: dvc"), "a\n  b\n  fix: c"),
+        (("error: old", "  fix: old", "error: new", "  fix: new"), "new\n  fix: new"),
+        (("Traceback", "ValueError: no"), None),
+    ],
+)
 def test_the_message_for_the_user_is_found_among_the_last_lines(tail, message):
     assert Finished(1, tail).message() == message
 
@@ -109,5 +117,8 @@ def test_the_message_for_the_user_is_found_among_the_last_lines(tail, message):
 def test_progress_survives_what_a_logger_writes_around_it():
     line = progress_line("train@lsh", "failed", message='a "quoted" } brace\n  fix: b')
     assert parse_progress(f"2026 [info ] {line} [logger] loc=x.py:1") == {
-        "item": "train@lsh", "state": "failed", "message": 'a "quoted" } brace\n  fix: b'}
+        "item": "train@lsh",
+        "state": "failed",
+        "message": 'a "quoted" } brace\n  fix: b',
+    }
     assert parse_progress("medhash-progress of another kind") is None

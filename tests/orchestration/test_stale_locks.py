@@ -45,7 +45,7 @@ def test_entries_of_the_dead_and_of_strangers_go_and_those_of_a_running_dvc_stay
     held.parent.mkdir(parents=True)
     dvc = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "dvc", "repro"])
     killed = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "dvc", "repro"])
-    killed.kill()                                                       # and not waited for: a zombie
+    killed.kill()  # and not waited for: a zombie
     os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)
     stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 
@@ -53,9 +53,14 @@ def test_entries_of_the_dead_and_of_strangers_go_and_those_of_a_running_dvc_stay
         return {"pid": process, "cmd": "dvc repro"}
 
     try:
-        held.write_text(json.dumps({
-            "read": {"a": [by(a_dead_pid()), by(dvc.pid)], "b": [by(killed.pid)]},
-            "write": {"c": by(dvc.pid), "d": by(stranger.pid), "e": by(killed.pid)}}))
+        held.write_text(
+            json.dumps(
+                {
+                    "read": {"a": [by(a_dead_pid()), by(dvc.pid)], "b": [by(killed.pid)]},
+                    "write": {"c": by(dvc.pid), "d": by(stranger.pid), "e": by(killed.pid)},
+                }
+            )
+        )
         release_dead_locks(tmp_path, lambda line: None)
         assert json.loads(held.read_text()) == {"read": {"a": [by(dvc.pid)]}, "write": {"c": by(dvc.pid)}}
     finally:

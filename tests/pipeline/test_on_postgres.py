@@ -76,8 +76,12 @@ def history(tmp_path_factory) -> Iterator[History]:
     archive = root / "data" / "sample" / "nih"
     shutil.rmtree(archive)
     add_patients(archive, first=1, count=190, tar=1)
-    change_settings(root, methods=["lsh"], split={"strategy": "hash"},
-                    schedule={"retries": 2, "retry_minutes": 0.05, "watch_cron": "0 0 29 2 *"})
+    change_settings(
+        root,
+        methods=["lsh"],
+        split={"strategy": "hash"},
+        schedule={"retries": 2, "retry_minutes": 0.05, "watch_cron": "0 0 29 2 *"},
+    )
     with running_postgres() as postgres, running_server(root, postgres) as server:
         seen = History(server, server.login())
         seen.rest.wait_for_dag()
@@ -118,9 +122,17 @@ def kill_two(seen: History, run: str) -> None:
     seen.server.kill("airflow-scheduler")
     seen.killed.append("scheduler")
     seen.server.start_unit("airflow-scheduler")
-    training = wait_for(lambda: next((process for process in psutil.process_iter(["cmdline", "cwd"])
-                                      if "components.train" in (process.info["cmdline"] or [])
-                                      and process.info["cwd"] == str(seen.server.root)), None))
+    training = wait_for(
+        lambda: next(
+            (
+                process
+                for process in psutil.process_iter(["cmdline", "cwd"])
+                if "components.train" in (process.info["cmdline"] or [])
+                and process.info["cwd"] == str(seen.server.root)
+            ),
+            None,
+        )
+    )
     training.send_signal(signal.SIGKILL)
     seen.killed.append(training.info["cmdline"][-1])
 
@@ -142,8 +154,13 @@ def searching(seen: History) -> Iterator[None]:
         (root.parent / "query.png").write_bytes(archive.extractfile(member).read())
     environment = {**seen.server.environment, "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        client = subprocess.Popen([sys.executable, "-c", CLIENT, MODEL, str(root.parent / "query.png")], cwd=root,
-                                  env=environment, stdout=out, stderr=err)
+        client = subprocess.Popen(
+            [sys.executable, "-c", CLIENT, MODEL, str(root.parent / "query.png")],
+            cwd=root,
+            env=environment,
+            stdout=out,
+            stderr=err,
+        )
         try:
             wait_for(lambda: os.fstat(out.fileno()).st_size or client.poll() is not None)
             yield
@@ -155,8 +172,9 @@ def searching(seen: History) -> Iterator[None]:
             out.seek(0)
             err.seek(0)
             seen.client_errors = err.read() + (f"ended with {ended}" if ended is not None else "")
-            seen.answers = [(version, tuple(found), note)
-                            for version, found, note in map(json.loads, out.read().splitlines()[:-1])]
+            seen.answers = [
+                (version, tuple(found), note) for version, found, note in map(json.loads, out.read().splitlines()[:-1])
+            ]
 
 
 def test_both_runs_complete_although_a_scheduler_and_a_training_were_killed(history):
@@ -179,6 +197,7 @@ def test_new_patients_arrived_and_the_others_kept_their_fold(history):
 def test_the_better_model_is_the_one_champion_and_its_parts_belong_together(history, tmp_path, monkeypatch):
     from components import tracking
     from components.promote.registry import CHAMPION, Registry
+
     aliases = history.server.postgres.ask("mlflow", "select alias, version from registered_model_aliases")
     assert [alias for alias, _ in aliases].count(CHAMPION) == 1
     monkeypatch.setenv("MLFLOW_TRACKING_URI", history.server.environment["MLFLOW_TRACKING_URI"])
@@ -224,6 +243,7 @@ def test_nobody_gets_in_without_the_generated_password_and_a_viewer_may_only_loo
 
 def test_neither_role_may_enter_the_others_database(history):
     import psycopg2
+
     postgres, values = history.server.postgres, history.server.environment
     password = values["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].split(":")[2].split("@")[0]
     psycopg2.connect(postgres.address("airflow", "airflow", password)).close()
@@ -234,8 +254,10 @@ def test_neither_role_may_enter_the_others_database(history):
 def test_a_dump_of_mlflows_database_restores_to_the_same_champion(history, tmp_path):
     postgres, dump = history.server.postgres, tmp_path / "mlflow.dump"
     postgres.run("create database restored owner mlflow")
-    for command in (["pg_dump", "--format=custom", f"--file={dump}", postgres.address("mlflow")],
-                    ["pg_restore", "--clean", "--if-exists", f"--dbname={postgres.address('restored')}", str(dump)]):
+    for command in (
+        ["pg_dump", "--format=custom", f"--file={dump}", postgres.address("mlflow")],
+        ["pg_restore", "--clean", "--if-exists", f"--dbname={postgres.address('restored')}", str(dump)],
+    ):
         subprocess.run([postgres.programs / command[0], *command[1:]], check=True)
     query = "select name, alias, version from registered_model_aliases order by alias"
     assert postgres.ask("restored", query) == postgres.ask("mlflow", query) != []

@@ -50,8 +50,12 @@ def runs(tmp_path_factory) -> Runs:
 
 def digests(root: Path, *folders: str) -> dict[str, str]:
     derived = Workspace(root).derived
-    return {str(path.relative_to(derived)): sha256_file(path) for folder in folders
-            for path in sorted((derived / folder).rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(derived)): sha256_file(path)
+        for folder in folders
+        for path in sorted((derived / folder).rglob("*"))
+        if path.is_file()
+    }
 
 
 def lock_entries(root: Path) -> dict[str, object]:
@@ -68,15 +72,26 @@ def lose_a_finding(root: Path) -> None:
     folder = root / "data" / "sample" / "nih"
     training = set((folder / "train_val_list.txt").read_text().split())
     table = folder / "Data_Entry_2017_v2020.csv"
-    table.write_text("".join(line.replace(CLASSES[-1], "Hernia") if line.split(",")[0] in training else line
-                             for line in table.read_text().splitlines(keepends=True)))
+    table.write_text(
+        "".join(
+            line.replace(CLASSES[-1], "Hernia") if line.split(",")[0] in training else line
+            for line in table.read_text().splitlines(keepends=True)
+        )
+    )
 
 
 def test_the_demo_shows_every_step_and_ends_with_figures_report_and_champion(runs):
     assert runs.demo.returncode == 0, runs.demo.stdout + runs.demo.stderr
     n_steps = len(lock_entries(runs.by_demo)) + 4
-    for step in ("[ 1/", f"[{n_steps - 1}/{n_steps}] promote", f"[{n_steps}/{n_steps}] withdraw", "chance",
-                 "champion", "reports/index.html", "make ui"):
+    for step in (
+        "[ 1/",
+        f"[{n_steps - 1}/{n_steps}] promote",
+        f"[{n_steps}/{n_steps}] withdraw",
+        "chance",
+        "champion",
+        "reports/index.html",
+        "make ui",
+    ):
         assert step in runs.demo.stdout
     assert Workspace(runs.by_demo).report.exists()
     assert aliases(runs.by_demo)["champion"] == 1
@@ -94,7 +109,8 @@ def test_two_checkouts_give_the_same_bytes_and_the_same_lock_up_to_evaluate(runs
     first, second = lock_entries(runs.by_demo), lock_entries(runs.by_hand)
     assert first.keys() == second.keys()
     assert {name: entry for name, entry in first.items() if name != "report"} == {
-        name: entry for name, entry in second.items() if name != "report"}
+        name: entry for name, entry in second.items() if name != "report"
+    }
 
 
 def test_a_second_repro_does_nothing(runs):
@@ -125,7 +141,7 @@ def test_an_archive_that_ingest_refuses_leaves_every_output_as_it_was(runs):
     everything = digests(runs.by_demo, "images", "split", "labels", *LATER)
     archive = runs.by_demo / "data" / "sample" / "nih" / "images_001.tar.gz"
     whole = archive.read_bytes()
-    archive.write_bytes(whole[:len(whole) // 2])
+    archive.write_bytes(whole[: len(whole) // 2])
     done = run_in(runs.by_demo, "-m", "dvc", "repro")
     archive.write_bytes(whole)
     assert done.returncode != 0
@@ -153,9 +169,14 @@ def test_a_poisoned_archive_stops_at_the_gate_of_labels(runs):
 
 def test_both_pages_answer_and_interrupting_them_leaves_no_process(runs):
     airflow_port, mlflow_port = free_ports(2)
-    with subprocess.Popen([sys.executable, "-m", "components.ui", "--airflow-port", str(airflow_port), "--mlflow-port",
-                           str(mlflow_port)], cwd=runs.by_hand, env=checkout_environment(runs.by_hand), text=True,
-                          stdout=subprocess.PIPE, start_new_session=True) as ui:
+    with subprocess.Popen(
+        [sys.executable, "-m", "components.ui", "--airflow-port", str(airflow_port), "--mlflow-port", str(mlflow_port)],
+        cwd=runs.by_hand,
+        env=checkout_environment(runs.by_hand),
+        text=True,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as ui:
         assert ui.stdout is not None
         said = []
         for line in ui.stdout:

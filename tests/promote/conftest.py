@@ -13,8 +13,11 @@ from components.workspace import Workspace
 
 METHODS = ("lsh", "itq")
 GATED = ("ingest", "evaluate")
-DVC = "stages:\n" + "".join(f"  gate-{stage}:\n    cmd: python -m components.quality {stage}\n    deps: [data]\n"
-                            f"    outs: [data/derived/gates/{stage}.json]\n" for stage in GATED)
+DVC = "stages:\n" + "".join(
+    f"  gate-{stage}:\n    cmd: python -m components.quality {stage}\n    deps: [data]\n"
+    f"    outs: [data/derived/gates/{stage}.json]\n"
+    for stage in GATED
+)
 
 
 @pytest.fixture(scope="session")
@@ -23,11 +26,14 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from components import tracking
     from components.features.__main__ import main as features
     from components.train.stage import train_method
+
     root = tmp_path_factory.mktemp("finished")
     workspace = small_workspace(root)
-    (root / "params.yaml").write_text("bits: 16\nsize_px: 32\nmethods: [lsh, itq]\ntrain: {device: cpu}\n"
-                                      "evaluate: {bootstrap_samples: 20}\n"
-                                      "promote: {query_groups: 1, min_slice_patients: 2, bootstrap_samples: 100}\n")
+    (root / "params.yaml").write_text(
+        "bits: 16\nsize_px: 32\nmethods: [lsh, itq]\ntrain: {device: cpu}\n"
+        "evaluate: {bootstrap_samples: 20}\n"
+        "promote: {query_groups: 1, min_slice_patients: 2, bootstrap_samples: 100}\n"
+    )
     (root / "dvc.yaml").write_text(DVC)
     params = load_params(root / "params.yaml")
     assert features(["--root", str(root)]) == 0
@@ -35,9 +41,11 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         train_method(workspace, params, method)
         after_training(workspace, params, method)
     for stage in GATED:
-        GateReport(stage=stage, success=True, checks=[Check(
-            expectation="all is well", about=stage, success=True, observed="", offending=[])]).write(
-            workspace.gate(stage))
+        GateReport(
+            stage=stage,
+            success=True,
+            checks=[Check(expectation="all is well", about=stage, success=True, observed="", offending=[])],
+        ).write(workspace.gate(stage))
     tracking.connect(workspace)
     return root
 
@@ -46,6 +54,7 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def served_run(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The finished run with lsh as champion."""
     from components.promote.promote import promote
+
     root = tmp_path_factory.mktemp("served") / "run"
     shutil.copytree(finished_run, root)
     with pytest.MonkeyPatch.context() as patched:

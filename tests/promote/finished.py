@@ -12,6 +12,7 @@ from components.workspace import Workspace
 def after_training(workspace: Workspace, params: Params, method: str) -> Metrics:
     """Encode, index and measure a method, without the latency and the log of the stage evaluate."""
     from components.encode.__main__ import main as encode
+
     assert encode(["--root", str(workspace.root), "--method", method]) == 0
     return index_and_measure(workspace, params, method)
 
@@ -23,9 +24,11 @@ def index_and_measure(workspace: Workspace, params: Params, method: str) -> Metr
     from components.evaluate.tables import Tables
     from components.index.__main__ import main as index
     from components.index.code_table import read_codes
+
     assert index(["--root", str(workspace.root), "--method", method]) == 0
-    metrics, queries = measure(read_codes(workspace.codes(method)), Tables.read(workspace), params.evaluate,
-                               params.seed)
+    metrics, queries = measure(
+        read_codes(workspace.codes(method)), Tables.read(workspace), params.evaluate, params.seed
+    )
     metrics.write(workspace.metrics(method) / "metrics.json")
     write_table(workspace.metrics(method) / "queries.parquet", queries, QUERIES)
     return metrics
@@ -41,8 +44,9 @@ class Run:
     def params(self, *methods: str, **promote: float | int) -> Params:
         """The run's settings with these methods, and settings of the section promote changed."""
         settings = load_params(self.root / "params.yaml")
-        return settings.model_copy(update={"methods": list(methods), "promote": settings.promote.model_copy(
-            update=promote)})
+        return settings.model_copy(
+            update={"methods": list(methods), "promote": settings.promote.model_copy(update=promote)}
+        )
 
     def figures(self, method: str) -> Metrics:
         return Metrics.read(self.workspace.metrics(method) / "metrics.json")
@@ -55,6 +59,7 @@ class Run:
     def forget(self, n_images: int) -> None:
         """Take the last test images out of labels and split, as if the data had changed."""
         from components.contracts import LABELS, SPLIT, read_table, write_table
+
         for path, schema in ((self.workspace.labels, LABELS), (self.workspace.split, SPLIT)):
             table = read_table(path, schema)
             write_table(path, table.take(np.arange(len(table) - n_images)), schema)

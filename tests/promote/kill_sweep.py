@@ -40,8 +40,16 @@ from components.promote.uses import read_uses, write_uses  # noqa: E402
 from components.workspace import Workspace  # noqa: E402
 
 TODAY = date(2026, 3, 2)
-CLIENT_WRITES = ("create_run", "create_model_version", "set_registered_model_alias", "set_registered_model_tag",
-                 "delete_registered_model_tag", "set_model_version_tag", "delete_model_version_tag", "log_text")
+CLIENT_WRITES = (
+    "create_run",
+    "create_model_version",
+    "set_registered_model_alias",
+    "set_registered_model_tag",
+    "delete_registered_model_tag",
+    "set_model_version_tag",
+    "delete_model_version_tag",
+    "log_text",
+)
 
 
 class Killer:
@@ -57,6 +65,7 @@ class Killer:
             if len(self.names) == self.nth:
                 os.kill(os.getpid(), signal.SIGKILL)
             return real(*given, **named)
+
         return write
 
 
@@ -64,15 +73,18 @@ def run(root: Path, measured: evidence.Evidence, nth: int) -> list[str]:
     """Promote with the challenger itq; returns the names of the writes."""
     workspace, params = Workspace(root), load_params(root / "params.yaml")
     killer = Killer(nth)
-    with mock.patch.multiple(MlflowClient, **{name: killer.before(name, getattr(MlflowClient, name))
-                                              for name in CLIENT_WRITES}), \
-            mock.patch.object(recording, "write_uses", killer.before("write_uses", write_uses)), \
-            mock.patch.object(audited, "append", killer.before("append", append)), \
-            mock.patch.object(recording, "replacing_file", killer.before("page", replacing_file)), \
-            mock.patch.object(promote, "write_latest", killer.before("write_latest", write_latest)), \
-            mock.patch.object(gates, "stale_stages", return_value=[]), \
-            mock.patch.object(promote, "gather", return_value=measured), \
-            mock.patch.object(recording, "render_page", return_value="<!doctype html>"):
+    with (
+        mock.patch.multiple(
+            MlflowClient, **{name: killer.before(name, getattr(MlflowClient, name)) for name in CLIENT_WRITES}
+        ),
+        mock.patch.object(recording, "write_uses", killer.before("write_uses", write_uses)),
+        mock.patch.object(audited, "append", killer.before("append", append)),
+        mock.patch.object(recording, "replacing_file", killer.before("page", replacing_file)),
+        mock.patch.object(promote, "write_latest", killer.before("write_latest", write_latest)),
+        mock.patch.object(gates, "stale_stages", return_value=[]),
+        mock.patch.object(promote, "gather", return_value=measured),
+        mock.patch.object(recording, "render_page", return_value="<!doctype html>"),
+    ):
         promote.promote(workspace, params.model_copy(update={"methods": ["itq"]}), today=TODAY)
     return killer.names
 
@@ -83,12 +95,16 @@ def state(root: Path) -> dict[str, Any]:
     aliases = {alias: registry.version_of(alias) for alias in ("champion", "previous")}
     champion = aliases["champion"]
     registry.fetch_checked(champion, workspace.state / "looked-at" / str(time.monotonic_ns()))
-    return {"aliases": {alias: found and found.tags["method"] for alias, found in aliases.items()},
-            "versions": len(registry.client.search_model_versions("name = 'medhash-nih'")),
-            "acts": [line.entry.act for line in read_log(workspace)], "audit": champion.tags["audit"],
-            "last": read_log(workspace)[-1].digest, "uses": sorted(map(len, read_uses(workspace).values())),
-            "files": sorted(path.name for path in workspace.decisions.iterdir()),
-            "left": sorted(path.name for path in workspace.state.glob("desk/*"))}
+    return {
+        "aliases": {alias: found and found.tags["method"] for alias, found in aliases.items()},
+        "versions": len(registry.client.search_model_versions("name = 'medhash-nih'")),
+        "acts": [line.entry.act for line in read_log(workspace)],
+        "audit": champion.tags["audit"],
+        "last": read_log(workspace)[-1].digest,
+        "uses": sorted(map(len, read_uses(workspace).values())),
+        "files": sorted(path.name for path in workspace.decisions.iterdir()),
+        "left": sorted(path.name for path in workspace.state.glob("desk/*")),
+    }
 
 
 def looked_at_and_run_again(root: Path, measured: evidence.Evidence) -> dict[str, Any]:
@@ -128,7 +144,7 @@ def main(source: Path, scratch: Path, kinds: list[str]) -> None:
     shutil.copytree(source, scratch / "whole")
     names = forked(run, scratch / "whole", measured, 0)
     for nth, name in enumerate(names, 1):
-        if names[nth:nth + 1] == [name] or (kinds and name not in kinds):
+        if names[nth : nth + 1] == [name] or (kinds and name not in kinds):
             continue
         root = scratch / f"killed-{nth}"
         shutil.copytree(source, root)

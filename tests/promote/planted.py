@@ -43,6 +43,9 @@ def plant(run: Any, method: str, codes: np.ndarray) -> Metrics:
     # A linear model through the mean has codes of mean 0; the offset goes into the mean it takes away.
     offset, *_ = np.linalg.lstsq(projection.T, codes.mean(axis=0).astype(float), rcond=None)
     folder = run.workspace.model(method)
-    save_model(folder, load_model(folder).spec, {"mean": (mean - offset).astype(np.float32),
-                                                 "projection": projection.astype(np.float32)})
+    save_model(
+        folder,
+        load_model(folder).spec,
+        {"mean": (mean - offset).astype(np.float32), "projection": projection.astype(np.float32)},
+    )
     return after_training(run.workspace, run.params(method), method)

@@ -34,15 +34,31 @@ from components.workspace import Workspace
 def made(tmp_path_factory) -> Workspace:
     """Bags of 3 and 1 images in turn; lsh, and its release in the folder `release`."""
     workspace = small_workspace(tmp_path_factory.mktemp("bags"), images_per_bag=3)
-    (workspace.root / "params.yaml").write_text("bits: 32\nsize_px: 32\nmethods: [lsh]\nencode: {instances: true}\n"
-                                                "evaluate: {bootstrap_samples: 20}\ndrift: {min_images: 2}\n")
+    (workspace.root / "params.yaml").write_text(
+        "bits: 32\nsize_px: 32\nmethods: [lsh]\nencode: {instances: true}\n"
+        "evaluate: {bootstrap_samples: 20}\ndrift: {min_images: 2}\n"
+    )
     compute_features(workspace.pixels, workspace.features("gist-512"), "gist-512", 1)
-    spec = ModelSpec(method="lsh", family="shallow", bits=32, input="gist-512", coder="linear", size_px=32, network={},
-                     settings={}, sub_codes=[SubCode(name="code", start=0, stop=32)], labels=VOCABULARY,
-                     data_digest="0" * 64, weights_sha256="")
+    spec = ModelSpec(
+        method="lsh",
+        family="shallow",
+        bits=32,
+        input="gist-512",
+        coder="linear",
+        size_px=32,
+        network={},
+        settings={},
+        sub_codes=[SubCode(name="code", start=0, stop=32)],
+        labels=VOCABULARY,
+        data_digest="0" * 64,
+        weights_sha256="",
+    )
     random = np.random.default_rng(5)
-    save_model(workspace.model("lsh"), spec, {"mean": np.full(512, 0.02, np.float32),
-                                              "projection": random.normal(size=(512, 32)).astype(np.float32)})
+    save_model(
+        workspace.model("lsh"),
+        spec,
+        {"mean": np.full(512, 0.02, np.float32), "projection": random.normal(size=(512, 32)).astype(np.float32)},
+    )
     params = load_params(workspace.root / "params.yaml")
     after_training(workspace, params, "lsh")
     build_release(workspace, params, "lsh", workspace.root / "release")
@@ -60,8 +76,15 @@ def test_a_release_holds_every_image_under_its_bag_and_is_today_s_gallery(made):
     assert images.num_rows == 120
     assert len(images["bag_id"].unique()) == read_codes(made.codes("lsh")).num_rows == 60
     facts = gallery_facts(made, made.root / "release")
-    assert (facts.n_gallery, facts.n_missing, facts.n_foreign, facts.n_other_patient, facts.n_other_labels,
-            facts.n_other_code, facts.n_bits_differing) == (48, 0, 0, 0, 0, 0, 0)
+    assert (
+        facts.n_gallery,
+        facts.n_missing,
+        facts.n_foreign,
+        facts.n_other_patient,
+        facts.n_other_labels,
+        facts.n_other_code,
+        facts.n_bits_differing,
+    ) == (48, 0, 0, 0, 0, 0, 0)
     assert query_time(made, made.root / "release", 1).n_queries == 12
 
 
@@ -79,7 +102,7 @@ def test_a_bag_with_another_image_or_file_than_at_the_release_is_encoded_anew(wo
     assert path.read_bytes() == workspace.codes("lsh").read_bytes()
     images = read_table(workspace.images, IMAGES)
     digests = images["sha256"].to_pylist()
-    digests[5] = "f" * 64                                            # an image of the second patient's bag of three
+    digests[5] = "f" * 64  # an image of the second patient's bag of three
     images = images.set_column(images.schema.get_field_index("sha256"), "sha256", [digests])
     write_table(workspace.images, images.filter([row != 0 for row in range(120)]), IMAGES)
     assert write_codes_today(workspace, params, workspace.root / "release", path) == 2
@@ -94,14 +117,19 @@ def test_a_bag_that_loses_an_image_leaves_the_release_whole_as_its_code_was_made
     check_release(tmp_path / "without")
     left = read_table(tmp_path / "without" / "images.parquet", RELEASED)
     assert left.num_rows == 117
-    assert bag not in {*left["bag_id"].to_pylist(), *load_index(tmp_path / "without" / "index").bag_ids.to_pylist(),
-                       *read_codes(tmp_path / "without" / "codes.parquet")["bag_id"].to_pylist()}
+    assert bag not in {
+        *left["bag_id"].to_pylist(),
+        *load_index(tmp_path / "without" / "index").bag_ids.to_pylist(),
+        *read_codes(tmp_path / "without" / "codes.parquet")["bag_id"].to_pylist(),
+    }
 
 
 def test_a_patient_s_traces_are_images_and_bags(made):
     row = read_table(made.images, IMAGES).to_pylist()[0]
-    for traces in (traces_in_tables(made, row["patient_id"]),
-                   traces_in_release(made.root / "release", row["patient_id"])):
+    for traces in (
+        traces_in_tables(made, row["patient_id"]),
+        traces_in_release(made.root / "release", row["patient_id"]),
+    ):
         assert (len(traces.image_ids), len(traces.bag_ids)) == (4, 2)
         assert row["bag_id"].encode() in traces.needles()
 
@@ -109,7 +137,7 @@ def test_a_patient_s_traces_are_images_and_bags(made):
 def test_drift_measures_new_bags_with_all_their_images(workspace):
     released = workspace.root / "release" / "images.parquet"
     images = read_table(released, RELEASED)
-    known = [number % 4 != 1 for number in range(120)]              # one image of every bag of three came later
+    known = [number % 4 != 1 for number in range(120)]  # one image of every bag of three came later
     write_table(released, images.filter(known), RELEASED)
     params, profile = load_params(workspace.root / "params.yaml"), read_profile(workspace.root / "release")
     assert profile is not None
@@ -119,16 +147,22 @@ def test_drift_measures_new_bags_with_all_their_images(workspace):
     assert sum(distance.new) == pytest.approx(1)
 
 
-@pytest.mark.parametrize(("column", "values", "named"), [
-    ("bag_id", lambda ids: ["f" * 16, *ids[1:]], "another patient, or lacks them|other bags or folds"),
-    ("patient_id", lambda ids: ["f" * 16, *ids[1:]], "gives bags of the index another patient")])
+@pytest.mark.parametrize(
+    ("column", "values", "named"),
+    [
+        ("bag_id", lambda ids: ["f" * 16, *ids[1:]], "another patient, or lacks them|other bags or folds"),
+        ("patient_id", lambda ids: ["f" * 16, *ids[1:]], "gives bags of the index another patient"),
+    ],
+)
 def test_a_release_whose_images_do_not_make_its_bags_is_refused(workspace, column, values, named):
     from promote.test_release import reseal
+
     folder: Path = workspace.root / "release"
     images = read_table(folder / "images.parquet", RELEASED)
     place = images.schema.get_field_index(column)
-    write_table(folder / "images.parquet", images.set_column(place, column, [values(images[column].to_pylist())]),
-                RELEASED)
+    write_table(
+        folder / "images.parquet", images.set_column(place, column, [values(images[column].to_pylist())]), RELEASED
+    )
     reseal(folder)
     with pytest.raises(MedhashError, match=named):
         check_release(folder)

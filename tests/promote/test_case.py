@@ -13,8 +13,18 @@ from components.promote.preprocessing import Preprocessing
 
 
 def preprocessing(**changed) -> Preprocessing:
-    return Preprocessing.model_validate({"size_px": 8, "max_image_pixels": 10_000, "channels": 1, "grid": 0,
-                                         "stain": "none", "decoder": DECODER, "prepared": "", **changed})
+    return Preprocessing.model_validate(
+        {
+            "size_px": 8,
+            "max_image_pixels": 10_000,
+            "channels": 1,
+            "grid": 0,
+            "stain": "none",
+            "decoder": DECODER,
+            "prepared": "",
+            **changed,
+        }
+    )
 
 
 def png(seed: int, channels: int = 1) -> bytes:
@@ -40,7 +50,7 @@ def test_a_release_that_cuts_its_films_cuts_queries_into_parts_that_know_their_f
     films = [png(1), png(2)]
     case = decoded(films, grid=2)
     assert case.image_of.tolist() == [1] * 4 + [2] * 4
-    corner = cv2.imdecode(np.frombuffer(films[1], np.uint8), cv2.IMREAD_GRAYSCALE)[:8, 8:]     # 8 px: nothing is scaled
+    corner = cv2.imdecode(np.frombuffer(films[1], np.uint8), cv2.IMREAD_GRAYSCALE)[:8, 8:]  # 8 px: nothing is scaled
     assert (case.pixels[5, 0] == corner).all()
 
 

@@ -36,14 +36,16 @@ def compared(run: Any, releases: tuple[Path, Path], turn: Turn = ALL) -> Compari
 def test_figures_are_those_of_evaluate_and_the_gain_is_paired_by_query(run: Any, releases: tuple[Path, Path]) -> None:
     found, ours, theirs = compared(run, releases), run.figures("itq"), run.figures("lsh")
     assert (found.challenger, found.champion, found.chance) == pytest.approx(
-        (ours.figures.map, theirs.figures.map, ours.chance.map))
+        (ours.figures.map, theirs.figures.map, ours.chance.map)
+    )
     assert found.evaluation_digest == ours.evaluation_digest
     assert (found.n_queries, found.n_answerable, found.n_gallery, len(found.patients)) == (24, 24, 96, 6)
     tables = [read_table(run.workspace.metrics(method) / "queries.parquet", QUERIES) for method in ("itq", "lsh")]
     assert found.gain is not None
     assert found.gain.model_dump() == pytest.approx(compare(*tables, 100, run.params().seed)["map"].model_dump())
     assert {f"{change.kind} {change.value}" for change in found.slices} == {
-        f"{kind} {value}" for kind, by_value in ours.slices.items() for value in by_value}
+        f"{kind} {value}" for kind, by_value in ours.slices.items() for value in by_value
+    }
     for change in found.slices:
         a, b = ours.slices[change.kind][change.value], theirs.slices[change.kind][change.value]
         assert (change.challenger, change.champion) == pytest.approx((a.map, b.map))
@@ -61,7 +63,8 @@ def test_only_the_group_whose_turn_it_is_asks(run: Any, releases: tuple[Path, Pa
     assert sum(len(comparison.patients) for comparison in found) == 6
     weights = [comparison.n_queries / 24 for comparison in found]
     assert np.dot(weights, [comparison.challenger for comparison in found]) == pytest.approx(
-        run.figures("itq").figures.map)
+        run.figures("itq").figures.map
+    )
 
 
 def test_a_group_without_patients_is_no_crash_and_asks_nobody(run: Any, releases: tuple[Path, Path]) -> None:
@@ -75,8 +78,9 @@ def test_a_group_without_patients_is_no_crash_and_asks_nobody(run: Any, releases
     assert failed == ["gain"]
 
 
-def test_patients_that_either_model_was_trained_on_are_left_out_and_counted(run: Any,
-                                                                           releases: tuple[Path, Path]) -> None:
+def test_patients_that_either_model_was_trained_on_are_left_out_and_counted(
+    run: Any, releases: tuple[Path, Path]
+) -> None:
     whole = compared(run, releases)
     for release, patient in zip(releases, whole.patients, strict=False):
         images = read_table(release / IMAGES_FILE, RELEASED)
@@ -88,8 +92,9 @@ def test_patients_that_either_model_was_trained_on_are_left_out_and_counted(run:
     assert found.nobody == ""
 
 
-def test_a_source_file_that_changed_since_is_encoded_anew_by_the_champion(run: Any,
-                                                                        releases: tuple[Path, Path]) -> None:
+def test_a_source_file_that_changed_since_is_encoded_anew_by_the_champion(
+    run: Any, releases: tuple[Path, Path]
+) -> None:
     before = compared(run, releases)
     assert before.champion_how == "by its released codes, as the images are the same"
     images = read_table(releases[1] / IMAGES_FILE, RELEASED)

@@ -59,11 +59,18 @@ def test_force_promotes_a_worse_model_past_a_hold_and_its_name_and_reason_stay(s
     version = registry(served).version_of("champion")
     assert version.tags["method"] == "itq"
     assert {key: version.tags[key] for key in ("decision", "forced_by", "reason", "failed_clauses")} == {
-        "decision": "forced", "forced_by": "Dr. A", "reason": "the ward needs it",
-        "failed_clauses": "not-held, gain, slices"}
+        "decision": "forced",
+        "forced_by": "Dr. A",
+        "reason": "the ward needs it",
+        "failed_clauses": "not-held, gain, slices",
+    }
     last = read_log(served.workspace)[-1]
     assert (last.entry.act, last.entry.who, last.entry.what["reason"], last.digest) == (
-        "force", "Dr. A", "the ward needs it", version.tags["audit"])
+        "force",
+        "Dr. A",
+        "the ward needs it",
+        version.tags["audit"],
+    )
     page = (served.workspace.decisions / f"version-{version.version}.html").read_text()
     assert "Dr. A" in page
     assert "the ward needs it" in page
@@ -87,7 +94,7 @@ def test_force_does_not_pass_an_index_of_another_gallery_nor_parts_that_do_not_b
 
 def test_a_version_that_was_rolled_back_comes_back_by_force_only(served: Any) -> None:
     plant(served, "itq", by_label(SETS))
-    promote(served.workspace, served.params("itq", max_p95_ms=0.0))                          # registered as version 2
+    promote(served.workspace, served.params("itq", max_p95_ms=0.0))  # registered as version 2
     version = registry(served).version_of("challenger")
     registry(served).tag(version, {ROLLED_BACK: FORCE.model_dump_json()})
     assert "not-rolled-back: the version was rolled back, by Dr. A" in promote(served.workspace, served.params("itq"))
@@ -129,8 +136,12 @@ def test_a_damaged_champion_can_be_replaced_by_force_with_a_sound_copy_of_itself
 
 def snapshot(root: Path) -> dict[str, str]:
     """Path → digest of what a decision leaves: audit log, uses, pages, artifacts, and the store's rows."""
-    kept = [path for folder in ("reports", "var/audit", "var/promotion", "var/mlflow/artifacts")
-            for path in sorted((root / folder).rglob("*")) if path.is_file()]
+    kept = [
+        path
+        for folder in ("reports", "var/audit", "var/promotion", "var/mlflow/artifacts")
+        for path in sorted((root / folder).rglob("*"))
+        if path.is_file()
+    ]
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in kept}
 
 
@@ -144,20 +155,24 @@ def test_a_dry_run_decides_and_leaves_nothing(own_store: Any) -> None:
     assert snapshot(own_store.root) == before
     after = client.search_model_versions("name = 'medhash-nih'")
     assert [(item.version, item.tags, item.aliases) for item in after] == [
-        (item.version, item.tags, item.aliases) for item in versions]
+        (item.version, item.tags, item.aliases) for item in versions
+    ]
     assert champion(own_store) == "lsh"
 
 
 def test_the_command_asks_for_a_reason_takes_the_name_and_ends_well_when_the_rule_refuses(
-        served: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    served: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MEDHASH_WHO", "airflow:run 1")
     plant(served, "itq", random_codes())
     path = served.root / "params.yaml"
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "methods": ["itq"]}))
     for arguments, told in (
-            (["--force"], "--reason is missing"), (["--force", "--reason", "  "], "--reason is missing"),
-            (["--reason", "because"], "without --force"),
-            (["--force", "--reason", "why", "--by", ""], "--by is missing")):
+        (["--force"], "--reason is missing"),
+        (["--force", "--reason", "  "], "--reason is missing"),
+        (["--reason", "because"], "without --force"),
+        (["--force", "--reason", "why", "--by", ""], "--by is missing"),
+    ):
         assert main(["--root", str(served.root), *arguments]) == 1
         assert told in capsys.readouterr().err
     assert acts(served) == ["promote"]

@@ -33,25 +33,32 @@ def test_a_kill_leaves_one_whole_champion_and_running_again_completes(served: An
     done = subprocess.run([*command, *KILLED_BEFORE], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     kills = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    assert [kill["before"] for kill in kills] == [
-        "set_registered_model_alias", "append", "set_registered_model_alias"]
+    assert [kill["before"] for kill in kills] == ["set_registered_model_alias", "append", "set_registered_model_alias"]
     assert [kill["killed"]["aliases"]["champion"] for kill in kills] == ["lsh"] * 3
     for kill in kills:
         assert kill["killed"]["versions"] in (1, 2)
         again = kill["again"]
-        assert again == {**again, "aliases": {"champion": "itq", "previous": "lsh"}, "versions": 2, "left": [],
-                         "acts": ["promote", "promote"], "audit": again["last"], "uses": [2] * 6,
-                         "files": ["latest.json", "version-1.html", "version-2.html"]}, kill
+        assert again == {
+            **again,
+            "aliases": {"champion": "itq", "previous": "lsh"},
+            "versions": 2,
+            "left": [],
+            "acts": ["promote", "promote"],
+            "audit": again["last"],
+            "uses": [2] * 6,
+            "files": ["latest.json", "version-1.html", "version-2.html"],
+        }, kill
 
 
-def test_a_champion_made_while_another_was_compared_with_is_not_overwritten(served: Any,
-                                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_champion_made_while_another_was_compared_with_is_not_overwritten(
+    served: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plant(served, "itq", by_label(SETS))
     registry = Registry(tracking.connect(served.workspace), "medhash-nih")
     real = module.gather
 
     def meanwhile(*given: Any) -> Any:
-        registry.point("champion", registry.version_of("challenger"))       # another coordinator, against all rules
+        registry.point("champion", registry.version_of("challenger"))  # another coordinator, against all rules
         return real(*given)
 
     monkeypatch.setattr(module, "gather", meanwhile)
@@ -60,11 +67,12 @@ def test_a_champion_made_while_another_was_compared_with_is_not_overwritten(serv
     last = read_log(served.workspace)[-1].entry
     assert (last.act, last.what["failed"]) == ("refuse", ["champion"])
     assert "promote" not in registry.version_of("challenger").tags.get("decision", "")
-    assert set(map(len, read_uses(served.workspace).values())) == {1}            # nothing was decided
+    assert set(map(len, read_uses(served.workspace).values())) == {1}  # nothing was decided
 
 
-def test_a_hold_that_comes_at_the_last_moment_is_heeded_and_the_version_says_so(served: Any,
-                                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hold_that_comes_at_the_last_moment_is_heeded_and_the_version_says_so(
+    served: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plant(served, "itq", by_label(SETS))
     registry, real = Registry(tracking.connect(served.workspace), "medhash-nih"), module.write_down
 

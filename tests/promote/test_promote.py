@@ -39,34 +39,45 @@ def test_the_first_model_above_chance_becomes_champion_with_all_its_parts(run: A
     champion = registry(run).version_of("champion")
     folder = registry(run).fetch(champion, tmp_path / "fetched")
     assert sorted(path.name for path in folder.iterdir()) == [
-        "codes.parquet", "images.parquet", "index", "labels.json", "metrics.json", "model", "params.yaml",
-        "profile.json", "release.json"]
+        "codes.parquet",
+        "images.parquet",
+        "index",
+        "labels.json",
+        "metrics.json",
+        "model",
+        "params.yaml",
+        "profile.json",
+        "release.json",
+    ]
     assert check_release(folder).model_digest == run.figures("lsh").model_digest
     assert champion.tags["decision"] == "promoted"
     assert float(champion.tags["map"]) == pytest.approx(run.figures("lsh").figures.map, abs=1e-6)
     assert champion.tags["evaluation_digest"] == run.figures("lsh").evaluation_digest
     logged = registry(run).client.list_artifacts(champion.run_id, "promotion")
-    assert [item.path for item in logged] == [
-        f"promotion/version-1.{ending}" for ending in ("html", "json", "md")]
+    assert [item.path for item in logged] == [f"promotion/version-1.{ending}" for ending in ("html", "json", "md")]
     assert "version 1 is promoted" in text
     assert not (run.workspace.state / "desk").exists()
     assert not [path for path in folder.parent.parent.rglob("*") if path.suffix in (".pkl", ".pickle")]
 
 
 def test_a_first_model_at_chance_is_registered_but_nothing_serves(run: Any) -> None:
-    plant(run, "lsh", random_codes())                                # 0.519, chance 0.522
+    plant(run, "lsh", random_codes())  # 0.519, chance 0.522
     assert "not above chance" in promote(run.workspace, run.params("lsh"))
     assert aliases(run) == {"challenger": "lsh"}
     assert registry(run).version_of("challenger").tags["failed_clauses"] == "above-chance"
 
 
 @pytest.mark.parametrize(("min_gain", "promoted"), [(0.0, True), (0.3, False)])
-def test_a_challenger_replaces_the_champion_only_by_surely_more_than_the_least_gain(served: Any, min_gain: float,
-                                                                                  promoted: bool) -> None:
-    plant(served, "itq", by_label(SETS))                             # gains 0.25
+def test_a_challenger_replaces_the_champion_only_by_surely_more_than_the_least_gain(
+    served: Any, min_gain: float, promoted: bool
+) -> None:
+    plant(served, "itq", by_label(SETS))  # gains 0.25
     text = promote(served.workspace, served.params("itq", min_gain=min_gain))
-    assert aliases(served) == ({"champion": "itq", "challenger": "itq", "previous": "lsh"} if promoted
-                            else {"champion": "lsh", "challenger": "itq"})
+    assert aliases(served) == (
+        {"champion": "itq", "challenger": "itq", "previous": "lsh"}
+        if promoted
+        else {"champion": "lsh", "challenger": "itq"}
+    )
     challenger = registry(served).version_of("challenger")
     assert ("is promoted" in text.splitlines()[-1]) == promoted
     assert challenger.tags["decision"] == ("promoted" if promoted else "not promoted")
@@ -80,7 +91,7 @@ def test_a_challenger_replaces_the_champion_only_by_surely_more_than_the_least_g
 
 def test_the_challenger_is_chosen_on_validation_patients_not_on_test(run: Any) -> None:
     run.set_figures("lsh", validation_map=0.9)
-    run.set_figures("itq", validation_map=0.8)                       # though better on test
+    run.set_figures("itq", validation_map=0.8)  # though better on test
     promote(run.workspace, run.params("itq", "lsh"))
     assert aliases(run)["champion"] == "lsh"
 
@@ -116,6 +127,7 @@ def test_promoting_the_same_run_again_changes_nothing(served: Any) -> None:
 
 def _widen(run: Any) -> None:
     from builders import write_codes
+
     write_codes(run.workspace, "itq", np.zeros((120, 4), np.uint8), run.figures("itq").model_digest)
 
 
@@ -140,11 +152,19 @@ def _old_figures(run: Any) -> None:
     run.set_figures("itq", model_digest="0" * 64)
 
 
-@pytest.mark.parametrize(("break_it", "named"), [
-    (_widen, "holds codes of 16 bits"), (_another_model, "comes from model"), (_another_index, "built from another"),
-    (_flip, "weights.safetensors"), (_old_figures, "metrics.json")])
-def test_parts_that_do_not_belong_together_are_refused_before_anything_is_registered(served: Any, break_it: Any,
-                                                                                     named: str) -> None:
+@pytest.mark.parametrize(
+    ("break_it", "named"),
+    [
+        (_widen, "holds codes of 16 bits"),
+        (_another_model, "comes from model"),
+        (_another_index, "built from another"),
+        (_flip, "weights.safetensors"),
+        (_old_figures, "metrics.json"),
+    ],
+)
+def test_parts_that_do_not_belong_together_are_refused_before_anything_is_registered(
+    served: Any, break_it: Any, named: str
+) -> None:
     break_it(served)
     with pytest.raises(MedhashError, match=named):
         promote(served.workspace, served.params("itq"))
@@ -174,8 +194,9 @@ def test_figures_about_other_images_than_lie_here_are_refused(served: Any) -> No
     assert aliases(served)["champion"] == "lsh"
 
 
-def test_the_champion_loads_from_the_registry_and_answers_with_the_right_neighbours(served: Any,
-                                                                                    tmp_path: Path) -> None:
+def test_the_champion_loads_from_the_registry_and_answers_with_the_right_neighbours(
+    served: Any, tmp_path: Path
+) -> None:
     import cv2
     import mlflow
     import pandas as pd
@@ -183,8 +204,9 @@ def test_the_champion_loads_from_the_registry_and_answers_with_the_right_neighbo
     from components.contracts import ENTRIES, read_table
     from components.hashing.codes import binarise
     from components.hashing.model import load_model
+
     pixels = np.load(served.workspace.pixels)
-    shutil.rmtree(served.workspace.derived)                    # the registered version must hold all it needs
+    shutil.rmtree(served.workspace.derived)  # the registered version must hold all it needs
     images = [cv2.imencode(".png", pixels[row, 0])[1].tobytes() for row in (0, 101)]
     loaded = mlflow.pyfunc.load_model("models:/medhash-nih@champion")
     answer = loaded.predict(pd.DataFrame({"image": images}), params={"k": 7})
@@ -196,11 +218,12 @@ def test_the_champion_loads_from_the_registry_and_answers_with_the_right_neighbo
     gallery = binarise(model.relaxed_pixels(pixels[[int(entry["bag_id"], 16) for entry in entries]]))
     names = [["Effusion"], ["Mass"], ["No Finding"], ["Effusion", "Mass"]]
     for row, found in zip((0, 101), nearest, strict=True):
-        code = np.unpackbits(binarise(model.relaxed_pixels(pixels[row:row + 1]))[0])
+        code = np.unpackbits(binarise(model.relaxed_pixels(pixels[row : row + 1]))[0])
         distances = [int((np.unpackbits(other) != code).sum()) for other in gallery]
         expected = sorted(zip(distances, [e["bag_id"] for e in entries], [e["set_id"] for e in entries], strict=True))
         assert [(a["distance"], a["bag_id"], a["labels"]) for a in found] == [
-            (distance, bag_id, names[set_id]) for distance, bag_id, set_id in expected[:7]]
+            (distance, bag_id, names[set_id]) for distance, bag_id, set_id in expected[:7]
+        ]
     with pytest.raises(MedhashError, match="row 1: the image cannot be read"):
         loaded.predict(pd.DataFrame({"image": [images[0], b"not an image"]}))
 
@@ -216,7 +239,7 @@ def test_the_account_goes_to_the_run_that_trained_the_model(run: Any) -> None:
 
 
 def test_a_damaged_release_in_the_store_never_becomes_champion(run: Any) -> None:
-    promote(run.workspace, run.params("lsh", max_p95_ms=0.0))         # registered, not promoted
+    promote(run.workspace, run.params("lsh", max_p95_ms=0.0))  # registered, not promoted
     weights = next((run.root / "var" / "mlflow" / "artifacts").rglob("artifacts/release/model/weights.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1])
     with pytest.raises(MedhashError, match=r"weights\.safetensors"):
@@ -226,5 +249,6 @@ def test_a_damaged_release_in_the_store_never_becomes_champion(run: Any) -> None
 
 def test_two_promotions_at_once_are_refused(run: Any) -> None:
     from components.promote.desk import desk
+
     with desk(run.workspace, registry(run)), pytest.raises(MedhashError, match="another promotion is under way"):
         promote(run.workspace, run.params("lsh"))

@@ -27,9 +27,19 @@ def write_run(root: Path, failed: bool = False) -> Workspace:
     workspace = Workspace(root)
     (root / "params.yaml").write_text("methods: [lsh]\n")
     (root / "dvc.yaml").write_text(PIPELINE)
-    GateReport(stage="split", success=not failed, checks=[Check(
-        expectation="no patient stands in two folds", about="split.parquet", success=not failed, observed="1 patient",
-        offending=["row 3"])]).write(workspace.gate("split"))
+    GateReport(
+        stage="split",
+        success=not failed,
+        checks=[
+            Check(
+                expectation="no patient stands in two folds",
+                about="split.parquet",
+                success=not failed,
+                observed="1 patient",
+                offending=["row 3"],
+            )
+        ],
+    ).write(workspace.gate("split"))
     return workspace
 
 

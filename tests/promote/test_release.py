@@ -47,15 +47,33 @@ def reseal(folder):
 def test_every_file_is_under_a_digest_and_the_settings_hold_every_default(made):
     folder = made.root / "release"
     document = json.loads((folder / "release.json").read_text())
-    on_disk = {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-               for path in folder.rglob("*") if path.is_file() and path.name != "release.json"}
+    on_disk = {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "release.json"
+    }
     assert document["files"] == on_disk
-    assert {"codes.parquet", "images.parquet", "labels.json", "metrics.json", "params.yaml", "index/codes.faiss",
-            "index/entries.parquet", "model/model.json", "model/weights.safetensors"} <= on_disk.keys()
+    assert {
+        "codes.parquet",
+        "images.parquet",
+        "labels.json",
+        "metrics.json",
+        "params.yaml",
+        "index/codes.faiss",
+        "index/entries.parquet",
+        "model/model.json",
+        "model/weights.safetensors",
+    } <= on_disk.keys()
     assert document["format"] == 3
-    assert document["preprocessing"] == {"size_px": 32, "max_image_pixels": 64_000_000, "channels": 1, "grid": 0,
-                                         "stain": "none", "prepared": "",
-                                         "decoder": document["preprocessing"]["decoder"]}
+    assert document["preprocessing"] == {
+        "size_px": 32,
+        "max_image_pixels": 64_000_000,
+        "channels": 1,
+        "grid": 0,
+        "stain": "none",
+        "prepared": "",
+        "decoder": document["preprocessing"]["decoder"],
+    }
     assert load_params(folder / "params.yaml") == load_params(made.root / "params.yaml")
     assert yaml.safe_load((folder / "params.yaml").read_text())["promote"]["max_p95_ms"] == 200.0
 
@@ -64,9 +82,16 @@ def test_it_names_the_images_it_was_made_from_gallery_and_queries(made):
     columns = ["image_id", "bag_id", "patient_id", "sha256", "fold"]
     rows = read_table(made.root / "release" / "images.parquet", RELEASED).select(columns).to_pylist()
     folds = {row["image_id"]: row["fold"] for row in read_table(made.split, SPLIT).to_pylist()}
-    expected = [{"image_id": row["image_id"], "bag_id": row["bag_id"], "patient_id": row["patient_id"],
-                 "sha256": row["sha256"], "fold": folds[row["image_id"]]}
-                for row in read_table(made.images, IMAGES).to_pylist()]
+    expected = [
+        {
+            "image_id": row["image_id"],
+            "bag_id": row["bag_id"],
+            "patient_id": row["patient_id"],
+            "sha256": row["sha256"],
+            "fold": folds[row["image_id"]],
+        }
+        for row in read_table(made.images, IMAGES).to_pylist()
+    ]
     assert rows == expected
 
 
@@ -129,19 +154,28 @@ def fewer_label_sets(folder):
 
 def attributes_of_another_set(folder):
     labels = LabelSets.read(folder / "labels.json")
-    assert labels.attributes == []                                       # these labels are no combinations
+    assert labels.attributes == []  # these labels are no combinations
     labels.model_copy(update={"attributes": [{"organ": ["chest"]}]}).write(folder / "labels.json")
     reseal(folder)
 
 
-@pytest.mark.parametrize(("spoil", "named"), [
-    (an_old_format, "describes a release of format 1"), (a_coming_format, "describes a release of format 4"),
-    (half_a_file, "is not JSON"), (a_stranger, r"notes.txt is not a part of the release"),
-    (other_settings, r"params.yaml is not the file"), (no_images, r"images.parquet does not exist"),
-    (another_patient, "gives bags of the index another patient"), (fewer_images, "other bags or folds"),
-    (another_size, "preprocessing differs"), (another_model, "model_digest differs"),
-    (fewer_label_sets, "labels.json has 1 label sets"),
-    (attributes_of_another_set, "labels.json has 4 label sets, but the attributes of 1")])
+@pytest.mark.parametrize(
+    ("spoil", "named"),
+    [
+        (an_old_format, "describes a release of format 1"),
+        (a_coming_format, "describes a release of format 4"),
+        (half_a_file, "is not JSON"),
+        (a_stranger, r"notes.txt is not a part of the release"),
+        (other_settings, r"params.yaml is not the file"),
+        (no_images, r"images.parquet does not exist"),
+        (another_patient, "gives bags of the index another patient"),
+        (fewer_images, "other bags or folds"),
+        (another_size, "preprocessing differs"),
+        (another_model, "model_digest differs"),
+        (fewer_label_sets, "labels.json has 1 label sets"),
+        (attributes_of_another_set, "labels.json has 4 label sets, but the attributes of 1"),
+    ],
+)
 def test_what_does_not_fit_is_refused_and_named(release, spoil, named):
     check_release(release)
     spoil(release)

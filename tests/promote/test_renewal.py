@@ -36,7 +36,7 @@ def without(run: Run, n_train: int) -> list[str]:
     gone = labels.filter(labels["fold"].to_numpy() == "train")["bag_id"].to_pylist()[:n_train]
     for path, schema in ((run.workspace.labels, LABELS), (run.workspace.split, SPLIT)):
         table = read_table(path, schema)
-        write_table(path, table.filter(~np.isin(table[0].to_numpy(), gone)), schema)      # by image_id, or bag_id
+        write_table(path, table.filter(~np.isin(table[0].to_numpy(), gone)), schema)  # by image_id, or bag_id
     return gone
 
 
@@ -47,8 +47,9 @@ def refuse_a_challenger(run: Run, **settings: Any) -> str:
     return promote(run.workspace, params)
 
 
-def test_withdrawn_images_leave_the_champion_and_new_ones_join_it_under_the_same_model(served: Run,
-                                                                                       tmp_path: Path) -> None:
+def test_withdrawn_images_leave_the_champion_and_new_ones_join_it_under_the_same_model(
+    served: Run, tmp_path: Path
+) -> None:
     first = champion(served)
     whole = {path: path.read_bytes() for path in (served.workspace.labels, served.workspace.split)}
     gone = without(served, 6)
@@ -103,8 +104,12 @@ def test_half_of_the_lift_over_chance_must_be_kept(served: Run, now: float, held
     figures = served.figures("lsh")
 
     def lifted(value: float, chance: float) -> Any:
-        return figures.model_copy(update={"figures": figures.figures.model_copy(update={"map": value}),
-                                          "chance": figures.chance.model_copy(update={"map": chance})})
+        return figures.model_copy(
+            update={
+                "figures": figures.figures.model_copy(update={"map": value}),
+                "chance": figures.chance.model_copy(update={"map": chance}),
+            }
+        )
 
     assert kept_lift(lifted(0.5, 0.3), lifted(now, 0.3), 0.5).held is held
 
@@ -126,7 +131,8 @@ def test_a_rollback_goes_past_a_renewal_to_the_model_before(served: Run) -> None
 
 
 def test_a_renewal_that_was_cut_off_is_finished_with_the_version_it_registered(
-        served: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    served: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     without(served, 4)
     before = champion(served).version
 

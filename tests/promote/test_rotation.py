@@ -28,6 +28,7 @@ def test_groups_are_even_and_a_patient_s_group_depends_on_nobody_else() -> None:
 def test_groups_have_nothing_to_do_with_the_folds_of_the_same_seed() -> None:
     from components.params import SplitParams
     from components.split.keyed import hash_folds
+
     folds = hash_folds(PATIENTS, SplitParams(), 7)
     of_test = [group_of(patient, 4, 7) for patient, fold in zip(PATIENTS, folds, strict=True) if fold == "test"]
     assert np.bincount(of_test).min() > 0.2 * len(of_test)
@@ -59,7 +60,10 @@ def test_a_decision_counts_once_for_a_patient_however_often_it_is_run(tmp_path: 
     assert read_uses(workspace) == {"a": ["m 1, turn 8"], "b": ["m 1, turn 8", "m 2, turn 8"]}
     use = use_by_group(read_uses(workspace), ["a", "b", "c", "d"], np.array([0, 0, 0, 1]), 3)
     assert [(line.n_patients, line.least, line.median, line.most) for line in use] == [
-        (3, 0, 1.0, 2), (1, 0, 0.0, 0), (0, 0, 0.0, 0)]
+        (3, 0, 1.0, 2),
+        (1, 0, 0.0, 0),
+        (0, 0, 0.0, 0),
+    ]
 
 
 @pytest.mark.parametrize("text", ["{", json.dumps({"a": 3}), "[]"])

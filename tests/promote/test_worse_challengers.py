@@ -65,8 +65,9 @@ def other_images(run: Any) -> None:
 
 
 def another_order_of_label_sets(run: Any) -> None:
-    index_of(run, lambda placed: rows(placed, np.arange(96), set_ids=np.roll(placed.of_folds(*GALLERY_FOLDS).set_ids,
-                                                                            1)))
+    index_of(
+        run, lambda placed: rows(placed, np.arange(96), set_ids=np.roll(placed.of_folds(*GALLERY_FOLDS).set_ids, 1))
+    )
 
 
 def codes_of_other_images(run: Any) -> None:
@@ -77,40 +78,56 @@ def codes_of_no_model(run: Any) -> None:
     """Codes that rank well, and claim to be those of a model that never made them."""
     from builders import write_codes
     from promote.finished import index_and_measure
+
     plant(run, "itq", random_codes())
     write_codes(run.workspace, "itq", np.packbits(by_label(SETS) > 0, axis=1), run.figures("itq").model_digest)
     index_and_measure(run.workspace, run.params("itq"), "itq")
 
 
-@pytest.mark.parametrize(("spoil", "limits", "clauses"), [
-    (shuffled_labels, {}, {"gain", "slices"}), (one_class_destroyed, {}, {"slices"}), (dead_bits, {}, {"bits"}),
-    (nothing_wrong, {"max_p95_ms": 20.0}, {"latency"}), (nothing_wrong, {"max_index_mb": 1e-3}, {"size"}),
-    (fewer_images, {}, {"gallery"}), (other_images, {}, {"gallery"}), (another_order_of_label_sets, {}, {"gallery"}),
-    (codes_of_other_images, {}, {"gallery"}), (codes_of_no_model, {}, {"gallery"})])
-def test_a_planted_worse_challenger_is_refused_by_its_clause(served: Any, monkeypatch: pytest.MonkeyPatch, spoil: Any,
-                                                            limits: dict[str, float], clauses: set[str]) -> None:
+@pytest.mark.parametrize(
+    ("spoil", "limits", "clauses"),
+    [
+        (shuffled_labels, {}, {"gain", "slices"}),
+        (one_class_destroyed, {}, {"slices"}),
+        (dead_bits, {}, {"bits"}),
+        (nothing_wrong, {"max_p95_ms": 20.0}, {"latency"}),
+        (nothing_wrong, {"max_index_mb": 1e-3}, {"size"}),
+        (fewer_images, {}, {"gallery"}),
+        (other_images, {}, {"gallery"}),
+        (another_order_of_label_sets, {}, {"gallery"}),
+        (codes_of_other_images, {}, {"gallery"}),
+        (codes_of_no_model, {}, {"gallery"}),
+    ],
+)
+def test_a_planted_worse_challenger_is_refused_by_its_clause(
+    served: Any, monkeypatch: pytest.MonkeyPatch, spoil: Any, limits: dict[str, float], clauses: set[str]
+) -> None:
     spoil(served)
-    if "max_p95_ms" in limits:                                   # a network that takes its time
+    if "max_p95_ms" in limits:  # a network that takes its time
         real = HashModel.relaxed_pixels
-        monkeypatch.setattr(HashModel, "relaxed_pixels", lambda *given: time.sleep(0.03 * (len(given[1]) == 1)) or real(
-            *given))
+        monkeypatch.setattr(
+            HashModel, "relaxed_pixels", lambda *given: time.sleep(0.03 * (len(given[1]) == 1)) or real(*given)
+        )
     text = promote(served.workspace, served.params("itq", **limits))
     registry = Registry(tracking.connect(served.workspace), "medhash-nih")
     champion, challenger = (registry.version_of(alias) for alias in ("champion", "challenger"))
     assert (champion.tags["method"], challenger.tags["method"]) == ("lsh", "itq")
     assert (challenger.tags["decision"], challenger.tags["failed_clauses"]) == (
-        "not promoted", ", ".join(name for name in ("gallery", "gain", "slices", "latency", "size", "bits")
-                                  if name in clauses))
+        "not promoted",
+        ", ".join(name for name in ("gallery", "gain", "slices", "latency", "size", "bits") if name in clauses),
+    )
     assert all(f"✗ {name}: " in text for name in clauses)
     assert "version 2 is not promoted" in text.splitlines()[-1]
     assert Latest.read(served.workspace.decisions / "latest.json").failed_clauses == [
-        *challenger.tags["failed_clauses"].split(", ")]
+        *challenger.tags["failed_clauses"].split(", ")
+    ]
     last = read_log(served.workspace)[-1]
     assert (last.entry.act, last.entry.what["version"], last.digest) == ("refuse", "2", challenger.tags["audit"])
 
 
 def test_the_artifacts_of_a_refusal_say_what_was_found(served: Any) -> None:
     from mlflow.artifacts import load_dict, load_text
+
     one_class_destroyed(served)
     promote(served.workspace, served.params("itq"))
     registry = Registry(tracking.connect(served.workspace), "medhash-nih")
@@ -123,10 +140,16 @@ def test_the_artifacts_of_a_refusal_say_what_was_found(served: Any) -> None:
     assert fallen == {"No Finding"}
     page = load_text(f"{run.info.artifact_uri}/promotion/version-2.html")
     assert page == (served.workspace.decisions / "version-2.html").read_text()
-    for expected in ("MAP falls by more than 0.1 in label No Finding", "data:image/svg+xml;base64,", "group", "✗",
-                     version.tags["audit"], "what to do"):
+    for expected in (
+        "MAP falls by more than 0.1 in label No Finding",
+        "data:image/svg+xml;base64,",
+        "group",
+        "✗",
+        version.tags["audit"],
+        "what to do",
+    ):
         assert expected in page
     assert not [part for part in page.split('"') if part.startswith(("http:", "https:", "//"))]
     assert "<script" not in page
     uses = json.loads(served.workspace.query_uses.read_text())
-    assert document["uses"] == [0, 0, len(uses)] == [0, 0, 6]        # lsh's decision and this one
+    assert document["uses"] == [0, 0, len(uses)] == [0, 0, 6]  # lsh's decision and this one

@@ -33,13 +33,30 @@ labels: {classes: [Effusion, Mass]}
 def write_model(workspace: Workspace) -> str:
     """A shallow model with a finite history. Returns its digest."""
     random = np.random.default_rng(1)
-    spec = ModelSpec(method=METHOD, family="shallow", bits=BITS, input="gist-512", coder="linear",
-                     size_px=16, network={}, sub_codes=[SubCode(name="code", start=0, stop=BITS)], labels=["Effusion"],
-                     settings={}, data_digest="0" * 64, weights_sha256="")
+    spec = ModelSpec(
+        method=METHOD,
+        family="shallow",
+        bits=BITS,
+        input="gist-512",
+        coder="linear",
+        size_px=16,
+        network={},
+        sub_codes=[SubCode(name="code", start=0, stop=BITS)],
+        labels=["Effusion"],
+        settings={},
+        data_digest="0" * 64,
+        weights_sha256="",
+    )
     folder = workspace.model(METHOD)
     folder.mkdir(parents=True, exist_ok=True)
-    digest = save_model(folder, spec, {"mean": random.normal(size=512).astype(np.float32),
-                                       "projection": random.normal(size=(512, BITS)).astype(np.float32)})
+    digest = save_model(
+        folder,
+        spec,
+        {
+            "mean": random.normal(size=512).astype(np.float32),
+            "projection": random.normal(size=(512, BITS)).astype(np.float32),
+        },
+    )
     row = {"loss": 0.5, "val_map": 0.4, "distinct_codes": 20, "worst_bit_imbalance": 0.1}
     (folder / "history.json").write_text(json.dumps({"best_epoch": 1, "epochs": [row, row]}))
     return digest
@@ -49,8 +66,12 @@ def write_derived(workspace: Workspace, codes: np.ndarray, digest: str) -> None:
     """Codes of all images in order, and the index and metrics that belong to them."""
     write_codes(workspace, METHOD, codes, digest)
     table, labels = read_codes(workspace.codes(METHOD)), read_table(workspace.labels, LABELS)
-    write_index(workspace.index(METHOD), place_codes(table, labels).of_folds("train", "val"), digest,
-                sha256_file(workspace.codes(METHOD)))
+    write_index(
+        workspace.index(METHOD),
+        place_codes(table, labels).of_folds("train", "val"),
+        digest,
+        sha256_file(workspace.codes(METHOD)),
+    )
     measured = measure(table, Tables.read(workspace), EvaluateParams(bootstrap_samples=50), 7)
     measured.metrics.write(workspace.metrics(METHOD) / "metrics.json")
     write_table(workspace.metrics(METHOD) / "queries.parquet", measured.queries, QUERIES)

@@ -28,8 +28,11 @@ def test_clean_tables_pass(workspace, stage):
 
 
 def digests(root: Path) -> dict[str, str]:
-    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(root.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
 
 
 def test_the_command_fails_with_the_row_named_and_touches_nothing_but_report_and_docs(workspace, capsys):
@@ -45,8 +48,12 @@ def test_the_command_fails_with_the_row_named_and_touches_nothing_but_report_and
     after = digests(workspace.root)
     assert {path: after[path] for path in before} == before
     assert {path for path in after if path not in before} == {
-        "data/derived/gates/split.json", "reports/data_docs/index.html", "reports/data_docs/split/01-split images.html",
-        "reports/data_docs/split/02-split patients.html", "reports/data_docs/split/03-split folds.html"}
+        "data/derived/gates/split.json",
+        "reports/data_docs/index.html",
+        "reports/data_docs/split/01-split images.html",
+        "reports/data_docs/split/02-split patients.html",
+        "reports/data_docs/split/03-split folds.html",
+    }
     assert not GateReport.read(workspace.gate("split")).success
     page = (workspace.data_docs / "split" / "02-split patients.html").read_text()
     assert "Failed" in page
@@ -85,8 +92,12 @@ def test_a_name_in_the_wrong_column_reaches_neither_report_nor_docs(workspace):
 
 
 def test_metadata_without_pixels_passes_where_params_say_so(workspace):
-    change(workspace.images, pixel_row=dict.fromkeys(range(120)), sha256=dict.fromkeys(range(120)),
-           age=dict.fromkeys(range(120)))
+    change(
+        workspace.images,
+        pixel_row=dict.fromkeys(range(120)),
+        sha256=dict.fromkeys(range(120)),
+        age=dict.fromkeys(range(120)),
+    )
     workspace.pixels.unlink()
     set_parameter(workspace, "methods", "ingest: {metadata_only: true}\nmethods")
     assert gate(workspace, "ingest").success
@@ -103,8 +114,10 @@ def test_a_map_that_chance_explains_passes_and_the_report_says_so(workspace):
     edit_json(path, weaken)
     report = gate(workspace, "evaluate")
     assert report.success
-    assert "within its interval of chance" in next(check for check in report.checks if "above chance" in
-                                                   check.expectation).observed
+    assert (
+        "within its interval of chance"
+        in next(check for check in report.checks if "above chance" in check.expectation).observed
+    )
 
 
 def test_the_failing_method_of_several_is_the_one_named(workspace):
@@ -121,6 +134,7 @@ def test_the_failing_method_of_several_is_the_one_named(workspace):
 
 def test_an_inspection_with_nulls_is_refused_because_expectations_pass_over_them():
     from components.quality.inspection import Inspection
+
     with pytest.raises(ValueError, match="hold nulls"):
         Inspection("table", pd.DataFrame({"row": ["a"], "value": [None]}), {})
 
@@ -130,7 +144,9 @@ def test_an_expectation_that_cannot_be_evaluated_is_no_verdict_about_the_data():
 
     from components.quality.inspection import Inspection
     from components.quality.validation import checks_of, validate
-    broken = Inspection("table", pd.DataFrame({"row": ["a"]}), {
-        "holds": gxe.ExpectColumnValuesToBeUnique(column="no such column")})
+
+    broken = Inspection(
+        "table", pd.DataFrame({"row": ["a"]}), {"holds": gxe.ExpectColumnValuesToBeUnique(column="no such column")}
+    )
     with pytest.raises(RuntimeError, match="no such column"):
         checks_of(broken, validate([broken])[0])

@@ -37,7 +37,7 @@ def test_bags_of_coloured_parts_pass_and_each_says_what_it_is_about(cut):
     assert report.success, [check for check in report.checks if not check.success]
     assert {"bags", "images as they are cut", "parts of images"} <= {check.about for check in report.checks}
     files = {check.observed for check in report.checks if check.about == "archive rows"}
-    assert files == {", ".join(["an image: taken"] * 6)}        # of 24 parts
+    assert files == {", ".join(["an image: taken"] * 6)}  # of 24 parts
     assert "a bag holds 1 to 8 images" in {check.expectation for check in report.checks}
 
 
@@ -51,11 +51,15 @@ def test_each_fault_of_bags_and_parts_fails_by_itself_and_names_its_line(cut):
     rows = pq.read_table(cut.images).to_pylist()
     lines = [f"line {row['source_row']}" for row in rows]
     first = {row["bag_id"]: number for number, row in reversed(list(enumerate(rows)))}
-    a, b, c = sorted(first.values())                            # the first part of each bag
+    a, b, c = sorted(first.values())  # the first part of each bag
     last = len(rows) - 1
-    change(cut.images, bag_id={last: rows[b]["bag_id"] if rows[last]["bag_id"] != rows[b]["bag_id"]
-                               else rows[c]["bag_id"]},
-           patient_id={a: "0" * 16}, width={b: None}, region={a: None, b: rows[b]["region"], c: [40, 0, 32, 32]})
+    change(
+        cut.images,
+        bag_id={last: rows[b]["bag_id"] if rows[last]["bag_id"] != rows[b]["bag_id"] else rows[c]["bag_id"]},
+        patient_id={a: "0" * 16},
+        width={b: None},
+        region={a: None, b: rows[b]["region"], c: [40, 0, 32, 32]},
+    )
     resave(cut.pixels, lambda pixels: pixels[:, :2])
     set_parameter(cut, "max_size: 8", "max_size: 7")
     found = failures(cut)

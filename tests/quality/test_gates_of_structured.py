@@ -10,9 +10,12 @@ from components.documents import Vocabulary
 from components.params import Params
 from components.quality.gate import check_stage
 
-PARAMS = Params(methods=["modhash"], split={"strategy": "combination", "held_out": HELD_OUT, "test_share": 0.25},
-                labels={"attribute": "combination", "classes": [], "bag": "union"},
-                quality={"min_images_per_class_and_fold": 0})
+PARAMS = Params(
+    methods=["modhash"],
+    split={"strategy": "combination", "held_out": HELD_OUT, "test_share": 0.25},
+    labels={"attribute": "combination", "classes": [], "bag": "union"},
+    quality={"min_images_per_class_and_fold": 0},
+)
 
 
 @pytest.fixture

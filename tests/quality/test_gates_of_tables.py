@@ -12,8 +12,12 @@ def patient(number: int) -> str:
 
 POISONS = [
     ("ingest", "image ids are unique", "line 2", lambda w: change(w.images, image_id={0: f"{1:016x}"})),
-    ("ingest", "none that could identify", "column patient_name",
-     lambda w: add_column(w.images, "patient_name", "DOE")),
+    (
+        "ingest",
+        "none that could identify",
+        "column patient_name",
+        lambda w: add_column(w.images, "patient_name", "DOE"),
+    ),
     ("ingest", "patient_id is a pseudonym", "line 7: ????????", lambda w: change(w.images, patient_id={5: "JOHN DOE"})),
     ("ingest", "view is", "line 4: another value", lambda w: change(w.images, view={2: "JOHN"})),
     ("ingest", "modality is", "line 4: another value", lambda w: change(w.images, modality={2: "photo"})),
@@ -28,19 +32,39 @@ POISONS = [
     ("ingest", "8 bits", "pixels.npy: uint16", lambda w: resave(w.pixels, lambda pixels: pixels.astype(np.uint16))),
     ("ingest", "of one gray", "line 12", lambda w: change_array(w.pixels, slice(10, 13), 0)),
     ("ingest", "SHA-256", "line 2: hhhh", lambda w: change(w.images, sha256={0: "beef"})),
-    ("split", "no patient stands in two folds", f"patient {patient(0)}: 2",
-     lambda w: change(w.split, fold={0: "test"})),
+    (
+        "split",
+        "no patient stands in two folds",
+        f"patient {patient(0)}: 2",
+        lambda w: change(w.split, fold={0: "test"}),
+    ),
     ("split", "placed exactly once", f"image {3:016x}: 0", lambda w: take(w.split, [n for n in range(120) if n != 3])),
     ("split", "placed exactly once", f"image {3:016x}: 2", lambda w: take(w.split, [*range(120), 3])),
-    ("split", "every placed image was ingested", f"image {3:016x}",
-     lambda w: take(w.images, [n for n in range(120) if n != 3])),
-    ("split", "the patient is the one ingest gave", f"image {3:016x}",
-     lambda w: change(w.split, patient_id={3: patient(1)})),
+    (
+        "split",
+        "every placed image was ingested",
+        f"image {3:016x}",
+        lambda w: take(w.images, [n for n in range(120) if n != 3]),
+    ),
+    (
+        "split",
+        "the patient is the one ingest gave",
+        f"image {3:016x}",
+        lambda w: change(w.split, patient_id={3: patient(1)}),
+    ),
     ("split", "train, val or test", f"image {3:016x}: dev", lambda w: change(w.split, fold={3: "dev"})),
-    ("split", "every fold that is asked for", "val (0 patients", lambda w: change(
-        w.split, fold=dict.fromkeys(range(72, 96), "train"))),
-    ("split", "each fold's share", "test (6 patients, 20.0%)", lambda w: set_parameter(
-        w, "strategy: official", "strategy: hash, test_share: 0.5")),
+    (
+        "split",
+        "every fold that is asked for",
+        "val (0 patients",
+        lambda w: change(w.split, fold=dict.fromkeys(range(72, 96), "train")),
+    ),
+    (
+        "split",
+        "each fold's share",
+        "test (6 patients, 20.0%)",
+        lambda w: set_parameter(w, "strategy: official", "strategy: hash, test_share: 0.5"),
+    ),
     ("labels", "is a class of params.yaml", "Mass", lambda w: set_parameter(w, "[Effusion, Mass]", "[Effusion]")),
     ("labels", "labels of the vocabulary", "set 1", lambda w: change(w.label_sets, labels={1: [9]})),
     ("labels", "no set stands there twice", "set 2: 1", lambda w: change(w.label_sets, labels={2: [1]})),
@@ -49,13 +73,20 @@ POISONS = [
     ("labels", "number of bags is right", "set 0", lambda w: change(w.label_sets, n_bags={0: 7})),
     ("labels", "known one", f"bag {4:016x}: 9", lambda w: change(w.labels, set_id={4: 9})),
     ("labels", "every bag has one label set", f"bag {4:016x}", lambda w: take(w.labels, [*range(120), 4])),
-    ("labels", "every class has at least", "No Finding in test: 0", lambda w: change(
-        w.labels, set_id=dict.fromkeys(range(98, 120, 4), 0))),
-    ("labels", "vocabulary's counts", "Mass in test", lambda w: edit_json(
-        w.vocabulary, lambda document: document["n_bags"]["Mass"].update(test=1))),
+    (
+        "labels",
+        "every class has at least",
+        "No Finding in test: 0",
+        lambda w: change(w.labels, set_id=dict.fromkeys(range(98, 120, 4), 0)),
+    ),
+    (
+        "labels",
+        "vocabulary's counts",
+        "Mass in test",
+        lambda w: edit_json(w.vocabulary, lambda document: document["n_bags"]["Mass"].update(test=1)),
+    ),
     ("labels", "have no label", "all folds: 0.75", lambda w: change(w.label_sets, labels={0: [], 1: [], 3: []})),
-    ("similarity", "every ordered pair", "set 1: 1", lambda w: take(
-        w.similarity, [n for n in range(16) if n != 4])),
+    ("similarity", "every ordered pair", "set 1: 1", lambda w: take(w.similarity, [n for n in range(16) if n != 4])),
     ("similarity", "every ordered pair", "set 1: 1", lambda w: take(w.similarity, [*range(16), 4])),
     ("similarity", "symmetric", "set 3: 1", lambda w: change(w.similarity, level={3: 2})),
     ("similarity", "only where the sets are disjoint", "set 0: 1", lambda w: change(w.similarity, level={3: 0})),
@@ -65,7 +96,8 @@ POISONS = [
 ]
 
 
-@pytest.mark.parametrize(("stage", "words", "row", "poison"), POISONS,
-                         ids=[f"{stage}-{words}-{row}" for stage, words, row, _ in POISONS])
+@pytest.mark.parametrize(
+    ("stage", "words", "row", "poison"), POISONS, ids=[f"{stage}-{words}-{row}" for stage, words, row, _ in POISONS]
+)
 def test_a_poisoned_table_fails_and_names_the_row(workspace, stage, words, row, poison):
     require_named(workspace, stage, words, row, poison)

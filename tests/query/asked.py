@@ -29,13 +29,19 @@ def two_versions(root: Path) -> Workspace:
 def expected_answers(root: Path) -> Expected:
     """By brute force: bits counted one by one, ties by image_id."""
     import pyarrow.parquet as pq
+
     answers: Expected = {}
     for version in (1, 2):
         table = pq.read_table(root / f"made-{version}" / "release" / "codes.parquet")
-        bits = {image_id: np.unpackbits(np.frombuffer(code, np.uint8))
-                for image_id, code in zip(table["bag_id"].to_pylist(), table["code"].to_pylist(), strict=True)}
-        gallery = [image_id for image_id, fold in zip(table["bag_id"].to_pylist(), table["fold"].to_pylist(),
-                                                      strict=True) if fold != "test"]
+        bits = {
+            image_id: np.unpackbits(np.frombuffer(code, np.uint8))
+            for image_id, code in zip(table["bag_id"].to_pylist(), table["code"].to_pylist(), strict=True)
+        }
+        gallery = [
+            image_id
+            for image_id, fold in zip(table["bag_id"].to_pylist(), table["fold"].to_pylist(), strict=True)
+            if fold != "test"
+        ]
         for row in ROWS:
             own = bits[f"{row:016x}"]
             ranked = sorted((int((bits[image_id] != own).sum()), image_id) for image_id in gallery)

@@ -15,8 +15,14 @@ from components.query.searcher import Searcher
 from components.workspace import Workspace
 
 
-def ask_until(stop: threading.Event | Path, searcher: Searcher, root: Path, expected: Expected,
-              answered: Counter[str], wrong: list[str]) -> None:
+def ask_until(
+    stop: threading.Event | Path,
+    searcher: Searcher,
+    root: Path,
+    expected: Expected,
+    answered: Counter[str],
+    wrong: list[str],
+) -> None:
     """Refresh and ask in a loop; count the answers by version, and keep what is not wholly one release's."""
     while not (stop.exists() if isinstance(stop, Path) else stop.is_set()):
         for row in ROWS:
@@ -38,8 +44,10 @@ def main(root: Path, n_threads: int) -> None:
     expected, answered, wrong = expected_answers(root), Counter[str](), list[str]()
     searcher = Searcher(Workspace(root), "medhash-nih")
     (root / f"asking-{threading.get_native_id()}").touch()
-    threads = [threading.Thread(target=ask_until, args=(root / "stop", searcher, root, expected, answered, wrong))
-               for _ in range(n_threads)]
+    threads = [
+        threading.Thread(target=ask_until, args=(root / "stop", searcher, root, expected, answered, wrong))
+        for _ in range(n_threads)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -32,6 +32,7 @@ def bags(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A run over bags with its release in the folder `release`, and its images as ROW.png, in colour."""
     from components.params import load_params
     from components.promote.assemble import build_release
+
     workspace = run_of_bags(tmp_path_factory.mktemp("bags"))
     build_release(workspace, load_params(workspace.root / "params.yaml"), METHOD, workspace.root / "release")
     for row, pixels in enumerate(np.load(workspace.pixels)):

@@ -28,8 +28,9 @@ ORANGE = (14, 127, 255)
 
 def ask(workspace, *options, rows=CASE):
     images = [str(workspace.root / (f"{row}.png" if isinstance(row, int) else row)) for row in rows]
-    return main([*images, "--root", str(workspace.root), "--release", str(workspace.root / "release"),
-                 *map(str, options)])
+    return main(
+        [*images, "--root", str(workspace.root), "--release", str(workspace.root / "release"), *map(str, options)]
+    )
 
 
 def content(workspace, *rows):
@@ -43,15 +44,17 @@ def release(bags):
 
 def test_a_case_of_the_gallery_finds_itself_whatever_the_order_of_its_files(bags, release):
     table = read_table(bags.images, IMAGES)
-    own = table["bag_id"][8].as_py()                                          # its label is shown by one of three
+    own = table["bag_id"][8].as_py()  # its label is shown by one of three
     rows = [row for row, bag_id in enumerate(table["bag_id"].to_pylist()) if bag_id == own]
     assert len(rows) == 3
-    answers = [[(found.bag_id, found.distance, found.labels) for found in release.nearest(content(bags, *order), 24)]
-               for order in itertools.permutations(rows)]
+    answers = [
+        [(found.bag_id, found.distance, found.labels) for found in release.nearest(content(bags, *order), 24)]
+        for order in itertools.permutations(rows)
+    ]
     assert answers[0][0][:2] == (own, 0)
     assert all(answer == answers[0] for answer in answers)
     alone = [found.distance for row in rows for found in release.nearest(content(bags, row), 24)]
-    assert sorted(alone) != sorted(3 * [distance for _, distance, _ in answers[0]])        # images ask otherwise
+    assert sorted(alone) != sorted(3 * [distance for _, distance, _ in answers[0]])  # images ask otherwise
 
 
 def test_distances_and_the_pair_that_matched_are_those_of_plain_loops_over_the_code_table(bags, release):
@@ -65,8 +68,11 @@ def test_distances_and_the_pair_that_matched_are_those_of_plain_loops_over_the_c
         row = row_of[neighbour.bag_id]
         assert neighbour.distance == (np.unpackbits(np.frombuffer(row["code"], np.uint8)) != case).sum()
         assert neighbour.n_images == len(row["instances"])
-        pairs = [(int((np.unpackbits(np.frombuffer(image["code"], np.uint8)) != code).sum()), number, place)
-                 for number, code in enumerate(own, 1) for place, image in enumerate(row["instances"])]
+        pairs = [
+            (int((np.unpackbits(np.frombuffer(image["code"], np.uint8)) != code).sum()), number, place)
+            for number, code in enumerate(own, 1)
+            for place, image in enumerate(row["instances"])
+        ]
         distance, number, place = min(pairs)
         assert neighbour.matched == (number, row["instances"][place]["image_id"], distance)
         assert neighbour.as_json()["matched"]["distance"] == distance
@@ -99,7 +105,7 @@ def test_a_file_given_twice_counts_once(bags, release, capsys):
     output = capsys.readouterr().out
     assert "note: given before, so counted once: image 3" in output
     assert "asked with 3 images" in output
-    assert "image 4" in output.split("attention: ")[1].split("\n")[0]           # images keep the number they came with
+    assert "image 4" in output.split("attention: ")[1].split("\n")[0]  # images keep the number they came with
     once, twice = (release.nearest(content(bags, *rows), 24) for rows in (CASE, (64, 65, 66, 66)))
     assert once == twice
 
@@ -131,10 +137,10 @@ def test_the_image_that_matched_is_framed_on_the_sheet_and_has_the_number_of_the
     sheet = cv2.imread(str(tmp_path / "sheet.png"))
     assert sheet.shape == (366, 6 * 264, 3)
     orange = (np.abs(sheet.astype(int) - ORANGE).max(axis=2) < 8).reshape(366, 6, 264).sum(axis=(0, 2))
-    assert orange[0] == 0                                                     # no frame within the query
+    assert orange[0] == 0  # no frame within the query
     assert (orange[1:] > 500).all()
     query = sheet[40:280, :264].astype(int)
-    assert (query[:, :, 2] - query[:, :, 0] > 60).sum() > 1000                # the red square is red, not blue
+    assert (query[:, :, 2] - query[:, :, 0] > 60).sum() > 1000  # the red square is red, not blue
 
 
 def test_a_tile_shows_the_images_that_matched_however_many_a_case_has():
@@ -147,25 +153,40 @@ def test_a_tile_shows_the_images_that_matched_however_many_a_case_has():
 
 def test_cases_of_eight_images_get_a_sheet_and_a_tile_without_pixels_stays_blank(bags, tmp_path, capsys):
     shutil.copytree(bags.root / "release", tmp_path / "release")
-    assert main([*(str(bags.root / f"{row}.png") for row in range(8)), "--root", str(tmp_path), "--k", "2",
-                 "--release", str(tmp_path / "release"), "--params", str(bags.root / "params.yaml")]) == 0
+    assert (
+        main(
+            [
+                *(str(bags.root / f"{row}.png") for row in range(8)),
+                "--root",
+                str(tmp_path),
+                "--k",
+                "2",
+                "--release",
+                str(tmp_path / "release"),
+                "--params",
+                str(bags.root / "params.yaml"),
+            ]
+        )
+        == 0
+    )
     sheet = cv2.imread(str(tmp_path / "reports" / "query.png"))
     assert sheet.shape == (366, 3 * 264, 3)
-    assert np.ptp(sheet[60:100, 264 + 40:264 + 80].astype(int)) == 0
+    assert np.ptp(sheet[60:100, 264 + 40 : 264 + 80].astype(int)) == 0
     assert np.ptp(sheet[60:100, 40:80].astype(int)) > 0
 
 
 def test_where_images_are_cut_the_answer_speaks_of_parts(bags, tmp_path, capsys):
     from components.query.answer import answer
     from components.query.text import as_text
+
     shutil.copytree(bags.root / "release", tmp_path / "release")
     path = tmp_path / "release" / "release.json"
     document = json.loads(path.read_text())
-    document["preprocessing"] |= {"grid": 2, "prepared": Preparation(16, 10 ** 6, 3, 2).key()}
+    document["preprocessing"] |= {"grid": 2, "prepared": Preparation(16, 10**6, 3, 2).key()}
     path.write_text(json.dumps(document))
     reply = answer(LoadedRelease(tmp_path / "release"), [bags.root / "64.png", bags.root / "65.png"], 2)
     assert reply.case.image_of.tolist() == [1, 1, 1, 1, 2, 2, 2, 2]
-    assert sum(reply.attention.values()) == pytest.approx(1)                   # of images: their parts together
+    assert sum(reply.attention.values()) == pytest.approx(1)  # of images: their parts together
     text = as_text(reply)
     assert "asked with 2 images as one case" in text
     assert "distance  parts   labels" in text

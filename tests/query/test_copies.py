@@ -28,8 +28,10 @@ def test_many_who_ask_at_once_fetch_it_once(store, monkeypatch):
 
     monkeypatch.setattr(type(registry), "fetch", counted)
     folders = []
-    threads = [threading.Thread(target=lambda: folders.append(copy_of(store, registry, registry.version("1"))))
-               for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda: folders.append(copy_of(store, registry, registry.version("1"))))
+        for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -66,14 +68,15 @@ def test_a_fetch_that_fails_leaves_no_copy(store, monkeypatch):
 def test_copies_unused_for_a_day_go_when_another_is_fetched_but_not_those_in_use(store):
     registry = registry_of(store)
     client, first = registry.client, registry.version("1")
-    for number in ("3", "4"):                              # versions of the same release, for their number's sake
-        client.create_model_version(NAME, source=first.source, model_id=first.model_id, run_id=first.run_id,
-                                    tags=first.tags)
+    for number in ("3", "4"):  # versions of the same release, for their number's sake
+        client.create_model_version(
+            NAME, source=first.source, model_id=first.model_id, run_id=first.run_id, tags=first.tags
+        )
         copy_of(store, registry, registry.version(number))
-    folder = copy_of(store, registry, first)               # champion is 2, previous 1
+    folder = copy_of(store, registry, first)  # champion is 2, previous 1
     for path in (store.released / NAME).iterdir():
         os.utime(path, (time.time() - 2 * DAY,) * 2)
-    copy_of(store, registry, registry.version("4"))        # asked for again: young
+    copy_of(store, registry, registry.version("4"))  # asked for again: young
     assert copies(store) == ["1", "3", "4"]
     copy_of(store, registry, registry.version("2"))
     assert copies(store) == ["1", "2", "4"]

@@ -36,11 +36,26 @@ class Server:
     def start(self) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW")}
         self._process = subprocess.Popen(
-            [str(Path(sys.executable).parent / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(self._port),
-             "--workers", "1", "--backend-store-uri", f"sqlite:///{self._folder / 'mlflow.db'}",
-             "--artifacts-destination", str(self._folder / "artifacts")], cwd=self._folder, start_new_session=True,
+            [
+                str(Path(sys.executable).parent / "mlflow"),
+                "server",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(self._port),
+                "--workers",
+                "1",
+                "--backend-store-uri",
+                f"sqlite:///{self._folder / 'mlflow.db'}",
+                "--artifacts-destination",
+                str(self._folder / "artifacts"),
+            ],
+            cwd=self._folder,
+            start_new_session=True,
             env=environment | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "DO_NOT_TRACK": "true"},
-            stdout=(self._folder / "server.log").open("ab"), stderr=subprocess.STDOUT)
+            stdout=(self._folder / "server.log").open("ab"),
+            stderr=subprocess.STDOUT,
+        )
         until = time.monotonic() + 120
         while time.monotonic() < until:
             try:
@@ -72,10 +87,11 @@ def test_a_client_on_another_machine_answers_through_outage_promotion_and_rollba
     import mlflow
     import numpy as np
     import pandas as pd
+
     workspace = workspace_with_store(tmp_path / "coordinator")
     register(workspace, 1)
     cv2.imwrite(str(tmp_path / "3.png"), np.load(workspace.pixels)[3, 0])
-    client = Workspace(tmp_path / "client")                # shares nothing with the coordinator but the server
+    client = Workspace(tmp_path / "client")  # shares nothing with the coordinator but the server
     searcher = Searcher(client, NAME)
 
     def ask() -> tuple[str | None, list[tuple[str, int]]]:
@@ -88,14 +104,14 @@ def test_a_client_on_another_machine_answers_through_outage_promotion_and_rollba
     assert searcher.refresh()
     assert ask() == ("2", expected["2", "3.png"])
 
-    shutil.rmtree(workspace.derived)                       # the registered versions hold all that is needed
+    shutil.rmtree(workspace.derived)  # the registered versions hold all that is needed
     monkeypatch.chdir(tmp_path)
     loaded = mlflow.pyfunc.load_model(f"models:/{NAME}@champion")
     asked = pd.DataFrame({"image": [(tmp_path / "3.png").read_bytes()]})
     answer = json.loads(loaded.predict(asked, params={"k": K})["neighbours"][0])
     assert [(found["bag_id"], found["distance"]) for found in answer] == expected["2", "3.png"]
     others = json.loads(loaded.predict(asked, params={"k": 96, "exclude_patient": f"{10_000:016x}"})["neighbours"][0])
-    assert {int(found["bag_id"], 16) for found in others} == set(range(4, 96))      # images 0 to 3 are that patient's
+    assert {int(found["bag_id"], 16) for found in others} == set(range(4, 96))  # images 0 to 3 are that patient's
 
     server.kill()
     assert not searcher.refresh()

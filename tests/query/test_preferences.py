@@ -51,47 +51,73 @@ def gallery(workspace):
     for row in (row for row in table if row["fold"] != "test"):
         differ, start, by_part = [a != b for a, b in zip(own, bits[row["bag_id"]], strict=True)], 0, {}
         for name, width in WIDTHS.items():
-            by_part[name], start = sum(differ[start:start + width]), start + width
+            by_part[name], start = sum(differ[start : start + width]), start + width
         image = images[row["bag_id"]]
-        greatest = {attribute.name: max(row["membership"][end - len(attribute.values):end])
-                    for attribute, end in zip(known, ends, strict=True)}
-        cases[row["bag_id"]] = (by_part, {"modality": [image["modality"]], "organ": [image["organ"]], "pathology": [
-            label["label"] for label in image["labels"]]}, greatest)
+        greatest = {
+            attribute.name: max(row["membership"][end - len(attribute.values) : end])
+            for attribute, end in zip(known, ends, strict=True)
+        }
+        cases[row["bag_id"]] = (
+            by_part,
+            {
+                "modality": [image["modality"]],
+                "organ": [image["organ"]],
+                "pathology": [label["label"] for label in image["labels"]],
+            },
+            greatest,
+        )
     return cases
 
 
 @pytest.fixture
 def told(workspace, release):
     """(what `parse_preference` takes, a patient to leave out) → the answer's text, all cases in it."""
+
     def tell(exclude_patient=None, **texts):
-        return as_text(answer(release, [workspace.root / f"{ROW}.png"], 60, exclude_patient,
-                              preference=parse_preference(**texts)))
+        return as_text(
+            answer(release, [workspace.root / f"{ROW}.png"], 60, exclude_patient, preference=parse_preference(**texts))
+        )
+
     return tell
 
 
 def ask(workspace, *options):
-    return main([str(workspace.root / f"{ROW}.png"), "--root", str(workspace.root), "--release",
-                 str(workspace.root / "release"), *options])
+    return main(
+        [
+            str(workspace.root / f"{ROW}.png"),
+            "--root",
+            str(workspace.root),
+            "--release",
+            str(workspace.root / "release"),
+            *options,
+        ]
+    )
 
 
 def lines(output):
     """(bag_id, whole distance, distances by sub-code, confidence, whether it is marked) of every neighbour."""
     found = re.findall(r"^\d+ +([0-9a-f]{16})  (\d+) bits? +(\d+) +(\d+) +(\d+) +([\d.]+)( \?)? ", output, re.MULTILINE)
-    return [(bag_id, int(whole), tuple(map(int, parts)), float(confidence), bool(mark))
-            for bag_id, whole, *parts, confidence, mark in found]
+    return [
+        (bag_id, int(whole), tuple(map(int, parts)), float(confidence), bool(mark))
+        for bag_id, whole, *parts, confidence, mark in found
+    ]
 
 
 def in_order(gallery, key):
     return sorted(gallery, key=lambda bag_id: (key(gallery[bag_id][0]), bag_id))
 
 
-@pytest.mark.parametrize(("prefer", "weights", "key"), [
-    ("", "", lambda d: sum(d.values())),
-    ("organ,pathology", "", lambda d: (d["organ"], d["pathology"], d["modality"])),
-    ("pathology", "", lambda d: (d["pathology"], d["modality"] + d["organ"])),
-    ("organ", "modality=0", lambda d: (d["organ"], d["pathology"])),
-    ("", "organ=2,pathology=1.5", lambda d: 2 * d["modality"] + 4 * d["organ"] + 3 * d["pathology"]),
-    ("", "modality=0,organ=0", lambda d: d["pathology"])])
+@pytest.mark.parametrize(
+    ("prefer", "weights", "key"),
+    [
+        ("", "", lambda d: sum(d.values())),
+        ("organ,pathology", "", lambda d: (d["organ"], d["pathology"], d["modality"])),
+        ("pathology", "", lambda d: (d["pathology"], d["modality"] + d["organ"])),
+        ("organ", "modality=0", lambda d: (d["organ"], d["pathology"])),
+        ("", "organ=2,pathology=1.5", lambda d: 2 * d["modality"] + 4 * d["organ"] + 3 * d["pathology"]),
+        ("", "modality=0,organ=0", lambda d: d["pathology"]),
+    ],
+)
 def test_cases_come_in_the_order_of_a_sort_of_the_code_table(told, gallery, prefer, weights, key):
     found = lines(told(prefer=prefer, weights=weights))
     assert [bag_id for bag_id, *_ in found] == in_order(gallery, key)
@@ -105,11 +131,26 @@ def test_cases_come_in_the_order_of_a_sort_of_the_code_table(told, gallery, pref
 
 
 def test_only_cases_with_the_required_values_answer_and_fewer_than_k_are_told(workspace, gallery, capsys):
-    assert ask(workspace, "--require", "modality=xray,organ=breast", "--require", "pathology=cyst",
-               "--prefer", "organ", "--weights", "modality=1.5") == 0
+    assert (
+        ask(
+            workspace,
+            "--require",
+            "modality=xray,organ=breast",
+            "--require",
+            "pathology=cyst",
+            "--prefer",
+            "organ",
+            "--weights",
+            "modality=1.5",
+        )
+        == 0
+    )
     output = capsys.readouterr().out
-    fit = {bag_id for bag_id, (_, values, _) in gallery.items()
-           if values == {"modality": ["xray"], "organ": ["breast"], "pathology": ["cyst"]}}
+    fit = {
+        bag_id
+        for bag_id, (_, values, _) in gallery.items()
+        if values == {"modality": ["xray"], "organ": ["breast"], "pathology": ["cyst"]}
+    }
     assert 0 < len(fit) < 5
     assert {bag_id for bag_id, *_ in lines(output)} == fit
     assert "nearest by organ, then the rest (modality × 1.5)" in output
@@ -120,18 +161,21 @@ def test_only_cases_with_the_required_values_answer_and_fewer_than_k_are_told(wo
 
 
 def test_the_excluded_patient_is_left_out_of_a_search_by_preference_too(told, gallery):
-    own = f"{ROW:016x}"                                                       # of patients of one image each
+    own = f"{ROW:016x}"  # of patients of one image each
     found = [bag_id for bag_id, *_ in lines(told(own, prefer="organ"))]
     assert own in gallery
-    assert found == [bag_id for bag_id in in_order(gallery, lambda d: (d["organ"], d["modality"] + d["pathology"]))
-                     if bag_id != own]
+    assert found == [
+        bag_id for bag_id in in_order(gallery, lambda d: (d["organ"], d["modality"] + d["pathology"])) if bag_id != own
+    ]
 
 
 @pytest.mark.parametrize("prefer", ["", "organ", "organ,modality"])
 def test_cases_below_the_least_confidence_are_marked_or_left_out(told, gallery, prefer):
-    counted = {bag_id: min(value for name, value in greatest.items() if not prefer or name in prefer.split(","))
-               for bag_id, (_, _, greatest) in gallery.items()}
-    least = sorted(counted.values())[len(counted) // 2]                       # stored in float32: at least itself
+    counted = {
+        bag_id: min(value for name, value in greatest.items() if not prefer or name in prefer.split(","))
+        for bag_id, (_, _, greatest) in gallery.items()
+    }
+    least = sorted(counted.values())[len(counted) // 2]  # stored in float32: at least itself
     below = {bag_id for bag_id in counted if counted[bag_id] < least}
     found = lines(told(prefer=prefer, min_confidence=f"{least:.9f}"))
     assert {bag_id for bag_id, *_, mark in found if mark} == below
@@ -153,15 +197,22 @@ def test_the_query_s_own_memberships_are_the_model_s(workspace, release, told):
     assert "note: the query itself is of less confidence: 0." in output
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    (["--prefer", "orgn"], "there is no sub-code 'orgn'\n  fix: did you mean organ?"),
-    (["--prefer", "organ,organ"], "organ is preferred twice"),
-    (["--weights", "organ=-2"], "the weight of organ is -2"),
-    (["--weights", "modality=0,organ=0,pathology=0"], "every sub-code weighs 0"),
-    (["--require", "organs=chest"], "there is no attribute 'organs'\n  fix: did you mean organ?"),
-    (["--require", "organ=brest"], "there is no organ 'brest'\n  fix: did you mean breast? there are brain, breast"),
-    (["--below", "flag"], "there is no least confidence"),
-    (["--min-confidence", "70"], "min-confidence is '70'")])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--prefer", "orgn"], "there is no sub-code 'orgn'\n  fix: did you mean organ?"),
+        (["--prefer", "organ,organ"], "organ is preferred twice"),
+        (["--weights", "organ=-2"], "the weight of organ is -2"),
+        (["--weights", "modality=0,organ=0,pathology=0"], "every sub-code weighs 0"),
+        (["--require", "organs=chest"], "there is no attribute 'organs'\n  fix: did you mean organ?"),
+        (
+            ["--require", "organ=brest"],
+            "there is no organ 'brest'\n  fix: did you mean breast? there are brain, breast",
+        ),
+        (["--below", "flag"], "there is no least confidence"),
+        (["--min-confidence", "70"], "min-confidence is '70'"),
+    ],
+)
 def test_what_cannot_be_meant_is_one_error_that_names_what_there_is(workspace, capsys, options, message):
     assert ask(workspace, *options) == 1
     error = capsys.readouterr().err
@@ -172,11 +223,15 @@ def test_what_cannot_be_meant_is_one_error_that_names_what_there_is(workspace, c
 def test_a_release_without_attributes_or_memberships_says_so_and_tells_no_keys_that_it_has_not(workspace, tmp_path):
     shutil.copytree(workspace.root / "release", tmp_path / "release")
     labels = LabelSets.read(tmp_path / "release" / "labels.json")
-    (tmp_path / "release" / "labels.json").write_text(json.dumps({"sets": labels.sets}))     # as it was once
+    (tmp_path / "release" / "labels.json").write_text(json.dumps({"sets": labels.sets}))  # as it was once
     path = tmp_path / "release" / "codes.parquet"
     codes = read_codes(path)
-    write_table(path, codes.select(["bag_id", "fold", "code", "instances"]), codes_schema(24),
-                {key.decode(): value.decode() for key, value in codes.schema.metadata.items()})
+    write_table(
+        path,
+        codes.select(["bag_id", "fold", "code", "instances"]),
+        codes_schema(24),
+        {key.decode(): value.decode() for key, value in codes.schema.metadata.items()},
+    )
     old = LoadedRelease(tmp_path / "release")
     image = [(workspace.root / f"{ROW}.png").read_bytes()]
     found = old.nearest(image, 3, preference=parse_preference(prefer="organ"))
@@ -203,8 +258,12 @@ def test_threads_with_different_preferences_do_not_get_each_other_s_answers(work
     image = [(workspace.root / f"{ROW}.png").read_bytes()]
     case = release.case(image)
     coded = release.coded(case)
-    preferences = [None, *(parse_preference(prefer=name, min_confidence="0.5") for name in WIDTHS),
-                   parse_preference(weights="organ=3"), parse_preference(require=["organ=chest"])]
+    preferences = [
+        None,
+        *(parse_preference(prefer=name, min_confidence="0.5") for name in WIDTHS),
+        parse_preference(weights="organ=3"),
+        parse_preference(require=["organ=chest"]),
+    ]
     expected = [release.found(case, coded, 20, preference=preference) for preference in preferences]
     assert len({tuple(neighbour.bag_id for neighbour in found) for found in expected}) == len(preferences)
     wrong = []
@@ -225,9 +284,15 @@ def test_threads_with_different_preferences_do_not_get_each_other_s_answers(work
 
 def test_the_registered_model_takes_preferences_as_texts_and_tells_what_there_is(workspace, release, tmp_path):
     import mlflow
+
     code = Path(logged_model.__file__).with_name("pyfunc_model.py")
-    mlflow.pyfunc.save_model(tmp_path / "model", python_model=str(code), artifacts={
-        "release": str(workspace.root / "release")}, signature=logged_model.signature(), pip_requirements=[])
+    mlflow.pyfunc.save_model(
+        tmp_path / "model",
+        python_model=str(code),
+        artifacts={"release": str(workspace.root / "release")},
+        signature=logged_model.signature(),
+        pip_requirements=[],
+    )
     loaded = mlflow.pyfunc.load_model(str(tmp_path / "model"))
     image = (workspace.root / f"{ROW}.png").read_bytes()
     texts = {"prefer": "organ,pathology", "require": "modality=xray", "min_confidence": "0.5", "below": "flag"}
@@ -235,8 +300,15 @@ def test_the_registered_model_takes_preferences_as_texts_and_tells_what_there_is
     preference = parse_preference("organ,pathology", "", ["modality=xray"], "0.5", "flag")
     found = release.nearest([image], 4, preference=preference)
     assert json.loads(answered["neighbours"][0]) == [neighbour.as_json() for neighbour in found]
-    assert found[0].as_json().keys() == {"bag_id", "distance", "labels", "by_sub_code", "attributes", "confidence",
-                                         "unsure"}
+    assert found[0].as_json().keys() == {
+        "bag_id",
+        "distance",
+        "labels",
+        "by_sub_code",
+        "attributes",
+        "confidence",
+        "unsure",
+    }
     assert json.loads(answered["memberships"][0]) == release.memberships(release.case([image]))
     plain = loaded.predict(pd.DataFrame({"image": [image]}))
     assert json.loads(plain["neighbours"][0]) == [neighbour.as_json() for neighbour in release.nearest([image], 5)]

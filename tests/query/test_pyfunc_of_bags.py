@@ -17,6 +17,7 @@ CASES = {"left breast": (64, 65, 66), "right breast": (67, 68), "one view": (72,
 @pytest.fixture(scope="module")
 def loaded(bags):
     import mlflow
+
     with pytest.MonkeyPatch.context() as patched:
         patched.delenv("MLFLOW_TRACKING_URI", raising=False)
         client = tracking.connect(bags)
@@ -35,12 +36,20 @@ def answers(loaded, table, k=5):
 
 
 def test_rows_of_one_bag_are_one_case_answered_where_it_first_appears(bags, loaded):
-    mixed = [("left breast", 64), ("right breast", 67), ("left breast", 65), ("one view", 72), ("right breast", 68),
-             ("left breast", 66)]
+    mixed = [
+        ("left breast", 64),
+        ("right breast", 67),
+        ("left breast", 65),
+        ("one view", 72),
+        ("right breast", 68),
+        ("left breast", 66),
+    ]
     table = pd.DataFrame({"image": [content(bags, row) for _, row in mixed], "bag": [bag for bag, _ in mixed]})
     release = LoadedRelease(bags.root / "release")
-    expected = [[found.as_json() for found in release.nearest([content(bags, row) for row in rows], 5)]
-                for rows in CASES.values()]
+    expected = [
+        [found.as_json() for found in release.nearest([content(bags, row) for row in rows], 5)]
+        for rows in CASES.values()
+    ]
     assert answers(loaded, table) == expected
     assert expected[0][0].keys() == {"bag_id", "distance", "labels", "matched"}
     assert expected[0][0]["matched"].keys() == {"query_image", "image_id", "distance"}

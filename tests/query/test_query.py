@@ -31,11 +31,25 @@ OWN_PATIENT = f"{10_003:016x}"
 
 def random_projection(folder):
     random = np.random.default_rng(0)
-    spec = ModelSpec(method="lsh", family="shallow", bits=32, input="gist-512", coder="linear", size_px=32,
-                     network={}, settings={}, sub_codes=[SubCode(name="code", start=0, stop=32)],
-                     labels=VOCABULARY, data_digest="0" * 64, weights_sha256="")
-    save_model(folder, spec, {"mean": np.full(512, 0.02, np.float32),
-                              "projection": random.normal(size=(512, 32)).astype(np.float32)})
+    spec = ModelSpec(
+        method="lsh",
+        family="shallow",
+        bits=32,
+        input="gist-512",
+        coder="linear",
+        size_px=32,
+        network={},
+        settings={},
+        sub_codes=[SubCode(name="code", start=0, stop=32)],
+        labels=VOCABULARY,
+        data_digest="0" * 64,
+        weights_sha256="",
+    )
+    save_model(
+        folder,
+        spec,
+        {"mean": np.full(512, 0.02, np.float32), "projection": random.normal(size=(512, 32)).astype(np.float32)},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -119,10 +133,22 @@ def test_neighbours_whose_pixels_are_elsewhere_get_a_blank_tile(workspace, tmp_p
     shutil.copy(PARAMS, bare)
     sheets = {}
     for root in (workspace.root, bare):
-        assert main([str(workspace.root / "query.png"), "--root", str(root), "--k", "2", "--release",
-                     str(workspace.root / "release")]) == 0
+        assert (
+            main(
+                [
+                    str(workspace.root / "query.png"),
+                    "--root",
+                    str(root),
+                    "--k",
+                    "2",
+                    "--release",
+                    str(workspace.root / "release"),
+                ]
+            )
+            == 0
+        )
         sheets[root] = cv2.imread(str(root / "reports" / "query.png"))
-    query, tile = slice(70, 240), slice(264 + 40, 264 + 80)              # columns of the sheet, inside a tile
+    query, tile = slice(70, 240), slice(264 + 40, 264 + 80)  # columns of the sheet, inside a tile
     assert (sheets[bare][100:140, query] == sheets[workspace.root][100:140, query]).all()
     assert np.ptp(sheets[bare][60:100, tile]) == 0
     assert np.ptp(sheets[workspace.root][60:100, tile]) > 0
@@ -172,9 +198,15 @@ def flip_a_weight(release):
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize(("spoil", "message"), [
-    (remove_labels, "labels.json does not exist"), (flip_a_code, "codes.faiss is not the file that release.json"),
-    (flip_a_weight, "weights.safetensors is not the file that release.json"), (shutil.rmtree, "not a folder")])
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (remove_labels, "labels.json does not exist"),
+        (flip_a_code, "codes.faiss is not the file that release.json"),
+        (flip_a_weight, "weights.safetensors is not the file that release.json"),
+        (shutil.rmtree, "not a folder"),
+    ],
+)
 def test_a_damaged_release_does_not_answer(workspace, tmp_path, capsys, spoil, message):
     shutil.copytree(workspace.root / "release", tmp_path / "release")
     spoil(tmp_path / "release")

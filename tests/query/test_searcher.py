@@ -28,14 +28,23 @@ def test_while_the_champion_changes_fifty_times_every_answer_is_wholly_one_relea
     expected, registry = expected_answers(store.root), registry_of(store)
     assert expected["1", "3.png"] != expected["2", "3.png"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent)])}
-    others = [subprocess.Popen([sys.executable, str(TESTS / "query" / "asking.py"), str(store.root), "1"],
-                               env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-              for _ in range(2)]                            # both fetch the champion at once: no copy is here yet
+    others = [
+        subprocess.Popen(
+            [sys.executable, str(TESTS / "query" / "asking.py"), str(store.root), "1"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]  # both fetch the champion at once: no copy is here yet
     stop, answered, wrong = threading.Event(), Counter[str](), list[str]()
     shared = Searcher(store, NAME)
     searchers = [shared, shared, Searcher(store, NAME)]
-    threads = [threading.Thread(target=ask_until, args=(stop, searcher, store.root, expected, answered, wrong))
-               for searcher in searchers]
+    threads = [
+        threading.Thread(target=ask_until, args=(stop, searcher, store.root, expected, answered, wrong))
+        for searcher in searchers
+    ]
     for thread in threads:
         thread.start()
     while len(list(store.root.glob("asking-*"))) < 2 and all(other.poll() is None for other in others):
@@ -76,8 +85,11 @@ def test_a_new_champion_that_is_not_sound_does_not_answer_and_the_old_one_goes_o
     registry = registry_of(store)
     searcher = Searcher(store, NAME)
     digest = registry.version("1").tags["model_digest"]
-    release = next(path.parent for path in (two_versions_made / "var" / "mlflow").rglob("release/release.json")
-                   if digest in path.read_text())
+    release = next(
+        path.parent
+        for path in (two_versions_made / "var" / "mlflow").rglob("release/release.json")
+        if digest in path.read_text()
+    )
     kept = (release / "labels.json").read_bytes()
     (release / "labels.json").unlink()
     try:
@@ -103,6 +115,7 @@ def test_without_a_champion_a_searcher_goes_on_and_says_so(store):
 
 def test_the_command_names_the_version_that_answered(store, capsys):
     from components.query.__main__ import main
+
     assert main([str(store.root / "3.png"), "--root", str(store.root), "--k", "1"]) == 0
     assert "answered by version 2: lsh, 32 bits" in capsys.readouterr().out
 

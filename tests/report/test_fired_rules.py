@@ -17,8 +17,15 @@ from components.report.structured.fired_rules import fired_rules
 from components.workspace import Workspace
 
 METHOD = "structured-fuzzy"
-NETWORK: dict[str, str | int | float] = {"kind": "residual", "depth": 18, "width": "paper", "stem": "small",
-                                         "code_norm": "batch", "encoders": "shared", "inference": "fuzzy"}
+NETWORK: dict[str, str | int | float] = {
+    "kind": "residual",
+    "depth": 18,
+    "width": "paper",
+    "stem": "small",
+    "code_norm": "batch",
+    "encoders": "shared",
+    "inference": "fuzzy",
+}
 RULES = [0, 1, 2]
 
 
@@ -26,15 +33,32 @@ RULES = [0, 1, 2]
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """With random weights for a fuzzy network over 32 px images, 12 + 10 + 10 bits."""
     import torch
+
     made = structured_workspace(tmp_path_factory.mktemp("fuzzy"), n_patients=15)
-    parts = [SubCode(name=attribute.name, start=start, stop=stop) for attribute, start, stop in zip(
-        VOCABULARY.attributes, (0, 12, 22), (12, 22, 32), strict=True)]
+    parts = [
+        SubCode(name=attribute.name, start=start, stop=stop)
+        for attribute, start, stop in zip(VOCABULARY.attributes, (0, 12, 22), (12, 22, 32), strict=True)
+    ]
     torch.manual_seed(0)
-    network = build_network(NETWORK, 32, size_px=32,
-                            layout=Layout(tuple(parts), tuple(VOCABULARY.attributes), tuple(RULES)))
-    spec = ModelSpec(method=METHOD, family="deep", bits=32, input="pixels", coder="", size_px=32, network=NETWORK,
-                     settings={}, sub_codes=parts, labels=LABELS, attributes=VOCABULARY.attributes, rules=RULES,
-                     data_digest="0" * 64, weights_sha256="")
+    network = build_network(
+        NETWORK, 32, size_px=32, layout=Layout(tuple(parts), tuple(VOCABULARY.attributes), tuple(RULES))
+    )
+    spec = ModelSpec(
+        method=METHOD,
+        family="deep",
+        bits=32,
+        input="pixels",
+        coder="",
+        size_px=32,
+        network=NETWORK,
+        settings={},
+        sub_codes=parts,
+        labels=LABELS,
+        attributes=VOCABULARY.attributes,
+        rules=RULES,
+        data_digest="0" * 64,
+        weights_sha256="",
+    )
     digest = save_model(made.model(METHOD), spec, network.state_dict())
     write_metrics(made, METHOD, 32, digest, structured=FIGURES[METHOD])
     return made

@@ -42,21 +42,25 @@ def without_image_codes(made: Workspace, root: Path) -> Workspace:
     table = read_codes(workspace.codes(METHOD))
     kind = table.schema.field("instances").type
     about = {"medhash": table.schema.metadata[b"medhash"].decode()}
-    write_table(workspace.codes(METHOD), table.set_column(3, "instances", pa.nulls(len(table), kind)),
-                codes_schema(16), about)
+    write_table(
+        workspace.codes(METHOD), table.set_column(3, "instances", pa.nulls(len(table), kind)), codes_schema(16), about
+    )
     return workspace
 
 
 def test_the_image_that_carried_the_match_is_that_of_plain_loops_over_the_codes(made: Workspace) -> None:
-    rows = {row["bag_id"]: [int.from_bytes(image["code"]) for image in row["instances"]]
-            for row in read_codes(made.codes(METHOD)).to_pylist()}
+    rows = {
+        row["bag_id"]: [int.from_bytes(image["code"]) for image in row["instances"]]
+        for row in read_codes(made.codes(METHOD)).to_pylist()
+    }
     shown = retrievals(run_in(made))
-    assert len(shown["good"]) == len(shown["bad"]) == 2                       # one per patient
+    assert len(shown["good"]) == len(shown["bad"]) == 2  # one per patient
     for example in shown["good"] + shown["bad"]:
         query, of_query = rows[example["query"]["bag_id"]], set()
         for tile in example["neighbours"]:
-            distance, first, second = min(((a ^ b).bit_count(), i, j) for i, a in enumerate(query)
-                                          for j, b in enumerate(rows[tile["bag_id"]]))
+            distance, first, second = min(
+                ((a ^ b).bit_count(), i, j) for i, a in enumerate(query) for j, b in enumerate(rows[tile["bag_id"]])
+            )
             assert tile["matched"] == {"query_image": first + 1, "image": second + 1, "distance": distance}
             assert [image["number"] for image in tile["images"] if image["is_match"]] == [second + 1]
             of_query.add(first + 1)
@@ -102,7 +106,10 @@ def test_cases_are_called_cases_and_counted_with_their_sizes(made: Workspace, pa
     assert "Cases bags, one per patient, of images" in page.text
     folds = data_cards(run_in(made))["folds"]
     assert [(row["n_cases"], row["n_images"], row["n_patients"], row["sizes"]) for row in folds] == [
-        (18, 48, 6, "3 (2–3)"), (6, 16, 2, "3 (2–3)"), (6, 16, 2, "3 (2–3)")]
+        (18, 48, 6, "3 (2–3)"),
+        (6, 16, 2, "3 (2–3)"),
+        (6, 16, 2, "3 (2–3)"),
+    ]
     assert "train 18 3 (2–3) 48 6" in page.text
     assert page.images_without_words == 0
 

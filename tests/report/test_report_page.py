@@ -62,12 +62,28 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     workspace = measured_workspace(folder, METHODS)
     write_metrics(workspace, "drh-18-paper", 32, f"{2:064x}", n_distinct_codes=1)
     write_metrics(workspace, "lsh", 32, f"{0:064x}", intervals={"map": Interval(value=0.5, low=0.1, high=0.9)})
-    write_table(workspace.rejected, REJECTED.empty_table().from_pylist(
-        [{"source_row": 3, "image_id": None, "reason": "truncated", "detail": "<script>alert(1)</script>"}] * 2
-        + [{"source_row": 9, "image_id": None, "reason": "<b>odd</b>", "detail": ""}], REJECTED), REJECTED)
-    GateReport(stage="labels", success=False, checks=[Check(
-        expectation="known labels only", about="labels.parquet", success=False, observed="2 rows",
-        offending=["row 17", "<img src=x onerror=alert(1)>"])]).write(workspace.gate("labels"))
+    write_table(
+        workspace.rejected,
+        REJECTED.empty_table().from_pylist(
+            [{"source_row": 3, "image_id": None, "reason": "truncated", "detail": "<script>alert(1)</script>"}] * 2
+            + [{"source_row": 9, "image_id": None, "reason": "<b>odd</b>", "detail": ""}],
+            REJECTED,
+        ),
+        REJECTED,
+    )
+    GateReport(
+        stage="labels",
+        success=False,
+        checks=[
+            Check(
+                expectation="known labels only",
+                about="labels.parquet",
+                success=False,
+                observed="2 rows",
+                offending=["row 17", "<img src=x onerror=alert(1)>"],
+            )
+        ],
+    ).write(workspace.gate("labels"))
     return folder
 
 
@@ -118,7 +134,7 @@ def test_slices_stand_beside_their_own_chance_and_say_what_they_cannot_tell(page
     assert "chance" not in page.text.split("Mass 12 9")[1].split("<i>Hernia</i>")[0]
     assert "<i>Hernia</i> 1 0 nothing in the gallery is relevant to them" in page.text
     assert "one patient" in page.text.split("PA 12 1")[1][:40]
-    assert "sex queries" not in page.text                        # all of unknown sex: not a table
+    assert "sex queries" not in page.text  # all of unknown sex: not a table
 
 
 def test_ndcg_stands_between_its_worst_and_best_tie_order(root: Path, page: Page) -> None:
@@ -145,7 +161,8 @@ def test_text_from_the_data_is_escaped(html: str, page: Page) -> None:
 
 def test_a_failed_gate_names_its_offending_rows(html: str, page: Page) -> None:
     assert "labels.parquet: known labels only ; observed: 2 rows offending: row 17, <img src=x onerror=alert(1)>" in (
-        page.text)
+        page.text
+    )
     assert 'class="failed"' in html
     assert "8 of 9 passed" in page.text
 

@@ -22,13 +22,18 @@ def metrics(tmp_path_factory: pytest.TempPathFactory) -> Metrics:
     return Metrics.read(workspace.metrics("lsh") / "metrics.json")
 
 
-@pytest.mark.parametrize(("value", "low", "expected"), [
-    (0.6, 0.55, "above"), (0.6, 0.5, "within"), (0.6, 0.4, "within"), (0.5, 0.45, "below"), (0.4, 0.3, "below")])
+@pytest.mark.parametrize(
+    ("value", "low", "expected"),
+    [(0.6, 0.55, "above"), (0.6, 0.5, "within"), (0.6, 0.4, "within"), (0.5, 0.45, "below"), (0.4, 0.3, "below")],
+)
 def test_standing_beside_a_chance_of_one_half(metrics: Metrics, value: float, low: float, expected: str) -> None:
-    measured = metrics.model_copy(update={
-        "figures": metrics.figures.model_copy(update={"map": value}),
-        "chance": metrics.chance.model_copy(update={"map": 0.5}),
-        "intervals": {"map": Interval(value=value, low=low, high=0.9)}})
+    measured = metrics.model_copy(
+        update={
+            "figures": metrics.figures.model_copy(update={"map": value}),
+            "chance": metrics.chance.model_copy(update={"map": 0.5}),
+            "intervals": {"map": Interval(value=value, low=low, high=0.9)},
+        }
+    )
     assert standing(measured) == expected
 
 
@@ -44,7 +49,8 @@ def test_few_queries_are_shared_out_between_what_it_does_well_and_where_it_fails
 def test_the_best_method_is_best_on_validation_and_first_by_name_among_equals(metrics: Metrics) -> None:
     def validated(value: float) -> Metrics:
         return metrics.model_copy(update={"validation_map": value})
-    assert best_method({"b": validated(.4), "c": validated(.5), "a": validated(.5)}) == "a"
+
+    assert best_method({"b": validated(0.4), "c": validated(0.5), "a": validated(0.5)}) == "a"
 
 
 def test_examples_are_the_extremes_of_average_precision_and_never_the_query_s_own_patient(tmp_path: Path) -> None:
@@ -74,9 +80,9 @@ def test_an_image_takes_the_colour_of_its_rarest_frequent_label() -> None:
     labels = [["a"]] * 9 + [["a", "b"], ["b"], [], *[[letter] * 1 for letter in "ccddeeff"], ["g"]]
     coloured = coloured_labels(labels)
     assert coloured[0] == "a"
-    assert coloured[9] == "b"          # b is on 2 images, a on 10
-    assert coloured[11] == OTHER       # nothing labelled
-    assert coloured[-1] == OTHER       # g is the seventh label by frequency
+    assert coloured[9] == "b"  # b is on 2 images, a on 10
+    assert coloured[11] == OTHER  # nothing labelled
+    assert coloured[-1] == OTHER  # g is the seventh label by frequency
 
 
 @pytest.mark.parametrize("shape", [(1, 64, 64), (3, 64, 64), (1, 400, 300)])
@@ -84,8 +90,9 @@ def test_a_picture_keeps_its_look_and_stays_small(shape: tuple[int, int, int]) -
     import base64
 
     import cv2
+
     pixels = np.zeros(shape, np.uint8)
-    pixels[0] = 200                                   # grey, or red of an RGB image
+    pixels[0] = 200  # grey, or red of an RGB image
     uri = picture(pixels)
     decoded = cv2.imdecode(np.frombuffer(base64.b64decode(uri.split(",")[1]), np.uint8), cv2.IMREAD_COLOR)
     assert max(decoded.shape[:2]) <= 160
@@ -94,6 +101,7 @@ def test_a_picture_keeps_its_look_and_stays_small(shape: tuple[int, int, int]) -
 
 def test_metrics_of_other_queries_are_called_not_comparable(tmp_path: Path) -> None:
     from components.report.page import render_page
+
     workspace = measured_workspace(tmp_path, {"lsh": 0.9, "itq": 0.8}, n_patients=10)
     params = load_params(tmp_path / "params.yaml")
     assert "not comparable" not in render_page(read_run(workspace, params))

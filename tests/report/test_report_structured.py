@@ -20,16 +20,20 @@ from components.report.structured.sections import structured_sections
 from components.report.structured.unknown import unknown_table
 from components.workspace import Workspace
 
-RULES = ["IF modality is mr AND organ is brain AND pathology is glioma",
-         "IF modality is xray AND organ is chest AND pathology is <i>cyst</i>"]
+RULES = [
+    "IF modality is mr AND organ is brain AND pathology is glioma",
+    "IF modality is xray AND organ is chest AND pathology is <i>cyst</i>",
+]
 
 
 def fuzzy_model(run: Run) -> SimpleNamespace:
     """Stands for a trained model: the brighter the upper left corner, the more it believes in a glioma."""
+
     def certainty(pixels: np.ndarray, starts: np.ndarray) -> Certainty:
         glioma = pixels[starts[:-1], 0, :8, :8].mean(axis=(1, 2)) / 255
         sides = np.column_stack([glioma, 1 - glioma])
         return Certainty(np.full((len(glioma), 32), 255, np.uint8), np.hstack([sides, sides, sides[:, ::-1]]), sides)
+
     spec = SimpleNamespace(method="structured-fuzzy", attributes=VOCABULARY.attributes)
     return SimpleNamespace(spec=spec, rules=RULES, certainty=certainty)
 
@@ -56,13 +60,16 @@ def section(page: Page, title: str, following: str) -> str:
 
 
 def row(figures: AttributeFigures) -> str:
-    return (f"{figures.map:.3f} {figures.interval.low:.3f}–{figures.interval.high:.3f} {figures.chance_map:.3f} "
-            f"{figures.exchanged_map:.3f} {figures.ndcg_at_100:.3f} {figures.chance_ndcg_at_100:.3f} "
-            f"{figures.precision_at_10:.3f}")
+    return (
+        f"{figures.map:.3f} {figures.interval.low:.3f}–{figures.interval.high:.3f} {figures.chance_map:.3f} "
+        f"{figures.exchanged_map:.3f} {figures.ndcg_at_100:.3f} {figures.chance_ndcg_at_100:.3f} "
+        f"{figures.precision_at_10:.3f}"
+    )
 
 
-def test_every_method_stands_by_every_attribute_with_the_figures_of_its_document(workspace: Workspace,
-                                                                                 page: Page) -> None:
+def test_every_method_stands_by_every_attribute_with_the_figures_of_its_document(
+    workspace: Workspace, page: Page
+) -> None:
     shown = section(page, "By attribute", "Sub-codes A structured code")
     for method, metrics in measured_methods(workspace).items():
         assert metrics.structured is not None
@@ -79,7 +86,7 @@ def test_sub_codes_outline_their_own_attribute(html: str, page: Page) -> None:
     assert "modality ★ 0.720 chance 0.300 0.480 chance 0.300 0.480 chance 0.300" in shown
     assert "pathology 0.480 chance 0.300 0.480 chance 0.300 ★ 0.720 chance 0.300" in shown
     assert "whole code 0.800 chance 0.300 0.811" in shown
-    assert html.count('class="n own top"') == 6                  # three attributes of two structured methods
+    assert html.count('class="n own top"') == 6  # three attributes of two structured methods
     assert 'style="background: rgba(0, 114, 178, 0.33)">★ 0.720' in html
 
 
@@ -100,8 +107,9 @@ def test_seen_and_held_out_combinations_stand_apart_and_the_held_out_are_named(p
 
 def test_calibration_tells_the_error_of_each_attribute_and_of_bits(page: Page) -> None:
     shown = section(page, "Can confidence be taken", "Rules that fired")
-    assert ("Expected calibration error: modality 0.050 (156), organ 0.100 (156), pathology 0.150 (156), bits 0.200 "
-            "(156)") in shown
+    assert (
+        "Expected calibration error: modality 0.050 (156), organ 0.100 (156), pathology 0.150 (156), bits 0.200 (156)"
+    ) in shown
     assert "structured-plain" not in shown
 
 
@@ -155,7 +163,7 @@ def test_the_neighbours_of_an_example_tell_in_which_attributes_they_agree(html: 
     shown = section(page, "Example searches", "The data")
     assert "✓ modality ✓ organ ✓ pathology" in shown
     assert "Below each neighbour: the attributes in which it agrees" in shown
-    assert "– pathology" in shown                                 # of a case that does not know it
+    assert "– pathology" in shown  # of a case that does not know it
     assert html.count('class="agrees"') == html.count('<figure class="tile shares') + html.count('"tile differs')
 
 

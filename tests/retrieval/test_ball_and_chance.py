@@ -11,9 +11,9 @@ from components.retrieval.gain import acg, ndcg
 
 def test_a_ball_holds_what_lies_within_its_radius_and_an_empty_one_has_precision_zero():
     table = np.zeros((3, 5, 3), np.int64)
-    table[0] = [[0, 1, 0], [1, 0, 0], [1, 0, 1], [0, 0, 0], [0, 4, 0]]     # 1 of 1, 1 of 2, 2 of 4, 2 of 4, 6 of 8
-    table[1, 3] = [1, 1, 0]                                                # nothing within 2
-    table[2, 1] = [5, 0, 0]                                                # nothing relevant anywhere
+    table[0] = [[0, 1, 0], [1, 0, 0], [1, 0, 1], [0, 0, 0], [0, 4, 0]]  # 1 of 1, 1 of 2, 2 of 4, 2 of 4, 6 of 8
+    table[1, 3] = [1, 1, 0]  # nothing within 2
+    table[2, 1] = [5, 0, 0]  # nothing relevant anywhere
     balls = hamming_balls(table)
     assert balls.precision.tolist() == [[1, 0.5, 0.5, 0.5, 0.75], [0, 0, 0, 0.5, 0.5], [0, 0, 0, 0, 0]]
     assert balls.n_items[:, 2].tolist() == [4, 0, 5]
@@ -21,9 +21,11 @@ def test_a_ball_holds_what_lies_within_its_radius_and_an_empty_one_has_precision
     assert np.isnan(balls.recall[2]).all()
 
 
-@pytest.mark.parametrize("measure", [average_precision, weighted_average_precision,
-                                     lambda table: ndcg(table, 20), lambda table: acg(table, 20)],
-                         ids=["AP", "weighted AP", "NDCG", "ACG"])
+@pytest.mark.parametrize(
+    "measure",
+    [average_precision, weighted_average_precision, lambda table: ndcg(table, 20), lambda table: acg(table, 20)],
+    ids=["AP", "weighted AP", "NDCG", "ACG"],
+)
 def test_chance_is_the_mean_over_shuffled_galleries(measure):
     random = np.random.default_rng(0)
     levels, distances = random.choice(3, 120, p=[0.8, 0.15, 0.05]), random.integers(0, 40, 120)

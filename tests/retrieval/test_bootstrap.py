@@ -25,7 +25,7 @@ def test_the_interval_has_the_width_that_theory_gives_for_independent_patients()
 def test_patients_with_many_queries_weigh_as_many_in_a_resample():
     values, patients = np.array([[0.0], [0.0], [0.0], [1.0]]), np.array(["a", "a", "a", "b"])
     means = patient_bootstrap(values, patients, 2000, seed=0)
-    assert means.tolist() == [[0.0, 1.0]]                                  # both a, both b; one of each is 1/4
+    assert means.tolist() == [[0.0, 1.0]]  # both a, both b; one of each is 1/4
     assert patient_bootstrap(values, patients, 1, seed=0)[0, 0] in (0.0, 0.25, 1.0)
 
 
@@ -63,7 +63,7 @@ def test_resamples_are_means_over_all_queries_of_the_patients_drawn():
 
 def test_a_paired_difference_is_told_apart_where_the_methods_own_spread_would_hide_it():
     random = np.random.default_rng(0)
-    hardness = random.random((300, 1))                                     # queries differ far more than methods do
+    hardness = random.random((300, 1))  # queries differ far more than methods do
     better, worse = hardness + 0.02 + random.normal(0, 0.05, (300, 1)), hardness + random.normal(0, 0.05, (300, 1))
     found = paired_bootstrap(better, worse, np.arange(300), 999, seed=1)
     assert found.mean[0] == pytest.approx((better - worse).mean())
@@ -76,7 +76,7 @@ def test_a_paired_difference_is_told_apart_where_the_methods_own_spread_would_hi
 
 def test_the_p_value_is_below_a_twentieth_in_a_twentieth_of_the_cases_without_a_difference():
     random = np.random.default_rng(3)
-    a, b = random.normal(size=(2, 60, 500))                                # 500 comparisons of 60 patients
+    a, b = random.normal(size=(2, 60, 500))  # 500 comparisons of 60 patients
     p_values = paired_bootstrap(a, b, np.arange(60), 400, seed=0).p_value
     assert (p_values < 0.05).mean() == pytest.approx(0.05, abs=0.03)
     assert p_values.mean() == pytest.approx(0.5, abs=0.06)

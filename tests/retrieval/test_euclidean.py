@@ -16,8 +16,13 @@ LEVELS = np.array([[1, 0, 1, 0], [0, 2, 1, 0], [1, 1, 3, 0], [0, 0, 0, 0]], np.i
 
 def relations(n_queries, n_gallery, seed):
     random = np.random.default_rng(seed)
-    return (random.integers(0, 4, n_queries), random.integers(0, 4, n_gallery), LEVELS,
-            random.integers(0, 6, n_queries), random.integers(3, 12, n_gallery))
+    return (
+        random.integers(0, 4, n_queries),
+        random.integers(0, 4, n_gallery),
+        LEVELS,
+        random.integers(0, 6, n_queries),
+        random.integers(3, 12, n_gallery),
+    )
 
 
 def test_codes_of_minus_one_and_one_rank_as_their_bits_do():
@@ -54,7 +59,8 @@ def test_measures_without_ties_equal_scikit_learns_on_scipys_distances(seed):
         peer = average_precision_score(level > 0, -distance)
         assert np.array(average_precision(by_distance)).ravel() == pytest.approx(peer, abs=1e-12)
         assert np.array(ndcg(by_distance, 100)).ravel() == pytest.approx(
-            ndcg_score([2.0 ** level - 1], [-distance], k=100), abs=1e-12)
+            ndcg_score([2.0**level - 1], [-distance], k=100), abs=1e-12
+        )
         weighted = (np.cumsum(ranked) / np.arange(1, len(ranked) + 1))[ranked > 0].mean()
         assert np.array(weighted_average_precision(by_distance)).ravel() == pytest.approx(weighted, abs=1e-12)
 
@@ -63,8 +69,9 @@ def test_equal_codes_are_tied_wherever_they_stand():
     random = np.random.default_rng(0)
     code, other = np.tanh(random.normal(size=(2, 33))).astype(np.float32)
     gallery = np.tile(code, (1001, 1))
-    counter = EuclideanCounter(other[None], gallery, np.zeros(1, int), np.zeros(1001, int), LEVELS, np.zeros(1),
-                               np.ones(1001))
+    counter = EuclideanCounter(
+        other[None], gallery, np.zeros(1, int), np.zeros(1001, int), LEVELS, np.zeros(1), np.ones(1001)
+    )
     assert counter.count(0)[0].tolist() == [[[0, 1001, 0, 0]]]
 
 

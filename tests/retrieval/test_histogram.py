@@ -35,10 +35,17 @@ def counted_by(request, monkeypatch):
 def test_the_histogram_equals_loops_over_pairs_with_patients_shared_or_repeated(n_bytes):
     random = np.random.default_rng(n_bytes)
     queries, gallery = (random.integers(0, 256, (n, n_bytes), np.uint8) for n in (17, 43))
-    gallery[:2] = queries[0], 255 - queries[0]                          # distance 0 and the largest there is
+    gallery[:2] = queries[0], 255 - queries[0]  # distance 0 and the largest there is
     names = np.array([f"patient {number}" for number in range(12)])
-    arguments = (queries, gallery, random.integers(0, 4, 17, np.int32), random.integers(0, 4, 43, np.int32), LEVELS,
-                 names[random.integers(0, 8, 17)], names[random.integers(3, 12, 43)])
+    arguments = (
+        queries,
+        gallery,
+        random.integers(0, 4, 17, np.int32),
+        random.integers(0, 4, 43, np.int32),
+        LEVELS,
+        names[random.integers(0, 8, 17)],
+        names[random.integers(3, 12, 43)],
+    )
     assert (relevance_histogram(*arguments) == by_loops(*arguments)).all()
 
 
@@ -68,8 +75,14 @@ def test_chunks_counted_by_any_number_of_threads_make_up_the_whole(threads, monk
     monkeypatch.setattr(histogram, "_CHUNK_CELLS", 500)
     random = np.random.default_rng(0)
     patients = random.integers(0, 30, 260)
-    arguments = (*(random.integers(0, 256, (n, 8), np.uint8) for n in (60, 200)), random.integers(0, 4, 60),
-                 random.integers(0, 4, 200), LEVELS, patients[:60], patients[60:])
+    arguments = (
+        *(random.integers(0, 256, (n, 8), np.uint8) for n in (60, 200)),
+        random.integers(0, 4, 60),
+        random.integers(0, 4, 200),
+        LEVELS,
+        patients[:60],
+        patients[60:],
+    )
     counter = RelevanceCounter(*arguments)
     assert len(counter.chunks()) == 60
     parts = map_ranges(counter.count, counter.chunks(), threads)

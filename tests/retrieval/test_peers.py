@@ -36,5 +36,5 @@ def test_ndcg_with_ties_equals_scikit_learns_tie_averaged_score_on_exponential_g
     distances = np.random.default_rng(2).integers(0, 9, len(levels))
     table = np.zeros((1, 9, 4), np.int64)
     np.add.at(table[0], (distances, levels), 1)
-    peer = ndcg_score([2.0 ** levels - 1], [-distances], k=p, ignore_ties=False)
+    peer = ndcg_score([2.0**levels - 1], [-distances], k=p, ignore_ties=False)
     assert ndcg(table, p).expected[0] == pytest.approx(peer, abs=1e-12)

@@ -17,7 +17,7 @@ def by_definition(levels, k):
 
 
 def assert_mean_over_all_orders(groups):
-    orders = list(tie_orders(groups))               # one of equal orders, which all occur equally often
+    orders = list(tie_orders(groups))  # one of equal orders, which all occur equally often
     for k in (1, 2, 3, 5, 10):
         expected = np.mean([by_definition(order, k) for order in orders])
         assert precision_at_k(as_histogram(groups), k)[0] == pytest.approx(expected, abs=1e-12), k

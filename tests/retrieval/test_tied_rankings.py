@@ -44,17 +44,22 @@ def acg_by_definition(levels, p):
 
 def ndcg_by_definition(levels, p):
     def dcg(order):
-        return sum((2 ** level - 1) / math.log(1 + place) for place, level in enumerate(order[:p], 1))
+        return sum((2**level - 1) / math.log(1 + place) for place, level in enumerate(order[:p], 1))
+
     return dcg(levels) / dcg(sorted(levels, reverse=True))
 
 
 MEASURES = {
     "AP": (average_precision, ap_by_definition),
     "weighted AP": (weighted_average_precision, weighted_ap_by_definition),
-    **{f"ACG@{p}": (lambda table, p=p: acg(table, p), lambda levels, p=p: acg_by_definition(levels, p))
-       for p in (1, 3, 4, 100)},
-    **{f"NDCG@{p}": (lambda table, p=p: ndcg(table, p), lambda levels, p=p: ndcg_by_definition(levels, p))
-       for p in (1, 3, 4, 100)},
+    **{
+        f"ACG@{p}": (lambda table, p=p: acg(table, p), lambda levels, p=p: acg_by_definition(levels, p))
+        for p in (1, 3, 4, 100)
+    },
+    **{
+        f"NDCG@{p}": (lambda table, p=p: ndcg(table, p), lambda levels, p=p: ndcg_by_definition(levels, p))
+        for p in (1, 3, 4, 100)
+    },
 }
 
 
@@ -115,5 +120,6 @@ def test_queries_of_one_histogram_are_measured_independently_of_each_other():
     tables = [as_histogram(groups + [[]] * (4 - len(groups))) for name, groups in RANKINGS.items() if len(groups) <= 4]
     together = np.concatenate(tables)
     for closed_form, _ in MEASURES.values():
-        assert np.array(closed_form(together)).T.tolist() == [np.array(closed_form(table))[:, 0].tolist()
-                                                              for table in tables]
+        assert np.array(closed_form(together)).T.tolist() == [
+            np.array(closed_form(table))[:, 0].tolist() for table in tables
+        ]

@@ -24,8 +24,9 @@ def block(name: str) -> str:
 
 def run(root: Path, name: str, backup: Path) -> None:
     environment = {**checkout_environment(REPOSITORY), "BACKUP": str(backup), "DAY": str(date.today())}
-    done = subprocess.run(["bash", "-euc", block(name)], cwd=root, env=environment, text=True, capture_output=True,
-                          check=False)
+    done = subprocess.run(
+        ["bash", "-euc", block(name)], cwd=root, env=environment, text=True, capture_output=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -43,11 +44,19 @@ def database(path: Path, *statements: str) -> sqlite3.Connection:
 def root(tmp_path) -> Path:
     """What a checkout keeps in var/ and .dvc/cache, small."""
     root = tmp_path / "medhash"
-    for name, text in {"var/airflow/jwt_secret": "key", "var/airflow/airflow.cfg": "fernet_key = 1",
-                       "var/mlflow/artifacts/1/release.json": "{}", "var/promotion/query_uses.json": "{}",
-                       "var/private/sources.parquet": "names", "var/cache/releases/big": "fetched again",
-                       "var/logs/mlflow.log": "old", ".dvc/cache/files/md5/ab/cd": "codes", "dvc.lock": "stages: {}",
-                       "params.yaml": "methods: [lsh]", "data/forgotten.txt": ""}.items():
+    for name, text in {
+        "var/airflow/jwt_secret": "key",
+        "var/airflow/airflow.cfg": "fernet_key = 1",
+        "var/mlflow/artifacts/1/release.json": "{}",
+        "var/promotion/query_uses.json": "{}",
+        "var/private/sources.parquet": "names",
+        "var/cache/releases/big": "fetched again",
+        "var/logs/mlflow.log": "old",
+        ".dvc/cache/files/md5/ab/cd": "codes",
+        "dvc.lock": "stages: {}",
+        "params.yaml": "methods: [lsh]",
+        "data/forgotten.txt": "",
+    }.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     append(Workspace(root), "promote", {"version": 3})
@@ -55,8 +64,9 @@ def root(tmp_path) -> Path:
 
 
 def test_what_was_backed_up_while_it_was_in_use_is_there_again(root, tmp_path):
-    open_one = database(root / "var/mlflow/mlflow.db", "create table registered_model_aliases (name, alias, version)",
-                        ALIAS)
+    open_one = database(
+        root / "var/mlflow/mlflow.db", "create table registered_model_aliases (name, alias, version)", ALIAS
+    )
     database(root / "var/airflow/airflow.db", "create table dag (id, is_paused)", "insert into dag values ('x', 0)")
     run(root, "backup", tmp_path / "safe")
     open_one.close()
@@ -72,9 +82,15 @@ def test_what_was_backed_up_while_it_was_in_use_is_there_again(root, tmp_path):
     with sqlite3.connect(root / "var/airflow/airflow.db") as restored:
         assert restored.execute("select is_paused from dag").fetchall() == [(0,)]
     assert [line.entry.what for line in read_log(Workspace(root))] == [{"version": 3}]
-    for name in ("var/airflow/jwt_secret", "var/airflow/airflow.cfg", "var/mlflow/artifacts/1/release.json",
-                 "var/promotion/query_uses.json", "var/private/sources.parquet", ".dvc/cache/files/md5/ab/cd",
-                 "dvc.lock"):
+    for name in (
+        "var/airflow/jwt_secret",
+        "var/airflow/airflow.cfg",
+        "var/mlflow/artifacts/1/release.json",
+        "var/promotion/query_uses.json",
+        "var/private/sources.parquet",
+        ".dvc/cache/files/md5/ab/cd",
+        "dvc.lock",
+    ):
         assert (root / name).read_text() == (tmp_path / "lost" / name).read_text()
     assert not (root / "var/cache").exists()
     assert not (root / "var/logs").exists()

@@ -38,8 +38,15 @@ def service(tmp_path):
     made: list[Service] = []
 
     def make(program: str, port: int, **kwargs) -> Service:
-        one = Service("pages", [sys.executable, "-c", program, str(port)], {}, tmp_path, tmp_path / "log",
-                      answers(f"http://{HOST}:{port}/"), **kwargs)
+        one = Service(
+            "pages",
+            [sys.executable, "-c", program, str(port)],
+            {},
+            tmp_path,
+            tmp_path / "log",
+            answers(f"http://{HOST}:{port}/"),
+            **kwargs,
+        )
         made.append(one)
         one.start()
         return one
@@ -90,10 +97,13 @@ def test_of_a_stopped_scheduler_no_task_lives_on_and_none_has_reported_a_failure
     assert not (tmp_path / "reported").exists()
 
 
-@pytest.mark.parametrize(("program", "says"), [
-    ("raise SystemExit('no')", "pages ended while it started"),
-    ("import time; time.sleep(600)", "pages was not healthy"),
-])
+@pytest.mark.parametrize(
+    ("program", "says"),
+    [
+        ("raise SystemExit('no')", "pages ended while it started"),
+        ("import time; time.sleep(600)", "pages was not healthy"),
+    ],
+)
 def test_a_service_that_does_not_come_up_is_an_error_that_names_its_log(service, tmp_path: Path, program, says):
     with pytest.raises(MedhashError, match=rf"{says}[\s\S]*log tells why"):
         service(program, free_ports(1)[0]).wait_until_healthy(1.5)

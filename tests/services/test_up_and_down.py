@@ -67,8 +67,11 @@ def test_up_returns_once_all_is_healthy_and_status_agrees(checkout):
 
 def test_nothing_listens_beyond_this_machine(checkout):
     ours = {process.pid for process in marked(checkout.root)}
-    listening = [connection.laddr for connection in psutil.net_connections("inet")
-                 if connection.status == psutil.CONN_LISTEN and connection.pid in ours]
+    listening = [
+        connection.laddr
+        for connection in psutil.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN and connection.pid in ours
+    ]
     assert {str(address.port) for address in listening} == set(checkout.ports)
     assert {address.ip for address in listening} == {HOST}
 

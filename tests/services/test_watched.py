@@ -14,8 +14,18 @@ from components.services.state import State, acquire, acquire_or_refuse, last_st
 from components.services.watched import MAX_RESTARTS, Watched
 from components.workspace import Workspace
 
-STATE = State(pid=1, who="anna", host="server", started_at=0.0, airflow_port=8080, mlflow_port=5000, phase="running",
-              problem="", fix="", services=[])
+STATE = State(
+    pid=1,
+    who="anna",
+    host="server",
+    started_at=0.0,
+    airflow_port=8080,
+    mlflow_port=5000,
+    phase="running",
+    problem="",
+    fix="",
+    services=[],
+)
 
 
 @pytest.fixture
@@ -24,8 +34,9 @@ def said() -> list[str]:
 
 
 def watch(tmp_path, said, program: str, health) -> Watched:
-    return Watched(Service("pages", [sys.executable, "-c", program], {}, tmp_path, tmp_path / "log", health), None,
-                   said.append)
+    return Watched(
+        Service("pages", [sys.executable, "-c", program], {}, tmp_path, tmp_path / "log", health), None, said.append
+    )
 
 
 def steps_until(one: Watched, done, seconds: float = 30.0) -> None:
@@ -49,7 +60,8 @@ def test_a_service_that_keeps_dying_is_started_later_each_time_and_at_last_given
 
 
 def test_a_service_that_hangs_is_restarted_and_one_whose_health_cannot_be_known_is_left_alone(
-        tmp_path, said, monkeypatch):
+    tmp_path, said, monkeypatch
+):
     for name, value in (("_LOOK_SECONDS", 0.0), ("_UNHEALTHY_SECONDS", 0.2), ("_LONGEST_DELAY", 0.02)):
         monkeypatch.setattr(watched, name, value)
     hanging = watch(tmp_path, said, "import time; time.sleep(600)", lambda _: False)
@@ -80,14 +92,22 @@ def test_a_log_is_cut_at_its_size_and_its_last_parts_are_kept_while_its_writer_g
 
 def test_the_lock_is_one_processs_and_free_after_kill_9(tmp_path):
     workspace = Workspace(tmp_path)
-    holder = subprocess.Popen([sys.executable, "-c", f"""
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"""
 import time
 from pathlib import Path
 from components.services.state import acquire
 from components.workspace import Workspace
 lock = acquire(Workspace(Path({str(tmp_path)!r})))
 print('held', flush=True)
-time.sleep(600)"""], stdout=subprocess.PIPE, text=True)
+time.sleep(600)""",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert holder.stdout.readline() == "held\n"
     STATE.write(state_file(workspace))
     assert acquire(workspace) is None

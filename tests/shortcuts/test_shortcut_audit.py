@@ -25,14 +25,28 @@ def tables(classes: np.ndarray = CLASS, folds: np.ndarray = FOLDS, **columns: ob
     n = len(classes)
     ids = [f"{number:016x}" for number in range(n)]
     given: dict[str, object] = {
-        "image_id": ids, "patient_id": ids, "study_id": ids, "bag_id": ids, "source_row": np.arange(n),
-        "pixel_row": np.arange(n), "modality": ["xray"] * n, "organ": ["chest"] * n, "width": [512] * n,
-        "height": [512] * n, "labels": pa.array([[]] * n, IMAGES.field("labels").type)} | columns
+        "image_id": ids,
+        "patient_id": ids,
+        "study_id": ids,
+        "bag_id": ids,
+        "source_row": np.arange(n),
+        "pixel_row": np.arange(n),
+        "modality": ["xray"] * n,
+        "organ": ["chest"] * n,
+        "width": [512] * n,
+        "height": [512] * n,
+        "labels": pa.array([[]] * n, IMAGES.field("labels").type),
+    } | columns
     images = pa.table({field.name: given.get(field.name, pa.nulls(n, field.type)) for field in IMAGES}).cast(IMAGES)
     labels = pa.table({"bag_id": ids, "patient_id": ids, "fold": folds, "set_id": classes + 1}).cast(LABELS)
     sets = pa.table({"set_id": range(4), "labels": [[], [0], [1], [2]], "n_bags": [0] * 4}).cast(LABEL_SETS)
-    vocabulary = Vocabulary(attribute="combination", labels=VALUES, n_bags={}, n_unlabelled={}, attributes=[
-        Attribute(name="modality", values=VALUES, of_label=[0, 1, 2])])
+    vocabulary = Vocabulary(
+        attribute="combination",
+        labels=VALUES,
+        n_bags={},
+        n_unlabelled={},
+        attributes=[Attribute(name="modality", values=VALUES, of_label=[0, 1, 2])],
+    )
     pixels = np.random.default_rng(0).integers(0, 200, (n, 1, 16, 16), dtype=np.uint8)
     return images, pixels, labels, sets, vocabulary
 
@@ -95,12 +109,12 @@ def test_a_group_tells_what_is_painted_for_it(paint: Callable[[np.ndarray], None
 
 def test_values_with_too_few_cases_are_left_out_and_named() -> None:
     classes = CLASS % 2
-    classes[:4] = 2                                    # four to fit, one short
+    classes[:4] = 2  # four to fit, one short
     classes[-2:] = 2
     assert only(tables(classes)).left_out == ["xray"]
     classes[4] = 2
     assert only(tables(classes)).left_out == []
-    classes[-1] = 0                                    # one to measure, one short
+    classes[-1] = 0  # one to measure, one short
     assert only(tables(classes)).left_out == ["xray"]
 
 

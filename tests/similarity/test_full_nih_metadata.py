@@ -30,10 +30,15 @@ def test_the_full_table_gives_801_label_sets_the_published_counts_and_whole_pati
     archive = (DATA / "nih").absolute()
     if not (archive / "Data_Entry_2017_v2020.csv.gz").exists() or not COUNTS.exists():
         pytest.skip(f"no NIH table in {DATA}: set MEDHASH_REAL_DATA")
-    (tmp_path / "params.yaml").write_text("methods: [lsh]\n"
-                                          f"ingest: {{archive: '{archive}', metadata_only: true}}\n")
-    done = subprocess.run([sys.executable, "-c", CHAIN, "--root", str(tmp_path)], cwd=ROOT, text=True, check=False,
-                          capture_output=True, env=os.environ | {"MEDHASH_PSEUDONYM_KEY": "5e" * 32})
+    (tmp_path / "params.yaml").write_text(f"methods: [lsh]\ningest: {{archive: '{archive}', metadata_only: true}}\n")
+    done = subprocess.run(
+        [sys.executable, "-c", CHAIN, "--root", str(tmp_path)],
+        cwd=ROOT,
+        text=True,
+        check=False,
+        capture_output=True,
+        env=os.environ | {"MEDHASH_PSEUDONYM_KEY": "5e" * 32},
+    )
     assert done.returncode == 0, done.stderr
     seconds, peak_kb = map(float, done.stdout.split("measured")[1].split())
     assert seconds < 60
@@ -41,7 +46,7 @@ def test_the_full_table_gives_801_label_sets_the_published_counts_and_whole_pati
 
     workspace = Workspace(tmp_path)
     assert read_table(workspace.label_sets, LABEL_SETS).num_rows == 801
-    assert read_table(workspace.similarity, SIMILARITY).num_rows == 801 ** 2
+    assert read_table(workspace.similarity, SIMILARITY).num_rows == 801**2
     split = read_table(workspace.split, SPLIT)
     assert split.num_rows == 112_120
     assert split.select(["patient_id", "fold"]).group_by(["patient_id", "fold"]).aggregate([]).num_rows == 30_805

@@ -16,17 +16,27 @@ from components.split.patients import split_patients
 STRATEGIES = ("hash", "official", "stratified")
 
 
-def archive(patients: list[str], official: list[str | None] | None = None,
-            labels: list[list[str]] | None = None) -> pa.Table:
+def archive(
+    patients: list[str], official: list[str | None] | None = None, labels: list[list[str]] | None = None
+) -> pa.Table:
     """One image per entry of `patients`, in the contract IMAGES."""
     n = len(patients)
     ids = [f"{number:016x}" for number in range(n)]
     lists = official or ["test" if int(patient, 16) % 4 == 0 else "train_val" for patient in patients]
-    columns = {"image_id": ids, "patient_id": patients, "study_id": ids, "bag_id": ids,
-               "source_row": np.arange(n) + 2, "modality": ["xray"] * n, "organ": ["chest"] * n,
-               "official_fold": lists,
-               "labels": pa.array([[{"attribute": "finding", "label": name} for name in names]
-                                   for names in labels or [[]] * n], IMAGES.field("labels").type)}
+    columns = {
+        "image_id": ids,
+        "patient_id": patients,
+        "study_id": ids,
+        "bag_id": ids,
+        "source_row": np.arange(n) + 2,
+        "modality": ["xray"] * n,
+        "organ": ["chest"] * n,
+        "official_fold": lists,
+        "labels": pa.array(
+            [[{"attribute": "finding", "label": name} for name in names] for names in labels or [[]] * n],
+            IMAGES.field("labels").type,
+        ),
+    }
     return pa.table({field.name: columns.get(field.name, pa.nulls(n, field.type)) for field in IMAGES}).cast(IMAGES)
 
 
@@ -44,8 +54,17 @@ def test_every_image_is_placed_with_all_other_images_of_its_patient(strategy):
     split = split_patients(archive(patients), SplitParams(strategy=strategy), seed=1)
     assert split.schema.equals(SPLIT)
     assert split["image_id"].to_pylist() == sorted(archive(patients)["image_id"].to_pylist())
-    assert all(len({fold for who, fold in zip(split["patient_id"].to_pylist(), split["fold"].to_pylist(), strict=True)
-                    if who == patient}) == 1 for patient in people(40))
+    assert all(
+        len(
+            {
+                fold
+                for who, fold in zip(split["patient_id"].to_pylist(), split["fold"].to_pylist(), strict=True)
+                if who == patient
+            }
+        )
+        == 1
+        for patient in people(40)
+    )
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -83,8 +102,9 @@ would move into training."""
 
 def test_hash_shares_are_those_asked_for_within_chance():
     n = 20_000
-    folds = Counter(fold_of_patient(split_patients(archive(people(n)), SplitParams(test_share=0.3, val_share=0.1), 5)
-                                    ).values())
+    folds = Counter(
+        fold_of_patient(split_patients(archive(people(n)), SplitParams(test_share=0.3, val_share=0.1), 5)).values()
+    )
     for fold, share in (("test", 0.3), ("val", 0.07), ("train", 0.63)):
         assert abs(folds[fold] / n - share) < 4 * (share * (1 - share) / n) ** 0.5
 
@@ -93,14 +113,17 @@ def test_official_test_patients_are_the_publishers_and_only_the_others_are_divid
     patients = people(200)
     folds = fold_of_patient(split_patients(archive(patients), SplitParams(strategy="official", val_share=0.25), 7))
     assert {patient for patient, fold in folds.items() if fold == "test"} == {
-        patient for patient in patients if int(patient, 16) % 4 == 0}
+        patient for patient in patients if int(patient, 16) % 4 == 0
+    }
     assert abs(Counter(folds.values())["val"] / 150 - 0.25) < 4 * (0.25 * 0.75 / 150) ** 0.5
 
 
 def test_stratified_gives_every_fold_its_patients_and_every_label_its_share():
     random = np.random.default_rng(0)
-    labels = [[name for name, rate in (("common", 0.6), ("seldom", 0.1), ("rare", 0.02)) if random.random() < rate]
-              for _ in range(1500)]
+    labels = [
+        [name for name, rate in (("common", 0.6), ("seldom", 0.1), ("rare", 0.02)) if random.random() < rate]
+        for _ in range(1500)
+    ]
     images = archive([patient for patient in people(500) for _ in range(3)], labels=labels)
     split = split_patients(images, SplitParams(strategy="stratified", test_share=0.2, val_share=0.25), 7)
     assert Counter(fold_of_patient(split).values()) == {"train": 300, "val": 100, "test": 100}
@@ -110,17 +133,38 @@ def test_stratified_gives_every_fold_its_patients_and_every_label_its_share():
             assert abs(folds[fold] - share * folds.total()) <= max(1.5, 0.03 * folds.total())
 
 
-@pytest.mark.parametrize(("patients", "official", "settings", "named"), [
-    pytest.param(people(1) * 5, None, SplitParams(strategy="hash"), ["would have no patient", "has 1 "], id="one-hash"),
-    pytest.param(people(1) * 5, None, SplitParams(strategy="official"), ["train", "would have no patient"],
-                 id="one-official"),
-    pytest.param(people(2), None, SplitParams(strategy="stratified"),
-                 ["too few patients", "3 folds: 2", "split.val_share to 0"], id="two-stratified"),
-    pytest.param(people(4), ["test", None, "train_val", None], SplitParams(strategy="official"),
-                 ["2 of 4 images", "line 3, 5", "split.strategy: hash"], id="no-official-list"),
-    pytest.param(["a", "b", "a", "b"], ["test", "test", "train_val", "test"], SplitParams(strategy="official"),
-                 ["1 patients", "line 2, 4", "split.strategy: hash"], id="both-official-lists"),
-])
+@pytest.mark.parametrize(
+    ("patients", "official", "settings", "named"),
+    [
+        pytest.param(
+            people(1) * 5, None, SplitParams(strategy="hash"), ["would have no patient", "has 1 "], id="one-hash"
+        ),
+        pytest.param(
+            people(1) * 5, None, SplitParams(strategy="official"), ["train", "would have no patient"], id="one-official"
+        ),
+        pytest.param(
+            people(2),
+            None,
+            SplitParams(strategy="stratified"),
+            ["too few patients", "3 folds: 2", "split.val_share to 0"],
+            id="two-stratified",
+        ),
+        pytest.param(
+            people(4),
+            ["test", None, "train_val", None],
+            SplitParams(strategy="official"),
+            ["2 of 4 images", "line 3, 5", "split.strategy: hash"],
+            id="no-official-list",
+        ),
+        pytest.param(
+            ["a", "b", "a", "b"],
+            ["test", "test", "train_val", "test"],
+            SplitParams(strategy="official"),
+            ["1 patients", "line 2, 4", "split.strategy: hash"],
+            id="both-official-lists",
+        ),
+    ],
+)
 def test_what_cannot_be_split_is_an_error_that_says_why(patients, official, settings, named):
     with pytest.raises(MedhashError) as caught:
         split_patients(archive(patients, official), settings, 7)
@@ -164,7 +208,7 @@ def test_stratified_folds_count_a_bag_once_however_many_images_it_was_cut_into()
     patients = people(40)
     labels = [["Mass"] if number % 4 == 0 else ["Edema"] for number in range(40)]
     whole = archive(patients, labels=labels)
-    rows = [row for row in range(40) for _ in range(1 + 15 * (row % 3))]         # 1, 16 or 31 parts of each image
+    rows = [row for row in range(40) for _ in range(1 + 15 * (row % 3))]  # 1, 16 or 31 parts of each image
     parts = whole.take(rows).set_column(0, "image_id", pa.array([f"{number:016x}" for number in range(len(rows))]))
     settings = SplitParams(strategy="stratified", test_share=0.25, val_share=0.2)
     assert fold_of_patient(split_patients(parts, settings, 7)) == fold_of_patient(split_patients(whole, settings, 7))

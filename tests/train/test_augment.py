@@ -18,14 +18,17 @@ def test_zero_draws_change_nothing(images):
     torch.testing.assert_close(augment(images, draws()), images, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize(("values", "expected"), [
-    ({"shift_x": 0.1}, lambda x: torch.cat([x[..., 2:], x[..., -1:].expand(-1, -1, -1, 2)], dim=3)),
-    ({"shift_y": 0.1}, lambda x: torch.cat([x[..., 2:, :], x[..., -1:, :].expand(-1, -1, 2, -1)], dim=2)),
-    ({"rotation": torch.pi / 2}, lambda x: torch.rot90(x, 1, (2, 3))),
-    ({"gain": 0.5}, lambda x: (1.5 * x).clamp(0, 1)),
-    ({"offset": -0.2}, lambda x: (x - 0.2).clamp(0, 1)),
-    ({"log_gamma": 0.5}, lambda x: x ** torch.tensor(0.5).exp()),
-])
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"shift_x": 0.1}, lambda x: torch.cat([x[..., 2:], x[..., -1:].expand(-1, -1, -1, 2)], dim=3)),
+        ({"shift_y": 0.1}, lambda x: torch.cat([x[..., 2:, :], x[..., -1:, :].expand(-1, -1, 2, -1)], dim=2)),
+        ({"rotation": torch.pi / 2}, lambda x: torch.rot90(x, 1, (2, 3))),
+        ({"gain": 0.5}, lambda x: (1.5 * x).clamp(0, 1)),
+        ({"offset": -0.2}, lambda x: (x - 0.2).clamp(0, 1)),
+        ({"log_gamma": 0.5}, lambda x: x ** torch.tensor(0.5).exp()),
+    ],
+)
 def test_each_draw_does_what_its_name_says(images, values, expected):
     torch.testing.assert_close(augment(images, draws(**values)), expected(images), atol=1e-4, rtol=0)
 

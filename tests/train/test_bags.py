@@ -27,8 +27,12 @@ POOLED = ["dmih-max", "dmih-mean", "dmih-noisy-or", "dmih-attention", "dmih-nr",
 
 def params(method, epochs=2, batch_size=24, **train):
     overrides = {} if method == "itq" else {method: {"batch_size": batch_size}}
-    return Params(methods=[method], size_px=16, bits=16,
-                  train=TrainParams(epochs=epochs, threads=1, device="cpu", overrides=overrides, **train))
+    return Params(
+        methods=[method],
+        size_px=16,
+        bits=16,
+        train=TrainParams(epochs=epochs, threads=1, device="cpu", overrides=overrides, **train),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +58,9 @@ def test_every_kind_of_method_trains_on_bags_and_is_validated_by_their_codes(wor
 
 
 @pytest.mark.parametrize("method", ["dmih-attention", "dmih-max"])
-def test_a_training_on_bags_repeats_and_goes_on_after_an_interrupt_with_the_same_bytes(workspace, tmp_path, monkeypatch,
-                                                                                       method):
+def test_a_training_on_bags_repeats_and_goes_on_after_an_interrupt_with_the_same_bytes(
+    workspace, tmp_path, monkeypatch, method
+):
     settings = params(method, epochs=3, histogram_matching=0.5)
     train_method(workspace, settings, method, out=tmp_path / "undisturbed")
     save = deep.save_checkpoint

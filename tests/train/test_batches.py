@@ -9,8 +9,9 @@ from components.train.data import Fold
 
 def ones(rows):
     count = len(rows)
-    return Fold(np.arange(count).astype(str), rows, bags_of_one(count), np.zeros((count, 2)), np.zeros(count),
-                np.zeros(count))
+    return Fold(
+        np.arange(count).astype(str), rows, bags_of_one(count), np.zeros((count, 2)), np.zeros(count), np.zeros(count)
+    )
 
 
 @pytest.mark.parametrize(("n_images", "size", "shape"), [(10, 4, (2, 4)), (8, 4, (2, 4)), (3, 4, (1, 3))])
@@ -40,8 +41,14 @@ def test_each_process_is_fed_its_share_of_every_batch_from_the_right_rows():
 
 def test_a_batch_of_bags_holds_all_their_instances_packed():
     pixels = np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1)
-    fold = Fold(np.array(list("abcd")), np.array([3, 1, 2, 9, 8, 7, 6, 15]), np.array([0, 1, 3, 7, 8]), np.eye(4),
-                np.arange(4), np.arange(4))
+    fold = Fold(
+        np.array(list("abcd")),
+        np.array([3, 1, 2, 9, 8, 7, 6, 15]),
+        np.array([0, 1, 3, 7, 8]),
+        np.eye(4),
+        np.arange(4),
+        np.arange(4),
+    )
     plan = np.array([[2, 0], [3, 1]])
     first, second = BatchFeeder(pixels, fold, torch.device("cpu"), rank=0, world=1)(plan)
     assert first.images.flatten().tolist() == [9, 8, 7, 6, 3]

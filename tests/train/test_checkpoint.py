@@ -24,12 +24,15 @@ def flip_a_byte(folder):
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize(("damage", "digest", "message"), [
-    (lambda folder: None, "other", "other settings, data or code"),
-    (flip_a_byte, "d", "damaged"),
-    (lambda folder: (folder / "tensors.safetensors").unlink(), "d", "damaged"),
-    (lambda folder: (folder / "state.json").write_text("{"), "d", "damaged"),
-])
+@pytest.mark.parametrize(
+    ("damage", "digest", "message"),
+    [
+        (lambda folder: None, "other", "other settings, data or code"),
+        (flip_a_byte, "d", "damaged"),
+        (lambda folder: (folder / "tensors.safetensors").unlink(), "d", "damaged"),
+        (lambda folder: (folder / "state.json").write_text("{"), "d", "damaged"),
+    ],
+)
 def test_a_checkpoint_that_does_not_fit_is_said_and_left(tmp_path, caplog, damage, digest, message):
     save_checkpoint(tmp_path / "m", "d", {}, TENSORS)
     damage(tmp_path / "m")

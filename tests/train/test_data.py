@@ -28,12 +28,12 @@ def test_bags_hold_their_images_in_order_and_folds_take_join_and_fall_apart_into
     images = read_table(workspace.images, IMAGES).to_pylist()
     for bag, bag_id in enumerate(fold.bag_ids):
         own = sorted((image["image_id"], image["pixel_row"]) for image in images if image["bag_id"] == bag_id)
-        assert fold.rows[fold.starts[bag]:fold.starts[bag + 1]].tolist() == [row for _, row in own]
+        assert fold.rows[fold.starts[bag] : fold.starts[bag + 1]].tolist() == [row for _, row in own]
     assert set(np.diff(fold.starts)) == {1, 2}
     chosen = np.array([7, 0, 1, 7])
     taken = fold.take(chosen)
     assert taken.bag_ids.tolist() == fold.bag_ids[chosen].tolist()
-    assert taken.rows.tolist() == [row for bag in chosen for row in fold.rows[fold.starts[bag]:fold.starts[bag + 1]]]
+    assert taken.rows.tolist() == [row for bag in chosen for row in fold.rows[fold.starts[bag] : fold.starts[bag + 1]]]
     joined = taken.join(fold)
     assert joined.take(np.arange(4)).rows.tolist() == taken.rows.tolist()
     assert joined.take(np.arange(4, 4 + len(fold))).rows.tolist() == fold.rows.tolist()
@@ -52,8 +52,11 @@ def without_pixels(workspace, bag_id, how_many):
     images = read_table(workspace.images, IMAGES)
     gone = [row for row, own in enumerate(images["bag_id"].to_pylist()) if own == bag_id][:how_many]
     rows = [None if row in gone else place for row, place in enumerate(images["pixel_row"].to_pylist())]
-    write_table(workspace.images, images.set_column(images.column_names.index("pixel_row"), "pixel_row",
-                                                    pa.array(rows, pa.int64())), IMAGES)
+    write_table(
+        workspace.images,
+        images.set_column(images.column_names.index("pixel_row"), "pixel_row", pa.array(rows, pa.int64())),
+        IMAGES,
+    )
     return gone
 
 
@@ -63,7 +66,7 @@ def test_a_bag_some_of_whose_images_have_no_pixels_uses_the_others_and_one_witho
     without_pixels(workspace, bag_id, 1)
     fold = read_data(workspace).folds["train"]
     bag = fold.bag_ids.tolist().index(bag_id)
-    assert fold.rows[fold.starts[bag]:fold.starts[bag + 1]].tolist() == [13]
+    assert fold.rows[fold.starts[bag] : fold.starts[bag + 1]].tolist() == [13]
     without_pixels(workspace, bag_id, 2)
     with pytest.raises(MedhashError, match=f"bag {bag_id} has no image with pixels"):
         read_data(workspace)
@@ -91,12 +94,15 @@ def test_an_empty_train_fold_is_an_error_that_says_so_and_an_empty_val_fold_is_e
         read_data(workspace)
 
 
-@pytest.mark.parametrize(("damage", "message"), [
-    (lambda path: np.save(path, np.zeros((4, 1, 16, 16), np.uint8)), "not uint8"),
-    (lambda path: path.write_bytes(path.read_bytes()[:500]), "not a whole NumPy array"),
-    (lambda path: path.unlink(), "does not exist"),
-    (lambda path: np.save(path, np.array([{}], dtype=object), allow_pickle=True), "not a whole NumPy array"),
-])
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: np.save(path, np.zeros((4, 1, 16, 16), np.uint8)), "not uint8"),
+        (lambda path: path.write_bytes(path.read_bytes()[:500]), "not a whole NumPy array"),
+        (lambda path: path.unlink(), "does not exist"),
+        (lambda path: np.save(path, np.array([{}], dtype=object), allow_pickle=True), "not a whole NumPy array"),
+    ],
+)
 def test_a_pixel_store_that_does_not_fit_is_refused(tmp_path, damage, message):
     workspace = small_workspace(tmp_path)
     damage(workspace.pixels)

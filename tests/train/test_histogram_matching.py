@@ -55,8 +55,9 @@ def test_a_matched_image_has_its_partners_values_in_its_own_order_and_its_own_pa
 
 def test_without_equal_pixels_it_is_the_mapping_of_one_distribution_function_to_the_other():
     random = np.random.default_rng(0)
-    image, reference = (random.permutation(random.choice(10_000, 1024, replace=False)).astype(np.float32)
-                        for _ in range(2))
+    image, reference = (
+        random.permutation(random.choice(10_000, 1024, replace=False)).astype(np.float32) for _ in range(2)
+    )
     shares = np.arange(1, 1025) / 1024
     expected = np.interp(np.interp(image, np.sort(image), shares), shares, np.sort(reference))
     both = torch.from_numpy(np.stack([image, reference]).reshape(2, 1, 32, 32))
@@ -70,8 +71,11 @@ def test_partners_are_those_of_a_plain_loop_over_the_same_draws():
         own = labels[part].tolist()
         expected = []
         for place, (first, second) in enumerate(draws):
-            alike = [other for other in range(len(own)) if other != place
-                     and any(a and b for a, b in zip(own[place], own[other], strict=True))]
+            alike = [
+                other
+                for other in range(len(own))
+                if other != place and any(a and b for a, b in zip(own[place], own[other], strict=True))
+            ]
             expected.append(alike[int(second * len(alike))] if alike and first < 0.6 else place)
         assert draw_partners(labels, part, 0.6, generator(7)).tolist() == expected
 
@@ -111,8 +115,14 @@ def test_a_training_without_matching_draws_nothing_for_it_and_one_with_it_moves_
     workspace = small_workspace(tmp_path, size_px=16)
 
     def weights(share, name):
-        settings = Params(methods=["drh-18"], size_px=16, bits=16, train=TrainParams(
-            epochs=1, threads=1, device="cpu", histogram_matching=share, overrides={"drh-18": {"batch_size": 24}}))
+        settings = Params(
+            methods=["drh-18"],
+            size_px=16,
+            bits=16,
+            train=TrainParams(
+                epochs=1, threads=1, device="cpu", histogram_matching=share, overrides={"drh-18": {"batch_size": 24}}
+            ),
+        )
         train_method(workspace, settings, "drh-18", out=tmp_path / name)
         return sha256_file(tmp_path / name / "weights.safetensors")
 

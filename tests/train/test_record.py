@@ -23,14 +23,22 @@ train: {epochs: 2, threads: 1, device: cpu, overrides: {drh-18: {batch_size: 24}
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     from components.train.__main__ import main
+
     root = tmp_path_factory.mktemp("tracked")
     workspace = small_workspace(root, size_px=16)
     (root / "params.yaml").write_text(PARAMS)
     (root / "dvc.lock").write_text("schema: '2.0'\n")
     # Two processes that make the store at once: each must find it whole.
-    rival = subprocess.Popen([sys.executable, "-c", "import sys; from pathlib import Path; sys.path.insert(0, "
-                              f"{str(ROOT)!r}); from components.tracking import connect; from components.workspace "
-                              f"import Workspace; connect(Workspace(Path({str(root)!r})))"], stderr=subprocess.PIPE)
+    rival = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from pathlib import Path; sys.path.insert(0, "
+            f"{str(ROOT)!r}); from components.tracking import connect; from components.workspace "
+            f"import Workspace; connect(Workspace(Path({str(root)!r})))",
+        ],
+        stderr=subprocess.PIPE,
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         code = main(["--root", str(root), "--method", "drh-18"])
@@ -42,6 +50,7 @@ def trained(tmp_path_factory):
 
 def run_of(workspace: Workspace):
     from components.tracking import connect, find_run
+
     client = connect(workspace)
     run_id = find_run(load_model(workspace.model("drh-18")).digest)
     assert run_id is not None
@@ -70,6 +79,7 @@ def test_the_store_stays_in_the_workspace_and_out_of_the_environment(trained):
 
 def test_a_model_nobody_trained_has_no_run(trained):
     from components.tracking import connect, find_run
+
     connect(trained)
     assert find_run("f" * 64) is None
 
@@ -77,6 +87,7 @@ def test_a_model_nobody_trained_has_no_run(trained):
 def test_a_resumed_training_goes_on_in_its_own_run(trained):
     from components.train.deep import Start
     from components.train.record import recorded
+
     spec = load_model(trained.model("drh-18")).spec
     row = {"loss": 1.0, "val_map": 0.5}
     with pytest.raises(KeyboardInterrupt), recorded(trained, "resumes") as (started, _):
@@ -86,6 +97,7 @@ def test_a_resumed_training_goes_on_in_its_own_run(trained):
         started(Start(spec, "d" * 64, [row]))(row, {})
         finish({"epochs": [row, row], "best_epoch": 0, "model_digest": "e" * 64})
     from components.tracking import connect
+
     client = connect(trained)
     runs = client.search_runs([client.get_experiment_by_name("resumes").experiment_id])
     assert [run.info.status for run in runs] == ["FINISHED"]
@@ -94,6 +106,7 @@ def test_a_resumed_training_goes_on_in_its_own_run(trained):
 
 def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path, monkeypatch):
     from components.tracking import connect
+
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://someone:secret@127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(MedhashError, match=r"MLflow at http://127\.0\.0\.1:9 does not take the request") as caught:

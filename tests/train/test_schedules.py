@@ -6,8 +6,12 @@ from components.train.schedules import Schedule, make_optimizer
 
 
 def recipe(**changes):
-    return Recipe(**({"batch_size": 4, "optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 0.5,
-                      "schedule": "step"} | changes))
+    return Recipe(
+        **(
+            {"batch_size": 4, "optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 0.5, "schedule": "step"}
+            | changes
+        )
+    )
 
 
 def rates(schedule, n_epochs, n_batches, val_maps):

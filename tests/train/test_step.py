@@ -65,8 +65,10 @@ def answers(tmp_path_factory):
     """What each of two processes computed, by method."""
     here = Path(__file__).parent
     script = SCRIPT.format(paths=[str(here.parents[1]), str(here)], store=tmp_path_factory.mktemp("gloo") / "store")
-    started = [subprocess.Popen([sys.executable, "-c", script, str(rank)], stdout=subprocess.PIPE, text=True)
-               for rank in range(2)]
+    started = [
+        subprocess.Popen([sys.executable, "-c", script, str(rank)], stdout=subprocess.PIPE, text=True)
+        for rank in range(2)
+    ]
     return [json.loads(process.communicate(timeout=240)[0].splitlines()[-1]) for process in started]
 
 

@@ -20,8 +20,13 @@ from components.train.stage import train_method
 from components.train.temperature import fitted_temperature
 
 METHODS = ("modhash", "indephash", "fuzzhash")
-SHORT = {"epochs": 22, "patience": 99, "threads": 1, "augment": False,
-         "overrides": {method: {"batch_size": 32} for method in METHODS}}
+SHORT = {
+    "epochs": 22,
+    "patience": 99,
+    "threads": 1,
+    "augment": False,
+    "overrides": {method: {"batch_size": 32} for method in METHODS},
+}
 PARAMS = Params(methods=list(METHODS), bits=24, size_px=32, train=SHORT)
 
 
@@ -39,8 +44,15 @@ def trained(workspace):
         train_method(workspace, PARAMS, method)
         model = load_model(workspace.model(method))
         write_codes(workspace.codes(method), model, encode_bags(workspace, model, confidence=True))
-        found[method] = model, measure(read_codes(workspace.codes(method)), Tables.read(workspace),
-                                       EvaluateParams(bootstrap_samples=200), seed=7).metrics.structured
+        found[method] = (
+            model,
+            measure(
+                read_codes(workspace.codes(method)),
+                Tables.read(workspace),
+                EvaluateParams(bootstrap_samples=200),
+                seed=7,
+            ).metrics.structured,
+        )
     torch.set_num_threads(threads)
     return found
 
@@ -48,8 +60,9 @@ def trained(workspace):
 @pytest.mark.parametrize("method", METHODS)
 def test_every_heads_hash_weights_change_in_training(workspace, trained, method):
     data = read_data(workspace)
-    first = make_learner(open_pixels(workspace, 32), PARAMS, find_method(method), data, PARAMS.seed,
-                         Processes(torch.device("cpu"), 0, 1)).network.state_dict()
+    first = make_learner(
+        open_pixels(workspace, 32), PARAMS, find_method(method), data, PARAMS.seed, Processes(torch.device("cpu"), 0, 1)
+    ).network.state_dict()
     model, _ = trained[method]
     layers = sorted(name for name in model.tensors if name.startswith("hash_layer.heads.") and name.endswith("weight"))
     assert len({name.split(".")[2] for name in layers}) == 3
@@ -97,12 +110,14 @@ def test_memberships_and_firing_levels_sum_to_one_and_the_fired_rule_is_that_of_
     certainty = model.certainty(open_pixels(workspace, 32)[fold.rows], fold.starts)
     start = 0
     for attribute in model.spec.attributes:
-        part = certainty.membership[:, start:start + len(attribute.values)]
+        part = certainty.membership[:, start : start + len(attribute.values)]
         np.testing.assert_allclose(part.sum(axis=1), 1, atol=1e-5)
         start += len(attribute.values)
     np.testing.assert_allclose(certainty.firing.sum(axis=1), 1, atol=1e-5)
-    own = [f"modality is {name.split(' · ')[0]} AND organ is {name.split(' · ')[1]}"
-           for name in (data.vocabulary[row.argmax()] for row in fold.labels)]
+    own = [
+        f"modality is {name.split(' · ')[0]} AND organ is {name.split(' · ')[1]}"
+        for name in (data.vocabulary[row.argmax()] for row in fold.labels)
+    ]
     fired = [model.rules[row.argmax()] for row in certainty.firing]
     assert np.mean([mine in rule for mine, rule in zip(own, fired, strict=True)]) > 0.7
 
@@ -112,7 +127,8 @@ def test_two_trainings_give_the_same_bytes(workspace, tmp_path):
     for name in ("once", "again"):
         train_method(workspace, few, "fuzzhash", out=tmp_path / name)
     assert (tmp_path / "once" / "weights.safetensors").read_bytes() == (
-        tmp_path / "again" / "weights.safetensors").read_bytes()
+        tmp_path / "again" / "weights.safetensors"
+    ).read_bytes()
     assert (tmp_path / "once" / "model.json").read_bytes() == (tmp_path / "again" / "model.json").read_bytes()
 
 
@@ -129,9 +145,13 @@ def test_the_temperature_makes_memberships_as_sure_as_they_are_right():
     assert fitted_temperature(share, np.zeros_like(has)) == 1.0
 
 
-@pytest.mark.parametrize(("method", "widths", "told"), [
-    ("modhash", {"organ": 24}, "sub_codes names organ; the labels combine modality, organ, pathology"),
-    ("modhash", {"modality": 8, "organ": 8, "pathology": 9}, "add up to 25 bits")])
+@pytest.mark.parametrize(
+    ("method", "widths", "told"),
+    [
+        ("modhash", {"organ": 24}, "sub_codes names organ; the labels combine modality, organ, pathology"),
+        ("modhash", {"modality": 8, "organ": 8, "pathology": 9}, "add up to 25 bits"),
+    ],
+)
 def test_widths_that_do_not_fit_the_data_are_refused_before_training(workspace, method, widths, told):
     with pytest.raises(MedhashError, match=told):
         train_method(workspace, PARAMS.model_copy(update={"sub_codes": widths}), method)
@@ -139,5 +159,6 @@ def test_widths_that_do_not_fit_the_data_are_refused_before_training(workspace, 
 
 def test_a_structured_method_on_labels_that_combine_nothing_says_what_to_set(tmp_path):
     from builders import small_workspace
+
     with pytest.raises(MedhashError, match=r"labels are no combinations.*\n.*labels.attribute: combination"):
         train_method(small_workspace(tmp_path), PARAMS, "modhash")

@@ -23,9 +23,19 @@ ROOT = Path(__file__).parents[2]
 
 def params(epochs=3, patience=99, overrides=None, **train):
     settings = {"batch_size": 24} | (overrides or {})
-    return Params(methods=["drh-18"], size_px=16, bits=16,
-                  train=TrainParams(epochs=epochs, patience=patience, threads=1, device="cpu",
-                                    overrides={"drh-18": settings, "osdh": {"batch_size": 24}}, **train))
+    return Params(
+        methods=["drh-18"],
+        size_px=16,
+        bits=16,
+        train=TrainParams(
+            epochs=epochs,
+            patience=patience,
+            threads=1,
+            device="cpu",
+            overrides={"drh-18": settings, "osdh": {"batch_size": 24}},
+            **train,
+        ),
+    )
 
 
 @pytest.fixture
@@ -42,7 +52,7 @@ def test_a_network_learns_what_the_images_show_and_its_history_tells(workspace, 
     history = train_method(workspace, params(epochs=6), method)
     epochs = history["epochs"]
     assert len(epochs) == 6
-    assert max(row["val_map"] for row in epochs) == epochs[history["best_epoch"]]["val_map"] > 0.6   # chance: 0.5
+    assert max(row["val_map"] for row in epochs) == epochs[history["best_epoch"]]["val_map"] > 0.6  # chance: 0.5
     assert epochs[-1]["loss"] < epochs[0]["loss"]
     model = load_model(workspace.model(method))
     assert model.digest == history["model_digest"]
@@ -62,23 +72,29 @@ def test_without_a_val_fold_every_epoch_runs_and_the_last_is_kept(workspace, sch
     assert history["epochs"][2]["distinct_codes"] > 1
 
 
-@pytest.mark.parametrize(("setting", "change"), [
-    ("methods", {"methods": ["lsh", "drh-81"]}),
-    ("quality.references", {"quality": QualityParams(references=["drh-81"])}),
-    ("train.overrides", {"train": TrainParams(overrides={"drh-81": {"momentum": 0.5}})}),
-])
+@pytest.mark.parametrize(
+    ("setting", "change"),
+    [
+        ("methods", {"methods": ["lsh", "drh-81"]}),
+        ("quality.references", {"quality": QualityParams(references=["drh-81"])}),
+        ("train.overrides", {"train": TrainParams(overrides={"drh-81": {"momentum": 0.5}})}),
+    ],
+)
 def test_a_method_that_a_setting_misspells_is_named_with_the_setting(workspace, setting, change):
     with pytest.raises(MedhashError, match=f"{setting} of params.yaml: there is no hashing method 'drh-81'; did you"):
         train_method(workspace, params().model_copy(update=change), "lsh")
     assert not workspace.model("lsh").exists()
 
 
-@pytest.mark.parametrize(("method", "settings", "message"), [
-    ("drh-18", {"initial_weights": {"drh-81": "w.safetensors"}}, "no hashing method .drh-81.; did you mean drh-18"),
-    ("lsh", {"initial_weights": {"lsh": "weights.safetensors"}}, "lsh trains no network"),
-    ("drh-18", {"initial_weights": {"drh-18": "weights.safetensors"}}, "weights.safetensors"),
-    ("drh-nb-18", {}, "drh-nb-18 is drh-18 before binarising"),
-])
+@pytest.mark.parametrize(
+    ("method", "settings", "message"),
+    [
+        ("drh-18", {"initial_weights": {"drh-81": "w.safetensors"}}, "no hashing method .drh-81.; did you mean drh-18"),
+        ("lsh", {"initial_weights": {"lsh": "weights.safetensors"}}, "lsh trains no network"),
+        ("drh-18", {"initial_weights": {"drh-18": "weights.safetensors"}}, "weights.safetensors"),
+        ("drh-nb-18", {}, "drh-nb-18 is drh-18 before binarising"),
+    ],
+)
 def test_what_names_no_network_is_refused_before_anything_is_trained(workspace, method, settings, message):
     with pytest.raises(MedhashError, match=message):
         train_method(workspace, params(**settings), method)
@@ -88,15 +104,17 @@ def test_what_names_no_network_is_refused_before_anything_is_trained(workspace, 
 def test_training_after_kill_9_ends_with_the_bytes_of_an_undisturbed_one(workspace, tmp_path):
     settings = params(epochs=8, overrides={"schedule": "plateau", "plateau_epochs": 1})
     train_method(workspace, settings, "drh-18", out=tmp_path / "undisturbed")
-    script = (f"import sys; sys.path[:0] = {[str(ROOT), str(ROOT / 'tests' / 'train'), str(ROOT / 'tests')]!r}\n"
-              "from pathlib import Path; from components.workspace import Workspace\n"
-              "from components.params import Params; from components.train.stage import train_method\n"
-              "import components.train.deep as deep, time\n"
-              "save = deep.save_checkpoint\n"
-              "def slowly(*arguments): save(*arguments); time.sleep(0.3)\n"     # so that the kill meets the middle
-              "deep.save_checkpoint = slowly\n"
-              f"params = Params.model_validate_json({settings.model_dump_json()!r})\n"
-              f"train_method(Workspace(Path({str(tmp_path)!r})), params, 'drh-18')")
+    script = (
+        f"import sys; sys.path[:0] = {[str(ROOT), str(ROOT / 'tests' / 'train'), str(ROOT / 'tests')]!r}\n"
+        "from pathlib import Path; from components.workspace import Workspace\n"
+        "from components.params import Params; from components.train.stage import train_method\n"
+        "import components.train.deep as deep, time\n"
+        "save = deep.save_checkpoint\n"
+        "def slowly(*arguments): save(*arguments); time.sleep(0.3)\n"  # so that the kill meets the middle
+        "deep.save_checkpoint = slowly\n"
+        f"params = Params.model_validate_json({settings.model_dump_json()!r})\n"
+        f"train_method(Workspace(Path({str(tmp_path)!r})), params, 'drh-18')"
+    )
     process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
     state = workspace.checkpoint("drh-18") / "state.json"
     deadline = time.monotonic() + 60
@@ -109,8 +127,9 @@ def test_training_after_kill_9_ends_with_the_bytes_of_an_undisturbed_one(workspa
     assert not workspace.model("drh-18").exists()
 
     resumed = []
-    train_method(workspace, settings, "drh-18",
-                 started=lambda start: resumed.extend(start.history) or (lambda row, speed: None))
+    train_method(
+        workspace, settings, "drh-18", started=lambda start: resumed.extend(start.history) or (lambda row, speed: None)
+    )
     assert 3 <= len(resumed) < 8
     assert digests(workspace.model("drh-18")) == digests(tmp_path / "undisturbed")
 
@@ -126,8 +145,11 @@ def test_a_loss_that_is_not_finite_stops_with_the_batch_named_and_leaves_the_old
     train_method(workspace, params(epochs=1), "drh-18")
     before = digests(workspace.model("drh-18"))
     broken = params(epochs=9, overrides={"optimizer": "sgd", "schedule": "step", "learning_rate": 1e30})
-    with pytest.raises(MedhashError, match=r"drh-18: the loss is not finite in epoch \d, batch \d: loss (nan|inf).*nca "
-                                           r".*cases [0-9a-f]{16}, "):
+    with pytest.raises(
+        MedhashError,
+        match=r"drh-18: the loss is not finite in epoch \d, batch \d: loss (nan|inf).*nca "
+        r".*cases [0-9a-f]{16}, ",
+    ):
         train_method(workspace, broken, "drh-18")
     assert digests(workspace.model("drh-18")) == before
 
@@ -150,7 +172,7 @@ def test_a_shallow_method_is_fitted_on_the_train_fold_alone(workspace, tmp_path)
     workspace.features("gist-512").parent.mkdir(parents=True)
     np.save(workspace.features("gist-512"), gist)
     history = train_method(workspace, params(), "itq", out=tmp_path / "first")
-    gist[72:] = random.normal(size=(48, 512))                             # patients of val and test
+    gist[72:] = random.normal(size=(48, 512))  # patients of val and test
     np.save(workspace.features("gist-512"), gist)
     train_method(workspace, params(), "itq", out=tmp_path / "second")
     assert digests(tmp_path / "first")["weights.safetensors"] == digests(tmp_path / "second")["weights.safetensors"]

@@ -28,17 +28,26 @@ from components.workspace import Workspace
 NAME = "two-step"
 RESIDUAL = {"kind": "residual", "depth": 18, "width": "paper", "stem": "small", "code_norm": "batch"}
 RECIPE = Recipe(batch_size=24, optimizer="adamw", learning_rate=4e-3, weight_decay=0.05, schedule="one-cycle")
-NCA_ONLY = DeepMethod(NAME, "J_S, then ITQ", "none", RESIDUAL, DrhSettings(
-    nca="log", temperature=0.25, temperature_per_bit=True, quantization=0, balance=0, orthogonality=0), RECIPE)
+NCA_ONLY = DeepMethod(
+    NAME,
+    "J_S, then ITQ",
+    "none",
+    RESIDUAL,
+    DrhSettings(nca="log", temperature=0.25, temperature_per_bit=True, quantization=0, balance=0, orthogonality=0),
+    RECIPE,
+)
 CLASSIFIED = replace(NCA_ONLY, network=RESIDUAL | {"head": "embedding"}, objective=ClassifySettings())
-METHODS = {"hash head": TwoStepMethod(NCA_ONLY, fit_itq, "linear"),
-           "embedding": TwoStepMethod(CLASSIFIED, fit_itq, "linear"),
-           "frozen": TwoStepMethod(CLASSIFIED, fit_itq, "linear", frozen=True)}
+METHODS = {
+    "hash head": TwoStepMethod(NCA_ONLY, fit_itq, "linear"),
+    "embedding": TwoStepMethod(CLASSIFIED, fit_itq, "linear"),
+    "frozen": TwoStepMethod(CLASSIFIED, fit_itq, "linear", frozen=True),
+}
 
 
 def params(epochs: int = 4, **train: object) -> Params:
-    return Params(methods=["itq"], size_px=16, bits=16,
-                  train=TrainParams(epochs=epochs, threads=1, device="cpu", **train))
+    return Params(
+        methods=["itq"], size_px=16, bits=16, train=TrainParams(epochs=epochs, threads=1, device="cpu", **train)
+    )
 
 
 @pytest.fixture
@@ -61,30 +70,38 @@ def test_what_was_trained_is_what_encodes(workspace: Workspace, tmp_path: Path, 
     offer(METHODS[kind])
     history = train_method(workspace, params(), NAME)
     model = load_model(workspace.model(NAME))
-    assert (model.spec.family, model.spec.coder, model.spec.settings["frozen"]) == ("two-step", "linear",
-                                                                                   kind == "frozen")
+    assert (model.spec.family, model.spec.coder, model.spec.settings["frozen"]) == (
+        "two-step",
+        "linear",
+        kind == "frozen",
+    )
     width = 16 if kind == "hash head" else 32
     assert model.tensors["coder.projection"].shape == (width, 16)
     assert model.digest == history["model_digest"]
 
     network = build_network(model.spec.network, 16, size_px=16).eval()
-    network.load_state_dict({name.removeprefix("network."): torch.from_numpy(array)
-                             for name, array in model.tensors.items() if name.startswith("network.")})
+    network.load_state_dict(
+        {
+            name.removeprefix("network."): torch.from_numpy(array)
+            for name, array in model.tensors.items()
+            if name.startswith("network.")
+        }
+    )
     encoded = encode_bags(workspace, model)
     folds, packed = encoded.folds, encoded.codes
-    with torch.no_grad():                                     # the pixel store has the images in the order of their ids
+    with torch.no_grad():  # the pixel store has the images in the order of their ids
         outputs = network(torch.from_numpy(np.load(workspace.pixels)).float() / 255).numpy()
     by_hand = (outputs - model.tensors["coder.mean"]) @ model.tensors["coder.projection"]
-    assert (packed == binarise(by_hand)).mean() > 0.999       # batches of another size round differently
+    assert (packed == binarise(by_hand)).mean() > 0.999  # batches of another size round differently
     assert len(packed) == 120
 
     fitted = fit_itq(outputs[[fold == "train" for fold in folds]], np.zeros((72, 3), np.float32), 16, 0)
-    np.testing.assert_allclose(fitted["mean"], model.tensors["coder.mean"], atol=1e-5)     # of the train fold alone
+    np.testing.assert_allclose(fitted["mean"], model.tensors["coder.mean"], atol=1e-5)  # of the train fold alone
     epochs = history["epochs"]
     assert len(epochs) == (1 if kind == "frozen" else 5)
     assert history["best_epoch"] == len(epochs) - 1
     assert "loss" not in epochs[-1]
-    assert 0.5 < epochs[-1]["val_map"] <= 1 or kind == "frozen"                            # chance: 0.5
+    assert 0.5 < epochs[-1]["val_map"] <= 1 or kind == "frozen"  # chance: 0.5
     assert not workspace.checkpoint(NAME).exists()
 
     train_method(workspace, params(), NAME, out=tmp_path / "again")
@@ -92,7 +109,7 @@ def test_what_was_trained_is_what_encodes(workspace: Workspace, tmp_path: Path, 
 
 
 def test_ksh_on_an_embedding_finds_the_labels(tmp_path: Path, offer) -> None:
-    workspace = small_workspace(tmp_path, n_patients=130, size_px=16)     # KSH draws 300 anchors of the train fold
+    workspace = small_workspace(tmp_path, n_patients=130, size_px=16)  # KSH draws 300 anchors of the train fold
     offer(TwoStepMethod(CLASSIFIED, fit_ksh, "kernel"))
     history = train_method(workspace, params(epochs=3), NAME)
     model = load_model(workspace.model(NAME))
@@ -109,7 +126,8 @@ def test_ksh_on_an_embedding_finds_the_labels(tmp_path: Path, offer) -> None:
 
 @pytest.mark.parametrize("kind", ["hash head", "embedding"])
 def test_an_interrupted_network_goes_on_and_ends_with_the_same_bytes(
-        workspace: Workspace, tmp_path: Path, offer, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    workspace: Workspace, tmp_path: Path, offer, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
     offer(METHODS[kind])
     train_method(workspace, params(), NAME, out=tmp_path / "undisturbed")
     save, saves = deep.save_checkpoint, []
@@ -142,8 +160,9 @@ def test_a_coder_that_fails_leaves_the_trained_network_for_the_next_attempt(work
         train_method(workspace, params(), NAME)
     resumed: list[dict[str, float]] = []
     offer(METHODS["embedding"])
-    train_method(workspace, params(), NAME,
-                 started=lambda start: resumed.extend(start.history) or (lambda row, speed: None))
+    train_method(
+        workspace, params(), NAME, started=lambda start: resumed.extend(start.history) or (lambda row, speed: None)
+    )
     assert len(resumed) == 4
 
 
@@ -173,13 +192,22 @@ def test_a_frozen_network_is_the_one_of_the_file(workspace: Workspace, tmp_path:
         train_method(workspace, settings, NAME)
 
 
-@pytest.mark.parametrize(("name", "change", "problem"), [
-    ("coder.projection", lambda array: array[:, :8], r"coder\.projection: expected \(32, 16\), found \(32, 8\)"),
-    ("network.trunk.stem.0.weight", lambda array: array[:4], r"stem\.0\.weight: expected \(8, 1, 3, 3\), found \(4, "),
-    ("coder.mean", lambda array: None, r"coder\.mean: expected \(32,\), found no such tensor"),
-    ("hash_layer.bias", lambda array: np.zeros(16, np.float32), r"hash_layer\.bias: expected no such tensor")])
-def test_tensors_of_either_step_that_do_not_fit_are_named(workspace: Workspace, offer, name: str, change,
-                                                          problem: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "change", "problem"),
+    [
+        ("coder.projection", lambda array: array[:, :8], r"coder\.projection: expected \(32, 16\), found \(32, 8\)"),
+        (
+            "network.trunk.stem.0.weight",
+            lambda array: array[:4],
+            r"stem\.0\.weight: expected \(8, 1, 3, 3\), found \(4, ",
+        ),
+        ("coder.mean", lambda array: None, r"coder\.mean: expected \(32,\), found no such tensor"),
+        ("hash_layer.bias", lambda array: np.zeros(16, np.float32), r"hash_layer\.bias: expected no such tensor"),
+    ],
+)
+def test_tensors_of_either_step_that_do_not_fit_are_named(
+    workspace: Workspace, offer, name: str, change, problem: str
+) -> None:
     offer(METHODS["frozen"])
     train_method(workspace, params(), NAME)
     model = load_model(workspace.model(NAME))

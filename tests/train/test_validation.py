@@ -13,8 +13,14 @@ LEVELS = np.array([[1, 0], [0, 1]], np.int16)
 
 def fold(sets, patients):
     count = len(sets)
-    return Fold(np.arange(count).astype(str), np.arange(count), bags_of_one(count), np.eye(2, dtype=np.float32)[sets],
-                np.array(sets, np.int32), np.array(patients))
+    return Fold(
+        np.arange(count).astype(str),
+        np.arange(count),
+        bags_of_one(count),
+        np.eye(2, dtype=np.float32)[sets],
+        np.array(sets, np.int32),
+        np.array(patients),
+    )
 
 
 def test_map_by_hand_leaves_out_the_same_patient_and_takes_ties_in_expectation():

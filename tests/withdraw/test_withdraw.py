@@ -84,7 +84,8 @@ def test_nothing_happens_while_every_image_is_still_there(own_store: Run, capsys
 
 
 def test_a_withdrawal_that_was_cut_off_is_finished_by_the_same_command(
-        own_store: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own_store: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gone = take_away(own_store, 5)
 
     def killed(*_: Any) -> None:
@@ -114,15 +115,19 @@ def test_the_next_run_compares_with_the_champion_that_was_made_anew(own_store: R
 
 
 def test_a_version_that_cannot_be_made_anew_is_named_and_nothing_is_deleted(
-        own_store: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    own_store: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
     before = registry(own_store).aliases()
-    images, labels = (read_table(path, schema) for path, schema in (
-        (own_store.workspace.images, IMAGES), (own_store.workspace.labels, LABELS)))
-    queries = labels["bag_id"].to_numpy()[labels["fold"].to_numpy() == "test"]      # nothing is left of the gallery
+    images, labels = (
+        read_table(path, schema)
+        for path, schema in ((own_store.workspace.images, IMAGES), (own_store.workspace.labels, LABELS))
+    )
+    queries = labels["bag_id"].to_numpy()[labels["fold"].to_numpy() == "test"]  # nothing is left of the gallery
     write_table(own_store.workspace.images, images.filter(np.isin(images["image_id"].to_numpy(), queries)), IMAGES)
     assert main(["--root", str(own_store.root)]) == 1
     assert f"version {min(before.values(), key=int)} of medhash-nih cannot be made anew: without these images" in (
-        capsys.readouterr().err)
+        capsys.readouterr().err
+    )
     assert registry(own_store).aliases() == before
 
 

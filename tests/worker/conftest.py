@@ -11,14 +11,25 @@ from checkout import REPOSITORY, run_in, scratch_checkout
 from machines import Coordinator, Machine
 from slim_environment import build, copied_program
 
-UPSTREAM = ["ingest", "gate-ingest", "split", "gate-split", "labels", "gate-labels", "similarity", "gate-similarity",
-            "features@gist-512", "gate-features"]
+UPSTREAM = [
+    "ingest",
+    "gate-ingest",
+    "split",
+    "gate-split",
+    "labels",
+    "gate-labels",
+    "similarity",
+    "gate-similarity",
+    "features@gist-512",
+    "gate-features",
+]
 
 
 @pytest.fixture(scope="session")
 def one_mlflow(tmp_path_factory):
     """A store that is there before any machine needs it: making its tables costs seconds."""
     from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
+
     uri = f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
     _initialize_tables(create_sqlalchemy_engine(uri))
     with pytest.MonkeyPatch.context() as patch:
@@ -54,8 +65,10 @@ def coordinator(made, tmp_path) -> Coordinator:
 def image(tmp_path_factory) -> tuple[Path, Path]:
     """What the GPU image holds: a python with the listed packages only, and the folder of the program."""
     files, folder = REPOSITORY / "deploy" / "kubernetes", tmp_path_factory.mktemp("image")
-    return (build(folder / "environment", files / "requirements.in"),
-            copied_program(files / "Dockerfile", folder / "program"))
+    return (
+        build(folder / "environment", files / "requirements.in"),
+        copied_program(files / "Dockerfile", folder / "program"),
+    )
 
 
 @pytest.fixture
@@ -68,6 +81,7 @@ def machine(coordinator, image, tmp_path) -> Machine:
 def published(made, tmp_path_factory) -> tuple[Coordinator, str]:
     """A coordinator that has published what train@lsh reads, and the commit; for tests that change neither."""
     from components.worker.publish import publish
+
     root = tmp_path_factory.mktemp("published") / "coordinator"
     shutil.copytree(made, root, symlinks=True)
     return Coordinator(root), publish(root, ["train@lsh"], None, lambda line: None).commit

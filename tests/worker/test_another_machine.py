@@ -22,18 +22,27 @@ def digests(folder: Path) -> dict[str, str]:
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_mlflow")
 def test_another_machine_trains_and_the_coordinator_retrains_nothing(coordinator, machine, tmp_path):
-    before = (coordinator.git("status", "--porcelain"), coordinator.git("rev-parse", "HEAD"),
-              coordinator.git("diff", "--cached", "--name-only"))
+    before = (
+        coordinator.git("status", "--porcelain"),
+        coordinator.git("rev-parse", "HEAD"),
+        coordinator.git("diff", "--cached", "--name-only"),
+    )
     commit = coordinator.published()
-    assert (coordinator.git("status", "--porcelain"), coordinator.git("rev-parse", "HEAD"),
-            coordinator.git("diff", "--cached", "--name-only")) == before
+    assert (
+        coordinator.git("status", "--porcelain"),
+        coordinator.git("rev-parse", "HEAD"),
+        coordinator.git("diff", "--cached", "--name-only"),
+    ) == before
 
     done = machine.work("train@osdh", commit)
     assert done.returncode == 0, done.stderr
     assert "Running stage 'train@osdh'" in done.stderr
     clone = machine.clone("train@osdh")
-    fetched = {path.relative_to(clone / "data" / "derived").as_posix()
-               for path in (clone / "data" / "derived").rglob("*") if path.is_file()}
+    fetched = {
+        path.relative_to(clone / "data" / "derived").as_posix()
+        for path in (clone / "data" / "derived").rglob("*")
+        if path.is_file()
+    }
     assert "images/rejected.parquet" not in fetched, "only what the item reads is fetched"
     assert {"images/pixels.npy", "labels/vocabulary.json", "gates/features.json"} <= fetched
 
@@ -71,8 +80,14 @@ for name in ("airflow", "great_expectations", "faiss", "sklearn", "cv2", "kubern
     assert importlib.util.find_spec(name) is None, name
 import components.worker, dvc, torch
 """
-    done = subprocess.run([str(python), "-c", script], cwd=machine.folder, env=checkout_environment(program), text=True,
-                          capture_output=True, check=False)
+    done = subprocess.run(
+        [str(python), "-c", script],
+        cwd=machine.folder,
+        env=checkout_environment(program),
+        text=True,
+        capture_output=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     for command in ("work", "train", "encode"):
         assert "usage: medhash" in machine.medhash(command, "--help").stdout
@@ -84,8 +99,14 @@ import components.worker, dvc, torch
 def test_a_worker_killed_in_the_middle_goes_on_when_started_again(coordinator, machine):
     commit = coordinator.published()
     command = [str(machine.python), "-m", "components.cli", *machine.command("train@osdh", commit)]
-    with subprocess.Popen(command, cwd=machine.folder, env=machine.environment(), text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT) as process:
+    with subprocess.Popen(
+        command,
+        cwd=machine.folder,
+        env=machine.environment(),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith("> python -m components.train"):
@@ -102,15 +123,25 @@ def test_a_worker_killed_in_the_middle_goes_on_when_started_again(coordinator, m
     assert "Stage 'train@osdh' is cached - skipping run" in again.stdout.partition("done and pushed")[2]
     assert not running_in(clone)
     assert digests(clone / "data" / "derived" / "models" / "osdh") == digests(
-        coordinator.root / "data" / "derived" / "models" / "osdh")
+        coordinator.root / "data" / "derived" / "models" / "osdh"
+    )
 
 
 def through_airflow(machine, stage: str, item: str) -> subprocess.CompletedProcess[str]:
     """The operators of the DAG, with what a GPU machine's environment tells them."""
     root = machine.coordinator.root
-    told = {"MEDHASH_WORK_REPOSITORY": str(root), "MEDHASH_WORK_FOLDER": str(machine.scratch),
-            "MEDHASH_WORK_REMOTE": f"store={machine.coordinator.store}",
-            "AIRFLOW_HOME": str(machine.folder / "airflow"), "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
-            "MLFLOW_TRACKING_URI": os.environ["MEDHASH_TEST_MLFLOW"]}
-    return subprocess.run([sys.executable, str(Path(__file__).with_name("run_operators.py")), str(root), stage, item],
-                          env=checkout_environment(root) | told, text=True, capture_output=True, check=False)
+    told = {
+        "MEDHASH_WORK_REPOSITORY": str(root),
+        "MEDHASH_WORK_FOLDER": str(machine.scratch),
+        "MEDHASH_WORK_REMOTE": f"store={machine.coordinator.store}",
+        "AIRFLOW_HOME": str(machine.folder / "airflow"),
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
+        "MLFLOW_TRACKING_URI": os.environ["MEDHASH_TEST_MLFLOW"],
+    }
+    return subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("run_operators.py")), str(root), stage, item],
+        env=checkout_environment(root) | told,
+        text=True,
+        capture_output=True,
+        check=False,
+    )

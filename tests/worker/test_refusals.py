@@ -21,8 +21,11 @@ def publish_in(coordinator, *names: str) -> str:
 
 
 def worked(coordinator, commit: str, item: str = "train@lsh", **changed) -> None:
-    given = {"repository": str(coordinator.root), "folder": coordinator.root.parent / "scratch",
-             "remote": f"store={coordinator.store}"} | changed
+    given = {
+        "repository": str(coordinator.root),
+        "folder": coordinator.root.parent / "scratch",
+        "remote": f"store={coordinator.store}",
+    } | changed
     work(given["repository"], commit, item, given["folder"], given["remote"], quietly)
 
 
@@ -39,8 +42,11 @@ def test_settings_may_differ_from_the_commit_but_code_may_not(coordinator):
     for path in ("train/loop.py", "train/new.py"):
         with (coordinator.root / "components" / path).open("a") as handle:
             handle.write("\n# changed\n")
-    with pytest.raises(MedhashError, match=r"components/train/loop\.py, components/train/new\.py; a worker would run "
-                                           "other code[^~]*fix: commit"):
+    with pytest.raises(
+        MedhashError,
+        match=r"components/train/loop\.py, components/train/new\.py; a worker would run "
+        "other code[^~]*fix: commit",
+    ):
         publish_in(coordinator, "train@lsh")
 
 
@@ -55,11 +61,14 @@ def test_publishing_refuses_what_would_be_computed_from_other_data(coordinator):
         publish_in(coordinator, "train@lsh")
 
 
-@pytest.mark.parametrize(("names", "says"), [
-    (["train@nothing"], "'train@nothing' is no item[^~]*train@lsh, train@osdh"),
-    (["split"], "split is marked persist"),
-    (["encode@lsh"], "encode@lsh reads .*, which (gate-train|train@lsh) has not made yet"),
-])
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (["train@nothing"], "'train@nothing' is no item[^~]*train@lsh, train@osdh"),
+        (["split"], "split is marked persist"),
+        (["encode@lsh"], "encode@lsh reads .*, which (gate-train|train@lsh) has not made yet"),
+    ],
+)
 def test_publishing_names_what_cannot_be_worked_on(coordinator, names, says):
     with pytest.raises(MedhashError, match=says):
         publish(coordinator.root, names, None, quietly)

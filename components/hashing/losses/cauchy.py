@@ -19,8 +19,8 @@ def cauchy_loss(h: torch.Tensor, similarity: torch.Tensor, counted: torch.Tensor
     """
     direction = normalize(h, dim=1)
     distance = (h.shape[1] / 2 * (1 - direction @ direction.T)).clamp(min=_NEAREST)
-    near = torch.log1p(distance / gamma)                                     # -log p
-    far = torch.log1p(gamma / distance)                                      # -log (1 - p)
+    near = torch.log1p(distance / gamma)  # -log p
+    far = torch.log1p(gamma / distance)  # -log (1 - p)
     similar, other = similarity * counted, (1 - similarity) * counted
     return _weighted_mean(near, similar) + _weighted_mean(far, other)
 

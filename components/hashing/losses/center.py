@@ -23,6 +23,6 @@ def center_loss(h: torch.Tensor, target: torch.Tensor, labelled: torch.Tensor) -
     Source: Yuan et al., Central Similarity Quantization (2020), L_C. Deviations: mean where the paper sums over images;
     an image without labels has no centre and is left out.
     """
-    floor = torch.finfo(h.dtype).eps / 4                                    # half of the smallest 1 - |h| above 0
-    cost = -((1 + target * h) / 2).clamp(min=floor).log().mean(dim=1)       # (N,)
+    floor = torch.finfo(h.dtype).eps / 4  # half of the smallest 1 - |h| above 0
+    cost = -((1 + target * h) / 2).clamp(min=floor).log().mean(dim=1)  # (N,)
     return torch.where(labelled, cost, 0).sum() / labelled.sum().clamp(min=1)

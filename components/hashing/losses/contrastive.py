@@ -14,6 +14,6 @@ def contrastive_loss(h: torch.Tensor, similar: torch.Tensor, margin: float) -> t
     the paper sums over pairs.
     """
     squared = h.square().sum(dim=1)
-    distance = (squared[:, None] + squared[None, :] - 2 * h @ h.T).clamp(min=0)                 # (N, N)
+    distance = (squared[:, None] + squared[None, :] - 2 * h @ h.T).clamp(min=0)  # (N, N)
     cost = torch.where(similar, distance, torch.relu(margin - distance)) / 2
     return mean_over_pairs(cost, different_images(len(h), h.device))

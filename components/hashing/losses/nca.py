@@ -5,8 +5,9 @@ from typing import Literal
 import torch
 
 
-def nca_loss(h: torch.Tensor, similar: torch.Tensor, temperature: float = 1.0,
-             objective: Literal["expected", "log"] = "expected") -> torch.Tensor:
+def nca_loss(
+    h: torch.Tensor, similar: torch.Tensor, temperature: float = 1.0, objective: Literal["expected", "log"] = "expected"
+) -> torch.Tensor:
     """How unlikely a random neighbour of an image is to be similar to it.
 
     p_ij = softmax over j ≠ i of -||h_i - h_j||² / temperature
@@ -23,10 +24,11 @@ def nca_loss(h: torch.Tensor, similar: torch.Tensor, temperature: float = 1.0,
     positives = similar & others
     anchors = positives.any(dim=1)
     squared = h.square().sum(dim=1)
-    logits = (2 * h @ h.T - squared[:, None] - squared[None, :])[anchors] / temperature         # (A, N)
+    logits = (2 * h @ h.T - squared[:, None] - squared[None, :])[anchors] / temperature  # (A, N)
     infinity = torch.tensor(float("inf"), dtype=h.dtype, device=h.device)
-    log_probability = (torch.logsumexp(torch.where(positives[anchors], logits, -infinity), dim=1)
-                       - torch.logsumexp(torch.where(others[anchors], logits, -infinity), dim=1))  # (A,)
+    log_probability = torch.logsumexp(torch.where(positives[anchors], logits, -infinity), dim=1) - torch.logsumexp(
+        torch.where(others[anchors], logits, -infinity), dim=1
+    )  # (A,)
     if objective == "log":
         return -log_probability.sum() / len(h)
     return 1 - log_probability.exp().sum() / len(h)

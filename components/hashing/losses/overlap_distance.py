@@ -22,6 +22,6 @@ def overlap_distance_loss(h: torch.Tensor, labels: torch.Tensor, reach: float) -
     sizes = labels.sum(dim=1)
     jaccard = shared / (sizes[:, None] + sizes[None, :] - shared).clamp(min=1)
     excess = ((bits - h @ h.T) / 2 - reach * bits * (1 - jaccard)).abs()
-    cost = (excess + torch.log1p(torch.exp(-2 * excess)) - torch.log(excess.new_tensor(2.0))) / bits    # no overflow
+    cost = (excess + torch.log1p(torch.exp(-2 * excess)) - torch.log(excess.new_tensor(2.0))) / bits  # no overflow
     others = different_images(len(h), h.device)
     return mean_over_pairs(cost, (shared > 0) & others) + mean_over_pairs(cost, (shared == 0) & others)

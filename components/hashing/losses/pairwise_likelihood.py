@@ -6,8 +6,9 @@ from torch.nn.functional import logsigmoid
 from components.hashing.losses.pairs import different_images, mean_over_pairs
 
 
-def pairwise_likelihood_loss(h: torch.Tensor, similar: torch.Tensor, slope: float,
-                             balanced: bool = False) -> torch.Tensor:
+def pairwise_likelihood_loss(
+    h: torch.Tensor, similar: torch.Tensor, slope: float, balanced: bool = False
+) -> torch.Tensor:
     """Negative log likelihood of s_ij under P(s_ij = 1) = sigmoid(slope · ⟨h_i, h_j⟩), over pairs i ≠ j.
 
     ℓ_ij = log(1 + exp(slope ⟨h_i, h_j⟩)) - s_ij · slope ⟨h_i, h_j⟩
@@ -21,7 +22,7 @@ def pairwise_likelihood_loss(h: torch.Tensor, similar: torch.Tensor, slope: floa
     of common labels, is 1.
     """
     inner = slope * (h @ h.T)
-    cost = -logsigmoid(torch.where(similar, inner, -inner))      # neither exp nor log on its own: nothing overflows
+    cost = -logsigmoid(torch.where(similar, inner, -inner))  # neither exp nor log on its own: nothing overflows
     others = different_images(len(h), h.device)
     if balanced:
         return mean_over_pairs(cost, similar & others) + mean_over_pairs(cost, ~similar & others)

@@ -10,5 +10,5 @@ def quantization_loss(h: torch.Tensor) -> torch.Tensor:
     Source: Deep Residual Hashing, §3.3, J_Q. Deviation: the paper sums over the batch; the mean keeps the term
     comparable to J_S at any batch size.
     """
-    excess = h.abs() - 1                                                    # (N, K)
+    excess = h.abs() - 1  # (N, K)
     return torch.log(torch.cosh(excess)).sum(dim=1).mean()

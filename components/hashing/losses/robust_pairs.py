@@ -20,7 +20,7 @@ def pair_residuals(h: torch.Tensor, similar: torch.Tensor, margin: float) -> tor
     """
     squared_norm = h.square().sum(dim=1)
     squared = (squared_norm[:, None] + squared_norm[None, :] - 2 * h @ h.T).clamp(min=0) / (4 * h.shape[1])
-    apart = torch.relu(margin ** 0.5 - torch.sqrt(squared + _FLOOR)).square()
+    apart = torch.relu(margin**0.5 - torch.sqrt(squared + _FLOOR)).square()
     return torch.where(similar, squared, apart)
 
 
@@ -39,8 +39,9 @@ def penalise(e: torch.Tensor, penalty: Penalty, scale: float) -> torch.Tensor:
     return e
 
 
-def robust_pair_loss(h: torch.Tensor, similar: torch.Tensor, counted: torch.Tensor, margin: float, penalty: Penalty,
-                     scale: float) -> torch.Tensor:
+def robust_pair_loss(
+    h: torch.Tensor, similar: torch.Tensor, counted: torch.Tensor, margin: float, penalty: Penalty, scale: float
+) -> torch.Tensor:
     """½ (mean of ρ(e) over the similar pairs + mean over the dissimilar ones); a kind the batch lacks costs nothing.
 
     h: relaxed codes, (N, K). similar, counted: bool, (N, N); only counted pairs are seen. Returns a scalar ≥ 0.

@@ -19,7 +19,7 @@ def soft_similarity_loss(h: torch.Tensor, labels: torch.Tensor, slope: float, so
     """
     bits = h.shape[1]
     multi_hot = labels.to(h.dtype)
-    shared = multi_hot @ multi_hot.T                                        # (N, N), whole numbers
+    shared = multi_hot @ multi_hot.T  # (N, N), whole numbers
     n_labels = multi_hot.sum(dim=1)
     similarity = shared / (n_labels[:, None] * n_labels[None, :]).clamp(min=1).sqrt()
     equal = (shared == n_labels[:, None]) & (shared == n_labels[None, :]) & (shared > 0)

@@ -40,13 +40,17 @@ class TorchvisionTrunk(Trunk):
     def __init__(self, settings: TorchvisionSettings, in_channels: int, size_px: int) -> None:
         super().__init__()
         if in_channels not in (1, 3):
-            raise MedhashError(f"torchvision's {settings.name} takes images of 1 or 3 channels, not {in_channels}",
-                               "choose a residual network")
+            raise MedhashError(
+                f"torchvision's {settings.name} takes images of 1 or 3 channels, not {in_channels}",
+                "choose a residual network",
+            )
         self.backbone = _published(settings.name, size_px)
         linear = [(name, module) for name, module in self.backbone.named_modules() if isinstance(module, nn.Linear)]
         if not linear:
-            raise MedhashError(f"torchvision's {settings.name} has no linear layer to take features from",
-                               "choose another, such as resnet18")
+            raise MedhashError(
+                f"torchvision's {settings.name} has no linear layer to take features from",
+                "choose another, such as resnet18",
+            )
         classifier, layer = linear[-1]
         self.backbone.set_submodule(classifier, nn.Identity())
         self.n_features = layer.in_features
@@ -63,11 +67,14 @@ class TorchvisionTrunk(Trunk):
 def _published(name: str, size_px: int) -> nn.Module:
     """The whole network with random weights."""
     from torchvision import models
+
     known = models.list_models(module=models)
     if name not in known:
         near = get_close_matches(name, known, n=4, cutoff=0.5) or ["alexnet", "densenet121", "resnet18", "vit_b_16"]
-        raise MedhashError(f"torchvision has no classification network {name!r}",
-                           f"did you mean one of {', '.join(near)}? torchvision.models.list_models() has them all")
+        raise MedhashError(
+            f"torchvision has no classification network {name!r}",
+            f"did you mean one of {', '.join(near)}? torchvision.models.list_models() has them all",
+        )
     extra: dict[str, Any] = {}
     if name in ("googlenet", "inception_v3"):
         extra = _INCEPTION
@@ -94,5 +101,7 @@ def _require_size(trunk: TorchvisionTrunk, name: str, in_channels: int, size_px:
 
 
 def _refused(name: str, size_px: int, error: Exception) -> MedhashError:
-    return MedhashError(f"torchvision's {name} does not take images of {size_px} px ({error})",
-                        "set another size_px (224 suits most), or choose another network")
+    return MedhashError(
+        f"torchvision's {name} does not take images of {size_px} px ({error})",
+        "set another size_px (224 suits most), or choose another network",
+    )

@@ -17,8 +17,9 @@ from components.hashing.networks.residual import ResidualSettings, ResidualTrunk
 Settings = Mapping[str, str | int | float]
 
 
-def build_network(network: Settings, bits: int, in_channels: int = 1, size_px: int = 64,
-                  layout: Layout | None = None) -> HashNetwork:
+def build_network(
+    network: Settings, bits: int, in_channels: int = 1, size_px: int = 64, layout: Layout | None = None
+) -> HashNetwork:
     """A freshly initialised network (weights from torch's global random state).
 
     network: as in DeepMethod.network or ModelSpec.network: `kind` chooses the trunk, which takes the other settings but
@@ -32,17 +33,20 @@ def build_network(network: Settings, bits: int, in_channels: int = 1, size_px: i
     try:
         head = HeadSettings(**of_head)
         if (layout is None) != (head.encoders == "one"):
-            raise MedhashError(f"network setting encoders: {head.encoders} with"
-                               f"{'out' if layout is None else ''} sub-codes",
-                               "structured methods have shared or independent encoders, all others one")
+            raise MedhashError(
+                f"network setting encoders: {head.encoders} with{'out' if layout is None else ''} sub-codes",
+                "structured methods have shared or independent encoders, all others one",
+            )
         trunk = _trunk(settings, channels, size_px)
         if layout is not None and head.encoders == "independent":
             trunk = IndependentTrunks([trunk, *(_trunk(settings, channels, size_px) for _ in layout.attributes[1:])])
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise MedhashError(f"network setting {key}: {first['msg']}",
-                           "the settings a network takes stand in components/hashing/networks") from error
+        raise MedhashError(
+            f"network setting {key}: {first['msg']}",
+            "the settings a network takes stand in components/hashing/networks",
+        ) from error
     return HashNetwork(trunk, bits, head, layout)
 
 

@@ -38,11 +38,20 @@ class Convolution:
 
 
 PLANS = {
-    "alexnet": (Convolution(96, 11, 4, 2, norm=True, pool=True),
-                Convolution(256, 5, 1, 2, groups=2, norm=True, pool=True),
-                Convolution(384, 3), Convolution(384, 3, groups=2), Convolution(256, 3, groups=2, pool=True)),
-    "cnn-f": (Convolution(64, 11, 4, 0, norm=True, pool=True), Convolution(256, 5, 1, 2, norm=True, pool=True),
-              Convolution(256, 3), Convolution(256, 3), Convolution(256, 3, pool=True)),
+    "alexnet": (
+        Convolution(96, 11, 4, 2, norm=True, pool=True),
+        Convolution(256, 5, 1, 2, groups=2, norm=True, pool=True),
+        Convolution(384, 3),
+        Convolution(384, 3, groups=2),
+        Convolution(256, 3, groups=2, pool=True),
+    ),
+    "cnn-f": (
+        Convolution(64, 11, 4, 0, norm=True, pool=True),
+        Convolution(256, 5, 1, 2, norm=True, pool=True),
+        Convolution(256, 3),
+        Convolution(256, 3),
+        Convolution(256, 3, pool=True),
+    ),
 }
 
 
@@ -72,14 +81,17 @@ class EightLayerTrunk(Trunk):
         self.pool = nn.MaxPool2d(3, stride=2, ceil_mode=True)
         channels, side = in_channels, size_px
         for number, layer in enumerate(self.plan, start=1):
-            convolution = nn.Conv2d(channels, layer.channels, layer.kernel, layer.stride, layer.padding,
-                                    groups=layer.groups)
+            convolution = nn.Conv2d(
+                channels, layer.channels, layer.kernel, layer.stride, layer.padding, groups=layer.groups
+            )
             self.add_module(f"conv{number}", convolution)
             channels, side = layer.channels, _side_after(layer, side)
         if side < 1:
-            raise MedhashError(f"images of {size_px} px are too small for {settings.kind} with stem {settings.stem}",
-                               "set stem: small, or a larger size_px")
-        self.fc6, self.fc7 = nn.Linear(channels * side ** 2, N_FEATURES), nn.Linear(N_FEATURES, N_FEATURES)
+            raise MedhashError(
+                f"images of {size_px} px are too small for {settings.kind} with stem {settings.stem}",
+                "set stem: small, or a larger size_px",
+            )
+        self.fc6, self.fc7 = nn.Linear(channels * side**2, N_FEATURES), nn.Linear(N_FEATURES, N_FEATURES)
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
@@ -88,8 +100,10 @@ class EightLayerTrunk(Trunk):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.shape[2:] != (self.size_px, self.size_px):
-            raise MedhashError(f"this network takes images of {self.size_px} px, not {tuple(x.shape[2:])}",
-                               "build it with the size_px of the images")
+            raise MedhashError(
+                f"this network takes images of {self.size_px} px, not {tuple(x.shape[2:])}",
+                "build it with the size_px of the images",
+            )
         for number, layer in enumerate(self.plan, start=1):
             x = torch.relu(self.get_submodule(f"conv{number}")(x))
             x = self.norm(x) if layer.norm else x
@@ -102,4 +116,4 @@ class EightLayerTrunk(Trunk):
 def _side_after(layer: Convolution, side: int) -> int:
     """Rows of the layer's map, of an input of `side` rows; below 1 if nothing is left."""
     side = (side + 2 * layer.padding - layer.kernel) // layer.stride + 1
-    return (side - 2) // 2 + 1 if layer.pool else side           # ⌈(side - 3) / 2⌉ + 1
+    return (side - 2) // 2 + 1 if layer.pool else side  # ⌈(side - 3) / 2⌉ + 1

@@ -33,9 +33,10 @@ class FuzzyInference(nn.Module):
         self.project = nn.ModuleList(nn.Linear(n_features, N_INPUTS) for _ in layout.attributes)
         self.centers = nn.ParameterList(nn.Parameter(torch.randn(n, N_INPUTS)) for n in layout.n_values)
         self.raw_widths = nn.ParameterList(nn.Parameter(torch.full((n, N_INPUTS), 1.0)) for n in layout.n_values)
-        antecedents = torch.from_numpy(layout.antecedents)                                              # (R, A)
-        self.conclusions = nn.ParameterList(nn.Parameter(torch.zeros(len(antecedents), n_features))
-                                            for _ in layout.attributes)
+        antecedents = torch.from_numpy(layout.antecedents)  # (R, A)
+        self.conclusions = nn.ParameterList(
+            nn.Parameter(torch.zeros(len(antecedents), n_features)) for _ in layout.attributes
+        )
         starts = torch.tensor([part.start for part in layout.value_slices])
         self.register_buffer("asked", antecedents >= 0, persistent=False)
         self.register_buffer("antecedents", antecedents.clamp(min=0) + starts, persistent=False)
@@ -49,13 +50,13 @@ class FuzzyInference(nn.Module):
         """log M of each attribute, (N, C_a)."""
         found = []
         for part, project, centers, raw in zip(parts, self.project, self.centers, self.raw_widths, strict=True):
-            inputs = project(part)[:, None, :]                                                          # (N, 1, 8)
-            distance = (((inputs - centers) / (softplus(raw) + 1e-2)) ** 2).sum(dim=2)                  # (N, C_a)
+            inputs = project(part)[:, None, :]  # (N, 1, 8)
+            distance = (((inputs - centers) / (softplus(raw) + 1e-2)) ** 2).sum(dim=2)  # (N, C_a)
             found.append(log_softmax(-0.5 * distance, dim=1))
         return found
 
     def firing_levels(self, log_memberships: list[torch.Tensor]) -> torch.Tensor:
         """φ, (N, R)."""
-        every = torch.cat(log_memberships, dim=1)                                                       # (N, V)
-        strength = (every[:, self.antecedents] * self.asked).sum(dim=2)                                 # (N, R)
+        every = torch.cat(log_memberships, dim=1)  # (N, V)
+        strength = (every[:, self.antecedents] * self.asked).sum(dim=2)  # (N, R)
         return softmax(strength, dim=1)

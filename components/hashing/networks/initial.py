@@ -28,20 +28,24 @@ def load_initial_weights(network: HashNetwork, path: Path) -> None:
     """
     trunk = network.trunk
     wanted = {_bare(name): tensor for name, tensor in trunk.state_dict().items()}
-    found = {name: tensor for name, tensor in _read(path).items()
-             if not name.startswith((*trunk.removed, *_OF_OUR_HEADS))}
+    found = {
+        name: tensor for name, tensor in _read(path).items() if not name.startswith((*trunk.removed, *_OF_OUR_HEADS))
+    }
     missing = sorted(name for name in wanted.keys() - found.keys() if not name.endswith(_COUNTER))
     unknown = sorted(found.keys() - wanted.keys())
     if missing or unknown:
-        problem = "; ".join(_listed(what, names) for what, names in (("has no", missing), ("has unknown", unknown))
-                            if names)
+        problem = "; ".join(
+            _listed(what, names) for what, names in (("has no", missing), ("has unknown", unknown)) if names
+        )
         raise MedhashError(f"{path} does not fit the network: it {problem}", _HOW_TO)
     first = _first_convolution(trunk)
     fitting = {name: _fit_channels(tensor, wanted[name]) if name == first else tensor for name, tensor in found.items()}
     for name in sorted(fitting):
         if fitting[name].shape != wanted[name].shape:
-            raise MedhashError(f"{path}: tensor {name}: expected {tuple(wanted[name].shape)}, "
-                               f"found {tuple(found[name].shape)}", _HOW_TO)
+            raise MedhashError(
+                f"{path}: tensor {name}: expected {tuple(wanted[name].shape)}, found {tuple(found[name].shape)}",
+                _HOW_TO,
+            )
         if not torch.isfinite(fitting[name]).all():
             raise MedhashError(f"{path}: tensor {name} holds values that are not finite", _HOW_TO)
     with torch.no_grad():
@@ -52,8 +56,10 @@ def load_initial_weights(network: HashNetwork, path: Path) -> None:
 def require_file(path: Path) -> None:
     """Raises MedhashError if there is no such file."""
     if not path.is_file():
-        raise MedhashError(f"the initial weights {path} do not exist",
-                           "mend train.initial_weights of params.yaml, or leave it empty to start at random")
+        raise MedhashError(
+            f"the initial weights {path} do not exist",
+            "mend train.initial_weights of params.yaml, or leave it empty to start at random",
+        )
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:
@@ -64,8 +70,11 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
         tensors = load(blob)
     except SafetensorError as error:
         pickled = blob[:2] == b"PK" or blob[:1] == b"\x80"
-        problem = "is a pickle (as .pth files are), which could run code when it is read" if pickled else \
-            f"is not a safetensors file ({error})"
+        problem = (
+            "is a pickle (as .pth files are), which could run code when it is read"
+            if pickled
+            else f"is not a safetensors file ({error})"
+        )
         raise MedhashError(f"{path} {problem}", _HOW_TO) from error
     return {_bare(name): tensor for name, tensor in tensors.items()}
 

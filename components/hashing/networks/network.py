@@ -65,18 +65,24 @@ class HashNetwork(nn.Module):
         self.layout = layout
         hashed = settings.head == "hash"
         if layout is not None and (not hashed or settings.pooling != "none"):
-            raise MedhashError("network setting encoders: sub-codes need a hash layer, and know single images only",
-                               "set head to hash and pooling to none: the images of a bag then vote")
+            raise MedhashError(
+                "network setting encoders: sub-codes need a hash layer, and know single images only",
+                "set head to hash and pooling to none: the images of a bag then vote",
+            )
         if not hashed and settings.pooling != "none":
-            raise MedhashError("network setting pooling: an embedding has no code to pool bags for",
-                               "set pooling to none, or head to hash")
+            raise MedhashError(
+                "network setting pooling: an embedding has no code to pool bags for",
+                "set pooling to none, or head to hash",
+            )
         if layout is not None:
-            self.hash_layer = SubCodeLayer(layout, trunk.n_features, settings.encoders == "independent",
-                                           settings.inference == "fuzzy")
+            self.hash_layer = SubCodeLayer(
+                layout, trunk.n_features, settings.encoders == "independent", settings.inference == "fuzzy"
+            )
         else:
             self.hash_layer = nn.Linear(trunk.n_features, bits) if hashed else None
-        self.code_norm = nn.BatchNorm1d(bits, affine=False) if hashed and settings.code_norm == "batch" else \
-            nn.Identity()
+        self.code_norm = (
+            nn.BatchNorm1d(bits, affine=False) if hashed and settings.code_norm == "batch" else nn.Identity()
+        )
         self.bounded = settings.activation == "tanh"
         self.pooling = settings.pooling
         self.attention = GatedAttention(trunk.n_features) if settings.pooling == "attention" else None
@@ -107,11 +113,14 @@ class HashNetwork(nn.Module):
         """
         features: torch.Tensor = self.trunk(x)
         assert self.hash_layer is not None
-        with torch.autocast(x.device.type, enabled=False):                      # sums over a bag in full precision
+        with torch.autocast(x.device.type, enabled=False):  # sums over a bag in full precision
             features = features if features.dtype == torch.float64 else features.float()
             single = self.hash_layer(features)
-            pooled = noisy_or_pooling(single, starts) if self.pooling == "noisy-or" else \
-                self.hash_layer(self._pool(features, starts))
+            pooled = (
+                noisy_or_pooling(single, starts)
+                if self.pooling == "noisy-or"
+                else self.hash_layer(self._pool(features, starts))
+            )
             normed = self.code_norm(pooled)
             if self.training and isinstance(self.code_norm, nn.BatchNorm1d):
                 variance, mean = torch.var_mean(pooled, dim=0, correction=0)

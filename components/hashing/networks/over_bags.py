@@ -13,8 +13,9 @@ N_INSTANCES = 256
 
 
 @torch.inference_mode()
-def codes_of_bags(network: HashNetwork, pixels: np.ndarray, starts: np.ndarray,
-                  alpha: float = 1.0, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def codes_of_bags(
+    network: HashNetwork, pixels: np.ndarray, starts: np.ndarray, alpha: float = 1.0, rows: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Relaxed codes of bags, float32 (n, K), and of their instances, (m, K), of a network with a pooling.
 
     network: in evaluation mode; pixels: uint8, (m, C, S, S), packed; starts: int64, (n + 1,). rows: int64 (m,), where
@@ -40,12 +41,13 @@ def attention_of_instances(network: HashNetwork, pixels: np.ndarray, starts: np.
     return weights
 
 
-def _batches(network: HashNetwork, pixels: np.ndarray, starts: np.ndarray, rows: np.ndarray) -> Iterator[
-        tuple[slice, slice, torch.Tensor, torch.Tensor]]:
+def _batches(
+    network: HashNetwork, pixels: np.ndarray, starts: np.ndarray, rows: np.ndarray
+) -> Iterator[tuple[slice, slice, torch.Tensor, torch.Tensor]]:
     """Which bags, which instances, the network's input, and the starts within it."""
     device = next(network.parameters()).device
     for chosen in whole_bags(starts, N_INSTANCES):
-        cut = starts[chosen.start:chosen.stop + 1]
+        cut = starts[chosen.start : chosen.stop + 1]
         part = slice(int(cut[0]), int(cut[-1]))
         x = torch.from_numpy(pixels[rows[part]]).to(device).float() / 255
         yield chosen, part, x, torch.from_numpy(cut - cut[0]).to(device)

@@ -42,15 +42,20 @@ class BasicBlock(nn.Module):
         self.conv2 = nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels_out)
         self.plain = plain
-        self.shortcut = nn.Sequential() if plain or channels_in == channels_out else nn.Sequential(
-            nn.Conv2d(channels_in, channels_out, 1, stride, bias=False), nn.BatchNorm2d(channels_out))
+        self.shortcut = (
+            nn.Sequential()
+            if plain or channels_in == channels_out
+            else nn.Sequential(
+                nn.Conv2d(channels_in, channels_out, 1, stride, bias=False), nn.BatchNorm2d(channels_out)
+            )
+        )
         self.subsample = stride if channels_in == channels_out else 1
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         residual = self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x)))))
         if self.plain:
             return torch.relu(residual)
-        kept = x[:, :, ::self.subsample, ::self.subsample] if self.subsample > 1 else x
+        kept = x[:, :, :: self.subsample, :: self.subsample] if self.subsample > 1 else x
         return torch.relu(residual + self.shortcut(kept))
 
 
@@ -68,14 +73,19 @@ class ResidualTrunk(Trunk):
         large = settings.stem == "large"
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels, widths[0], 7 if large else 3, stride=2, padding=3 if large else 1, bias=False),
-            nn.BatchNorm2d(widths[0]), nn.ReLU(),
-            nn.MaxPool2d(3, stride=2, padding=1) if large else nn.Identity())
+            nn.BatchNorm2d(widths[0]),
+            nn.ReLU(),
+            nn.MaxPool2d(3, stride=2, padding=1) if large else nn.Identity(),
+        )
         blocks: list[nn.Module] = []
         channels = widths[0]
         for stage, (n_blocks, width) in enumerate(zip(BLOCKS[settings.depth], widths, strict=True)):
             for position in range(n_blocks):
-                blocks.append(BasicBlock(channels, width, stride=2 if stage > 0 and position == 0 else 1,
-                                         plain=settings.kind == "plain"))
+                blocks.append(
+                    BasicBlock(
+                        channels, width, stride=2 if stage > 0 and position == 0 else 1, plain=settings.kind == "plain"
+                    )
+                )
                 channels = width
         self.blocks = nn.Sequential(*blocks)
         self.n_features = channels

@@ -18,6 +18,6 @@ class ResponseNorm(nn.Module):
         n_channels = a.shape[1]
         energy = squares[:, :n_channels]
         for offset in range(1, 5):
-            energy = energy + squares[:, offset:offset + n_channels]
+            energy = energy + squares[:, offset : offset + n_channels]
         root = (2 + 1e-4 * energy).rsqrt()
         return a * root * root.sqrt()

@@ -29,12 +29,20 @@ class SubCodeLayer(nn.Module):
         self.width = n_features // n_attributes if independent else n_features
         self.independent = independent
         self.inference = FuzzyInference(layout, self.width, independent) if fuzzy else None
-        self.heads = nn.ModuleList(nn.Sequential(nn.Linear(self.width, self.width), nn.ReLU(),
-                                                 nn.Linear(self.width, sub_code.stop - sub_code.start))
-                                   for sub_code in layout.sub_codes)
-        self.classifiers = None if fuzzy else nn.ModuleList(
-            nn.Linear(sub_code.stop - sub_code.start, n_values)
-            for sub_code, n_values in zip(layout.sub_codes, layout.n_values, strict=True))
+        self.heads = nn.ModuleList(
+            nn.Sequential(
+                nn.Linear(self.width, self.width), nn.ReLU(), nn.Linear(self.width, sub_code.stop - sub_code.start)
+            )
+            for sub_code in layout.sub_codes
+        )
+        self.classifiers = (
+            None
+            if fuzzy
+            else nn.ModuleList(
+                nn.Linear(sub_code.stop - sub_code.start, n_values)
+                for sub_code, n_values in zip(layout.sub_codes, layout.n_values, strict=True)
+            )
+        )
         self.register_buffer("temperatures", torch.ones(n_attributes))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
@@ -49,14 +57,24 @@ class SubCodeLayer(nn.Module):
         if self.inference is not None:
             return torch.cat(self.inference.log_memberships(self._parts(features)), dim=1)
         assert self.classifiers is not None
-        return torch.cat([log_softmax(classifier(h[:, bits]), dim=1) for classifier, bits in
-                          zip(self.classifiers, self.layout.bit_slices, strict=True)], dim=1)
+        return torch.cat(
+            [
+                log_softmax(classifier(h[:, bits]), dim=1)
+                for classifier, bits in zip(self.classifiers, self.layout.bit_slices, strict=True)
+            ],
+            dim=1,
+        )
 
     def told_memberships(self, features: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
         """Memberships at their temperatures, (N, V)."""
         raw = self.log_memberships(features, h)
-        return torch.cat([softmax(raw[:, part] / temperature, dim=1) for part, temperature in
-                          zip(self.layout.value_slices, self.temperatures, strict=True)], dim=1)
+        return torch.cat(
+            [
+                softmax(raw[:, part] / temperature, dim=1)
+                for part, temperature in zip(self.layout.value_slices, self.temperatures, strict=True)
+            ],
+            dim=1,
+        )
 
     def firing_levels(self, features: torch.Tensor) -> torch.Tensor | None:
         """Firing level of every rule, (N, R), each row's sum 1; None without rules."""

@@ -20,12 +20,16 @@ class Known(NamedTuple):
     labels: torch.Tensor
     """Multi-hot, (n, C_a), no row empty."""
 
-    def terms(self, weights: dict[str, float],
-              losses: dict[str, Callable[[], torch.Tensor]]) -> dict[str, torch.Tensor]:
+    def terms(
+        self, weights: dict[str, float], losses: dict[str, Callable[[], torch.Tensor]]
+    ) -> dict[str, torch.Tensor]:
         """`ATTRIBUTE/TERM` → weight times loss, of terms that weigh anything; 0 where nobody knows the attribute."""
-        nothing = self.h.sum() + self.log_membership.sum()                            # 0, with a gradient of 0
-        return {f"{self.name}/{term}": weight * losses[term]() if len(self.h) else nothing
-                for term, weight in weights.items() if weight > 0}
+        nothing = self.h.sum() + self.log_membership.sum()  # 0, with a gradient of 0
+        return {
+            f"{self.name}/{term}": weight * losses[term]() if len(self.h) else nothing
+            for term, weight in weights.items()
+            if weight > 0
+        }
 
 
 class AttributeTargets(nn.Module):
@@ -52,5 +56,9 @@ class AttributeTargets(nn.Module):
         for place, name in enumerate(self.names):
             targets = self.of(place, labels)
             rows = targets.any(dim=1)
-            yield Known(name, h[rows][:, self.layout.bit_slices[place]],
-                        log_memberships[rows][:, self.layout.value_slices[place]], targets[rows])
+            yield Known(
+                name,
+                h[rows][:, self.layout.bit_slices[place]],
+                log_memberships[rows][:, self.layout.value_slices[place]],
+                targets[rows],
+            )

@@ -27,11 +27,15 @@ def hash_centers(n_labels: int, bits: int, kind: Literal["hadamard", "bernoulli"
     if kind == "bernoulli":
         return torch.from_numpy(random.choice(signs, (n_labels, bits)))
     if bits & (bits - 1):
-        raise MedhashError(f"hash centres from a Hadamard matrix need a power of two of bits, not {bits}",
-                           f"set bits to a power of two such as 32 or 64, or {_BERNOULLI}")
+        raise MedhashError(
+            f"hash centres from a Hadamard matrix need a power of two of bits, not {bits}",
+            f"set bits to a power of two such as 32 or 64, or {_BERNOULLI}",
+        )
     if n_labels > 2 * bits:
-        raise MedhashError(f"a Hadamard matrix of {bits} bits gives {2 * bits} hash centres, but there are {n_labels} "
-                           "labels", f"raise bits to the next power of two, or set {_BERNOULLI}")
+        raise MedhashError(
+            f"a Hadamard matrix of {bits} bits gives {2 * bits} hash centres, but there are {n_labels} labels",
+            f"raise bits to the next power of two, or set {_BERNOULLI}",
+        )
     rows = hadamard(bits, dtype=np.float32)
     if n_labels <= bits:
         chosen = rows[random.permutation(bits)[:n_labels]]

@@ -34,7 +34,9 @@ class CsqObjective(nn.Module):
         with torch.autocast(h.device.type, enabled=False):
             h = full_precision(h)
             target = center_targets(labels, self.centers, self.ties).to(h.dtype)
-            return weighted({
-                "center": (1.0, lambda: center_loss(h, target, labels.sum(dim=1) > 0)),
-                "quantization": (self.settings.quantization, lambda: quantization_loss(h)),
-            })
+            return weighted(
+                {
+                    "center": (1.0, lambda: center_loss(h, target, labels.sum(dim=1) > 0)),
+                    "quantization": (self.settings.quantization, lambda: quantization_loss(h)),
+                }
+            )

@@ -31,9 +31,15 @@ class DmihObjective(nn.Module):
         self.settings = settings
         self.temperature = settings.temperature * bits
 
-    def forward(self, h: torch.Tensor, labels: torch.Tensor, hash_weight: torch.Tensor,
-                instances: torch.Tensor | None = None, starts: torch.Tensor | None = None,
-                done: float = 0.0) -> dict[str, torch.Tensor]:
+    def forward(
+        self,
+        h: torch.Tensor,
+        labels: torch.Tensor,
+        hash_weight: torch.Tensor,
+        instances: torch.Tensor | None = None,
+        starts: torch.Tensor | None = None,
+        done: float = 0.0,
+    ) -> dict[str, torch.Tensor]:
         """Weighted terms; J is their sum.
 
         h: codes of the bags, (n, K); labels: float multi-hot, (n, C); hash_weight: (K, d); instances: codes of their
@@ -45,21 +51,24 @@ class DmihObjective(nn.Module):
         with torch.autocast(h.device.type, enabled=False):
             h, hash_weight = full_precision(h), full_precision(hash_weight)
             similar = share_a_label(labels.float())
-            return weighted({
-                "bags": (1 - of_instances, lambda: self._of_bags(h, similar)),
-                "instances": (of_instances, lambda: self._of_instances(instances, starts, similar)),
-                "quantization": (weights.quantization, lambda: quantization_loss(h)),
-                "balance": (weights.balance, lambda: balance_loss(h)),
-                "orthogonality": (weights.orthogonality, lambda: orthogonality_loss(hash_weight)),
-            })
+            return weighted(
+                {
+                    "bags": (1 - of_instances, lambda: self._of_bags(h, similar)),
+                    "instances": (of_instances, lambda: self._of_instances(instances, starts, similar)),
+                    "quantization": (weights.quantization, lambda: quantization_loss(h)),
+                    "balance": (weights.balance, lambda: balance_loss(h)),
+                    "orthogonality": (weights.orthogonality, lambda: orthogonality_loss(hash_weight)),
+                }
+            )
 
     def _of_bags(self, h: torch.Tensor, similar: torch.Tensor) -> torch.Tensor:
         if self.settings.loss == "nca":
             return nca_loss(h, similar, self.temperature, "log")
         return self._pairs(h, similar, different_images(len(h), h.device))
 
-    def _of_instances(self, instances: torch.Tensor | None, starts: torch.Tensor | None,
-                      similar: torch.Tensor) -> torch.Tensor:
+    def _of_instances(
+        self, instances: torch.Tensor | None, starts: torch.Tensor | None, similar: torch.Tensor
+    ) -> torch.Tensor:
         assert instances is not None
         assert starts is not None
         bags = bag_of(starts)

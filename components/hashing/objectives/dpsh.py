@@ -26,7 +26,9 @@ class DpshObjective(nn.Module):
         """h: u, (N, K), unbounded; labels: float multi-hot, (N, C); hash_weight: unused. Returns weighted terms."""
         with torch.autocast(h.device.type, enabled=False):
             h = full_precision(h)
-            return weighted({
-                "likelihood": (1.0, lambda: pairwise_likelihood_loss(h, share_a_label(labels.float()), slope=0.5)),
-                "quantization": (self.settings.quantization, lambda: binary_gap_loss(h, 2)),
-            })
+            return weighted(
+                {
+                    "likelihood": (1.0, lambda: pairwise_likelihood_loss(h, share_a_label(labels.float()), slope=0.5)),
+                    "quantization": (self.settings.quantization, lambda: binary_gap_loss(h, 2)),
+                }
+            )

@@ -29,9 +29,11 @@ class DrhObjective(nn.Module):
         weights = self.settings
         with torch.autocast(h.device.type, enabled=False):
             h, hash_weight = full_precision(h), full_precision(hash_weight)
-            return weighted({
-                "nca": (1.0, lambda: nca_loss(h, share_a_label(labels.float()), self.temperature, weights.nca)),
-                "quantization": (weights.quantization, lambda: quantization_loss(h)),
-                "balance": (weights.balance, lambda: balance_loss(h, weights.bit_balance)),
-                "orthogonality": (weights.orthogonality, lambda: orthogonality_loss(hash_weight)),
-            })
+            return weighted(
+                {
+                    "nca": (1.0, lambda: nca_loss(h, share_a_label(labels.float()), self.temperature, weights.nca)),
+                    "quantization": (weights.quantization, lambda: quantization_loss(h)),
+                    "balance": (weights.balance, lambda: balance_loss(h, weights.bit_balance)),
+                    "orthogonality": (weights.orthogonality, lambda: orthogonality_loss(hash_weight)),
+                }
+            )

@@ -27,7 +27,12 @@ class DshObjective(nn.Module):
         with torch.autocast(h.device.type, enabled=False):
             h = full_precision(h)
             similar = share_a_label(labels.float())
-            return weighted({
-                "contrastive": (1.0, lambda: contrastive_loss(h, similar, self.settings.margin_per_bit * self.bits)),
-                "quantization": (self.settings.quantization * 2 * self.bits, lambda: binary_gap_loss(h, 1)),
-            })
+            return weighted(
+                {
+                    "contrastive": (
+                        1.0,
+                        lambda: contrastive_loss(h, similar, self.settings.margin_per_bit * self.bits),
+                    ),
+                    "quantization": (self.settings.quantization * 2 * self.bits, lambda: binary_gap_loss(h, 1)),
+                }
+            )

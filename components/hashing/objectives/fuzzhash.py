@@ -29,10 +29,13 @@ class FuzzhashObjective(nn.Module):
         super().__init__()
         self.settings = settings
         self.targets = AttributeTargets(layout)
-        self.classifiers = nn.ModuleDict({
-            str(place): nn.Linear(bits.stop - bits.start, n_values)
-            for place, (bits, n_values) in enumerate(zip(layout.bit_slices, layout.n_values, strict=True))
-            if settings.code_classification > 0})
+        self.classifiers = nn.ModuleDict(
+            {
+                str(place): nn.Linear(bits.stop - bits.start, n_values)
+                for place, (bits, n_values) in enumerate(zip(layout.bit_slices, layout.n_values, strict=True))
+                if settings.code_classification > 0
+            }
+        )
 
     def forward(self, h: torch.Tensor, labels: torch.Tensor, log_memberships: torch.Tensor) -> dict[str, torch.Tensor]:
         """h: (N, K), in [-1, 1]; labels: combinations, multi-hot (N, L); log_memberships: (N, V). Weighted terms."""
@@ -48,9 +51,16 @@ class FuzzhashObjective(nn.Module):
             return membership_loss(log_softmax(self.classifiers[str(place)](known.h), dim=1), known.labels)
 
         return known.terms(
-            {"overlap": 1.0, "membership": self.settings.classification,
-             "classification": self.settings.code_classification, "quantization": self.settings.quantization},
-            {"classification": of_code,
-             "overlap": lambda: overlap_distance_loss(known.h, known.labels, self.settings.reach),
-             "membership": lambda: membership_loss(known.log_membership, known.labels),
-             "quantization": lambda: quantization_loss(known.h)})
+            {
+                "overlap": 1.0,
+                "membership": self.settings.classification,
+                "classification": self.settings.code_classification,
+                "quantization": self.settings.quantization,
+            },
+            {
+                "classification": of_code,
+                "overlap": lambda: overlap_distance_loss(known.h, known.labels, self.settings.reach),
+                "membership": lambda: membership_loss(known.log_membership, known.labels),
+                "quantization": lambda: quantization_loss(known.h),
+            },
+        )

@@ -27,7 +27,12 @@ class GreedyhashObjective(nn.Module):
         """h: (N, K), unbounded; labels: float multi-hot, (N, C); hash_weight: unused. Returns weighted terms."""
         with torch.autocast(h.device.type, enabled=False):
             h = full_precision(h)
-            return weighted({
-                "classification": (1.0, lambda: classification_loss(self.classifier(sign_straight_through(h)), labels)),
-                "penalty": (self.settings.penalty, lambda: binary_gap_loss(h, 3)),
-            })
+            return weighted(
+                {
+                    "classification": (
+                        1.0,
+                        lambda: classification_loss(self.classifier(sign_straight_through(h)), labels),
+                    ),
+                    "penalty": (self.settings.penalty, lambda: binary_gap_loss(h, 3)),
+                }
+            )

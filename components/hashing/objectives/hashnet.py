@@ -29,8 +29,12 @@ class HashnetObjective(nn.Module):
         with torch.autocast(h.device.type, enabled=False):
             h = full_precision(h)
             similar = share_a_label(labels.float())
-            return weighted({
-                "likelihood": (1.0, lambda: pairwise_likelihood_loss(h, similar, self.slope, balanced=True)),
-                "classification": (self.settings.classification,
-                                   lambda: classification_loss(self.classifier(h), labels)),
-            })
+            return weighted(
+                {
+                    "likelihood": (1.0, lambda: pairwise_likelihood_loss(h, similar, self.slope, balanced=True)),
+                    "classification": (
+                        self.settings.classification,
+                        lambda: classification_loss(self.classifier(h), labels),
+                    ),
+                }
+            )

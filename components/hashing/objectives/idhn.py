@@ -27,7 +27,9 @@ class IdhnObjective(nn.Module):
         """h: (N, K), in [-1, 1]; labels: float multi-hot, (N, C); hash_weight: unused. Returns weighted terms."""
         with torch.autocast(h.device.type, enabled=False):
             h = full_precision(h)
-            return weighted({
-                "similarity": (1.0, lambda: soft_similarity_loss(h, labels, self.slope, self.soft_weight)),
-                "quantization": (self.settings.quantization, lambda: binary_gap_loss(h, 1)),
-            })
+            return weighted(
+                {
+                    "similarity": (1.0, lambda: soft_similarity_loss(h, labels, self.slope, self.soft_weight)),
+                    "quantization": (self.settings.quantization, lambda: binary_gap_loss(h, 1)),
+                }
+            )

@@ -39,6 +39,9 @@ class ModhashObjective(nn.Module):
         slope = self.settings.slope_per_bit / known.h.shape[1]
         return known.terms(
             {"pairs": 1.0, "membership": self.settings.classification, "quantization": self.settings.quantization},
-            {"pairs": lambda: pairwise_likelihood_loss(known.h, share_a_label(known.labels), slope, balanced=True),
-             "membership": lambda: membership_loss(known.log_membership, known.labels),
-             "quantization": lambda: quantization_loss(known.h)})
+            {
+                "pairs": lambda: pairwise_likelihood_loss(known.h, share_a_label(known.labels), slope, balanced=True),
+                "membership": lambda: membership_loss(known.log_membership, known.labels),
+                "quantization": lambda: quantization_loss(known.h),
+            },
+        )

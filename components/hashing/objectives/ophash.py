@@ -34,9 +34,12 @@ class OphashObjective(nn.Module):
         with torch.autocast(h.device.type, enabled=False):
             h = full_precision(h)
             semantic, relational, counted = self._similarities(labels)
-            terms = weighted({
-                "semantic": (weights.semantic, lambda: cauchy_loss(h, semantic, counted, weights.gamma)),
-                "relational": (weights.relational, lambda: cauchy_loss(h, relational, counted, weights.gamma))})
+            terms = weighted(
+                {
+                    "semantic": (weights.semantic, lambda: cauchy_loss(h, semantic, counted, weights.gamma)),
+                    "relational": (weights.relational, lambda: cauchy_loss(h, relational, counted, weights.gamma)),
+                }
+            )
             for known in self.targets.known(h, labels, full_precision(log_memberships)):
                 terms |= self._of(known)
             return terms
@@ -55,9 +58,14 @@ class OphashObjective(nn.Module):
 
     def _of(self, known: Known) -> dict[str, torch.Tensor]:
         def of_sub_code() -> torch.Tensor:
-            return cauchy_loss(known.h, share_a_label(known.labels).to(known.h),
-                               different_images(len(known.h), known.h.device), self.settings.gamma)
+            return cauchy_loss(
+                known.h,
+                share_a_label(known.labels).to(known.h),
+                different_images(len(known.h), known.h.device),
+                self.settings.gamma,
+            )
 
-        return known.terms({"cauchy": self.settings.sub_codes, "membership": self.settings.classification},
-                           {"cauchy": of_sub_code,
-                            "membership": lambda: membership_loss(known.log_membership, known.labels)})
+        return known.terms(
+            {"cauchy": self.settings.sub_codes, "membership": self.settings.classification},
+            {"cauchy": of_sub_code, "membership": lambda: membership_loss(known.log_membership, known.labels)},
+        )

@@ -22,8 +22,10 @@ class OsdhObjective(nn.Module):
     def __init__(self, settings: OsdhSettings, bits: int, n_labels: int) -> None:
         super().__init__()
         if settings.ranking == settings.classification == 0:
-            raise MedhashError("an OSDH objective without ranking and without classification has nothing to learn from",
-                               "set one of the weights ranking and classification above 0")
+            raise MedhashError(
+                "an OSDH objective without ranking and without classification has nothing to learn from",
+                "set one of the weights ranking and classification above 0",
+            )
         self.settings = settings
         self.classifier = nn.Linear(bits, n_labels) if settings.classification else nn.Identity()
 
@@ -32,7 +34,9 @@ class OsdhObjective(nn.Module):
         weights = self.settings
         with torch.autocast(h.device.type, enabled=False):
             h = full_precision(h)
-            return weighted({
-                "ranking": (weights.ranking, lambda: ranking_loss(h, labels, weights.margin, weights.lists)),
-                "classification": (weights.classification, lambda: classification_loss(self.classifier(h), labels)),
-            })
+            return weighted(
+                {
+                    "ranking": (weights.ranking, lambda: ranking_loss(h, labels, weights.margin, weights.lists)),
+                    "classification": (weights.classification, lambda: classification_loss(self.classifier(h), labels)),
+                }
+            )

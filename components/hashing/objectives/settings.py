@@ -37,6 +37,7 @@ class DrhSettings:
 
     def build(self, bits: int, n_labels: int) -> "DrhObjective":
         from components.hashing.objectives.drh import DrhObjective
+
         return DrhObjective(self, bits)
 
 
@@ -58,12 +59,35 @@ class OsdhSettings:
 
     def build(self, bits: int, n_labels: int) -> "OsdhObjective":
         from components.hashing.objectives.osdh import OsdhObjective
+
         return OsdhObjective(self, bits, n_labels)
 
 
-ObjectiveSettings = (DrhSettings | OsdhSettings | DshSettings | DpshSettings | HashnetSettings | IdhnSettings
-                     | CsqSettings | OrthohashSettings | GreedyhashSettings | ClassifySettings | DmihSettings)
+ObjectiveSettings = (
+    DrhSettings
+    | OsdhSettings
+    | DshSettings
+    | DpshSettings
+    | HashnetSettings
+    | IdhnSettings
+    | CsqSettings
+    | OrthohashSettings
+    | GreedyhashSettings
+    | ClassifySettings
+    | DmihSettings
+)
 
-__all__ = ["ClassifySettings", "CsqSettings", "DmihSettings", "DpshSettings", "DrhSettings", "DshSettings",
-           "GreedyhashSettings", "HashnetSettings", "IdhnSettings", "ObjectiveSettings", "OrthohashSettings",
-           "OsdhSettings"]
+__all__ = [
+    "ClassifySettings",
+    "CsqSettings",
+    "DmihSettings",
+    "DpshSettings",
+    "DrhSettings",
+    "DshSettings",
+    "GreedyhashSettings",
+    "HashnetSettings",
+    "IdhnSettings",
+    "ObjectiveSettings",
+    "OrthohashSettings",
+    "OsdhSettings",
+]

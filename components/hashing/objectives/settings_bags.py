@@ -38,4 +38,5 @@ class DmihSettings:
 
     def build(self, bits: int, n_labels: int) -> "DmihObjective":
         from components.hashing.objectives.dmih import DmihObjective
+
         return DmihObjective(self, bits)

@@ -24,6 +24,7 @@ class DshSettings:
 
     def build(self, bits: int, n_labels: int) -> "DshObjective":
         from components.hashing.objectives.dsh import DshObjective
+
         return DshObjective(self, bits)
 
 
@@ -40,6 +41,7 @@ class DpshSettings:
 
     def build(self, bits: int, n_labels: int) -> "DpshObjective":
         from components.hashing.objectives.dpsh import DpshObjective
+
         return DpshObjective(self)
 
 
@@ -57,6 +59,7 @@ class HashnetSettings:
 
     def build(self, bits: int, n_labels: int) -> "HashnetObjective":
         from components.hashing.objectives.hashnet import HashnetObjective
+
         return HashnetObjective(self, bits, n_labels)
 
 
@@ -73,4 +76,5 @@ class IdhnSettings:
 
     def build(self, bits: int, n_labels: int) -> "IdhnObjective":
         from components.hashing.objectives.idhn import IdhnObjective
+
         return IdhnObjective(self, bits)

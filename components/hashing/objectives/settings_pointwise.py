@@ -28,6 +28,7 @@ class CsqSettings:
 
     def build(self, bits: int, n_labels: int) -> "CsqObjective":
         from components.hashing.objectives.csq import CsqObjective
+
         return CsqObjective(self, bits, n_labels)
 
 
@@ -45,6 +46,7 @@ class OrthohashSettings:
 
     def build(self, bits: int, n_labels: int) -> "OrthohashObjective":
         from components.hashing.objectives.orthohash import OrthohashObjective
+
         return OrthohashObjective(self, bits, n_labels)
 
 
@@ -57,6 +59,7 @@ class GreedyhashSettings:
 
     def build(self, bits: int, n_labels: int) -> "GreedyhashObjective":
         from components.hashing.objectives.greedyhash import GreedyhashObjective
+
         return GreedyhashObjective(self, bits, n_labels)
 
 
@@ -69,4 +72,5 @@ class ClassifySettings:
 
     def build(self, bits: int, n_labels: int) -> "ClassifyObjective":
         from components.hashing.objectives.classify import ClassifyObjective
+
         return ClassifyObjective(bits, n_labels)

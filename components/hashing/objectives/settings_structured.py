@@ -31,6 +31,7 @@ class OphashSettings:
 
     def build_structured(self, layout: "Layout") -> "OphashObjective":
         from components.hashing.objectives.ophash import OphashObjective
+
         return OphashObjective(self, layout)
 
 
@@ -47,6 +48,7 @@ class ModhashSettings:
 
     def build_structured(self, layout: "Layout") -> "ModhashObjective":
         from components.hashing.objectives.modhash import ModhashObjective
+
         return ModhashObjective(self, layout)
 
 
@@ -65,6 +67,7 @@ class FuzzhashSettings:
 
     def build_structured(self, layout: "Layout") -> "FuzzhashObjective":
         from components.hashing.objectives.fuzzhash import FuzzhashObjective
+
         return FuzzhashObjective(self, layout)
 
 

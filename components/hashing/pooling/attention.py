@@ -18,9 +18,9 @@ class GatedAttention(nn.Module):
 
     def __init__(self, n_features: int) -> None:
         super().__init__()
-        self.tanh_layer = nn.Linear(n_features, HIDDEN, bias=False)                         # V
-        self.gate_layer = nn.Linear(n_features, HIDDEN, bias=False)                         # U
-        self.score_layer = nn.Linear(HIDDEN, 1, bias=False)                                 # wᵀ
+        self.tanh_layer = nn.Linear(n_features, HIDDEN, bias=False)  # V
+        self.gate_layer = nn.Linear(n_features, HIDDEN, bias=False)  # U
+        self.score_layer = nn.Linear(HIDDEN, 1, bias=False)  # wᵀ
 
     def weights(self, g: torch.Tensor, starts: torch.Tensor) -> torch.Tensor:
         """a: (m, 1). g: features, (m, d), packed; starts: int64, (n + 1,)."""

@@ -16,7 +16,7 @@ def noisy_or_pooling(z: torch.Tensor, starts: torch.Tensor) -> torch.Tensor:
     Source: noisy-or, Zhang et al., Multiple Instance Boosting (NIPS 2005). Deviations: on bits instead of classes;
     pooled pre-activations, so that α and the norm of the code come after it as after any other pooling: ours.
     """
-    failing = segment_sum(softplus(2 * z), starts).clamp(min=torch.finfo(z.dtype).tiny)            # S, (n, K)
+    failing = segment_sum(softplus(2 * z), starts).clamp(min=torch.finfo(z.dtype).tiny)  # S, (n, K)
     pooled = 0.5 * (failing + torch.log(-torch.expm1(-failing)))
     alone = (starts.diff() == 1)[:, None]
     return torch.where(alone, z[starts[:-1]], pooled)

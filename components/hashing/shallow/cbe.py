@@ -27,8 +27,12 @@ def fit_cbe(features: np.ndarray, labels: np.ndarray, bits: int, seed: int) -> T
     length = np.linalg.norm(x, axis=1, keepdims=True)
     start = random.standard_normal((x.shape[1],))
     r, _ = alternate(x * signs / np.where(length > 0, length, 1), start, bits, ITERATIONS)
-    return {"mean": mean.astype(np.float32), "signs": signs.astype(np.float32), "r": r.astype(np.float32),
-            "row": np.arange(bits, dtype=np.int32)}
+    return {
+        "mean": mean.astype(np.float32),
+        "signs": signs.astype(np.float32),
+        "r": r.astype(np.float32),
+        "row": np.arange(bits, dtype=np.int32),
+    }
 
 
 def alternate(x: np.ndarray, r: np.ndarray, bits: int, iterations: int) -> tuple[np.ndarray, list[float]]:
@@ -38,25 +42,24 @@ def alternate(x: np.ndarray, r: np.ndarray, bits: int, iterations: int) -> tuple
     """
     spectrum = np.fft.rfft(x)
     spectrum_r = np.fft.rfft(r)
-    energy = np.square(np.abs(spectrum)).sum(axis=0)                                                # m: (D//2 + 1,)
+    energy = np.square(np.abs(spectrum)).sum(axis=0)  # m: (D//2 + 1,)
     codes, value = best_codes(x, spectrum, spectrum_r, bits)
     values = [value]
     for _ in range(iterations):
-        correlation = (spectrum.conj() * np.fft.rfft(codes)).sum(axis=0)                            # c, complex
+        correlation = (spectrum.conj() * np.fft.rfft(codes)).sum(axis=0)  # c, complex
         spectrum_r = best_spectrum(energy, correlation, ORTHOGONALITY * x.shape[1])
         codes, value = best_codes(x, spectrum, spectrum_r, bits)
         values.append(value)
     return np.fft.irfft(spectrum_r, n=x.shape[1]), values
 
 
-def best_codes(x: np.ndarray, spectrum: np.ndarray, spectrum_r: np.ndarray,
-               bits: int) -> tuple[np.ndarray, float]:
+def best_codes(x: np.ndarray, spectrum: np.ndarray, spectrum_r: np.ndarray, bits: int) -> tuple[np.ndarray, float]:
     """B, (N, D), for a given r, and the objective there; ||RRᵀ - I||² is Σ over all D frequencies (|r̃|² - 1)²."""
     n_features = x.shape[1]
     projected = np.fft.irfft(spectrum * spectrum_r, n=n_features)
     codes = np.where(projected >= 0, 1.0, -1.0)
     codes[:, bits:] = 0
-    twice = np.full(len(spectrum_r), 2)                                     # rfft keeps one of each conjugate pair
+    twice = np.full(len(spectrum_r), 2)  # rfft keeps one of each conjugate pair
     twice[0] = 1
     if n_features % 2 == 0:
         twice[-1] = 1
@@ -74,10 +77,10 @@ def best_spectrum(energy: np.ndarray, correlation: np.ndarray, weight: float) ->
     Deviation: the paper takes a local minimum by gradient descent in (Re r̃, Im r̃); this is the global one.
     """
     modulus = np.abs(correlation)
-    rho = 1 + np.cbrt(modulus / (2 * weight))                                       # right of the root: derivative ≥ 0
+    rho = 1 + np.cbrt(modulus / (2 * weight))  # right of the root: derivative ≥ 0
     for _ in range(_NEWTON_STEPS):
-        slope = 4 * weight * rho ** 3 + (2 * energy - 4 * weight) * rho - 2 * modulus
-        curvature = 12 * weight * rho ** 2 + 2 * energy - 4 * weight
+        slope = 4 * weight * rho**3 + (2 * energy - 4 * weight) * rho - 2 * modulus
+        curvature = 12 * weight * rho**2 + 2 * energy - 4 * weight
         rho = rho - slope / np.where(curvature > 0, curvature, np.inf)
     phase = np.where(modulus > 0, correlation / np.where(modulus > 0, modulus, 1), 1)
     best: np.ndarray = rho * phase

@@ -32,13 +32,17 @@ def fit_ksh(features: np.ndarray, labels: np.ndarray, bits: int, seed: int) -> T
     anchors = (exact - mean)[np.sort(random.choice(len(exact), N_ANCHORS, replace=False))]
     squared = squared_distances(exact - mean, anchors)
     width = np.sqrt(squared).mean()
-    kernel = np.exp(-squared / (2 * width ** 2))
+    kernel = np.exp(-squared / (2 * width**2))
     kernel_mean = kernel.mean(axis=0)
     rows = labelled_sample(len(exact), random)
     weights, _ = greedy_bits(kernel[rows] - kernel_mean, signed_similarity(labels[rows]), bits)
-    return {"mean": mean.astype(np.float32), "anchors": anchors.astype(np.float32),
-            "width": np.array([width], np.float32), "kernel_mean": kernel_mean.astype(np.float32),
-            "weights": weights.astype(np.float32)}
+    return {
+        "mean": mean.astype(np.float32),
+        "anchors": anchors.astype(np.float32),
+        "width": np.array([width], np.float32),
+        "kernel_mean": kernel_mean.astype(np.float32),
+        "weights": weights.astype(np.float32),
+    }
 
 
 def need_for_ksh(labels: np.ndarray) -> None:
@@ -48,7 +52,7 @@ def need_for_ksh(labels: np.ndarray) -> None:
     """
     need_images(len(labels), N_ANCHORS, f"KSH draws {N_ANCHORS} anchors, and so it")
     sets, n_images = np.unique(labels > 0, axis=0, return_counts=True)
-    share = sets.astype(np.float32) @ sets.T.astype(np.float32) > 0                         # set × set
+    share = sets.astype(np.float32) @ sets.T.astype(np.float32) > 0  # set × set
     n_similar = int(n_images @ share @ n_images - n_images[share.diagonal()].sum())
     need_both_kinds(n_similar, len(labels) * (len(labels) - 1))
 
@@ -61,7 +65,7 @@ def greedy_bits(kernel: np.ndarray, similarity: np.ndarray, bits: int) -> tuple[
     """
     basis, back = whitened(kernel)
     residual = bits * similarity
-    projected = basis.T @ residual @ basis                                                  # K̄ᵀRK̄ in the basis
+    projected = basis.T @ residual @ basis  # K̄ᵀRK̄ in the basis
     weights, objective = [], [float(np.square(residual).sum())]
     for _ in range(bits):
         spectral = np.linalg.eigh(projected)[1][:, -1]
@@ -115,7 +119,7 @@ def smooth_bit(basis: np.ndarray, residual: np.ndarray, start: np.ndarray) -> np
             ahead, momentum = u, 1.0
             continue
         gain, value = value - value_following, value_following
-        next_momentum = (1 + np.sqrt(1 + 4 * momentum ** 2)) / 2
+        next_momentum = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
         ahead = following + (momentum - 1) / next_momentum * (following - u)
         u, momentum = following, next_momentum
         if gain < TOLERANCE * abs(value):
@@ -151,5 +155,10 @@ def kernel_bits(features: np.ndarray, tensors: Mapping[str, np.ndarray]) -> np.n
 def kernel_shapes(tensors: Mapping[str, np.ndarray], n_features: int, bits: int) -> dict[str, tuple[int, ...]]:
     """mean (D,), anchors (m, D), width (1,), kernel_mean (m,), weights (m, K); m is free."""
     n_anchors = size(tensors, "anchors")
-    return {"mean": (n_features,), "anchors": (n_anchors, n_features), "width": (1,), "kernel_mean": (n_anchors,),
-            "weights": (n_anchors, bits)}
+    return {
+        "mean": (n_features,),
+        "anchors": (n_anchors, n_features),
+        "width": (1,),
+        "kernel_mean": (n_anchors,),
+        "weights": (n_anchors, bits),
+    }

@@ -42,11 +42,16 @@ def fit_layers(features: np.ndarray, bits: int, code_loss: CodeLoss) -> Tensors:
     """
     x, mean = centred(features, bits)
     need_images(len(x), bits + 1, f"deep hashing at {bits} bits")
-    first, second = (min(max(int(np.interp(bits, list(_WIDTHS), column)), bits), x.shape[1])
-                     for column in zip(*_WIDTHS.values(), strict=True))
+    first, second = (
+        min(max(int(np.interp(bits, list(_WIDTHS), column)), bits), x.shape[1])
+        for column in zip(*_WIDTHS.values(), strict=True)
+    )
     whitening = whitened_components(x, first)
-    start = [Layer(np.eye(first), np.zeros(first)), Layer(np.eye(first, second), np.zeros(second)),
-             Layer(np.eye(second, bits), np.zeros(bits))]
+    start = [
+        Layer(np.eye(first), np.zeros(first)),
+        Layer(np.eye(first, second), np.zeros(second)),
+        Layer(np.eye(second, bits), np.zeros(bits)),
+    ]
     layers, _ = descend(start, x @ whitening, code_loss, ITERATIONS)
     layers[0] = Layer(whitening @ layers[0].weight, layers[0].bias)
     tensors = {"mean": mean.astype(np.float32)}
@@ -64,8 +69,9 @@ def whitened_components(x: np.ndarray, n_components: int) -> np.ndarray:
     return components * np.where(varies, 1 / np.where(varies, deviation, 1), 0)
 
 
-def descend(layers: list[Layer], x: np.ndarray, code_loss: CodeLoss,
-            iterations: int) -> tuple[list[Layer], list[float]]:
+def descend(
+    layers: list[Layer], x: np.ndarray, code_loss: CodeLoss, iterations: int
+) -> tuple[list[Layer], list[float]]:
     """Gradient descent up to a mean |h| of 0.8; a step that does not lower the loss is not taken and halves the rate,
     others raise it by a fifth. Returns the layers and the loss at the start and after every step: it never rises."""
     rate = _FIRST_RATE
@@ -74,8 +80,10 @@ def descend(layers: list[Layer], x: np.ndarray, code_loss: CodeLoss,
     for _ in range(iterations):
         if np.abs(outputs_of(layers, x)[-1]).mean() >= SATURATED:
             break
-        moved = [Layer(layer.weight - rate * slope.weight, layer.bias - rate * slope.bias)
-                 for layer, slope in zip(layers, slopes, strict=True)]
+        moved = [
+            Layer(layer.weight - rate * slope.weight, layer.bias - rate * slope.bias)
+            for layer, slope in zip(layers, slopes, strict=True)
+        ]
         moved_value, moved_slopes = loss_and_gradient(moved, x, code_loss)
         if moved_value < value:
             layers, value, slopes = moved, moved_value, moved_slopes
@@ -95,12 +103,18 @@ def loss_and_gradient(layers: list[Layer], x: np.ndarray, code_loss: CodeLoss) -
     value, slope = code_loss(outputs[-1])
     slopes = []
     for layer, before, after in zip(reversed(layers), reversed(outputs[:-1]), reversed(outputs[1:]), strict=True):
-        slope = slope * (1 - after * after)                                     # dJ/dz, tanh' = 1 - tanh²
+        slope = slope * (1 - after * after)  # dJ/dz, tanh' = 1 - tanh²
         excess = layer.weight.T @ layer.weight - np.eye(layer.weight.shape[1])
-        value += (ORTHOGONALITY * np.square(excess).sum()
-                  + DECAY * (np.square(layer.weight).sum() + np.square(layer.bias).sum())) / 2
-        slopes.append(Layer(before.T @ slope + 2 * ORTHOGONALITY * layer.weight @ excess + DECAY * layer.weight,
-                            slope.sum(axis=0) + DECAY * layer.bias))
+        value += (
+            ORTHOGONALITY * np.square(excess).sum()
+            + DECAY * (np.square(layer.weight).sum() + np.square(layer.bias).sum())
+        ) / 2
+        slopes.append(
+            Layer(
+                before.T @ slope + 2 * ORTHOGONALITY * layer.weight @ excess + DECAY * layer.weight,
+                slope.sum(axis=0) + DECAY * layer.bias,
+            )
+        )
         slope = slope @ layer.weight.T
     return float(value), slopes[::-1]
 

@@ -22,11 +22,14 @@ def checked(features: np.ndarray) -> np.ndarray:
         raise MedhashError("there are no features to fit", "ingest images with pixels and run the features stage")
     if not np.isfinite(features).all():
         row = int((~np.isfinite(features).all(axis=1)).argmax())
-        raise MedhashError(f"the features of training image {row} (counted from 0) are not finite",
-                           "run the features stage again")
+        raise MedhashError(
+            f"the features of training image {row} (counted from 0) are not finite", "run the features stage again"
+        )
     if (features == features[0]).all():
-        raise MedhashError(f"all {len(features)} training images have the same features",
-                           "check that the pixels are not blank, then run the features stage again")
+        raise MedhashError(
+            f"all {len(features)} training images have the same features",
+            "check that the pixels are not blank, then run the features stage again",
+        )
     return features.astype(np.float64)
 
 
@@ -36,8 +39,10 @@ def centred(features: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
     Raises MedhashError as `checked` does, or if there are fewer dimensions than bits.
     """
     if len(features) and bits > features.shape[1]:
-        raise MedhashError(f"{bits} bits need at least as many features, but there are {features.shape[1]}",
-                           f"set bits to {features.shape[1]} or less")
+        raise MedhashError(
+            f"{bits} bits need at least as many features, but there are {features.shape[1]}",
+            f"set bits to {features.shape[1]} or less",
+        )
     exact = checked(features)
     mean = exact.mean(axis=0)
     return exact - mean, mean
@@ -46,8 +51,10 @@ def centred(features: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
 def need_images(n_images: int, needed: int, purpose: str) -> None:
     """Raises MedhashError if there are fewer images than a method needs."""
     if n_images < needed:
-        raise MedhashError(f"{purpose} takes at least {needed} training images, but there are {n_images}",
-                           "add images to the train fold, or choose another method")
+        raise MedhashError(
+            f"{purpose} takes at least {needed} training images, but there are {n_images}",
+            "add images to the train fold, or choose another method",
+        )
 
 
 def fitted(mean: np.ndarray, projection: np.ndarray) -> Tensors:

@@ -29,7 +29,7 @@ def fit_mhf(features: np.ndarray, labels: np.ndarray, bits: int, seed: int) -> T
     as the leaf's code) are ours, the paper's details being open to us.
     """
     exact = checked(features)
-    need_images(len(exact), math.ceil(2 ** DEPTH / BAG), f"a hashing forest of depth {DEPTH}")
+    need_images(len(exact), math.ceil(2**DEPTH / BAG), f"a hashing forest of depth {DEPTH}")
     random = np.random.default_rng(seed)
     mean = exact.mean(axis=0)
     rows = labelled_sample(len(exact), random)
@@ -40,24 +40,28 @@ def fit_mhf(features: np.ndarray, labels: np.ndarray, bits: int, seed: int) -> T
         tree = grow_tree(x[bag], similar[np.ix_(bag, bag)], DEPTH, random)
         weights.append(tree[0])
         thresholds.append(tree[1])
-    return {"mean": mean.astype(np.float32), "weights": np.stack(weights).astype(np.float32),
-            "thresholds": np.stack(thresholds).astype(np.float32),
-            "path": np.stack(np.divmod(np.arange(bits), DEPTH), axis=1).astype(np.int32)}
+    return {
+        "mean": mean.astype(np.float32),
+        "weights": np.stack(weights).astype(np.float32),
+        "thresholds": np.stack(thresholds).astype(np.float32),
+        "path": np.stack(np.divmod(np.arange(bits), DEPTH), axis=1).astype(np.int32),
+    }
 
 
-def grow_tree(x: np.ndarray, similar: np.ndarray, depth: int,
-              random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def grow_tree(
+    x: np.ndarray, similar: np.ndarray, depth: int, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """w, (2^depth - 1, D), and θ, (2^depth - 1,), of the split nodes in heap order: children of i are 2i+1 and 2i+2.
 
     A split halves its images, so that bits are balanced. Which side is 1 is free at each node; it is chosen so that
     similar images which parted at an earlier level get equal bits at this one.
     """
-    weights, thresholds = np.zeros((2 ** depth - 1, x.shape[1])), np.zeros(2 ** depth - 1)
+    weights, thresholds = np.zeros((2**depth - 1, x.shape[1])), np.zeros(2**depth - 1)
     node = np.zeros(len(x), np.int64)
-    affinity = similar - similar.mean()                                  # sums to 0: dissimilar pairs weigh as much
+    affinity = similar - similar.mean()  # sums to 0: dissimilar pairs weigh as much
     for level in range(depth):
-        sides = np.zeros(len(x))                                         # ±1 once an image's node is split
-        for index in range(2 ** level - 1, 2 ** (level + 1) - 1):
+        sides = np.zeros(len(x))  # ±1 once an image's node is split
+        for index in range(2**level - 1, 2 ** (level + 1) - 1):
             inside = np.flatnonzero(node == index)
             w = split_direction(x[inside], similar[np.ix_(inside, inside)], random)
             threshold = middle(x[inside] @ w)
@@ -79,6 +83,7 @@ def split_direction(x: np.ndarray, similar: np.ndarray, random: np.random.Genera
     0 where the images have equal features: then all of them get bit 1.
     """
     from scipy.linalg import eigh
+
     chosen = np.sort(random.choice(x.shape[1], min(FEATURES_PER_SPLIT, x.shape[1]), replace=False))
     direction = np.zeros(x.shape[1])
     n_images, local = len(x), x[:, chosen]
@@ -128,6 +133,10 @@ def forest_paths(features: np.ndarray, tensors: Mapping[str, np.ndarray]) -> np.
 def forest_shapes(tensors: Mapping[str, np.ndarray], n_features: int, bits: int) -> dict[str, tuple[int, ...]]:
     """mean (D,), weights (T, 2^d - 1, D), thresholds (T, 2^d - 1), path (K, 2): tree and level of a bit; d is free."""
     depth = size(tensors, "weights", axis=1).bit_length()
-    n_trees, n_nodes = math.ceil(bits / max(depth, 1)), 2 ** depth - 1
-    return {"mean": (n_features,), "weights": (n_trees, n_nodes, n_features), "thresholds": (n_trees, n_nodes),
-            "path": (bits, 2)}
+    n_trees, n_nodes = math.ceil(bits / max(depth, 1)), 2**depth - 1
+    return {
+        "mean": (n_features,),
+        "weights": (n_trees, n_nodes, n_features),
+        "thresholds": (n_trees, n_nodes),
+        "path": (bits, 2),
+    }

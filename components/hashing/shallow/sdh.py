@@ -21,7 +21,7 @@ def fit_sdh(features: np.ndarray, labels: np.ndarray, bits: int, seed: int) -> T
     Raises MedhashError if no two images share a label or all do, or as `fit_layers` does.
     Source: Liong et al., Deep Hashing for Compact Binary Codes Learning (CVPR 2015), §3.3; deviation as in DH.
     """
-    checked(features)                                   # before the labels: without images they teach nothing either
+    checked(features)  # before the labels: without images they teach nothing either
     scatter = scatter_loss(labels)
 
     def loss(h: np.ndarray) -> tuple[float, np.ndarray]:
@@ -40,14 +40,14 @@ def scatter_loss(labels: np.ndarray) -> CodeLoss:
     """
     times_similar = similarity_product(labels)
     degree = times_similar(np.ones((len(labels), 1)))
-    own = (labels > 0).any(axis=1)                                             # an image that is like itself
+    own = (labels > 0).any(axis=1)  # an image that is like itself
     n_images = len(labels)
     n_similar = int(degree.sum()) - int(own.sum())
     n_pairs = n_images * (n_images - 1)
     need_both_kinds(n_similar, n_pairs)
 
     def loss(h: np.ndarray) -> tuple[float, np.ndarray]:
-        similar = degree * h - times_similar(h)                                # pairs i = i cancel
+        similar = degree * h - times_similar(h)  # pairs i = i cancel
         dissimilar = n_images * h - h.sum(axis=0) - similar
         pull = dissimilar / (n_pairs - n_similar) - similar / n_similar
         weight = VARIANCE * SCATTER
@@ -59,7 +59,7 @@ def scatter_loss(labels: np.ndarray) -> CodeLoss:
 def similarity_product(labels: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """V ↦ S V, (N, K), without S: O(N K + U² K) for U different label sets."""
     sets, of_image = np.unique(labels > 0, axis=0, return_inverse=True)
-    share = (sets.astype(np.float64) @ sets.T > 0).astype(np.float64)                               # (U, U)
+    share = (sets.astype(np.float64) @ sets.T > 0).astype(np.float64)  # (U, U)
     order = np.argsort(of_image, kind="stable")
     starts = np.searchsorted(of_image[order], np.arange(len(sets)))
 

@@ -38,7 +38,7 @@ def smallest_modes(ranges: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarra
     """
     modes = np.arange(1, bits + 1)
     with np.errstate(divide="ignore"):
-        spatial_frequency = modes / ranges[:, None]                          # (P, K); ∞ along a direction of no width
+        spatial_frequency = modes / ranges[:, None]  # (P, K); ∞ along a direction of no width
     order = np.argsort(spatial_frequency, axis=None, kind="stable")[:bits]
     direction, column = np.unravel_index(order, spatial_frequency.shape)
     return direction, modes[column]
@@ -52,7 +52,6 @@ def eigenfunctions(features: np.ndarray, tensors: Mapping[str, np.ndarray]) -> n
     return phi
 
 
-def eigenfunction_shapes(tensors: Mapping[str, np.ndarray], n_features: int,
-                         bits: int) -> dict[str, tuple[int, ...]]:
+def eigenfunction_shapes(tensors: Mapping[str, np.ndarray], n_features: int, bits: int) -> dict[str, tuple[int, ...]]:
     """mean (D,); per bit: projection (D, K), lower a (K,), frequency jπ/(b - a) (K,)."""
     return {"mean": (n_features,), "projection": (n_features, bits), "lower": (bits,), "frequency": (bits,)}

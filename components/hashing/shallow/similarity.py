@@ -35,8 +35,12 @@ def signed_similarity(labels: np.ndarray) -> np.ndarray:
 def need_both_kinds(n_similar: int, n_pairs: int) -> None:
     """Raises MedhashError unless some pairs of different images are similar and some are not."""
     if n_similar == 0:
-        raise MedhashError("no two training images share a label, so there is nothing to learn similarity from",
-                           "check the labels stage's vocabulary, or choose an unsupervised method (itq, sh, cbe, dh)")
+        raise MedhashError(
+            "no two training images share a label, so there is nothing to learn similarity from",
+            "check the labels stage's vocabulary, or choose an unsupervised method (itq, sh, cbe, dh)",
+        )
     if n_similar == n_pairs:
-        raise MedhashError("every two training images share a label, so there is nothing to tell apart",
-                           "check the labels stage's vocabulary, or choose an unsupervised method (itq, sh, cbe, dh)")
+        raise MedhashError(
+            "every two training images share a label, so there is nothing to tell apart",
+            "check the labels stage's vocabulary, or choose an unsupervised method (itq, sh, cbe, dh)",
+        )

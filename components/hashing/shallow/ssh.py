@@ -29,14 +29,15 @@ def fit_ssh(features: np.ndarray, labels: np.ndarray, bits: int, seed: int) -> T
     return fitted(mean, projection)
 
 
-def sequential_projections(x: np.ndarray, labelled: np.ndarray, similarity: np.ndarray,
-                           bits: int) -> tuple[np.ndarray, np.ndarray]:
+def sequential_projections(
+    x: np.ndarray, labelled: np.ndarray, similarity: np.ndarray, bits: int
+) -> tuple[np.ndarray, np.ndarray]:
     """W, (D, K), and the S left at the end, (l, l). x: (N, D), centred; labelled: its rows (l, D)."""
     similarity = similarity.copy()
     variance = x.T @ x
     eta = VARIANCE * np.linalg.norm(labelled.T @ similarity @ labelled, 2) / np.linalg.norm(variance, 2)
     variance *= eta
-    remaining = np.eye(x.shape[1])                                # projector onto what earlier bits left of X
+    remaining = np.eye(x.shape[1])  # projector onto what earlier bits left of X
     columns = []
     for _ in range(bits):
         matrix = remaining @ (labelled.T @ similarity @ labelled + variance) @ remaining
@@ -55,6 +56,7 @@ def sequential_projections(x: np.ndarray, labelled: np.ndarray, similarity: np.n
 def top_eigenvector(matrix: np.ndarray) -> np.ndarray:
     """Of the largest (signed) eigenvalue; its largest entry is positive, so that equal data give equal bytes."""
     from scipy.linalg import eigh
+
     last = len(matrix) - 1
     vector: np.ndarray = eigh(matrix, subset_by_index=[last, last])[1][:, 0]
     return vector * np.sign(vector[np.abs(vector).argmax()])

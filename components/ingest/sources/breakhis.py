@@ -18,17 +18,23 @@ from components.ingest.sources.named_images import NamedImage, named_entries
 from components.params import IngestParams
 
 SUBTYPES = {
-    "A": ("benign", "adenosis"), "F": ("benign", "fibroadenoma"), "PT": ("benign", "phyllodes_tumor"),
-    "TA": ("benign", "tubular_adenoma"), "DC": ("malignant", "ductal_carcinoma"),
-    "LC": ("malignant", "lobular_carcinoma"), "MC": ("malignant", "mucinous_carcinoma"),
+    "A": ("benign", "adenosis"),
+    "F": ("benign", "fibroadenoma"),
+    "PT": ("benign", "phyllodes_tumor"),
+    "TA": ("benign", "tubular_adenoma"),
+    "DC": ("malignant", "ductal_carcinoma"),
+    "LC": ("malignant", "lobular_carcinoma"),
+    "MC": ("malignant", "mucinous_carcinoma"),
     "PC": ("malignant", "papillary_carcinoma"),
 }
 """A name's letters → pathology and subtype, as the archive's folders are called."""
 BAGS = ("image", "slide", "patient")
 _SLIDE = r"(?P<patient>\d+-\d+)(?P<piece>[A-Z]*)"
 _NUMBER = r"(?P<number>\d{1,9})"
-_NAMES = [re.compile(rf"SOB_(?P<letter>[BM])_(?P<subtype>{'|'.join(SUBTYPES)}){rest}\.(?i:png|jpe?g)", re.ASCII)
-          for rest in (rf"-{_SLIDE}-(?P<magnification>40|100|200|400)-{_NUMBER}", rf"_{_SLIDE}_{_NUMBER}")]
+_NAMES = [
+    re.compile(rf"SOB_(?P<letter>[BM])_(?P<subtype>{'|'.join(SUBTYPES)}){rest}\.(?i:png|jpe?g)", re.ASCII)
+    for rest in (rf"-{_SLIDE}-(?P<magnification>40|100|200|400)-{_NUMBER}", rf"_{_SLIDE}_{_NUMBER}")
+]
 """As published, SOB_B_A-14-22549AB-100-027.png; and as reduced copies of the archive are found to name their tiles,
 SOB_B_A_14-22549AB_0.png, after the folder of the slide and without the magnification."""
 _MAYBE_PATIENT = re.compile(r"(?=(?<!\d)(\d+)[-_ ](\d+))", re.ASCII)
@@ -51,8 +57,10 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     if n_left_out:
         print(f"{n_left_out:,} images left out by ingest.breakhis.magnifications: {wanted}")
     if n_left_out and entries.rows.empty:
-        raise MedhashError(f"{archive} holds no image of the magnifications {wanted}",
-                           "mend ingest.breakhis.magnifications, or leave it empty for all")
+        raise MedhashError(
+            f"{archive} holds no image of the magnifications {wanted}",
+            "mend ingest.breakhis.magnifications, or leave it empty for all",
+        )
     return entries
 
 

@@ -22,8 +22,19 @@ BAGS = ("image", "breast", "patient")
 SEVERITY = ("malignant", "benign", "normal")
 """The worst first."""
 _TABLE = "the case tables (row = 1,000,000 × table + line; tables: calc train, calc test, mass train, mass test)"
-_COLUMNS = ("row", "source_name", "patient", "study", "view", "laterality", "official_fold", "labels",
-            "labels:abnormality", "labels:density", "breast")
+_COLUMNS = (
+    "row",
+    "source_name",
+    "patient",
+    "study",
+    "view",
+    "laterality",
+    "official_fold",
+    "labels",
+    "labels:abnormality",
+    "labels:density",
+    "breast",
+)
 
 
 def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
@@ -45,19 +56,36 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     for row in taken:
         films[row.film].append(row)
         images[row.crop if cropped else row.image].append(row)
-    frame = pd.DataFrame([_row(name, rows, rows if cropped else films[rows[0].film]) for name, rows in images.items()],
-                         columns=list(_COLUMNS)).set_index("row").sort_index()
+    frame = (
+        pd.DataFrame(
+            [_row(name, rows, rows if cropped else films[rows[0].film]) for name, rows in images.items()],
+            columns=list(_COLUMNS),
+        )
+        .set_index("row")
+        .sort_index()
+    )
     if settings.bags.by != "image":
         frame["bag"] = frame[settings.bags.by]
     n_in_both = int((frame.groupby("patient")["official_fold"].nunique() > 1).sum())
-    print(f"{tables.n_rows:,} rows of {len(tables.collections)} of 4 tables: {len(frame):,} images of {len(films):,} "
-          f"films; {len(tables.rows) - len(taken):,} rows left out as benign without callback; {n_in_both} patients "
-          "stand in train and test tables")
+    print(
+        f"{tables.n_rows:,} rows of {len(tables.collections)} of 4 tables: {len(frame):,} images of {len(films):,} "
+        f"films; {len(tables.rows) - len(taken):,} rows left out as benign without callback; {n_in_both} patients "
+        "stand in train and test tables"
+    )
     names = {row.crop if cropped else row.image for row in tables.rows}
     names |= {rejection.source_name for rejection in tables.rejections} - {""}
     constant = {"sex": None, "age": np.nan, "width": np.nan, "height": np.nan, "pixel_spacing": np.nan}
-    return Entries(_TABLE, "pathology", "mammography", "breast", frame.drop(columns="breast").assign(**constant),
-                   frozenset(names), tables.n_rows, tables.rejections, patients_in)
+    return Entries(
+        _TABLE,
+        "pathology",
+        "mammography",
+        "breast",
+        frame.drop(columns="breast").assign(**constant),
+        frozenset(names),
+        tables.n_rows,
+        tables.rejections,
+        patients_in,
+    )
 
 
 def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
@@ -69,6 +97,16 @@ def _row(name: str, rows: list[Abnormality], shown: list[Abnormality]) -> tuple[
     """rows: the abnormalities under whose name the image is published; shown: all that it shows."""
     first = rows[0]
     densities = sorted({row.density for row in shown} - {""})
-    return (first.row, name, first.patient, first.patient, first.view, SIDES[first.side], first.fold,
-            min((row.label for row in shown), key=SEVERITY.index), "|".join(sorted({row.kind for row in shown})),
-            "|".join(densities), f"{first.patient}_{first.side}")
+    return (
+        first.row,
+        name,
+        first.patient,
+        first.patient,
+        first.view,
+        SIDES[first.side],
+        first.fold,
+        min((row.label for row in shown), key=SEVERITY.index),
+        "|".join(sorted({row.kind for row in shown})),
+        "|".join(densities),
+        f"{first.patient}_{first.side}",
+    )

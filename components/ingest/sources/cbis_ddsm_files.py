@@ -42,8 +42,10 @@ class CaseNames:
         self._series: dict[str, str | None] = {}
         """Series → its case; None for those that are not asked for, and for those that two cases claim."""
         for row in tables.rows:
-            for series, case in ((row.image_series, None if cropped else row.image),
-                                 (row.crop_series, row.crop if cropped else None)):
+            for series, case in (
+                (row.image_series, None if cropped else row.image),
+                (row.crop_series, row.crop if cropped else None),
+            ):
                 if series and self._series.setdefault(series, case) != case:
                     self._series[series] = None
 
@@ -62,7 +64,7 @@ class CaseNames:
             if part in self._series:
                 return self._series[part]
             if _SERIES.fullmatch(part) and len(self._collections) < len(TABLES):
-                return None                                     # of a table that is not there, as far as one can tell
+                return None  # of a table that is not there, as far as one can tell
         return path
 
 
@@ -75,7 +77,7 @@ def _is_mask(data: bytes) -> bool:
         return False
     try:
         header = read_header(data, (_SERIES_DESCRIPTION, _BITS_ALLOCATED), len(data))
-    except Unreadable:                                          # the scan will say why
+    except Unreadable:  # the scan will say why
         return False
     described = header.text(_SERIES_DESCRIPTION).lower()
     return "mask" in described or ("crop" not in described and header.integers(_BITS_ALLOCATED)[:1] == [8])

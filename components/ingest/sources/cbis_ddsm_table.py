@@ -9,10 +9,12 @@ from components.ingest.entries import REASONS, Rejection
 from components.ingest.sources.published_csv import plain_or_packed, read_rows
 from components.params import CbisDdsmParams
 
-TABLES = (("calc_case_description_train_set.csv", "Calc-Training", "train_val"),
-          ("calc_case_description_test_set.csv", "Calc-Test", "test"),
-          ("mass_case_description_train_set.csv", "Mass-Training", "train_val"),
-          ("mass_case_description_test_set.csv", "Mass-Test", "test"))
+TABLES = (
+    ("calc_case_description_train_set.csv", "Calc-Training", "train_val"),
+    ("calc_case_description_test_set.csv", "Calc-Test", "test"),
+    ("mass_case_description_train_set.csv", "Mass-Training", "train_val"),
+    ("mass_case_description_test_set.csv", "Mass-Test", "test"),
+)
 """File, collection that its cases' folders begin with, fold. Table 1 is the first."""
 ROWS_PER_TABLE = 1_000_000
 COLUMNS = {
@@ -89,8 +91,10 @@ def read_tables(archive: Path, settings: CbisDdsmParams) -> CaseTables:
             else:
                 rows.append(found)
     if not collections:
-        raise MedhashError(f"{archive} holds none of CBIS-DDSM's case tables (plain or .gz)",
-                           f"put {', '.join(name for name, _, _ in TABLES)} there, or those of them that you have")
+        raise MedhashError(
+            f"{archive} holds none of CBIS-DDSM's case tables (plain or .gz)",
+            f"put {', '.join(name for name, _, _ in TABLES)} there, or those of them that you have",
+        )
     n_rows = len(rows) + len(rejections)
     rows, repeated = _once(rows)
     return CaseTables(rows, rejections + repeated, n_rows, tuple(collections))
@@ -101,8 +105,9 @@ def patients_in(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_PATIENT.findall(text)))
 
 
-def _row(row: int, collection: str, fold: str, cells: dict[str, str] | list[str], settings: CbisDdsmParams
-         ) -> Abnormality | Rejection:
+def _row(
+    row: int, collection: str, fold: str, cells: dict[str, str] | list[str], settings: CbisDdsmParams
+) -> Abnormality | Rejection:
     if isinstance(cells, list):
         text = ",".join(cells)
         return Rejection("malformed_row", REASONS["malformed_row"], row, value=text, patients=patients_in(text))
@@ -114,8 +119,11 @@ def _row(row: int, collection: str, fold: str, cells: dict[str, str] | list[str]
     def refuse(reason: str, detail: str = "", value: str = "") -> Rejection:
         return Rejection(reason, detail or REASONS[reason], row, named[0], value, whom)
 
-    labels = {"MALIGNANT": "malignant", "BENIGN": "benign",
-              "BENIGN_WITHOUT_CALLBACK": settings.benign_without_callback.replace("exclude", EXCLUDED)}
+    labels = {
+        "MALIGNANT": "malignant",
+        "BENIGN": "benign",
+        "BENIGN_WITHOUT_CALLBACK": settings.benign_without_callback.replace("exclude", EXCLUDED),
+    }
     if not patient:
         return refuse("empty_patient")
     if side not in SIDES:
@@ -129,11 +137,26 @@ def _row(row: int, collection: str, fold: str, cells: dict[str, str] | list[str]
     if not cells["number"].isdecimal():
         return refuse("malformed_row", "the abnormality id is no number", cells["number"])
     if named != [image, crop]:
-        return refuse("malformed_name", "a path begins with another patient, breast, view or abnormality than the "
-                      "row's columns say", " ".join(named))
-    return Abnormality(row, fold, patient, side, view, kind, cells["number"], labels[cells["pathology"]],
-                       cells["density"] if cells["density"] in DENSITIES else "", image, _series(cells["image"]),
-                       crop, _series(cells["crop"]))
+        return refuse(
+            "malformed_name",
+            "a path begins with another patient, breast, view or abnormality than the row's columns say",
+            " ".join(named),
+        )
+    return Abnormality(
+        row,
+        fold,
+        patient,
+        side,
+        view,
+        kind,
+        cells["number"],
+        labels[cells["pathology"]],
+        cells["density"] if cells["density"] in DENSITIES else "",
+        image,
+        _series(cells["image"]),
+        crop,
+        _series(cells["crop"]),
+    )
 
 
 def _series(path: str) -> str:
@@ -151,6 +174,13 @@ def _once(rows: list[Abnormality]) -> tuple[list[Abnormality], list[Rejection]]:
         if earlier == row.row:
             kept.append(row)
         else:
-            repeated.append(Rejection("duplicate_row", f"row {earlier} describes the same abnormality of the same film",
-                                      row.row, row.image, patients=(row.patient,)))
+            repeated.append(
+                Rejection(
+                    "duplicate_row",
+                    f"row {earlier} describes the same abnormality of the same film",
+                    row.row,
+                    row.image,
+                    patients=(row.patient,),
+                )
+            )
     return kept, repeated

@@ -15,15 +15,17 @@ _LISTED = "+"
 """Remembered of a tar's member, so that the next run knows the tar's paths without reading it."""
 
 
-def image_paths(archive: Path, settings: IngestParams, patients_of: Callable[[str], tuple[str, ...]],
-                known: Known | None = None) -> list[str]:
+def image_paths(
+    archive: Path, settings: IngestParams, patients_of: Callable[[str], tuple[str, ...]], known: Known | None = None
+) -> list[str]:
     """The paths of all image files, each once, sorted. Hidden files are left out, links to folders not followed.
 
     An unchanged tar is not read again, unless it holds files of forgotten patients, whose paths are not remembered.
     Raises MedhashError where there are none, a folder cannot be listed, or a tar is unsafe or damaged.
     """
-    paths = set() if archive.is_file() else {storable(path.relative_to(archive).as_posix())
-                                             for path in tree_paths(archive)}
+    paths = (
+        set() if archive.is_file() else {storable(path.relative_to(archive).as_posix()) for path in tree_paths(archive)}
+    )
     for tar in _tars(archive):
         for file in tar_files(tar, most_bytes(settings), with_folders=True, known=_by_path(known)):
             path = _path(file.name)
@@ -31,8 +33,10 @@ def image_paths(archive: Path, settings: IngestParams, patients_of: Callable[[st
             if known and not file.told and not any(map(known.forgets, patients_of(path))):
                 known.put(file.place, _LISTED)
     if not paths:
-        raise MedhashError(f"{archive} holds no PNG or JPEG file, nor does a folder or a tar in it",
-                           "set the archive to the folder, or the tar, that holds the images; unpack a zip first")
+        raise MedhashError(
+            f"{archive} holds no PNG or JPEG file, nor does a folder or a tar in it",
+            "set the archive to the folder, or the tar, that holds the images; unpack a zip first",
+        )
     return sorted(paths)
 
 

@@ -23,8 +23,15 @@ from components.params_archives import ClassFolder
 
 BAGS = ("image", "patient")
 _COLUMNS = ("source_name", "patient", "study", "modality", "organ", "labels")
-_UNKNOWN = {"view": None, "sex": None, "age": np.nan, "width": np.nan, "height": np.nan, "pixel_spacing": np.nan,
-            "official_fold": None}
+_UNKNOWN = {
+    "view": None,
+    "sex": None,
+    "age": np.nan,
+    "width": np.nan,
+    "height": np.nan,
+    "pixel_spacing": np.nan,
+    "official_fold": None,
+}
 """What no folder tells; sizes come from the files."""
 
 
@@ -39,8 +46,10 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     require_offered(settings.bags.by, BAGS, "class_folders")
     chosen = settings.class_folders
     if not chosen.folders:
-        raise MedhashError("ingest.class_folders.folders is empty",
-                           "list the archive's folders, each with its modality and organ (docs/mixed-archives.md)")
+        raise MedhashError(
+            "ingest.class_folders.folders is empty",
+            "list the archive's folders, each with its modality and organ (docs/mixed-archives.md)",
+        )
     for listed, shown in chosen.folders.items():
         require_terms(f"ingest.class_folders.folders: {listed}", shown.modality, shown.organ)
     groups = read_groups(archive, chosen.groups) if chosen.groups else None
@@ -65,18 +74,31 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
                 rows.append((path, patient, path, shown.modality, shown.organ, shown.pathology or ""))
                 index.append(number)
             else:
-                rejections.append(Rejection("empty_patient", "ingest.class_folders.groups does not name the image",
-                                            number, path))
+                rejections.append(
+                    Rejection("empty_patient", "ingest.class_folders.groups does not name the image", number, path)
+                )
     _require_found(archive, chosen.folders, found)
-    for n, why in ((n_elsewhere, "lie in no folder of ingest.class_folders.folders"),
-                   (n_skipped, f"are named as ingest.class_folders.skip says: {', '.join(chosen.skip)}")):
+    for n, why in (
+        (n_elsewhere, "lie in no folder of ingest.class_folders.folders"),
+        (n_skipped, f"are named as ingest.class_folders.skip says: {', '.join(chosen.skip)}"),
+    ):
         if n:
             print(f"{n:,} images left out, which {why}")
     frame = pd.DataFrame(rows, index=index, columns=list(_COLUMNS)).assign(**_UNKNOWN)
     if settings.bags.by == "patient":
         frame["bag"] = frame["patient"]
-    return Entries("folders (row = place of the file, by path)", "pathology", "", "unknown", frame, frozenset(paths),
-                   len(rows) + len(rejections), rejections, patients_of, channels=chosen.channels)
+    return Entries(
+        "folders (row = place of the file, by path)",
+        "pathology",
+        "",
+        "unknown",
+        frame,
+        frozenset(paths),
+        len(rows) + len(rejections),
+        rejections,
+        patients_of,
+        channels=chosen.channels,
+    )
 
 
 def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
@@ -93,9 +115,11 @@ def _placing(folders: dict[str, ClassFolder]) -> Callable[[str], str | None]:
 def _require_found(archive: Path, folders: dict[str, ClassFolder], found: set[str]) -> None:
     missing = next((folder for folder in folders if folder not in found), None)
     if missing is not None:
-        raise MedhashError(f"{archive} holds no image in the folder {missing} of ingest.class_folders.folders",
-                           "write each folder with its path from the archive's own folder, or in a tar from the tar's "
-                           "root, as `tar tf` prints it; take out what the archive does not have")
+        raise MedhashError(
+            f"{archive} holds no image in the folder {missing} of ingest.class_folders.folders",
+            "write each folder with its path from the archive's own folder, or in a tar from the tar's "
+            "root, as `tar tf` prints it; take out what the archive does not have",
+        )
 
 
 def _patients_of(groups: dict[str, str] | None) -> Callable[[str], tuple[str, ...]]:

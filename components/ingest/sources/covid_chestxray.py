@@ -36,9 +36,10 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     require_offered(settings.bags.by, BAGS, "covid_chestxray")
     table = plain_or_packed(archive, TABLE)
     if table is None:
-        raise MedhashError(f"{archive} holds no {TABLE}",
-                           "set ingest.archive to the folder that holds the COVID-19 Image Data Collection as "
-                           "published")
+        raise MedhashError(
+            f"{archive} holds no {TABLE}",
+            "set ingest.archive to the folder that holds the COVID-19 Image Data Collection as published",
+        )
     rows, index, rejections = [], [], []
     n_left_out: Counter[str] = Counter()
     names: dict[str, int] = {}
@@ -49,7 +50,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
             names.setdefault(cells["name"], line)
             continue
         row = read_row(line, cells, names)
-        if isinstance(cells, list):                             # so that its file does not count as one without a row
+        if isinstance(cells, list):  # so that its file does not count as one without a row
             in_malformed.update(cells)
         if isinstance(row, Rejection):
             rejections.append(row)
@@ -61,8 +62,16 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     frame = pd.DataFrame(rows, index=index, columns=list(_COLUMNS)).assign(**_UNKNOWN)
     if settings.bags.by != "image":
         frame["bag"] = frame[settings.bags.by]
-    return Entries(TABLE, "pathology", "xray", "chest", frame, frozenset(in_malformed.union(names)),
-                   len(rows) + len(rejections), rejections)
+    return Entries(
+        TABLE,
+        "pathology",
+        "xray",
+        "chest",
+        frame,
+        frozenset(in_malformed.union(names)),
+        len(rows) + len(rejections),
+        rejections,
+    )
 
 
 def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
@@ -70,6 +79,8 @@ def image_files(archive: Path, settings: IngestParams, known: Known | None = Non
     table = plain_or_packed(archive, TABLE)
     folder = (table.parent if table else archive) / "images"
     if not folder.is_dir():
-        raise MedhashError(f"{folder} does not exist", "fetch the collection's images, or index the table alone with "
-                           "--metadata-only (ingest.metadata_only: true)")
+        raise MedhashError(
+            f"{folder} does not exist",
+            "fetch the collection's images, or index the table alone with --metadata-only (ingest.metadata_only: true)",
+        )
     yield from folder_files(folder, most_bytes(settings), known=known)

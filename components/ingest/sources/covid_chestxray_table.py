@@ -8,16 +8,51 @@ from components.ingest.entries import Rejection
 from components.ingest.sources.nih_table import MAX_AGE, TOP_AGE
 
 TABLE = "metadata.csv"
-COLUMNS = {"patient": ("patientid",), "day": ("offset",), "finding": ("finding",), "view": ("view",),
-           "modality": ("modality",), "sex": ("sex",), "age": ("age",), "folder": ("folder",), "name": ("filename",)}
+COLUMNS = {
+    "patient": ("patientid",),
+    "day": ("offset",),
+    "finding": ("finding",),
+    "view": ("view",),
+    "modality": ("modality",),
+    "sex": ("sex",),
+    "age": ("age",),
+    "folder": ("folder",),
+    "name": ("filename",),
+}
 """Name here → its published title. No other column is read."""
 MODALITIES = {"X-ray": "xray", "CT": "ct"}
 VIEWS = {"PA": "PA", "AP": "AP", "AP Supine": "AP", "AP semi erect": "AP", "AP erect": "AP", "L": "LATERAL"}
 """Others, such as the planes of CT, are not known."""
-FINDINGS = ("No Finding", "Pneumonia", "Viral", "COVID-19", "SARS", "MERS-CoV", "Influenza", "H1N1", "Varicella",
-            "Herpes", "Bacterial", "Streptococcus", "Klebsiella", "E.Coli", "Mycoplasma",
-            "Mycoplasma Bacterial Pneumonia", "Legionella", "Nocardia", "Staphylococcus", "MRSA", "Chlamydophila",
-            "Fungal", "Pneumocystis", "Aspergillosis", "Lipoid", "Aspiration", "Tuberculosis", "ARDS")
+FINDINGS = (
+    "No Finding",
+    "Pneumonia",
+    "Viral",
+    "COVID-19",
+    "SARS",
+    "MERS-CoV",
+    "Influenza",
+    "H1N1",
+    "Varicella",
+    "Herpes",
+    "Bacterial",
+    "Streptococcus",
+    "Klebsiella",
+    "E.Coli",
+    "Mycoplasma",
+    "Mycoplasma Bacterial Pneumonia",
+    "Legionella",
+    "Nocardia",
+    "Staphylococcus",
+    "MRSA",
+    "Chlamydophila",
+    "Fungal",
+    "Pneumocystis",
+    "Aspergillosis",
+    "Lipoid",
+    "Aspiration",
+    "Tuberculosis",
+    "ARDS",
+)
 """Findings of all releases. Another one refuses its row, so that no free text passes."""
 _NOT_KNOWN = ("todo", "unknown", "")
 _VOLUMES = (".nii", ".nii.gz")
@@ -39,8 +74,13 @@ def read_row(line: int, cells: dict[str, str] | list[str], first: dict[str, int]
     first: file name → the line that named it first; this one's is added.
     """
     if isinstance(cells, list):
-        return Rejection("malformed_row", f"{len(cells)} fields, which is not what the header has", line,
-                         value=",".join(cells), patients=tuple(filter(None, cells)))
+        return Rejection(
+            "malformed_row",
+            f"{len(cells)} fields, which is not what the header has",
+            line,
+            value=",".join(cells),
+            patients=tuple(filter(None, cells)),
+        )
     name, patient = cells["name"], cells["patient"]
     patients = (patient,) if patient else ()
     labels = findings(cells["finding"])
@@ -53,14 +93,30 @@ def read_row(line: int, cells: dict[str, str] | list[str], first: dict[str, int]
     if not patient:
         return Rejection("empty_patient", "patientid is empty", line, name)
     if cells["modality"] not in MODALITIES:
-        return Rejection("unknown_modality", f"modality is none of {', '.join(MODALITIES)}", line, name,
-                         cells["modality"], patients)
+        return Rejection(
+            "unknown_modality", f"modality is none of {', '.join(MODALITIES)}", line, name, cells["modality"], patients
+        )
     if strange:
         near = difflib.get_close_matches(strange, FINDINGS, n=1)
-        return Rejection("unknown_finding", "finding holds one that the collection does not list"
-                         + (f"; the nearest known one is {near[0]}" if near else ""), line, name, strange, patients)
-    return (name, patient, f"{patient}\0{cells['day'] or name}", "|".join(labels), MODALITIES[cells["modality"]],
-            VIEWS.get(cells["view"]), cells["sex"] if cells["sex"] in ("F", "M") else None, _years(cells["age"]))
+        return Rejection(
+            "unknown_finding",
+            "finding holds one that the collection does not list"
+            + (f"; the nearest known one is {near[0]}" if near else ""),
+            line,
+            name,
+            strange,
+            patients,
+        )
+    return (
+        name,
+        patient,
+        f"{patient}\0{cells['day'] or name}",
+        "|".join(labels),
+        MODALITIES[cells["modality"]],
+        VIEWS.get(cells["view"]),
+        cells["sex"] if cells["sex"] in ("F", "M") else None,
+        _years(cells["age"]),
+    )
 
 
 def findings(text: str) -> list[str]:

@@ -28,6 +28,7 @@ def csv_lines(path: Path, delimiter: str, fix: str) -> Iterator[tuple[int, list[
                 line = reader.line_num + 1
     except (csv.Error, UnicodeDecodeError, EOFError, zlib.error, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise MedhashError(f"{path} cannot be read: {error.strerror}", "mend its permissions or its disk"
-                               ) from error
+            raise MedhashError(
+                f"{path} cannot be read: {error.strerror}", "mend its permissions or its disk"
+            ) from error
         raise MedhashError(f"{path}, line {line}: not readable as CSV text ({type(error).__name__})", fix) from None

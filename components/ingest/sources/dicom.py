@@ -45,13 +45,16 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
         row = _row(file, max_bytes, known)
         if isinstance(row, UnfitHeader):
             rows.append(DicomRow.without(file.name, row))
-            rejections.append(Rejection(row.reason, row.detail, number, file.name, row.value,
-                                        (row.patient,) if row.patient else ()))
+            rejections.append(
+                Rejection(row.reason, row.detail, number, file.name, row.value, (row.patient,) if row.patient else ())
+            )
         else:
             rows.append(row)
     if not rows:
-        raise MedhashError(f"{archive} holds no DICOM file (.dcm, or without ending), nor does a tar there",
-                           "set ingest.archive to the folder that holds them")
+        raise MedhashError(
+            f"{archive} holds no DICOM file (.dcm, or without ending), nor does a tar there",
+            "set ingest.archive to the folder that holds them",
+        )
     frame = pd.DataFrame(rows, index=range(1, len(rows) + 1))
     frame["key"] = frame[settings.dicom.key]
     names = frozenset(frame["source_name"])
@@ -66,8 +69,16 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     frame["official_fold"] = None
     if settings.bags.by != "image":
         frame["bag"] = frame[settings.bags.by]
-    return Entries("DICOM files (row = place of the file, by name)", "finding", "xray", "unknown",
-                   frame.drop(columns=["key", *_KEY_WORDS]), names, len(rows) + len(surplus), rejections + surplus)
+    return Entries(
+        "DICOM files (row = place of the file, by name)",
+        "finding",
+        "xray",
+        "unknown",
+        frame.drop(columns=["key", *_KEY_WORDS]),
+        names,
+        len(rows) + len(surplus),
+        rejections + surplus,
+    )
 
 
 def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
@@ -79,7 +90,7 @@ def image_files(archive: Path, settings: IngestParams, known: Known | None = Non
             continue
         try:
             data = file.stream.read()
-        except OSError:                                         # its text would name the file
+        except OSError:  # its text would name the file
             yield SourceFile(file.name, b"", "unreadable")
         else:
             yield SourceFile(file.name, data, "", file.place)
@@ -107,8 +118,11 @@ def _may_be_kept(row: DicomRow | UnfitHeader) -> bool:
 
 
 def _rows_without_file(labels: LabelTable, keys: frozenset[str]) -> list[Rejection]:
-    return [Rejection("missing_image", f"line {line} of {labels.name}: {REASONS['missing_image']}", value=key)
-            for key, line in labels.lines.items() if key not in keys]
+    return [
+        Rejection("missing_image", f"line {line} of {labels.name}: {REASONS['missing_image']}", value=key)
+        for key, line in labels.lines.items()
+        if key not in keys
+    ]
 
 
 def _repeated(frame: pd.DataFrame) -> list[Rejection]:
@@ -138,11 +152,14 @@ def _unlabelled(labels: LabelTable, words: str, frame: pd.DataFrame) -> list[Rej
 
 def _of_two_patients(words: str, frame: pd.DataFrame) -> list[Rejection]:
     several = frame["patient"].groupby(frame["key"]).transform("nunique") > 1
-    return [Rejection("shared_key", f"another patient's image has the same {words}", row, name, patients=(patient,))
-            for row, name, patient, _ in _rows(frame[several], "key")]
+    return [
+        Rejection("shared_key", f"another patient's image has the same {words}", row, name, patients=(patient,))
+        for row, name, patient, _ in _rows(frame[several], "key")
+    ]
 
 
 def _rows(frame: pd.DataFrame, column: str) -> Iterator[tuple[int, str, str, str]]:
     """(row, source name, patient, value) of every row."""
-    return zip(frame.index.tolist(), *(frame[name].tolist() for name in ("source_name", "patient", column)),
-               strict=True)
+    return zip(
+        frame.index.tolist(), *(frame[name].tolist() for name in ("source_name", "patient", column)), strict=True
+    )

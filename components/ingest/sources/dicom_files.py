@@ -71,7 +71,7 @@ def _opened(path: Path, name: str, max_bytes: int, known: Known | None) -> Itera
         if known and not known.wants(name):
             return
         stream = path.open("rb")
-    except OSError:                                             # its text would name the file
+    except OSError:  # its text would name the file
         if _has_suffix(name):
             yield DicomFile(name, None, "unreadable")
         return

@@ -41,18 +41,26 @@ def read_labels(path: Path, settings: DicomParams) -> LabelTable:
                 if len(row) == len(header):
                     _take(labels, line, row[key_at].strip(), row[labels_at], settings.findings)
                 elif row:
-                    labels.rejections.append(Rejection(
-                        "malformed_row", f"line {line} of {path.name}: {len(row)} fields, the header has {len(header)}",
-                        value=",".join(row)))
+                    labels.rejections.append(
+                        Rejection(
+                            "malformed_row",
+                            f"line {line} of {path.name}: {len(row)} fields, the header has {len(header)}",
+                            value=",".join(row),
+                        )
+                    )
                 line = reader.line_num + 1
     except FileNotFoundError as error:
-        raise MedhashError(f"{path} does not exist", "set ingest.dicom.labels to the CSV that holds a row of labels "
-                           "for each image or examination") from error
+        raise MedhashError(
+            f"{path} does not exist",
+            "set ingest.dicom.labels to the CSV that holds a row of labels for each image or examination",
+        ) from error
     except OSError as error:
-        if error.errno is None:                                 # gzip's own
+        if error.errno is None:  # gzip's own
             raise _not_csv(path, line, error) from error
-        raise MedhashError(f"{path} cannot be read: {error.strerror}",
-                           "mend its permissions or its disk, or set ingest.dicom.labels to another CSV") from error
+        raise MedhashError(
+            f"{path} cannot be read: {error.strerror}",
+            "mend its permissions or its disk, or set ingest.dicom.labels to another CSV",
+        ) from error
     except (csv.Error, UnicodeDecodeError, EOFError, zlib.error) as error:
         raise _not_csv(path, line, error) from error
     if not labels.lines:
@@ -61,8 +69,9 @@ def read_labels(path: Path, settings: DicomParams) -> LabelTable:
 
 
 def _not_csv(path: Path, line: int, error: Exception) -> MedhashError:
-    return MedhashError(f"{path}, line {line}: not readable as CSV text ({type(error).__name__})",
-                        "export the table again (CSV, UTF-8)")
+    return MedhashError(
+        f"{path}, line {line}: not readable as CSV text ({type(error).__name__})", "export the table again (CSV, UTF-8)"
+    )
 
 
 def _position(path: Path, header: list[str], setting: str, title: str) -> int:
@@ -72,8 +81,10 @@ def _position(path: Path, header: list[str], setting: str, title: str) -> int:
         raise MedhashError(f"{path}: column {title!r} stands there twice", "remove one of them")
     near = difflib.get_close_matches(title, header, n=1, cutoff=0.6)
     hint = f"; the nearest name found is {near[0]!r}" if near else ""
-    raise MedhashError(f"{path}: column {title!r} is missing{hint}",
-                       f"set ingest.dicom.{setting} to the column's name in the first line")
+    raise MedhashError(
+        f"{path}: column {title!r} is missing{hint}",
+        f"set ingest.dicom.{setting} to the column's name in the first line",
+    )
 
 
 def _take(labels: LabelTable, line: int, key: str, cell: str, findings: list[str]) -> None:
@@ -89,8 +100,13 @@ def _take(labels: LabelTable, line: int, key: str, cell: str, findings: list[str
             labels.defects[key] = "empty_labels", f"{where} gives no label; `No Finding` says that there is none"
         elif unknown is not None:
             near = difflib.get_close_matches(unknown, findings, n=1)
-            labels.defects[key] = "unknown_finding", (f"{where} holds a label that ingest.dicom.findings does not list"
-                                                      + (f"; the nearest known one is {near[0]}" if near else ""))
+            labels.defects[key] = (
+                "unknown_finding",
+                (
+                    f"{where} holds a label that ingest.dicom.findings does not list"
+                    + (f"; the nearest known one is {near[0]}" if near else "")
+                ),
+            )
     elif set(names) != set(labels.text[key].split("|")):
         labels.defects[key] = "contradicting_labels", f"lines {labels.lines[key]} and {line} of {labels.name} disagree"
     else:

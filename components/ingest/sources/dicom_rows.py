@@ -9,25 +9,91 @@ from components.ingest.integrity import Unreadable
 from components.ingest.sources.dicom_files import DicomFile
 from components.ingest.sources.nih_table import MAX_AGE, TOP_AGE
 
-_SOP_UID, _ACCESSION, _MODALITY, _PATIENT, _SEX, _AGE = (0x00080018, 0x00080050, 0x00080060, 0x00100020, 0x00100040,
-                                                         0x00101010)
+_SOP_UID, _ACCESSION, _MODALITY, _PATIENT, _SEX, _AGE = (
+    0x00080018,
+    0x00080050,
+    0x00080060,
+    0x00100020,
+    0x00100040,
+    0x00101010,
+)
 _BODY_PART, _VIEW, _DETECTOR_SPACING, _STUDY = 0x00180015, 0x00185101, 0x00181164, 0x0020000D
-_LATERALITY, _IMAGE_LATERALITY, _ROWS, _COLUMNS, _SPACING, _BURNED_IN = (0x00200060, 0x00200062, 0x00280010, 0x00280011,
-                                                                         0x00280030, 0x00280301)
-_TAGS = (_SOP_UID, _ACCESSION, _MODALITY, _PATIENT, _SEX, _AGE, _BODY_PART, _VIEW, _DETECTOR_SPACING, _STUDY,
-         _LATERALITY, _IMAGE_LATERALITY, _ROWS, _COLUMNS, _SPACING, _BURNED_IN)
+_LATERALITY, _IMAGE_LATERALITY, _ROWS, _COLUMNS, _SPACING, _BURNED_IN = (
+    0x00200060,
+    0x00200062,
+    0x00280010,
+    0x00280011,
+    0x00280030,
+    0x00280301,
+)
+_TAGS = (
+    _SOP_UID,
+    _ACCESSION,
+    _MODALITY,
+    _PATIENT,
+    _SEX,
+    _AGE,
+    _BODY_PART,
+    _VIEW,
+    _DETECTOR_SPACING,
+    _STUDY,
+    _LATERALITY,
+    _IMAGE_LATERALITY,
+    _ROWS,
+    _COLUMNS,
+    _SPACING,
+    _BURNED_IN,
+)
 _HEAD_BYTES = 1 << 18
 """So much of a file holds most headers; the pixels stand last."""
 
 MODALITIES = {"DX": "xray", "CR": "xray", "RG": "xray", "MG": "mammography"}
-ORGANS = {"CHEST": "chest", "THORAX": "chest", "LUNG": "chest", "BREAST": "breast", "ABDOMEN": "abdomen",
-          "PELVIS": "pelvis", "SKULL": "head", "HEAD": "head", "NECK": "neck", "SPINE": "spine", "CSPINE": "spine",
-          "TSPINE": "spine", "LSPINE": "spine", "SHOULDER": "shoulder", "CLAVICLE": "shoulder", "ARM": "arm",
-          "HUMERUS": "arm", "ELBOW": "arm", "FOREARM": "arm", "WRIST": "hand", "HAND": "hand", "FINGER": "hand",
-          "HIP": "hip", "LEG": "leg", "FEMUR": "leg", "KNEE": "leg", "ANKLE": "foot", "FOOT": "foot", "TOE": "foot"}
+ORGANS = {
+    "CHEST": "chest",
+    "THORAX": "chest",
+    "LUNG": "chest",
+    "BREAST": "breast",
+    "ABDOMEN": "abdomen",
+    "PELVIS": "pelvis",
+    "SKULL": "head",
+    "HEAD": "head",
+    "NECK": "neck",
+    "SPINE": "spine",
+    "CSPINE": "spine",
+    "TSPINE": "spine",
+    "LSPINE": "spine",
+    "SHOULDER": "shoulder",
+    "CLAVICLE": "shoulder",
+    "ARM": "arm",
+    "HUMERUS": "arm",
+    "ELBOW": "arm",
+    "FOREARM": "arm",
+    "WRIST": "hand",
+    "HAND": "hand",
+    "FINGER": "hand",
+    "HIP": "hip",
+    "LEG": "leg",
+    "FEMUR": "leg",
+    "KNEE": "leg",
+    "ANKLE": "foot",
+    "FOOT": "foot",
+    "TOE": "foot",
+}
 """Body Part Examined (PS3.16, annex L) → organ; another or none is `unknown`, but a mammogram shows a breast."""
-VIEWS = {"PA": "PA", "AP": "AP", "LATERAL": "LATERAL", "LAT": "LATERAL", "LL": "LATERAL", "RL": "LATERAL",
-         "LARGE LATERAL": "LATERAL", "CC": "CC", "MLO": "MLO", "ML": "ML", "LM": "LM", "XCCL": "XCCL"}
+VIEWS = {
+    "PA": "PA",
+    "AP": "AP",
+    "LATERAL": "LATERAL",
+    "LAT": "LATERAL",
+    "LL": "LATERAL",
+    "RL": "LATERAL",
+    "LARGE LATERAL": "LATERAL",
+    "CC": "CC",
+    "MLO": "MLO",
+    "ML": "ML",
+    "LM": "LM",
+    "XCCL": "XCCL",
+}
 """View Position → view; decubitus positions (LLD, RLD) and others are not known."""
 
 
@@ -71,19 +137,24 @@ class DicomRow(NamedTuple):
 def header_row(file: DicomFile, max_bytes: int) -> DicomRow:
     """Read a file's header, no more. Raises UnfitHeader."""
     if file.stream is None:
-        raise UnfitHeader(file.reason, "the file system would not hand out the file" if file.reason == "unreadable"
-                          else f"the file has more than {max_bytes} bytes")
+        raise UnfitHeader(
+            file.reason,
+            "the file system would not hand out the file"
+            if file.reason == "unreadable"
+            else f"the file has more than {max_bytes} bytes",
+        )
     try:
         header = _header(file, max_bytes)
-    except OSError:                                             # its text would name the file
+    except OSError:  # its text would name the file
         raise UnfitHeader("unreadable", "the file system would not hand out the file") from None
     except Unreadable as error:
         raise UnfitHeader(error.reason, error.detail) from None
     modality, patient = header.text(_MODALITY), header.text(_PATIENT)
     uid, accession = header.text(_SOP_UID), header.text(_ACCESSION)
     if modality not in MODALITIES:
-        raise UnfitHeader("unknown_modality", f"Modality is none of {', '.join(MODALITIES)}", modality, uid, accession,
-                          patient)
+        raise UnfitHeader(
+            "unknown_modality", f"Modality is none of {', '.join(MODALITIES)}", modality, uid, accession, patient
+        )
     if not patient:
         raise UnfitHeader("empty_patient", "Patient ID is empty", "", uid, accession)
     kind = MODALITIES[modality]
@@ -91,11 +162,22 @@ def header_row(file: DicomFile, max_bytes: int) -> DicomRow:
     sex = header.text(_SEX)
     height, width = (float(next(iter(header.integers(tag)), 0)) or None for tag in (_ROWS, _COLUMNS))
     return DicomRow(
-        file.name, patient, header.text(_STUDY) or f"{patient}\0{uid or file.name}", uid, accession, kind,
+        file.name,
+        patient,
+        header.text(_STUDY) or f"{patient}\0{uid or file.name}",
+        uid,
+        accession,
+        kind,
         ORGANS.get(header.text(_BODY_PART).upper(), "breast" if kind == "mammography" else "unknown"),
-        VIEWS.get(header.text(_VIEW).upper()), laterality if laterality in ("L", "R") else None,
-        sex if sex in ("F", "M") else None, _years(header.text(_AGE)), width, height, _spacing(header),
-        {"YES": True, "NO": False}.get(header.text(_BURNED_IN)))
+        VIEWS.get(header.text(_VIEW).upper()),
+        laterality if laterality in ("L", "R") else None,
+        sex if sex in ("F", "M") else None,
+        _years(header.text(_AGE)),
+        width,
+        height,
+        _spacing(header),
+        {"YES": True, "NO": False}.get(header.text(_BURNED_IN)),
+    )
 
 
 def _header(file: DicomFile, max_bytes: int) -> Header:

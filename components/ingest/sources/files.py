@@ -21,8 +21,13 @@ def most_bytes(settings: IngestParams) -> int:
     return 8 * settings.max_image_pixels
 
 
-def tar_files(path: Path, max_bytes: int, suffixes: tuple[str, ...] = IMAGE_SUFFIXES,
-              with_folders: bool = False, known: Known | None = None) -> Iterator[SourceFile]:
+def tar_files(
+    path: Path,
+    max_bytes: int,
+    suffixes: tuple[str, ...] = IMAGE_SUFFIXES,
+    with_folders: bool = False,
+    known: Known | None = None,
+) -> Iterator[SourceFile]:
     """Files of a tar, compressed or not, that end as an image does, read in one pass and one file at a time.
 
     with_folders: a file's name is its whole path in the tar, instead of the last part of it.
@@ -53,21 +58,24 @@ def tar_files(path: Path, max_bytes: int, suffixes: tuple[str, ...] = IMAGE_SUFF
                     yield SourceFile(name, b"", "too_large", place)
                     continue
                 content = tar.extractfile(member)
-                assert content is not None                      # true of every regular file
+                assert content is not None  # true of every regular file
                 yield SourceFile(name, content.read(), "", place)
         if known and place_of(path, path.stat()) == whole:
             known.tar_ended(whole, n_yielded)
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise MedhashError(f"{path} cannot be read: {error.strerror}",
-                               "mend its permissions or its disk") from error
-        raise MedhashError(f"{path} is damaged after member {number} ({error})",
-                           "fetch it again and compare its checksum with the publisher's; what was decoded is kept"
-                           ) from error
+            raise MedhashError(
+                f"{path} cannot be read: {error.strerror}", "mend its permissions or its disk"
+            ) from error
+        raise MedhashError(
+            f"{path} is damaged after member {number} ({error})",
+            "fetch it again and compare its checksum with the publisher's; what was decoded is kept",
+        ) from error
 
 
-def folder_files(folder: Path, max_bytes: int, suffixes: tuple[str, ...] = IMAGE_SUFFIXES,
-                 known: Known | None = None) -> Iterator[SourceFile]:
+def folder_files(
+    folder: Path, max_bytes: int, suffixes: tuple[str, ...] = IMAGE_SUFFIXES, known: Known | None = None
+) -> Iterator[SourceFile]:
     """Files that lie in a folder itself and end as an image does, sorted by name.
 
     known: spares reading what has not changed and what no row asks for, and leaves out files of forgotten patients.
@@ -78,8 +86,13 @@ def folder_files(folder: Path, max_bytes: int, suffixes: tuple[str, ...] = IMAGE
             yield _taken(path, name, max_bytes, known)
 
 
-def tree_files(folder: Path, max_bytes: int, name_of: Callable[[str], str | None],
-               suffixes: tuple[str, ...] = IMAGE_SUFFIXES, known: Known | None = None) -> Iterator[SourceFile]:
+def tree_files(
+    folder: Path,
+    max_bytes: int,
+    name_of: Callable[[str], str | None],
+    suffixes: tuple[str, ...] = IMAGE_SUFFIXES,
+    known: Known | None = None,
+) -> Iterator[SourceFile]:
     """The same for a folder and all folders in it but hidden ones and links.
 
     name_of: from a file's path in the folder to its name in the table; None leaves it out.
@@ -93,10 +106,12 @@ def tree_files(folder: Path, max_bytes: int, name_of: Callable[[str], str | None
 
 def tree_paths(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> Iterator[Path]:
     """Where these files lie, sorted. Raises MedhashError where a folder cannot be listed."""
-    def unlisted(error: OSError) -> NoReturn:                   # its text would name the folder, and with it a patient
-        raise MedhashError(f"{folder}, or a folder in it, cannot be listed: {error.strerror}",
-                           "set ingest.archive to the folder that holds the images; mend permissions or the disk"
-                           ) from None
+
+    def unlisted(error: OSError) -> NoReturn:  # its text would name the folder, and with it a patient
+        raise MedhashError(
+            f"{folder}, or a folder in it, cannot be listed: {error.strerror}",
+            "set ingest.archive to the folder that holds the images; mend permissions or the disk",
+        ) from None
 
     for place, folders, files in os.walk(folder, onerror=unlisted):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -112,7 +127,7 @@ def _taken(path: Path, name: str, max_bytes: int, known: Known | None) -> Source
         if told or (known and not known.wants(name)):
             return SourceFile(name, b"", "", place, told)
         return SourceFile(name, *_read(path, place))
-    except OSError:                                             # its text would name the file, and with it the patient
+    except OSError:  # its text would name the file, and with it the patient
         return SourceFile(name, b"", "unreadable")
 
 
@@ -148,5 +163,8 @@ def _refuse_unsafe(path: Path, number: int, member: tarfile.TarInfo) -> None:
     elif not (member.isfile() or member.isdir()):
         problem = "is a link or a device"
     if problem:
-        raise MedhashError(f"{path}: member {number} {problem}", "this is not an archive as published: fetch it again "
-                           "from its publisher, or pack it again from a folder of plain files")
+        raise MedhashError(
+            f"{path}: member {number} {problem}",
+            "this is not an archive as published: fetch it again "
+            "from its publisher, or pack it again from a folder of plain files",
+        )

@@ -18,8 +18,9 @@ _LISTED = "+"
 """Remembered of a tar's member, so that the next run knows the tar's names without reading it."""
 
 
-def image_names(archive: Path, settings: IngestParams, patients_of: Callable[[str], tuple[str, ...]],
-                known: Known | None = None) -> list[str]:
+def image_names(
+    archive: Path, settings: IngestParams, patients_of: Callable[[str], tuple[str, ...]], known: Known | None = None
+) -> list[str]:
     """The names of all image files, each once, sorted. Hidden files are left out, links to folders not followed.
 
     A tar is read to its end, as it has no list of its members; an unchanged one is not, unless it holds files of
@@ -33,8 +34,10 @@ def image_names(archive: Path, settings: IngestParams, patients_of: Callable[[st
             if known and not file.told and not any(map(known.forgets, patients_of(file.name))):
                 known.put(file.place, _LISTED)
     if not names:
-        raise MedhashError(f"{archive} holds no PNG or JPEG file, nor does a folder or a tar in it",
-                           "set ingest.archive to the folder that holds the images as published; unpack a zip first")
+        raise MedhashError(
+            f"{archive} holds no PNG or JPEG file, nor does a folder or a tar in it",
+            "set ingest.archive to the folder that holds the images as published; unpack a zip first",
+        )
     return sorted(names)
 
 

@@ -25,8 +25,18 @@ BAGS = ("image", "breast", "patient")
 _SUFFIXES = (".dcm", *IMAGE_SUFFIXES)
 _NAME = re.compile(r"(?P<film>\d+)(_(?P<patient>[0-9a-f]{16})(_.*)?|_MG_.*)?", re.IGNORECASE | re.ASCII)
 """22678622_61b13c59bcba149e_MG_R_CC_ANON.dcm: the film, its patient under a hash, modality, side, view."""
-_COLUMNS = ("line", "source_name", "patient", "study", "view", "laterality", "age", "labels", "labels:density",
-            "breast")
+_COLUMNS = (
+    "line",
+    "source_name",
+    "patient",
+    "study",
+    "view",
+    "laterality",
+    "age",
+    "labels",
+    "labels:density",
+    "breast",
+)
 
 
 def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
@@ -50,31 +60,48 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
             patients.append(next(iter(told)))
         else:
             reason = "ambiguous_file" if told else "missing_image" if row.film not in hashes else "empty_patient"
-            detail = "files of two patients have the film's number" if told else REASONS[reason] \
-                if reason == "missing_image" else "neither the table nor the file's name tells the patient"
+            detail = (
+                "files of two patients have the film's number"
+                if told
+                else REASONS[reason]
+                if reason == "missing_image"
+                else "neither the table nor the file's name tells the patient"
+            )
             rejections.append(Rejection(reason, detail, row.line, row.film, patients=tuple(sorted(told))))
     if rows and not films:
         raise MedhashError(
             f"neither {TABLE} (its patients are removed) nor the file names in {archive} tell who was examined; folds "
             "could not keep patients apart",
             "put the films there under their published names (22678622_<patient's hash>_MG_R_CC_ANON.dcm); empty files "
-            "of these names do with --metadata-only. A table with Patient ID filled in does as well")
-    frame = pd.DataFrame([_row(row, patient) for row, patient in zip(films, patients, strict=True)],
-                         columns=list(_COLUMNS)).set_index("line").sort_index()
+            "of these names do with --metadata-only. A table with Patient ID filled in does as well",
+        )
+    frame = (
+        pd.DataFrame([_row(row, patient) for row, patient in zip(films, patients, strict=True)], columns=list(_COLUMNS))
+        .set_index("line")
+        .sort_index()
+    )
     if settings.bags.by != "image":
         frame["bag"] = frame[settings.bags.by]
     constant = {"sex": None, "width": np.nan, "height": np.nan, "pixel_spacing": np.nan, "official_fold": None}
     names = {row.film for row in rows} | {rejection.source_name for rejection in rejections} - {""}
-    return Entries(TABLE, "pathology", "mammography", "breast", frame.drop(columns="breast").assign(**constant),
-                   frozenset(names), n_rows, rejections, _patients_of)
+    return Entries(
+        TABLE,
+        "pathology",
+        "mammography",
+        "breast",
+        frame.drop(columns="breast").assign(**constant),
+        frozenset(names),
+        n_rows,
+        rejections,
+        _patients_of,
+    )
 
 
 def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
     """Every image file, by the number of its film. Raises MedhashError where a folder cannot be listed."""
     rows, rejections, _ = read_table(archive, settings.inbreast)
     listed = {row.film for row in rows} | {rejection.source_name for rejection in rejections}
-    yield from tree_files(archive, most_bytes(settings),
-                          lambda path: _name_of(path, listed), _SUFFIXES, known)
+    yield from tree_files(archive, most_bytes(settings), lambda path: _name_of(path, listed), _SUFFIXES, known)
 
 
 def _name_of(path: str, listed: set[str]) -> str:
@@ -107,5 +134,15 @@ def _with_patients(rejection: Rejection, hashes: dict[str, set[str]]) -> Rejecti
 
 
 def _row(row: FilmRow, patient: str) -> tuple[object, ...]:
-    return (row.line, row.film, patient, f"{patient}\0{row.date}", row.view, row.side,
-            np.nan if row.age is None else row.age, row.label, row.density, f"{patient}\0{row.side}")
+    return (
+        row.line,
+        row.film,
+        patient,
+        f"{patient}\0{row.date}",
+        row.view,
+        row.side,
+        np.nan if row.age is None else row.age,
+        row.label,
+        row.density,
+        f"{patient}\0{row.side}",
+    )

@@ -11,8 +11,16 @@ from components.ingest.sources.published_csv import plain_or_packed, read_rows
 from components.params import InbreastParams
 
 TABLE = "INbreast.csv"
-COLUMNS = {"patient": ("patient id",), "age": ("patient age",), "side": ("laterality",), "view": ("view",),
-           "date": ("acquisition date",), "film": ("file name",), "density": ("acr",), "bi_rads": ("bi-rads",)}
+COLUMNS = {
+    "patient": ("patient id",),
+    "age": ("patient age",),
+    "side": ("laterality",),
+    "view": ("view",),
+    "date": ("acquisition date",),
+    "film": ("file name",),
+    "density": ("acr",),
+    "bi_rads": ("bi-rads",),
+}
 VIEWS = ("CC", "MLO", "FB")
 """FB, from below, stands in one published row."""
 _REMOVED = ("", "removed")
@@ -38,16 +46,23 @@ def read_table(archive: Path, settings: InbreastParams) -> tuple[list[FilmRow], 
     """Good rows, refused rows and the number of rows. Raises MedhashError where there is no table, or it is none."""
     path = plain_or_packed(archive, TABLE)
     if path is None:
-        raise MedhashError(f"{archive} holds no {TABLE} (plain or .gz)",
-                           "set ingest.archive to the folder that holds INbreast as published")
+        raise MedhashError(
+            f"{archive} holds no {TABLE} (plain or .gz)",
+            "set ingest.archive to the folder that holds INbreast as published",
+        )
     rows: list[FilmRow] = []
     rejections: list[Rejection] = []
     first: dict[str, int] = {}
     for line, cells in read_rows(path, COLUMNS, ";"):
         found = _row(line, cells, settings)
         if isinstance(found, FilmRow) and first.setdefault(found.film, line) != line:
-            found = Rejection("duplicate_row", f"row {first[found.film]} describes the same image", line, found.film,
-                              patients=_told(found.patient))
+            found = Rejection(
+                "duplicate_row",
+                f"row {first[found.film]} describes the same image",
+                line,
+                found.film,
+                patients=_told(found.patient),
+            )
         if isinstance(found, Rejection):
             rejections.append(found)
         else:
@@ -74,12 +89,22 @@ def _row(line: int, cells: dict[str, str] | list[str], settings: InbreastParams)
     if cells["view"] not in VIEWS:
         return refuse("unknown_view", f"View is none of {', '.join(VIEWS)}", cells["view"])
     if cells["bi_rads"] not in settings.bi_rads:
-        return refuse("unknown_pathology", "Bi-Rads is none that ingest.inbreast.bi_rads gives a label",
-                      cells["bi_rads"])
+        return refuse(
+            "unknown_pathology", "Bi-Rads is none that ingest.inbreast.bi_rads gives a label", cells["bi_rads"]
+        )
     years = _AGE.fullmatch(cells["age"])
     age = float(years[1]) if years and int(years[1]) <= MAX_AGE else None
-    return FilmRow(line, film, patient, cells["date"], cells["side"], cells["view"], age and min(age, TOP_AGE),
-                   settings.bi_rads[cells["bi_rads"]], cells["density"] if cells["density"] in _DENSITIES else "")
+    return FilmRow(
+        line,
+        film,
+        patient,
+        cells["date"],
+        cells["side"],
+        cells["view"],
+        age and min(age, TOP_AGE),
+        settings.bi_rads[cells["bi_rads"]],
+        cells["density"] if cells["density"] in _DENSITIES else "",
+    )
 
 
 def _told(patient: str) -> tuple[str, ...]:

@@ -42,9 +42,17 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
             index.append(line)
     if not rows and not rejections:
         raise MedhashError(f"{table} has a header and no rows", "give each image its line")
-    return Entries(table.name, "pathology", chosen.modality, chosen.organ,
-                   pd.DataFrame(rows, index=index, columns=None if rows else _NO_ROWS), frozenset(first),
-                   len(rows) + len(rejections), rejections, channels=chosen.channels)
+    return Entries(
+        table.name,
+        "pathology",
+        chosen.modality,
+        chosen.organ,
+        pd.DataFrame(rows, index=index, columns=None if rows else _NO_ROWS),
+        frozenset(first),
+        len(rows) + len(rejections),
+        rejections,
+        channels=chosen.channels,
+    )
 
 
 def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:

@@ -9,8 +9,14 @@ from components.ingest.entries import Rejection
 from components.ingest.sources.manifest_cells import read_cells
 from components.params import IngestParams
 
-BAG_COLUMNS = {"image": "", "study": "study_id", "breast": "laterality", "slide": "slide_id", "patient": "patient_id",
-               "table": "bag_id"}
+BAG_COLUMNS = {
+    "image": "",
+    "study": "study_id",
+    "breast": "laterality",
+    "slide": "slide_id",
+    "patient": "patient_id",
+    "table": "bag_id",
+}
 """ingest.bags.by → the column it needs. A bag_id holds in the whole archive, the others within their patient."""
 
 Row = dict[str, str | float | None]
@@ -40,16 +46,25 @@ def leading_out(archive: Path) -> Callable[[str], bool]:
     return leads_out
 
 
-def read_row(line: int, cells: dict[str, str] | list[str], first: dict[str, int], leads_out: Callable[[str], bool],
-             settings: IngestParams) -> Row | Rejection:
+def read_row(
+    line: int,
+    cells: dict[str, str] | list[str],
+    first: dict[str, int],
+    leads_out: Callable[[str], bool],
+    settings: IngestParams,
+) -> Row | Rejection:
     """A row, or why there is none; the first fault counts.
 
     first: path → the line that named it first; this one's is added. leads_out: of leading_out.
     """
     if isinstance(cells, list):
-        return Rejection("malformed_row", f"{len(cells)} fields, which is not what the header has", line,
-                         value=",".join(cells), patients=tuple(patient for cell in cells if cell
-                                                               for patient in (cell, _group(cell))))
+        return Rejection(
+            "malformed_row",
+            f"{len(cells)} fields, which is not what the header has",
+            line,
+            value=",".join(cells),
+            patients=tuple(patient for cell in cells if cell for patient in (cell, _group(cell))),
+        )
     name, patient = normal(cells["path"]), _patient(cells)
     patients = (patient,) if patient else ()
     earlier = first.setdefault(name, line) if name else line
@@ -62,15 +77,18 @@ def read_row(line: int, cells: dict[str, str] | list[str], first: dict[str, int]
     elif earlier != line:
         reason, detail = "duplicate_row", f"row {earlier} describes the same image"
     elif not patient:
-        reason, detail = "empty_patient", "patient_id is empty" + (
-            ", and so is group_id" if "group_id" in cells else "")
+        reason, detail = (
+            "empty_patient",
+            "patient_id is empty" + (", and so is group_id" if "group_id" in cells else ""),
+        )
     elif not labels and settings.manifest.unlabelled == "refuse":
         reason, detail = "empty_labels", "labels is empty"
     elif strange := [label for label in labels if label not in settings.manifest.labels]:
         near = difflib.get_close_matches(strange[0], settings.manifest.labels, n=1)
         reason, value = "unknown_finding", strange[0]
-        detail = ("labels holds one that ingest.manifest.labels does not list"
-                  + (f"; the nearest known one is {near[0]}" if near else ""))
+        detail = "labels holds one that ingest.manifest.labels does not list" + (
+            f"; the nearest known one is {near[0]}" if near else ""
+        )
     elif isinstance(optional, tuple):
         reason, detail = optional
     elif column and column != "patient_id" and not cells[column]:
@@ -107,8 +125,15 @@ def _fault(name: str, leads_out: Callable[[str], bool]) -> tuple[str, str] | Non
 def _row(name: str, cells: dict[str, str], labels: list[str], optional: Row, settings: IngestParams) -> Row:
     patient, study = _patient(cells), cells.get("study_id", "")
     bag = {"patient": patient, "table": cells.get("bag_id")}.get(
-        settings.bags.by, f"{patient}\0{cells.get(BAG_COLUMNS[settings.bags.by])}")
-    return {"source_name": name, "patient": patient, "study": f"{patient}\0{study or name}", "labels": "|".join(labels),
-            **optional, "modality": optional["modality"] or settings.manifest.modality,
-            "organ": optional["organ"] or settings.manifest.organ,
-            **({"bag": bag} if BAG_COLUMNS[settings.bags.by] else {})}
+        settings.bags.by, f"{patient}\0{cells.get(BAG_COLUMNS[settings.bags.by])}"
+    )
+    return {
+        "source_name": name,
+        "patient": patient,
+        "study": f"{patient}\0{study or name}",
+        "labels": "|".join(labels),
+        **optional,
+        "modality": optional["modality"] or settings.manifest.modality,
+        "organ": optional["organ"] or settings.manifest.organ,
+        **({"bag": bag} if BAG_COLUMNS[settings.bags.by] else {}),
+    }

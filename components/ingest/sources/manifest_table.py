@@ -13,9 +13,11 @@ def manifest_path(archive: Path, name: str) -> Path:
     """The file, or that name and .gz. Raises MedhashError where there is neither."""
     found = next((path for path in (archive / name, archive / f"{name}.gz") if path.is_file()), None)
     if found is None:
-        raise MedhashError(f"{archive / name} does not exist, nor does {name}.gz there",
-                           "set ingest.manifest.file to the CSV that names each image, its patient and its labels "
-                           "(docs/histology.md shows one)")
+        raise MedhashError(
+            f"{archive / name} does not exist, nor does {name}.gz there",
+            "set ingest.manifest.file to the CSV that names each image, its patient and its labels "
+            "(docs/histology.md shows one)",
+        )
     return found
 
 
@@ -39,17 +41,22 @@ def _require_columns(path: Path, header: list[str], needed: tuple[str, ...]) -> 
     unknown = [title for title in header if title not in COLUMNS]
     if missing:
         near = difflib.get_close_matches(missing[0], unknown, n=1, cutoff=0.6) if len(missing) < len(REQUIRED) else []
-        raise MedhashError(f"{path}: column {missing[0]!r} is missing"
-                           + (f"; the nearest name found is {near[0]!r}" if near else ""),
-                           "begin the file with a line that names its columns, separated by commas; "
-                           f"{', '.join(REQUIRED)} must be among them")
+        raise MedhashError(
+            f"{path}: column {missing[0]!r} is missing" + (f"; the nearest name found is {near[0]!r}" if near else ""),
+            "begin the file with a line that names its columns, separated by commas; "
+            f"{', '.join(REQUIRED)} must be among them",
+        )
     if unknown:
-        raise MedhashError(f"{path}: unknown column {', '.join(map(repr, unknown))}",
-                           f"take it out, as it might name a person; a manifest may have {', '.join(COLUMNS)}")
+        raise MedhashError(
+            f"{path}: unknown column {', '.join(map(repr, unknown))}",
+            f"take it out, as it might name a person; a manifest may have {', '.join(COLUMNS)}",
+        )
     absent = next((title for title in needed if title not in header), None)
     if absent is not None:
-        raise MedhashError(f"{path}: column {absent!r} is missing, by which ingest.bags.by puts images together",
-                           "add the column, or set ingest.bags.by to image or patient")
+        raise MedhashError(
+            f"{path}: column {absent!r} is missing, by which ingest.bags.by puts images together",
+            "add the column, or set ingest.bags.by to image or patient",
+        )
     twice = next((title for title in header if header.count(title) > 1), None)
     if twice is not None:
         raise MedhashError(f"{path}: column {twice!r} stands there twice", "remove one of them")

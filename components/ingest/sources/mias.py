@@ -43,8 +43,15 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
         found, repeated = _once(list(group))
         rejections += repeated
         if len({(line.tissue, line.pathology == "normal") for line in found}) > 1:
-            rejections.append(Rejection("contradicting_labels", "the film's lines disagree on its tissue, or on "
-                                        "whether it is normal", found[0].line, film, patients=(patient_of(film),)))
+            rejections.append(
+                Rejection(
+                    "contradicting_labels",
+                    "the film's lines disagree on its tissue, or on whether it is normal",
+                    found[0].line,
+                    film,
+                    patients=(patient_of(film),),
+                )
+            )
         else:
             rows.append(_row(found))
     frame = pd.DataFrame(rows, columns=list(_COLUMNS)).set_index("line").sort_index()
@@ -53,12 +60,31 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     vague = frame.index[(frame["labels"] != "normal") & frame["regions"].isna()]
     if len(vague):
         shown = ", ".join(map(str, vague[:_SHOWN])) + (" …" if len(vague) > _SHOWN else "")
-        print(f"{len(vague)} abnormal films without coordinates of their abnormality are taken, lines {shown} of "
-              f"{INFO}; ingest.cut.into: regions cuts them, and the normal ones, by its grid")
-    constant = {"view": "MLO", "sex": None, "age": np.nan, "width": np.nan, "height": np.nan,
-                "pixel_spacing": np.nan, "official_fold": None}
-    return Entries(INFO, "pathology", "mammography", "breast", frame.assign(**constant), frozenset(names - {""}),
-                   n_lines, rejections, _patients_of, frame=FRAME)
+        print(
+            f"{len(vague)} abnormal films without coordinates of their abnormality are taken, lines {shown} of "
+            f"{INFO}; ingest.cut.into: regions cuts them, and the normal ones, by its grid"
+        )
+    constant = {
+        "view": "MLO",
+        "sex": None,
+        "age": np.nan,
+        "width": np.nan,
+        "height": np.nan,
+        "pixel_spacing": np.nan,
+        "official_fold": None,
+    }
+    return Entries(
+        INFO,
+        "pathology",
+        "mammography",
+        "breast",
+        frame.assign(**constant),
+        frozenset(names - {""}),
+        n_lines,
+        rejections,
+        _patients_of,
+        frame=FRAME,
+    )
 
 
 def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
@@ -70,8 +96,17 @@ def image_files(archive: Path, settings: IngestParams, known: Known | None = Non
     yield from tree_files(archive, max_bytes, _name_of, _SUFFIXES, known)
 
 
-_COLUMNS = ("line", "source_name", "patient", "study", "laterality", "labels", "labels:abnormality", "labels:tissue",
-            "regions")
+_COLUMNS = (
+    "line",
+    "source_name",
+    "patient",
+    "study",
+    "laterality",
+    "labels",
+    "labels:abnormality",
+    "labels:tissue",
+    "regions",
+)
 
 
 def _row(lines: list[InfoLine]) -> tuple[object, ...]:
@@ -80,8 +115,17 @@ def _row(lines: list[InfoLine]) -> tuple[object, ...]:
     worst = min((line.pathology for line in lines), key=SEVERITY.index)
     abnormalities = "|".join(sorted({line.abnormality for line in lines} - {""}))
     regions = tuple(line.region for line in lines if line.region) or None
-    return (lines[0].line, film, patient, patient, "L" if int(film[3:]) % 2 else "R", worst, abnormalities,
-            lines[0].tissue, regions)
+    return (
+        lines[0].line,
+        film,
+        patient,
+        patient,
+        "L" if int(film[3:]) % 2 else "R",
+        worst,
+        abnormalities,
+        lines[0].tissue,
+        regions,
+    )
 
 
 def _once(lines: list[InfoLine]) -> tuple[list[InfoLine], list[Rejection]]:
@@ -90,8 +134,15 @@ def _once(lines: list[InfoLine]) -> tuple[list[InfoLine], list[Rejection]]:
     for line in lines:
         content = line._replace(line=0)
         if first.setdefault(content, line.line) != line.line:
-            repeated.append(Rejection("duplicate_row", f"row {first[content]} says the same of the same film",
-                                      line.line, line.film, patients=(patient_of(line.film),)))
+            repeated.append(
+                Rejection(
+                    "duplicate_row",
+                    f"row {first[content]} says the same of the same film",
+                    line.line,
+                    line.film,
+                    patients=(patient_of(line.film),),
+                )
+            )
     again = {rejection.source_row for rejection in repeated}
     return [line for line in lines if line.line not in again], repeated
 

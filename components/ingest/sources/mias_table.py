@@ -69,12 +69,24 @@ def read_info(archive: Path) -> tuple[list[InfoLine], list[Rejection], int]:
 
 def _text(archive: Path) -> str:
     path = next(iter(sorted(path for pattern in (INFO, f"*/{INFO}") for path in archive.glob(pattern))), None)
-    data = path.read_bytes() if path else next(
-        (file.data for pattern in TARS for tar in sorted(archive.glob(pattern))
-         for file in tar_files(tar, _MAX_BYTES, (INFO.lower(),))), None)
+    data = (
+        path.read_bytes()
+        if path
+        else next(
+            (
+                file.data
+                for pattern in TARS
+                for tar in sorted(archive.glob(pattern))
+                for file in tar_files(tar, _MAX_BYTES, (INFO.lower(),))
+            ),
+            None,
+        )
+    )
     if data is None:
-        raise MedhashError(f"{archive} holds no {INFO}, nor does a tar there",
-                           "set ingest.archive to the folder that holds mini-MIAS as published")
+        raise MedhashError(
+            f"{archive} holds no {INFO}, nor does a tar there",
+            "set ingest.archive to the folder that holds mini-MIAS as published",
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

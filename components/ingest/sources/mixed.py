@@ -35,16 +35,19 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     """
     require_offered(settings.bags.by, BAGS, "mixed")
     if settings.cut.into == "regions":
-        raise MedhashError("ingest.cut.into: regions, but the joined archives point at regions each in its own way, or "
-                           "at none", "set ingest.cut.into to grid or whole")
+        raise MedhashError(
+            "ingest.cut.into: regions, but the joined archives point at regions each in its own way, or at none",
+            "set ingest.cut.into to grid or whole",
+        )
     frames: list[pd.DataFrame] = []
     names: set[str] = set()
     rejections: list[Rejection] = []
     n_rows, read = 0, {}
     for number, joined in enumerate(joined_archives(archive, settings), 1):
         with explained(joined):
-            entries = read[joined.name] = joined.reader.read_entries(joined.folder, joined.settings,
-                                                                     known.within(joined.name) if known else None)
+            entries = read[joined.name] = joined.reader.read_entries(
+                joined.folder, joined.settings, known.within(joined.name) if known else None
+            )
             frames.append(joined_rows(entries, joined.entry).set_axis(_numbers(entries.rows.index, number)))
         print(f"{joined.name}: {len(entries.rows):,} rows, {len(entries.rejections):,} refused")
         names |= {joined_file(joined.name, name) for name in entries.names}
@@ -55,17 +58,28 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
         of, file = parted_file(name)
         return tuple(joined_number(of, patient) for patient in read[of].patients_of(file)) if of in read else ()
 
-    return Entries("joined archives (row = 100,000,000 × place of the archive + its own row)", "pathology", "",
-                   "unknown", pd.concat(frames), frozenset(names), n_rows, rejections, patients_of,
-                   channels=settings.mixed.channels, archive_of=lambda name: parted_file(name)[0])
+    return Entries(
+        "joined archives (row = 100,000,000 × place of the archive + its own row)",
+        "pathology",
+        "",
+        "unknown",
+        pd.concat(frames),
+        frozenset(names),
+        n_rows,
+        rejections,
+        patients_of,
+        channels=settings.mixed.channels,
+        archive_of=lambda name: parted_file(name)[0],
+    )
 
 
 def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
     """The files of all archives, one archive after the other."""
     for joined in joined_archives(archive, settings):
         with explained(joined):
-            for file in joined.reader.image_files(joined.folder, joined.settings,
-                                                  known.within(joined.name) if known else None):
+            for file in joined.reader.image_files(
+                joined.folder, joined.settings, known.within(joined.name) if known else None
+            ):
                 yield replace(file, name=joined_file(joined.name, file.name))
 
 
@@ -73,8 +87,13 @@ def _joined_rejection(joined: Joined, number: int, rejection: Rejection) -> Reje
     """The row numbers that its detail may tell are those of its own archive, which stands before them."""
     row = None if rejection.source_row is None else number * ROWS_PER_ARCHIVE + rejection.source_row
     name = joined_file(joined.name, rejection.source_name) if rejection.source_name else ""
-    return replace(rejection, detail=f"{joined.name}: {rejection.detail}", source_row=row, source_name=name,
-                   patients=tuple(joined_number(joined.name, patient) for patient in rejection.patients if patient))
+    return replace(
+        rejection,
+        detail=f"{joined.name}: {rejection.detail}",
+        source_row=row,
+        source_name=name,
+        patients=tuple(joined_number(joined.name, patient) for patient in rejection.patients if patient),
+    )
 
 
 def _numbers(index: pd.Index, number: int) -> pd.Index:

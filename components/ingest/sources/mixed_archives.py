@@ -28,15 +28,19 @@ def joined_archives(archive: Path, settings: IngestParams) -> list[Joined]:
     absent, lies in another, or has a modality or an organ that nobody knows."""
     entries = settings.mixed.archives
     if not entries:
-        raise MedhashError("ingest.mixed.archives is empty",
-                           "list the archives to join, each with name, source and archive (docs/mixed-archives.md)")
+        raise MedhashError(
+            "ingest.mixed.archives is empty",
+            "list the archives to join, each with name, source and archive (docs/mixed-archives.md)",
+        )
     found = []
     for entry in entries:
         require_terms(f"ingest.mixed.archives: {entry.name}", entry.modality, entry.organ)
         folder = archive / entry.archive
         if not folder.exists():
-            raise MedhashError(f"ingest.mixed.archives: {entry.name}: {folder} does not exist",
-                               "set the entry's archive to the archive's folder, relative to ingest.archive")
+            raise MedhashError(
+                f"ingest.mixed.archives: {entry.name}: {folder} does not exist",
+                "set the entry's archive to the archive's folder, relative to ingest.archive",
+            )
         own = settings_of(settings, entry)
         found.append(Joined(entry.name, entry, folder, own, source_of(own)))
     _require_apart(found)
@@ -49,8 +53,10 @@ def explained(joined: Joined) -> Iterator[None]:
     try:
         yield
     except MedhashError as error:
-        raise MedhashError(f"archive {joined.name} of ingest.mixed: {error.problem}",
-                           f"in the entry {joined.name} of ingest.mixed.archives: {error.fix}") from error
+        raise MedhashError(
+            f"archive {joined.name} of ingest.mixed: {error.problem}",
+            f"in the entry {joined.name} of ingest.mixed.archives: {error.fix}",
+        ) from error
 
 
 def _require_apart(found: list[Joined]) -> None:
@@ -59,5 +65,7 @@ def _require_apart(found: list[Joined]) -> None:
         for earlier in found[:number]:
             paths = [one.folder.resolve() for one in (joined, earlier)]
             if paths[0].is_relative_to(paths[1]) or paths[1].is_relative_to(paths[0]):
-                raise MedhashError(f"ingest.mixed.archives: {earlier.name} and {joined.name} are one folder, or one "
-                                   "lies in the other", "give each archive a folder of its own, and name it once")
+                raise MedhashError(
+                    f"ingest.mixed.archives: {earlier.name} and {joined.name} are one folder, or one lies in the other",
+                    "give each archive a folder of its own, and name it once",
+                )

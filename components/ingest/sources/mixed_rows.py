@@ -24,8 +24,9 @@ def joined_rows(entries: Entries, entry: MixedArchive) -> pd.DataFrame:
     chosen = entry.attribute or entries.attribute
     if chosen not in columns:
         if not rows.empty:
-            raise MedhashError(f"it has no labels under the attribute {chosen}",
-                               f"set attribute to {' or '.join(columns)}")
+            raise MedhashError(
+                f"it has no labels under the attribute {chosen}", f"set attribute to {' or '.join(columns)}"
+            )
         chosen = entries.attribute
     frame = rows.drop(columns=[*columns.values(), *(["regions"] if "regions" in rows else [])])
     for attribute, column in columns.items():
@@ -51,6 +52,7 @@ def _renamed(text: str, labels: dict[str, str | None]) -> str:
 def _require_known(frame: pd.DataFrame, entry: MixedArchive) -> None:
     for column, given, nothing in (("modality", entry.modality, ""), ("organ", entry.organ, "unknown")):
         if given is None and not frame.empty and (frame[column] == nothing).all():
-            raise MedhashError(f"its reader knows no {column} of any image",
-                               f"give {column}" + ("; `organ: unknown` if nobody knows it" if column == "organ"
-                                                   else ""))
+            raise MedhashError(
+                f"its reader knows no {column} of any image",
+                f"give {column}" + ("; `organ: unknown` if nobody knows it" if column == "organ" else ""),
+            )

@@ -8,8 +8,15 @@ import pandas as pd
 
 from components.ingest.entries import Entries, Rejection
 
-_UNKNOWN = {"view": None, "sex": None, "age": np.nan, "width": np.nan, "height": np.nan, "pixel_spacing": np.nan,
-            "official_fold": None}
+_UNKNOWN = {
+    "view": None,
+    "sex": None,
+    "age": np.nan,
+    "width": np.nan,
+    "height": np.nan,
+    "pixel_spacing": np.nan,
+    "official_fold": None,
+}
 """What no name tells; sizes come from the files."""
 
 
@@ -26,8 +33,9 @@ class NamedImage:
     """Attribute → its labels, joined by |."""
 
 
-def named_entries(names: list[str], parse: Callable[[str], NamedImage | str | None],
-                  patients_of: Callable[[str], tuple[str, ...]]) -> Entries:
+def named_entries(
+    names: list[str], parse: Callable[[str], NamedImage | str | None], patients_of: Callable[[str], tuple[str, ...]]
+) -> Entries:
     """Coloured breast histology, a row per name, numbered by the name's place among all, counted from 1.
 
     The number stays as long as no file is added before. parse: an image; or what is wrong with its name, which must
@@ -40,13 +48,37 @@ def named_entries(names: list[str], parse: Callable[[str], NamedImage | str | No
         if isinstance(image, str):
             rejections.append(Rejection("malformed_name", image, row, name, patients=patients_of(name)))
         elif image is not None and first.setdefault(image.picture, row) != row:
-            rejections.append(Rejection("duplicate_row", f"row {first[image.picture]} describes the same image", row,
-                                        name, patients=(image.patient,)))
+            rejections.append(
+                Rejection(
+                    "duplicate_row",
+                    f"row {first[image.picture]} describes the same image",
+                    row,
+                    name,
+                    patients=(image.patient,),
+                )
+            )
         elif image is not None:
-            rows.append({"source_name": name, "patient": image.patient, "study": image.study, "labels": image.labels,
-                         **{f"labels:{attribute}": labels for attribute, labels in image.further.items()},
-                         **({"bag": image.bag} if image.bag is not None else {})})
+            rows.append(
+                {
+                    "source_name": name,
+                    "patient": image.patient,
+                    "study": image.study,
+                    "labels": image.labels,
+                    **{f"labels:{attribute}": labels for attribute, labels in image.further.items()},
+                    **({"bag": image.bag} if image.bag is not None else {}),
+                }
+            )
             index.append(row)
     frame = pd.DataFrame(rows, index=index, columns=None if rows else ["source_name", "patient", "study", "labels"])
-    return Entries("file names (row = place of the file, by name)", "pathology", "histology", "breast",
-                   frame.assign(**_UNKNOWN), frozenset(names), len(names), rejections, patients_of, channels=3)
+    return Entries(
+        "file names (row = place of the file, by name)",
+        "pathology",
+        "histology",
+        "breast",
+        frame.assign(**_UNKNOWN),
+        frozenset(names),
+        len(names),
+        rejections,
+        patients_of,
+        channels=3,
+    )

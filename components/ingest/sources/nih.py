@@ -31,8 +31,10 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     require_offered(settings.bags.by, BAGS, "nih")
     table = next((path for name in TABLES for path in (archive / name, archive / f"{name}.gz") if path.is_file()), None)
     if table is None:
-        raise MedhashError(f"{archive} holds no {' or '.join(TABLES)} (plain or .gz)",
-                           "set ingest.archive to the folder that holds NIH ChestX-ray14 as published")
+        raise MedhashError(
+            f"{archive} holds no {' or '.join(TABLES)} (plain or .gz)",
+            "set ingest.archive to the folder that holds NIH ChestX-ray14 as published",
+        )
     entries = read_table(table)
     entries.rows["official_fold"] = official_folds(archive, entries)
     if settings.bags.by != "image":
@@ -48,9 +50,10 @@ def image_files(archive: Path, settings: IngestParams, known: Known | None = Non
     tars = sorted({path for pattern in _TARS for path in archive.glob(pattern) if path.is_file()})
     folders = sorted({path for pattern in _FOLDERS for path in archive.glob(pattern) if _holds_images(path)})
     if not tars and not folders:
-        raise MedhashError(f"{archive} holds no images_*.tar.gz, no images_*.tar and no folder of images",
-                           "fetch the images, or index the table alone with --metadata-only "
-                           "(ingest.metadata_only: true)")
+        raise MedhashError(
+            f"{archive} holds no images_*.tar.gz, no images_*.tar and no folder of images",
+            "fetch the images, or index the table alone with --metadata-only (ingest.metadata_only: true)",
+        )
     return _files(tars, folders, most_bytes(settings), known)
 
 

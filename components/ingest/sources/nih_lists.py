@@ -23,8 +23,10 @@ def official_folds(archive: Path, entries: Entries) -> pd.Series:
     rows = entries.rows
     twice = rows.index[rows["source_name"].isin(names["train_val"] & names["test"])]
     if len(twice):
-        raise MedhashError(f"{len(twice)} images stand in both {lists}: {_rows(entries, twice)}",
-                           "restore the lists as published; an image belongs to one of them")
+        raise MedhashError(
+            f"{len(twice)} images stand in both {lists}: {_rows(entries, twice)}",
+            "restore the lists as published; an image belongs to one of them",
+        )
     folds = pd.Series(None, index=rows.index, dtype="str")
     for fold, listed in names.items():
         folds[rows["source_name"].isin(listed)] = fold
@@ -34,7 +36,8 @@ def official_folds(archive: Path, entries: Entries) -> pd.Series:
         raise MedhashError(
             f"{n_patients} patients stand in both {lists}: {_rows(entries, rows.index[in_both & folds.notna()])}",
             "move all images of a patient to one list, or restore the lists as published; a patient in both would be "
-            "searched for among their own images")
+            "searched for among their own images",
+        )
     return folds
 
 

@@ -41,11 +41,18 @@ def read_table(path: Path) -> Entries:
         raise MedhashError(f"{path} has a header and no rows", "restore the table as published")
     rejections: list[Rejection] = []
     good, index = [], []
-    in_malformed: set[str] = set()                              # so that its file does not count as one without a row
+    in_malformed: set[str] = set()  # so that its file does not count as one without a row
     for line, row in zip(lines, values, strict=True):
         if len(row) != len(header):
-            rejections.append(Rejection("malformed_row", f"{len(row)} fields, the header has {len(header)}", line,
-                                        value=",".join(row), patients=_possible_patients(row)))
+            rejections.append(
+                Rejection(
+                    "malformed_row",
+                    f"{len(row)} fields, the header has {len(header)}",
+                    line,
+                    value=",".join(row),
+                    patients=_possible_patients(row),
+                )
+            )
             in_malformed.update(field.strip() for field in row)
         else:
             good.append([row[position] for position in positions.values()])
@@ -57,8 +64,9 @@ def read_table(path: Path) -> Entries:
         refused = refuse(rows)
         rejections += refused
         rows = rows.drop([rejection.source_row for rejection in refused])
-    return Entries(path.name, "finding", "xray", "chest", _typed(rows), frozenset(names), len(values), rejections,
-                   _patients_of)
+    return Entries(
+        path.name, "finding", "xray", "chest", _typed(rows), frozenset(names), len(values), rejections, _patients_of
+    )
 
 
 def _read_csv(path: Path) -> tuple[list[str], list[int], list[list[str]]]:
@@ -76,8 +84,10 @@ def _read_csv(path: Path) -> tuple[list[str], list[int], list[list[str]]]:
                     values.append(_trimmed(row, len(header)))
                 line = reader.line_num + 1
     except (csv.Error, UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
-        raise MedhashError(f"{path}, line {line}: not readable as CSV text ({type(error).__name__})",
-                           "restore the table as published (CSV, UTF-8)") from error
+        raise MedhashError(
+            f"{path}, line {line}: not readable as CSV text ({type(error).__name__})",
+            "restore the table as published (CSV, UTF-8)",
+        ) from error
     return header, lines, values
 
 
@@ -98,30 +108,38 @@ def _positions(path: Path, header: list[str]) -> dict[str, int]:
         if not found:
             near = difflib.get_close_matches(published[0], unknown, n=1, cutoff=0.4)
             hint = f"; the nearest name found is {near[0]!r}" if near else ""
-            raise MedhashError(f"{path}: column {' or '.join(map(repr, published))} is missing{hint}",
-                               "give the column its published name, or restore the table as published")
+            raise MedhashError(
+                f"{path}: column {' or '.join(map(repr, published))} is missing{hint}",
+                "give the column its published name, or restore the table as published",
+            )
         positions[name] = found[0]
     return positions
 
 
 def _nameless(rows: pd.DataFrame) -> list[Rejection]:
     nameless = rows[rows["source_name"] == ""]
-    return [Rejection("empty_image_name", "Image Index is empty", line, patients=(patient,))
-            for line, patient in zip(nameless.index.tolist(), _number(nameless["patient"]), strict=True)]
+    return [
+        Rejection("empty_image_name", "Image Index is empty", line, patients=(patient,))
+        for line, patient in zip(nameless.index.tolist(), _number(nameless["patient"]), strict=True)
+    ]
 
 
 def _repeated(rows: pd.DataFrame) -> list[Rejection]:
     first = pd.Series(rows.index, index=rows["source_name"].array)
     first = first[~first.index.duplicated()]
     repeated = rows[rows["source_name"].duplicated()]
-    return [Rejection("duplicate_row", f"row {first[name]} describes the same image", line, name, patients=(patient,))
-            for (line, name), patient in zip(_lines_and_names(repeated), _number(repeated["patient"]), strict=True)]
+    return [
+        Rejection("duplicate_row", f"row {first[name]} describes the same image", line, name, patients=(patient,))
+        for (line, name), patient in zip(_lines_and_names(repeated), _number(repeated["patient"]), strict=True)
+    ]
 
 
 def _without_patient(rows: pd.DataFrame) -> list[Rejection]:
     empty = rows[rows["patient"] == ""]
-    return [Rejection("empty_patient", "Patient ID is empty", line, name, patients=_patients_of(name))
-            for line, name in _lines_and_names(empty)]
+    return [
+        Rejection("empty_patient", "Patient ID is empty", line, name, patients=_patients_of(name))
+        for line, name in _lines_and_names(empty)
+    ]
 
 
 def _with_unknown_finding(rows: pd.DataFrame) -> list[Rejection]:
@@ -133,8 +151,16 @@ def _with_unknown_finding(rows: pd.DataFrame) -> list[Rejection]:
         unknown = _unknown_finding(text) or ""
         near = difflib.get_close_matches(unknown, sorted(FINDINGS), n=1)
         hint = f"; the nearest known one is {near[0]}" if near else ""
-        rejections.append(Rejection("unknown_finding", f"Finding Labels holds a finding that NIH does not list{hint}",
-                                    line, name, unknown, (patient,)))
+        rejections.append(
+            Rejection(
+                "unknown_finding",
+                f"Finding Labels holds a finding that NIH does not list{hint}",
+                line,
+                name,
+                unknown,
+                (patient,),
+            )
+        )
     return rejections
 
 
@@ -148,21 +174,23 @@ def _lines_and_names(rows: pd.DataFrame) -> Iterator[tuple[int, str]]:
 
 def _typed(rows: pd.DataFrame) -> pd.DataFrame:
     age = rows["age"].str.extract(r"^(\d{1,4})([YMWD]?)$", expand=True)
-    years = pd.to_numeric(age[0], errors="coerce").mask(age[1].isin(["M", "W", "D"]), 0)   # an infant
+    years = pd.to_numeric(age[0], errors="coerce").mask(age[1].isin(["M", "W", "D"]), 0)  # an infant
     spacing = pd.to_numeric(rows["pixel_spacing"], errors="coerce")
     patient = _number(rows["patient"])
-    return pd.DataFrame({
-        "source_name": rows["source_name"],
-        "patient": patient,
-        "study": patient + "\0" + _number(rows["follow_up"]),
-        "labels": rows["labels"],
-        "view": rows["view"].where(rows["view"].isin(["PA", "AP"])),
-        "sex": rows["sex"].where(rows["sex"].isin(["F", "M"])),
-        "age": years.where(years <= MAX_AGE).clip(upper=TOP_AGE),
-        "width": _pixels(rows["width"]),
-        "height": _pixels(rows["height"]),
-        "pixel_spacing": spacing.where((spacing > 0) & (spacing < float("inf"))),
-    })
+    return pd.DataFrame(
+        {
+            "source_name": rows["source_name"],
+            "patient": patient,
+            "study": patient + "\0" + _number(rows["follow_up"]),
+            "labels": rows["labels"],
+            "view": rows["view"].where(rows["view"].isin(["PA", "AP"])),
+            "sex": rows["sex"].where(rows["sex"].isin(["F", "M"])),
+            "age": years.where(years <= MAX_AGE).clip(upper=TOP_AGE),
+            "width": _pixels(rows["width"]),
+            "height": _pixels(rows["height"]),
+            "pixel_spacing": spacing.where((spacing > 0) & (spacing < float("inf"))),
+        }
+    )
 
 
 def _number(texts: pd.Series) -> pd.Series:
@@ -184,4 +212,4 @@ def _patients_of(name: str) -> tuple[str, ...]:
 
 def _pixels(texts: pd.Series) -> pd.Series:
     sizes = pd.to_numeric(texts, errors="coerce")
-    return sizes.where((sizes > 0) & (sizes < 2 ** 31) & (sizes % 1 == 0))
+    return sizes.where((sizes > 0) & (sizes < 2**31) & (sizes % 1 == 0))

@@ -51,15 +51,25 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     rows, damaged = _with_headers(rows, archive, settings)
     kept = frontal(rows, settings.openi, listed_pa(archive), archive)
     n_imageless = sum(not report.images for report in reports)
-    print(f"{int((~kept).sum()):,} images left out by ingest.openi.frontal: {settings.openi.frontal}, "
-          f"{n_imageless:,} reports without an image")
+    print(
+        f"{int((~kept).sum()):,} images left out by ingest.openi.frontal: {settings.openi.frontal}, "
+        f"{n_imageless:,} reports without an image"
+    )
     rows = rows[kept].drop(columns=["image", "place"])
     if settings.bags.by == "study":
         rows = rows.assign(bag=rows["study"])
-    sizes = {"width": np.nan, "height": np.nan}                 # where no header tells them, the files will
-    return Entries(f"{table} (row = {IMAGES_PER_REPORT} × report + image)", "mesh", "xray", "chest",
-                   rows if "width" in rows else rows.assign(**sizes), names, n_rows, rejections + refused + damaged,
-                   _patients_of)
+    sizes = {"width": np.nan, "height": np.nan}  # where no header tells them, the files will
+    return Entries(
+        f"{table} (row = {IMAGES_PER_REPORT} × report + image)",
+        "mesh",
+        "xray",
+        "chest",
+        rows if "width" in rows else rows.assign(**sizes),
+        names,
+        n_rows,
+        rejections + refused + damaged,
+        _patients_of,
+    )
 
 
 def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
@@ -69,9 +79,10 @@ def image_files(archive: Path, settings: IngestParams, known: Known | None = Non
     """
     images = images_of(archive)
     if images is None:
-        raise MedhashError(f"{archive} holds no NLMCXR_png.tgz, no NLMCXR_dcm.tgz and no folder of images",
-                           "fetch the images, or index the reports alone with --metadata-only "
-                           "(ingest.metadata_only: true)")
+        raise MedhashError(
+            f"{archive} holds no NLMCXR_png.tgz, no NLMCXR_dcm.tgz and no folder of images",
+            "fetch the images, or index the reports alone with --metadata-only (ingest.metadata_only: true)",
+        )
     for file in images.files(most_bytes(settings), known.named(_name_of) if known else None):
         yield replace(file, name=_name_of(file.name))
 
@@ -90,16 +101,20 @@ def _rows(reports: list[Report], settings: IngestParams) -> pd.DataFrame:
     rows = []
     for report in reports:
         labels = "|".join(headings(report.major, report.automatic, settings.openi)) or None
-        rows += [(report.row + place, image_name(image), report.report_id, report.report_id, labels, image, place)
-                 for place, image in enumerate(report.images, start=1)]
+        rows += [
+            (report.row + place, image_name(image), report.report_id, report.report_id, labels, image, place)
+            for place, image in enumerate(report.images, start=1)
+        ]
     columns = ["row", "source_name", "patient", "study", "labels", "image", "place"]
     return pd.DataFrame(rows, columns=columns, dtype=object).set_index("row").astype({"place": int})
 
 
 def _nameless(rows: pd.DataFrame) -> list[Rejection]:
     nameless = rows[rows["image"] == ""]
-    return [Rejection("empty_image_name", "parentImage has no id", row, patients=(patient,))
-            for row, patient in zip(nameless.index.tolist(), nameless["patient"], strict=True)]
+    return [
+        Rejection("empty_image_name", "parentImage has no id", row, patients=(patient,))
+        for row, patient in zip(nameless.index.tolist(), nameless["patient"], strict=True)
+    ]
 
 
 def _repeated(rows: pd.DataFrame) -> list[Rejection]:
@@ -107,13 +122,15 @@ def _repeated(rows: pd.DataFrame) -> list[Rejection]:
     rejections = []
     for row, name, patient in zip(rows.index.tolist(), rows["source_name"], rows["patient"], strict=True):
         if name and first.setdefault(name, row) != row:
-            rejections.append(Rejection("duplicate_row", f"row {first[name]} describes the same image", row, name,
-                                        patients=(patient,)))
+            rejections.append(
+                Rejection(
+                    "duplicate_row", f"row {first[name]} describes the same image", row, name, patients=(patient,)
+                )
+            )
     return rejections
 
 
-def _with_headers(rows: pd.DataFrame, archive: Path,
-                  settings: IngestParams) -> tuple[pd.DataFrame, list[Rejection]]:
+def _with_headers(rows: pd.DataFrame, archive: Path, settings: IngestParams) -> tuple[pd.DataFrame, list[Rejection]]:
     """The rows with what the header table or else the DICOM headers say, and the rows whose header is damaged."""
     table, images = table_headers(archive), images_of(archive)
     if table is not None:
@@ -122,6 +139,14 @@ def _with_headers(rows: pd.DataFrame, archive: Path,
         return rows, []
     headers, damaged = dicom_headers(images, most_bytes(settings))
     without = rows.index[rows["source_name"].isin(damaged)]
-    rejections = [Rejection("damaged", "the DICOM header cannot be read", row, rows.loc[row, "source_name"],
-                            patients=(rows.loc[row, "patient"],)) for row in without.tolist()]
+    rejections = [
+        Rejection(
+            "damaged",
+            "the DICOM header cannot be read",
+            row,
+            rows.loc[row, "source_name"],
+            patients=(rows.loc[row, "patient"],),
+        )
+        for row in without.tolist()
+    ]
     return rows.drop(without).join(headers, on="source_name"), rejections

@@ -76,9 +76,10 @@ def report_files(archive: Path) -> tuple[str, Iterator[SourceFile]]:
         folder = archive / name
         if folder.is_dir() and _holds(folder, _XML):
             return f"the reports in {name}", folder_files(folder, MAX_REPORT_BYTES, _XML)
-    raise MedhashError(f"{archive} holds neither NLMCXR_reports.tgz nor ecgen-radiology with its XML files",
-                       "set ingest.archive to the folder that holds the Indiana University reports of Open-i as "
-                       "published")
+    raise MedhashError(
+        f"{archive} holds neither NLMCXR_reports.tgz nor ecgen-radiology with its XML files",
+        "set ingest.archive to the folder that holds the Indiana University reports of Open-i as published",
+    )
 
 
 def _holds(folder: Path, suffixes: tuple[str, ...]) -> bool:

@@ -25,7 +25,8 @@ def frontal(rows: pd.DataFrame, settings: OpeniParams, listed_pa: frozenset[str]
             f"ingest.openi.frontal: {settings.frontal} needs the images' views, and {archive} has neither {TABLE} "
             "(plain or .gz) nor DICOM files",
             f"put {TABLE} beside the reports, or fetch the images as DICOM (NLMCXR_dcm.tgz), or set "
-            "ingest.openi.frontal to first, the one rule that needs no views")
+            "ingest.openi.frontal to first, the one rule that needs no views",
+        )
     facing, lateral = rows["view"].isin(["PA", "AP"]), rows["view"] == "LATERAL"
     match settings.frontal:
         case "first-not-lateral":

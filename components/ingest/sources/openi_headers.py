@@ -17,9 +17,16 @@ from components.ingest.sources.openi_reports import image_name
 
 TABLE = "nlmcxr_dicom_metadata.csv"
 PA_LIST = "nlmcxr_tsne_pa.csv"
-_TAGS = {"View Position": 0x00185101, "Patient's Sex": 0x00100040, "Patient's Age": 0x00101010, "Columns": 0x00280011,
-         "Rows": 0x00280010, "Pixel Spacing": 0x00280030, "Imager Pixel Spacing": 0x00181164,
-         "Burned In Annotation": 0x00280301}
+_TAGS = {
+    "View Position": 0x00185101,
+    "Patient's Sex": 0x00100040,
+    "Patient's Age": 0x00101010,
+    "Columns": 0x00280011,
+    "Rows": 0x00280010,
+    "Pixel Spacing": 0x00280030,
+    "Imager Pixel Spacing": 0x00181164,
+    "Burned In Annotation": 0x00280301,
+}
 """Title of the table's column → DICOM tag of the same element; nothing else is read of either."""
 _HEAD_BYTES = 1 << 20
 """What is read of a DICOM file: elements stand in the order of their tags, those of the pixels last."""
@@ -69,12 +76,14 @@ def _header(stream: BinaryIO, max_bytes: int) -> list[str] | None:
     """The values of _TAGS as text; None where there is no header that describes an image."""
     try:
         header = read_header(stream.read(_HEAD_BYTES), _TAGS.values(), max_bytes)
-    except Unreadable:                                          # the scan will say why
+    except Unreadable:  # the scan will say why
         return None
     if not header.integers(_TAGS["Rows"]):
         return None
-    return [str(next(iter(header.integers(tag)), "")) if title in ("Columns", "Rows") else header.text(tag)
-            for title, tag in _TAGS.items()]
+    return [
+        str(next(iter(header.integers(tag)), "")) if title in ("Columns", "Rows") else header.text(tag)
+        for title, tag in _TAGS.items()
+    ]
 
 
 def _plain_or_gz(path: Path) -> Path | None:
@@ -90,8 +99,9 @@ def _read(path: Path, needed: tuple[str, ...], wanted: set[str]) -> pd.DataFrame
             reader = csv.DictReader(handle)
             for title in needed:
                 if title not in (reader.fieldnames or ()):
-                    raise MedhashError(f"{path}: column {title!r} is missing",
-                                       f"give the column its published name, or {restore}")
+                    raise MedhashError(
+                        f"{path}: column {title!r} is missing", f"give the column its published name, or {restore}"
+                    )
             titles = wanted.union(needed).intersection(reader.fieldnames or ())
             for row in reader:
                 line = reader.line_num
@@ -99,12 +109,14 @@ def _read(path: Path, needed: tuple[str, ...], wanted: set[str]) -> pd.DataFrame
                     raise csv.Error("another number of fields than the header")
                 image = row[needed[0]].strip()
                 if image in rows:
-                    raise MedhashError(f"{path}, line {line}: an earlier line describes the same image",
-                                       "keep one line for each image")
+                    raise MedhashError(
+                        f"{path}, line {line}: an earlier line describes the same image", "keep one line for each image"
+                    )
                 rows[image] = {title: row[title] for title in titles}
-    except (csv.Error, UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile) as error:    # may quote the table
-        raise MedhashError(f"{path} is not readable as CSV text after line {line} ({type(error).__name__})", restore
-                           ) from error
+    except (csv.Error, UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile) as error:  # may quote the table
+        raise MedhashError(
+            f"{path} is not readable as CSV text after line {line} ({type(error).__name__})", restore
+        ) from error
     except OSError as error:
         raise MedhashError(f"{path} cannot be read: {error.strerror}", "mend its permissions or its disk") from error
     return pd.DataFrame.from_dict(rows, orient="index", columns=sorted(titles), dtype="str")
@@ -117,15 +129,17 @@ def _typed(raw: pd.DataFrame) -> pd.DataFrame:
     view = view.str.upper().replace(dict.fromkeys(_LATERAL, "LATERAL"))
     years = age.str.extract(r"^(\d{1,3})([YMWD]?)$")
     whole_years = pd.to_numeric(years[0], errors="coerce").mask(years[1].isin(["M", "W", "D"]), 0)
-    return pd.DataFrame({
-        "view": view.where(view.isin(["PA", "AP", "LATERAL"])),
-        "sex": sex.where(sex.isin(["F", "M"])),
-        "age": whole_years.where(whole_years <= MAX_AGE).clip(upper=TOP_AGE),
-        "width": _positive(columns).where(lambda pixels: (pixels % 1 == 0) & (pixels < 2 ** 31)),
-        "height": _positive(rows).where(lambda pixels: (pixels % 1 == 0) & (pixels < 2 ** 31)),
-        "pixel_spacing": _positive(spacing).fillna(_positive(at_detector)),
-        "burned_in": burned_in.str.upper().map({"YES": True, "NO": False}),
-    })
+    return pd.DataFrame(
+        {
+            "view": view.where(view.isin(["PA", "AP", "LATERAL"])),
+            "sex": sex.where(sex.isin(["F", "M"])),
+            "age": whole_years.where(whole_years <= MAX_AGE).clip(upper=TOP_AGE),
+            "width": _positive(columns).where(lambda pixels: (pixels % 1 == 0) & (pixels < 2**31)),
+            "height": _positive(rows).where(lambda pixels: (pixels % 1 == 0) & (pixels < 2**31)),
+            "pixel_spacing": _positive(spacing).fillna(_positive(at_detector)),
+            "burned_in": burned_in.str.upper().map({"YES": True, "NO": False}),
+        }
+    )
 
 
 def _positive(texts: pd.Series) -> pd.Series:

@@ -40,8 +40,13 @@ def read_reports(archive: Path) -> tuple[str, list[Report], list[Rejection]]:
             earlier = first.setdefault(report.report_id, report.row)
             if earlier == report.row:
                 continue
-            report = Rejection("duplicate_report", f"row {earlier} is a report of the same id", report.row,
-                               value=file.name, patients=(report.report_id,))
+            report = Rejection(
+                "duplicate_report",
+                f"row {earlier} is a report of the same id",
+                report.row,
+                value=file.name,
+                patients=(report.report_id,),
+            )
         rejections.append(report)
     return table, reports, rejections
 
@@ -62,19 +67,27 @@ def _order(file: SourceFile) -> tuple[int, int, str, bytes]:
 def _read(file: SourceFile, row: int) -> Report | Rejection:
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import ParseError, fromstring
+
     if file.reason:
-        detail = f"the report has more than {MAX_REPORT_BYTES} bytes" if file.reason == "too_large" else \
-            REASONS[file.reason]
+        detail = (
+            f"the report has more than {MAX_REPORT_BYTES} bytes" if file.reason == "too_large" else REASONS[file.reason]
+        )
         return Rejection(file.reason, detail, row, value=file.name, patients=_patients_of(file.name))
     try:
         root = fromstring(file.data, forbid_dtd=True)
-    except DefusedXmlException:                                 # its text would quote the report
-        return Rejection("unsafe_report", REASONS["unsafe_report"], row, value=file.name,
-                         patients=_patients_of(file.name))
-    except (ParseError, ValueError, LookupError) as error:      # the last two: an encoding that nobody knows
+    except DefusedXmlException:  # its text would quote the report
+        return Rejection(
+            "unsafe_report", REASONS["unsafe_report"], row, value=file.name, patients=_patients_of(file.name)
+        )
+    except (ParseError, ValueError, LookupError) as error:  # the last two: an encoding that nobody knows
         line = getattr(error, "position", (0,))[0]
-        return Rejection("malformed_report", f"no well-formed XML{f' from line {line}' if line else ''}", row,
-                         value=file.name, patients=_patients_of(file.name))
+        return Rejection(
+            "malformed_report",
+            f"no well-formed XML{f' from line {line}' if line else ''}",
+            row,
+            value=file.name,
+            patients=_patients_of(file.name),
+        )
     return _report(root, row, file.name)
 
 

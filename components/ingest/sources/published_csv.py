@@ -10,12 +10,21 @@ from components.ingest.sources.csv_lines import csv_lines
 
 def plain_or_packed(folder: Path, name: str) -> Path | None:
     """The file of that name, or that name and .gz, in a folder or a folder in it; None where there is neither."""
-    return next((path for spelling in (name, f"{name}.gz") for pattern in (spelling, f"*/{spelling}")
-                 for path in sorted(folder.glob(pattern)) if path.is_file()), None)
+    return next(
+        (
+            path
+            for spelling in (name, f"{name}.gz")
+            for pattern in (spelling, f"*/{spelling}")
+            for path in sorted(folder.glob(pattern))
+            if path.is_file()
+        ),
+        None,
+    )
 
 
-def read_rows(path: Path, columns: Mapping[str, tuple[str, ...]], delimiter: str = ","
-              ) -> Iterator[tuple[int, dict[str, str] | list[str]]]:
+def read_rows(
+    path: Path, columns: Mapping[str, tuple[str, ...]], delimiter: str = ","
+) -> Iterator[tuple[int, dict[str, str] | list[str]]]:
     """Line and cells of each row by name; of a row that has not as many fields as the header, all its fields.
 
     columns: name → titles it is published under, whatever the case of their letters. Others are not read. Quoted cells
@@ -38,7 +47,9 @@ def _place(path: Path, header: list[str], titles: tuple[str, ...]) -> int:
         raise MedhashError(f"{path}: column {titles[0]!r} stands there twice", "remove one of them")
     if not found:
         near = difflib.get_close_matches(titles[0], [title.lower() for title in header], n=1, cutoff=0.7)
-        raise MedhashError(f"{path}: column {' or '.join(map(repr, titles))} is missing"
-                           + (f"; the nearest name found is {near[0]!r}" if near else ""),
-                           "give the column its published name, or restore the table as published")
+        raise MedhashError(
+            f"{path}: column {' or '.join(map(repr, titles))} is missing"
+            + (f"; the nearest name found is {near[0]!r}" if near else ""),
+            "give the column its published name, or restore the table as published",
+        )
     return found[0]

@@ -29,15 +29,27 @@ class GalleryFacts(NamedTuple):
 
 def gallery(facts: GalleryFacts) -> Clause:
     """No case, patient, label set or code differs, and of the cases encoded again at most 1 % of the bits."""
-    counts = {"of the gallery are missing": facts.n_missing, "are not of the gallery": facts.n_foreign,
-              "stand under another patient": facts.n_other_patient, "have other labels": facts.n_other_labels,
-              "have another code than codes.parquet": facts.n_other_code}
+    counts = {
+        "of the gallery are missing": facts.n_missing,
+        "are not of the gallery": facts.n_foreign,
+        "stand under another patient": facts.n_other_patient,
+        "have other labels": facts.n_other_labels,
+        "have another code than codes.parquet": facts.n_other_code,
+    }
     wrong = [f"{count:,} cases {what}" for what, count in counts.items() if count]
     share = facts.n_bits_differing / max(facts.n_bits_compared, 1)
     if share > MAX_DIFFERING + ROUNDING or not facts.n_encoded:
         wrong.append(f"{share:.1%} of the bits differ where the model encodes {facts.n_encoded} of its cases again")
     if wrong:
-        return Clause("gallery", False, "the index is not that of today's gallery by this model: " + ", ".join(wrong),
-                      "run `dvc repro`, which encodes and indexes again what is not up to date; never forced")
-    return Clause("gallery", True, f"the index holds the {facts.n_gallery:,} cases of today's gallery; encoding "
-                  f"{facts.n_encoded} of them again turns {share:.2%} of the bits")
+        return Clause(
+            "gallery",
+            False,
+            "the index is not that of today's gallery by this model: " + ", ".join(wrong),
+            "run `dvc repro`, which encodes and indexes again what is not up to date; never forced",
+        )
+    return Clause(
+        "gallery",
+        True,
+        f"the index holds the {facts.n_gallery:,} cases of today's gallery; encoding "
+        f"{facts.n_encoded} of them again turns {share:.2%} of the bits",
+    )

@@ -13,6 +13,11 @@ def kept_lift(then: Metrics, now: Metrics, min_kept_lift: float) -> Clause:
     figures = f"MAP lies {after:+.4f} from chance today, {before:+.4f} at the release; least share {min_kept_lift:g}"
     if after >= min_kept_lift * before - ROUNDING:
         return Clause("kept-lift", True, figures)
-    return Clause("kept-lift", False, figures, "look at today's labels and images in the report and in reports/drift: "
-                  "they are not what they were; if they are right, a newly trained model will take the champion's "
-                  "place, or lower promote.min_kept_lift")
+    return Clause(
+        "kept-lift",
+        False,
+        figures,
+        "look at today's labels and images in the report and in reports/drift: "
+        "they are not what they were; if they are right, a newly trained model will take the champion's "
+        "place, or lower promote.min_kept_lift",
+    )

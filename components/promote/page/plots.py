@@ -12,8 +12,13 @@ def gain_plot(gain: Difference, min_gain: float) -> str:
     """The gain with its 95 % interval and the margin its lower end must exceed; returns a data: URI."""
     with canvas(6.4, 1.25) as drawn:
         axes = drawn.figure.subplots()
-        axes.plot([gain.low, gain.high], [0, 0], color=_GOOD if gain.low > min_gain else _BAD, linewidth=3,
-                  solid_capstyle="butt")
+        axes.plot(
+            [gain.low, gain.high],
+            [0, 0],
+            color=_GOOD if gain.low > min_gain else _BAD,
+            linewidth=3,
+            solid_capstyle="butt",
+        )
         axes.plot([gain.value], [0], "o", color=INK, markersize=6)
         axes.axvline(min_gain, color=MUTED, linestyle="--", linewidth=1.2)
         axes.set_yticks([])
@@ -34,8 +39,14 @@ def forest_plot(slices: list[SliceLine], max_drop: float) -> str:
         for row, line in enumerate(shown):
             color = MUTED if not line.judged else _BAD if line.difference < -max_drop else _GOOD
             axes.plot([line.low, line.high], [row, row], color=color, linewidth=1.6)
-            axes.plot([line.difference], [row], "o", color=color, markersize=5,
-                      markerfacecolor=color if line.judged else "white")
+            axes.plot(
+                [line.difference],
+                [row],
+                "o",
+                color=color,
+                markersize=5,
+                markerfacecolor=color if line.judged else "white",
+            )
         axes.axvline(0, color=INK, linewidth=0.8)
         axes.axvline(-max_drop, color=_BAD, linestyle="--", linewidth=1.2)
         axes.set_yticks(range(len(shown)), [f"{line.kind} {line.value} ({line.n_patients})" for line in shown])
@@ -48,6 +59,7 @@ def forest_plot(slices: list[SliceLine], max_drop: float) -> str:
 def uses_plot(uses: list[int]) -> str:
     """How many test patients were asked 0, 1, 2 … times; returns a data: URI."""
     from matplotlib.ticker import MaxNLocator
+
     with canvas(6.4, 1.9) as drawn:
         axes = drawn.figure.subplots()
         axes.bar(range(len(uses)), uses, color=PALETTE[0], width=0.8)

@@ -24,11 +24,18 @@ def _inspect_kind(workspace: Workspace, kind: str, n_images: int) -> list[Inspec
     shape = pd.DataFrame({"row": [path.name], "rows": [len(gist)], "width": [width], "type": [str(gist.dtype)]})
     finite = np.isfinite(gist.reshape(len(gist), -1)).all(axis=1)
     return [
-        Inspection(f"{kind} array", shape, {
-            "as many rows as images": gxe.ExpectColumnValuesToBeInSet(column="rows", value_set=[n_images]),
-            f"{expected} values a row": gxe.ExpectColumnValuesToBeInSet(column="width", value_set=[expected]),
-            "single precision": gxe.ExpectColumnValuesToBeInSet(column="type", value_set=["float32"])}),
-        Inspection(f"{kind} rows", pd.DataFrame({"row": [f"row {number}" for number in range(len(gist))],
-                                                 "finite": finite}), {
-            "every value is finite": gxe.ExpectColumnValuesToBeInSet(column="finite", value_set=[True])}),
+        Inspection(
+            f"{kind} array",
+            shape,
+            {
+                "as many rows as images": gxe.ExpectColumnValuesToBeInSet(column="rows", value_set=[n_images]),
+                f"{expected} values a row": gxe.ExpectColumnValuesToBeInSet(column="width", value_set=[expected]),
+                "single precision": gxe.ExpectColumnValuesToBeInSet(column="type", value_set=["float32"]),
+            },
+        ),
+        Inspection(
+            f"{kind} rows",
+            pd.DataFrame({"row": [f"row {number}" for number in range(len(gist))], "finite": finite}),
+            {"every value is finite": gxe.ExpectColumnValuesToBeInSet(column="finite", value_set=[True])},
+        ),
     ]

@@ -23,40 +23,86 @@ def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
     known = labels[labels["set_id"].isin(range(len(sets)))]
     empty = known["set_id"].map(lambda set_id: not sets[set_id])
     return [
-        Inspection("vocabulary", pd.DataFrame({"row": vocabulary.labels, "label": vocabulary.labels}), {
-            **({"every label is a class of params.yaml or No Finding": gxe.ExpectColumnValuesToBeInSet(
-                column="label", value_set=[*params.labels.classes, NO_FINDING])} if params.labels.classes else {}),
-            "no label stands there twice": gxe.ExpectColumnValuesToBeUnique(column="label")}),
+        Inspection(
+            "vocabulary",
+            pd.DataFrame({"row": vocabulary.labels, "label": vocabulary.labels}),
+            {
+                **(
+                    {
+                        "every label is a class of params.yaml or No Finding": gxe.ExpectColumnValuesToBeInSet(
+                            column="label", value_set=[*params.labels.classes, NO_FINDING]
+                        )
+                    }
+                    if params.labels.classes
+                    else {}
+                ),
+                "no label stands there twice": gxe.ExpectColumnValuesToBeUnique(column="label"),
+            },
+        ),
         *_attributes(vocabulary),
-        Inspection("label sets", pd.DataFrame({
-            "row": [f"set {number}" for number in range(len(sets))],
-            "members": [" ".join(map(str, sorted(members))) for members in sets],
-            "sorted": [members == sorted(set(members)) for members in sets],
-            "known": [all(0 <= member < len(vocabulary.labels) for member in members) for members in sets],
-            "contradictory": [_contradictory(members, vocabulary.labels) for members in sets],
-            "miscounted": [stored != n_in_set.get(number, 0) for number, stored in enumerate(stored_counts)]}), {
-            "no set stands there twice": gxe.ExpectColumnValuesToBeUnique(column="members"),
-            "labels of a set are sorted": gxe.ExpectColumnValuesToBeInSet(column="sorted", value_set=[True]),
-            "only labels of the vocabulary occur": gxe.ExpectColumnValuesToBeInSet(column="known", value_set=[True]),
-            "No Finding never stands beside a finding": gxe.ExpectColumnValuesToBeInSet(
-                column="contradictory", value_set=[False]),
-            "the number of bags is right": gxe.ExpectColumnValuesToBeInSet(column="miscounted", value_set=[False])}),
-        Inspection("labelled bags", pd.DataFrame({
-            "row": "bag " + labels["bag_id"], "bag_number": labels["bag_id"].factorize()[0],
-            "set_id": labels["set_id"], "fold": labels["fold"]}), {
-            "every bag has one label set": gxe.ExpectColumnValuesToBeUnique(column="bag_number"),
-            "the label set is a known one": gxe.ExpectColumnValuesToBeBetween(
-                column="set_id", min_value=0, max_value=len(sets) - 1),
-            "the fold is train, val or test": gxe.ExpectColumnValuesToBeInSet(column="fold", value_set=list(FOLDS))}),
-        Inspection("class counts", _class_counts(known, sets, vocabulary), {
-            f"every class has at least {limits.min_images_per_class_and_fold} bags in train and in test":
-                gxe.ExpectColumnValuesToBeBetween(column="n_bags", min_value=limits.min_images_per_class_and_fold),
-            "the vocabulary's counts are right": gxe.ExpectColumnValuesToBeInSet(
-                column="miscounted", value_set=[False])}),
-        Inspection("unlabelled bags", pd.DataFrame({"row": ["all folds"],
-                                                      "share": [float(empty.mean()) if len(known) else 1.0]}), {
-            f"at most {limits.max_unlabelled_share:.0%} of the bags have no label":
-                gxe.ExpectColumnValuesToBeBetween(column="share", max_value=limits.max_unlabelled_share)}),
+        Inspection(
+            "label sets",
+            pd.DataFrame(
+                {
+                    "row": [f"set {number}" for number in range(len(sets))],
+                    "members": [" ".join(map(str, sorted(members))) for members in sets],
+                    "sorted": [members == sorted(set(members)) for members in sets],
+                    "known": [all(0 <= member < len(vocabulary.labels) for member in members) for members in sets],
+                    "contradictory": [_contradictory(members, vocabulary.labels) for members in sets],
+                    "miscounted": [stored != n_in_set.get(number, 0) for number, stored in enumerate(stored_counts)],
+                }
+            ),
+            {
+                "no set stands there twice": gxe.ExpectColumnValuesToBeUnique(column="members"),
+                "labels of a set are sorted": gxe.ExpectColumnValuesToBeInSet(column="sorted", value_set=[True]),
+                "only labels of the vocabulary occur": gxe.ExpectColumnValuesToBeInSet(
+                    column="known", value_set=[True]
+                ),
+                "No Finding never stands beside a finding": gxe.ExpectColumnValuesToBeInSet(
+                    column="contradictory", value_set=[False]
+                ),
+                "the number of bags is right": gxe.ExpectColumnValuesToBeInSet(column="miscounted", value_set=[False]),
+            },
+        ),
+        Inspection(
+            "labelled bags",
+            pd.DataFrame(
+                {
+                    "row": "bag " + labels["bag_id"],
+                    "bag_number": labels["bag_id"].factorize()[0],
+                    "set_id": labels["set_id"],
+                    "fold": labels["fold"],
+                }
+            ),
+            {
+                "every bag has one label set": gxe.ExpectColumnValuesToBeUnique(column="bag_number"),
+                "the label set is a known one": gxe.ExpectColumnValuesToBeBetween(
+                    column="set_id", min_value=0, max_value=len(sets) - 1
+                ),
+                "the fold is train, val or test": gxe.ExpectColumnValuesToBeInSet(column="fold", value_set=list(FOLDS)),
+            },
+        ),
+        Inspection(
+            "class counts",
+            _class_counts(known, sets, vocabulary),
+            {
+                f"every class has at least {limits.min_images_per_class_and_fold} bags in train and in test": gxe.ExpectColumnValuesToBeBetween(
+                    column="n_bags", min_value=limits.min_images_per_class_and_fold
+                ),
+                "the vocabulary's counts are right": gxe.ExpectColumnValuesToBeInSet(
+                    column="miscounted", value_set=[False]
+                ),
+            },
+        ),
+        Inspection(
+            "unlabelled bags",
+            pd.DataFrame({"row": ["all folds"], "share": [float(empty.mean()) if len(known) else 1.0]}),
+            {
+                f"at most {limits.max_unlabelled_share:.0%} of the bags have no label": gxe.ExpectColumnValuesToBeBetween(
+                    column="share", max_value=limits.max_unlabelled_share
+                )
+            },
+        ),
     ]
 
 
@@ -65,13 +111,26 @@ def _attributes(vocabulary: Vocabulary) -> list[Inspection]:
     if not vocabulary.attributes:
         return []
     n_labels = len(vocabulary.labels)
-    return [Inspection("attributes", pd.DataFrame({
-        "row": [attribute.name for attribute in vocabulary.attributes],
-        "n_values": [len(set(attribute.of_label) - {None}) for attribute in vocabulary.attributes],
-        "placed": [len(attribute.of_label) == n_labels for attribute in vocabulary.attributes]}), {
-        "every attribute has two values at least": gxe.ExpectColumnValuesToBeBetween(column="n_values", min_value=2),
-        "every combination says what it knows of it": gxe.ExpectColumnValuesToBeInSet(column="placed",
-                                                                                     value_set=[True])})]
+    return [
+        Inspection(
+            "attributes",
+            pd.DataFrame(
+                {
+                    "row": [attribute.name for attribute in vocabulary.attributes],
+                    "n_values": [len(set(attribute.of_label) - {None}) for attribute in vocabulary.attributes],
+                    "placed": [len(attribute.of_label) == n_labels for attribute in vocabulary.attributes],
+                }
+            ),
+            {
+                "every attribute has two values at least": gxe.ExpectColumnValuesToBeBetween(
+                    column="n_values", min_value=2
+                ),
+                "every combination says what it knows of it": gxe.ExpectColumnValuesToBeInSet(
+                    column="placed", value_set=[True]
+                ),
+            },
+        )
+    ]
 
 
 def _contradictory(members: list[int], names: list[str]) -> bool:

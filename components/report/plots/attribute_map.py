@@ -19,7 +19,7 @@ def attribute_map(by_attribute: Mapping[str, Mapping[str, AttributeFigures | Non
     n_rows = -(-len(names) // n_columns)
     with canvas(7.6, n_rows * (0.95 + 0.25 * max(len(methods), 2)) + 0.25) as drawn:
         panels = drawn.figure.subplots(n_rows, n_columns, sharey=True, sharex=True, squeeze=False).ravel()
-        for axes in panels[len(names):]:
+        for axes in panels[len(names) :]:
             axes.set_visible(False)
         for axes, name in zip(panels, names, strict=False):
             known = [figures for figures in by_attribute[name].values() if figures is not None]

@@ -7,6 +7,7 @@ from components.report.plots.style import INK, MUTED, PALETTE, canvas
 def bit_balance(metrics: list[Metrics]) -> str:
     """Draw a heat strip per method (columns are bits, blue 0 … white ½ … orange 1) and return a data: URI."""
     from matplotlib.colors import LinearSegmentedColormap
+
     width = max(len(result.bit_balance) for result in metrics)
     shares = [result.bit_balance + [float("nan")] * (width - len(result.bit_balance)) for result in metrics]
     diverging = LinearSegmentedColormap.from_list("balance", [PALETTE[0], "#f4f6f8", PALETTE[1]])

@@ -21,9 +21,17 @@ def code_map(codes: np.ndarray, labels: list[list[str]], seed: int) -> str:
         axes = drawn.figure.subplots()
         for position, name in enumerate(names):
             member = np.array([label == name for label in coloured])
-            axes.scatter(places[member, 0], places[member, 1], s=13, linewidths=0, alpha=0.75,
-                         color="#b8c2cc" if name == OTHER else PALETTE[position % _N_COLOURS],
-                         marker="osD^vP*"[position % 7], label=f"{name} ({member.sum()})", zorder=1 + position)
+            axes.scatter(
+                places[member, 0],
+                places[member, 1],
+                s=13,
+                linewidths=0,
+                alpha=0.75,
+                color="#b8c2cc" if name == OTHER else PALETTE[position % _N_COLOURS],
+                marker="osD^vP*"[position % 7],
+                label=f"{name} ({member.sum()})",
+                zorder=1 + position,
+            )
         axes.set_xticks([])
         axes.set_yticks([])
         axes.set_aspect("equal", adjustable="datalim")
@@ -38,13 +46,17 @@ def coloured_labels(labels: list[list[str]]) -> list[str]:
         for name in names:
             counts[name] = counts.get(name, 0) + 1
     shown = sorted(counts, key=lambda name: (-counts[name], name))[:_N_COLOURS]
-    return [min((name for name in names if name in shown), key=lambda name: (counts[name], name), default=OTHER)
-            for names in labels]
+    return [
+        min((name for name in names if name in shown), key=lambda name: (counts[name], name), default=OTHER)
+        for names in labels
+    ]
 
 
 def _tsne(codes: np.ndarray, seed: int) -> np.ndarray:
     from sklearn.manifold import TSNE
-    bits = np.unpackbits(codes, axis=1).astype(np.float32)                    # (N, K)
-    distances = bits @ (1 - bits).T + (1 - bits) @ bits.T                     # (N, N), Hamming
-    return TSNE(metric="precomputed", init="random", random_state=seed, max_iter=600,
-                perplexity=min(30.0, (len(codes) - 1) / 3)).fit_transform(distances)
+
+    bits = np.unpackbits(codes, axis=1).astype(np.float32)  # (N, K)
+    distances = bits @ (1 - bits).T + (1 - bits) @ bits.T  # (N, N), Hamming
+    return TSNE(
+        metric="precomputed", init="random", random_state=seed, max_iter=600, perplexity=min(30.0, (len(codes) - 1) / 3)
+    ).fit_transform(distances)

@@ -19,14 +19,21 @@ def learning_curves(epochs: History, best_epoch: int, chance: float | None) -> s
     with canvas(7.6, 2.4) as drawn:
         loss_axes, map_axes, code_axes = drawn.figure.subplots(1, 3)
         for position, name in enumerate(terms):
-            loss_axes.plot(steps, _values(epochs, name), label=name.replace("_", " "),
-                           color=PALETTE[position % len(PALETTE)], linewidth=2 if name == "loss" else 1,
-                           linestyle="-" if name == "loss" else "--")
+            loss_axes.plot(
+                steps,
+                _values(epochs, name),
+                label=name.replace("_", " "),
+                color=PALETTE[position % len(PALETTE)],
+                linewidth=2 if name == "loss" else 1,
+                linestyle="-" if name == "loss" else "--",
+            )
         loss_axes.set(title="training loss", xlabel="epoch")
         if len(terms) > 1:
             loss_axes.legend(fontsize=7)
-        for axes, name, title in ((map_axes, "val_map", "validation MAP"),
-                                  (code_axes, "distinct_codes", "distinct codes, train fold")):
+        for axes, name, title in (
+            (map_axes, "val_map", "validation MAP"),
+            (code_axes, "distinct_codes", "distinct codes, train fold"),
+        ):
             values = _values(epochs, name)
             axes.plot(steps, values, color=PALETTE[0])
             axes.plot(best_epoch + 1, values[best_epoch], "o", color=INK, markersize=4.5)

@@ -15,8 +15,14 @@ def precision_recall(metrics: list[Metrics]) -> str:
         axes = drawn.figure.subplots()
         for position, result in enumerate(metrics):
             points = sorted(result.curve, key=lambda point: point.radius)
-            axes.plot([point.recall for point in points], [point.precision for point in points], marker="o",
-                      markersize=2.2, label=result.method, **method_line(position))
+            axes.plot(
+                [point.recall for point in points],
+                [point.precision for point in points],
+                marker="o",
+                markersize=2.2,
+                label=result.method,
+                **method_line(position),
+            )
         lasts = [max(result.curve, key=lambda point: point.radius).precision for result in metrics if result.curve]
         if lasts:
             axes.axhline(lasts[0], color=MUTED, linestyle=":", linewidth=1.3, label=f"chance {lasts[0]:.3f}")

@@ -21,10 +21,22 @@ def seen_held_out(by_method: Mapping[str, Mapping[str, AttributeFigures | None]]
                 if (figures := by_method[method].get(kind)) is None:
                     continue
                 place = row + 0.17 * (len(kinds) - 1 - 2 * position)
-                axes.plot([figures.interval.low, figures.interval.high], [place, place], color=colour, linewidth=1.6,
-                          solid_capstyle="butt")
-                axes.plot(figures.map, place, marker, color=colour, markersize=5.5, linestyle="none",
-                          label=None if named else kind)
+                axes.plot(
+                    [figures.interval.low, figures.interval.high],
+                    [place, place],
+                    color=colour,
+                    linewidth=1.6,
+                    solid_capstyle="butt",
+                )
+                axes.plot(
+                    figures.map,
+                    place,
+                    marker,
+                    color=colour,
+                    markersize=5.5,
+                    linestyle="none",
+                    label=None if named else kind,
+                )
                 axes.plot(figures.chance_map, place, "|", color=MUTED, markersize=9, markeredgewidth=1.6)
                 axes.plot(figures.exchanged_map, place, "x", color=INK, markersize=4.5, markeredgewidth=1.1)
                 named = True

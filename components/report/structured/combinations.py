@@ -21,12 +21,22 @@ def combination_table(vocabulary: Vocabulary) -> dict[str, Any]:
     """
     known = [_values(vocabulary, place) for place in range(len(vocabulary.labels))]
     ordered = sorted(range(len(known)), key=lambda place: [value or "" for value in known[place]])
-    rows = [{"said": known[place], "is_held_out": _is_held_out(vocabulary, label),
-             "counts": [vocabulary.n_bags.get(label, {}).get(fold, 0) for fold in FOLDS]}
-            for place in ordered for label in (vocabulary.labels[place],)]
-    return {"attributes": [attribute.name for attribute in vocabulary.attributes], "folds": FOLDS,
-            "unlabelled": [vocabulary.n_unlabelled.get(fold, 0) for fold in FOLDS],
-            "rows": rows[:MOST_ROWS], "n_more": max(0, len(rows) - MOST_ROWS)}
+    rows = [
+        {
+            "said": known[place],
+            "is_held_out": _is_held_out(vocabulary, label),
+            "counts": [vocabulary.n_bags.get(label, {}).get(fold, 0) for fold in FOLDS],
+        }
+        for place in ordered
+        for label in (vocabulary.labels[place],)
+    ]
+    return {
+        "attributes": [attribute.name for attribute in vocabulary.attributes],
+        "folds": FOLDS,
+        "unlabelled": [vocabulary.n_unlabelled.get(fold, 0) for fold in FOLDS],
+        "rows": rows[:MOST_ROWS],
+        "n_more": max(0, len(rows) - MOST_ROWS),
+    }
 
 
 def _values(vocabulary: Vocabulary, label: int) -> list[str | None]:

@@ -23,11 +23,16 @@ def surest_and_least_sure(certainty: Certainty, attributes: Sequence[Attribute],
     """
     sureness = np.min([part.max(axis=1) for part in _by_attribute(certainty, attributes).values()], axis=0)
     ordered: list[int] = np.argsort(-sureness, kind="stable").tolist()
-    return ordered if len(ordered) <= n else ordered[:(n + 1) // 2] + ordered[len(ordered) - n // 2:]
+    return ordered if len(ordered) <= n else ordered[: (n + 1) // 2] + ordered[len(ordered) - n // 2 :]
 
 
-def explain(certainty: Certainty, rules: Sequence[str], attributes: Sequence[Attribute], rows: Sequence[int],
-            truths: Sequence[Mapping[str, set[str]]]) -> list[dict[str, Any]]:
+def explain(
+    certainty: Certainty,
+    rules: Sequence[str],
+    attributes: Sequence[Attribute],
+    rows: Sequence[int],
+    truths: Sequence[Mapping[str, set[str]]],
+) -> list[dict[str, Any]]:
     """Of each row `attributes`: the values of greatest membership and the case's own; `rules`: those that fired most.
 
     rules: in words, in the order of Certainty.firing; truths: of each row, attribute → its values, none of an
@@ -37,33 +42,54 @@ def explain(certainty: Certainty, rules: Sequence[str], attributes: Sequence[Att
         n_levels = 0 if certainty.firing is None else certainty.firing.shape[1]
         raise MedhashError(f"a model has {len(rules)} rules, but {n_levels} firing levels", "train the model again")
     memberships = _by_attribute(certainty, attributes)
-    return [{"attributes": [_memberships(attribute, memberships[attribute.name][row], truth.get(attribute.name, set()))
-                            for attribute in attributes],
-             "rules": _fired(certainty.firing[row], rules),
-             "bits": float(certainty.bits[row].mean()) / FULL_CONFIDENCE}
-            for row, truth in zip(rows, truths, strict=True)]
+    return [
+        {
+            "attributes": [
+                _memberships(attribute, memberships[attribute.name][row], truth.get(attribute.name, set()))
+                for attribute in attributes
+            ],
+            "rules": _fired(certainty.firing[row], rules),
+            "bits": float(certainty.bits[row].mean()) / FULL_CONFIDENCE,
+        }
+        for row, truth in zip(rows, truths, strict=True)
+    ]
 
 
 def _memberships(attribute: Attribute, shares: np.ndarray, truth: set[str]) -> dict[str, Any]:
     ordered = np.argsort(-shares, kind="stable").tolist()
     shown = [place for rank, place in enumerate(ordered) if rank < MOST_VALUES or attribute.values[place] in truth]
-    return {"name": attribute.name, "is_known": bool(truth), "memberships": [
-        {"value": attribute.values[place], "share": float(shares[place]), "is_true": attribute.values[place] in truth}
-        for place in shown]}
+    return {
+        "name": attribute.name,
+        "is_known": bool(truth),
+        "memberships": [
+            {
+                "value": attribute.values[place],
+                "share": float(shares[place]),
+                "is_true": attribute.values[place] in truth,
+            }
+            for place in shown
+        ],
+    }
 
 
 def _fired(levels: np.ndarray, rules: Sequence[str]) -> list[dict[str, Any]]:
     ordered = np.argsort(-levels, kind="stable")[:MOST_RULES].tolist()
-    return [{"text": rules[place], "level": float(levels[place])} for rank, place in enumerate(ordered)
-            if rank == 0 or levels[place] >= LEAST_LEVEL]
+    return [
+        {"text": rules[place], "level": float(levels[place])}
+        for rank, place in enumerate(ordered)
+        if rank == 0 or levels[place] >= LEAST_LEVEL
+    ]
 
 
 def _by_attribute(certainty: Certainty, attributes: Sequence[Attribute]) -> dict[str, np.ndarray]:
     """Attribute → memberships in its values, (n, its values)."""
     n_values = sum(len(attribute.values) for attribute in attributes)
     if certainty.membership is None or certainty.membership.shape[1] != n_values:
-        raise MedhashError(f"a model tells no memberships in the {n_values} values of its attributes",
-                           "train the model again")
+        raise MedhashError(
+            f"a model tells no memberships in the {n_values} values of its attributes", "train the model again"
+        )
     starts = starts_of(np.array([len(attribute.values) for attribute in attributes], np.int64))
-    return {attribute.name: certainty.membership[:, start:stop]
-            for attribute, start, stop in zip(attributes, starts[:-1], starts[1:], strict=True)}
+    return {
+        attribute.name: certainty.membership[:, start:stop]
+        for attribute, start, stop in zip(attributes, starts[:-1], starts[1:], strict=True)
+    }

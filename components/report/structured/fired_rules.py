@@ -28,11 +28,18 @@ def fired_rules(run: Run) -> dict[str, Any] | None:
     pixels = np.load(run.workspace.pixels, mmap_mode="r")
     certainty = model.certainty(pixels[members.rows], members.starts)
     chosen = surest_and_least_sure(certainty, model.spec.attributes)
-    explained = explain(certainty, model.rules, model.spec.attributes, chosen,
-                        _values_of(run, members.bag_ids[chosen].tolist()))
-    examples = [{"bag_id": members.bag_ids[place], "uri": picture(pixels[members.rows[members.starts[place]]]),
-                 "n_images": int(members.sizes[place]), **found}
-                for place, found in zip(chosen, explained, strict=True)]
+    explained = explain(
+        certainty, model.rules, model.spec.attributes, chosen, _values_of(run, members.bag_ids[chosen].tolist())
+    )
+    examples = [
+        {
+            "bag_id": members.bag_ids[place],
+            "uri": picture(pixels[members.rows[members.starts[place]]]),
+            "n_images": int(members.sizes[place]),
+            **found,
+        }
+        for place, found in zip(chosen, explained, strict=True)
+    ]
     return {"method": model.spec.method, "n_rules": len(model.rules), "examples": examples}
 
 
@@ -43,10 +50,13 @@ def _fuzzy_model(run: Run) -> HashModel | None:
         model = load_model(folder)
         if model.rules:
             if model.digest != run.metrics[method].model_digest:
-                raise MedhashError(f"the figures of {method} come from another model than {folder} holds",
-                                   f"run encode, index and evaluate again for {method}, or `dvc repro`")
+                raise MedhashError(
+                    f"the figures of {method} come from another model than {folder} holds",
+                    f"run encode, index and evaluate again for {method}, or `dvc repro`",
+                )
             import torch
-            torch.set_num_threads(run.params.train.threads)               # as encode does: the same figures come out
+
+            torch.set_num_threads(run.params.train.threads)  # as encode does: the same figures come out
             return model
     return None
 
@@ -57,12 +67,17 @@ def _drawn(run: Run) -> np.ndarray:
     test = np.sort(np.asarray(run.labels["bag_id"].to_numpy(), dtype=str)[folds == "test"])
     stored = np.random.default_rng(run.params.seed).permutation(test[np.isin(test, run.members.bag_ids)])
     n_images = np.cumsum(run.members.of(stored).sizes)
-    return stored[:max(N_EXAMPLES, int((n_images <= _MOST_IMAGES).sum()))]
+    return stored[: max(N_EXAMPLES, int((n_images <= _MOST_IMAGES).sum()))]
 
 
 def _values_of(run: Run, bag_ids: list[str]) -> list[dict[str, set[str]]]:
     """Of each case, attribute → the values that it has."""
     set_of = dict(zip(run.labels["bag_id"].to_pylist(), run.labels["set_id"].to_pylist(), strict=True))
     by_set = values_by_set(run.label_sets, run.vocabulary)
-    return [{attribute.name: {attribute.values[value] for value in np.flatnonzero(by_set[attribute.name][set_of[bag]])}
-             for attribute in run.vocabulary.attributes} for bag in bag_ids]
+    return [
+        {
+            attribute.name: {attribute.values[value] for value in np.flatnonzero(by_set[attribute.name][set_of[bag]])}
+            for attribute in run.vocabulary.attributes
+        }
+        for bag in bag_ids
+    ]

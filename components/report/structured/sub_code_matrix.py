@@ -21,32 +21,53 @@ def sub_code_matrices(figures: Mapping[str, StructuredFigures]) -> list[dict[str
 def _matrix(method: str, found: StructuredFigures) -> dict[str, Any]:
     columns = list(found.attributes)
     best = {attribute: _best(found.sub_codes, attribute) for attribute in columns}
-    rows = [{"name": name, "cells": [_cell(row.get(attribute), name == attribute, best[attribute] == name)
-                                     for attribute in columns]} for name, row in found.sub_codes.items()]
+    rows = [
+        {
+            "name": name,
+            "cells": [_cell(row.get(attribute), name == attribute, best[attribute] == name) for attribute in columns],
+        }
+        for name, row in found.sub_codes.items()
+    ]
     whole = [_cell(found.attributes[attribute], False, False) for attribute in columns]
-    return {"method": method, "attributes": columns, "rows": rows, "whole": whole,
-            "verdict": _verdict({name: best[name] for name in columns if name in found.sub_codes})}
+    return {
+        "method": method,
+        "attributes": columns,
+        "rows": rows,
+        "whole": whole,
+        "verdict": _verdict({name: best[name] for name in columns if name in found.sub_codes}),
+    }
 
 
 def _cell(figures: AttributeFigures | None, is_own: bool, is_best: bool) -> dict[str, Any]:
     if figures is None:
         return {"map": None, "chance": None, "gain": 0.0, "is_own": is_own, "is_best": False}
     gain = (figures.map - figures.chance_map) / (1 - figures.chance_map) if figures.chance_map < 1 else 0.0
-    return {"map": figures.map, "chance": figures.chance_map, "gain": max(0.0, gain), "is_own": is_own,
-            "is_best": is_best}
+    return {
+        "map": figures.map,
+        "chance": figures.chance_map,
+        "gain": max(0.0, gain),
+        "is_own": is_own,
+        "is_best": is_best,
+    }
 
 
 def _best(sub_codes: Mapping[str, Row], attribute: str) -> str:
     """The sub-code that ranks an attribute best, of equals its own, then the first; empty where none beats chance."""
-    maps = {name: figures.map for name, row in sub_codes.items()
-            if (figures := row.get(attribute)) is not None and figures.interval.low > figures.chance_map}
+    maps = {
+        name: figures.map
+        for name, row in sub_codes.items()
+        if (figures := row.get(attribute)) is not None and figures.interval.low > figures.chance_map
+    }
     return max(maps, key=lambda name: (maps[name], name == attribute), default="")
 
 
 def _verdict(best: Mapping[str, str]) -> str:
     """best: attribute with a sub-code of its own → the sub-code that ranks it best, if any does above chance."""
-    astray = [f"{attribute} is ranked best by the sub-code {name}" if name else
-              f"{attribute} is ranked above chance by none" for attribute, name in best.items() if name != attribute]
+    astray = [
+        f"{attribute} is ranked best by the sub-code {name}" if name else f"{attribute} is ranked above chance by none"
+        for attribute, name in best.items()
+        if name != attribute
+    ]
     if not best:
         return ""
     if not astray:

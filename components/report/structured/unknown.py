@@ -16,6 +16,10 @@ def unknown_table(run: Run) -> list[dict[str, Any]]:
     for attribute, has in values_by_set(run.label_sets, run.vocabulary).items():
         unknown: np.ndarray = np.logical_not(has.any(axis=1))[sets]
         if unknown.any():
-            rows.append({"attribute": attribute, "counts": [
-                (int(unknown[folds == fold].sum()), int((folds == fold).sum())) for fold in FOLDS]})
+            rows.append(
+                {
+                    "attribute": attribute,
+                    "counts": [(int(unknown[folds == fold].sum()), int((folds == fold).sum())) for fold in FOLDS],
+                }
+            )
     return rows

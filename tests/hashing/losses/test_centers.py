@@ -15,12 +15,15 @@ CENTERS = torch.tensor([[1.0, 1.0, 1.0, 1.0], [1.0, -1.0, 1.0, -1.0], [1.0, 1.0,
 TIES = torch.tensor([-1.0, -1.0, 1.0, 1.0])
 
 
-@pytest.mark.parametrize(("labels", "target"), [
-    ([0, 1, 0], [1, -1, 1, -1]),                                  # one label: its own centre
-    ([1, 1, 1], [1, 1, 1, -1]),                                   # three: the majority, bit by bit
-    ([1, 1, 0], [1, -1, 1, 1]),                                   # two: where they differ, the fixed draw
-    ([0, 0, 0], [-1, -1, 1, 1]),
-])
+@pytest.mark.parametrize(
+    ("labels", "target"),
+    [
+        ([0, 1, 0], [1, -1, 1, -1]),  # one label: its own centre
+        ([1, 1, 1], [1, 1, 1, -1]),  # three: the majority, bit by bit
+        ([1, 1, 0], [1, -1, 1, 1]),  # two: where they differ, the fixed draw
+        ([0, 0, 0], [-1, -1, 1, 1]),
+    ],
+)
 def test_the_target_is_the_vote_of_the_labels_centres(labels: list[int], target: list[int]) -> None:
     assert center_targets(torch.tensor([labels]), CENTERS, TIES).tolist() == [target]
 
@@ -40,14 +43,14 @@ def test_a_saturated_wrong_bit_neither_costs_nor_pulls_without_bound(z: float) -
     loss = center_loss(torch.tanh(raw), torch.tensor([[-1.0]]), torch.tensor([True]))
     loss.backward()
     assert loss.item() == pytest.approx(min(math.log(1 + math.exp(2 * z)), 17.33), abs=0.6)
-    assert 0 <= raw.grad.item() <= 2.5                            # exactly: 2 sigmoid(2z)
+    assert 0 <= raw.grad.item() <= 2.5  # exactly: 2 sigmoid(2z)
 
 
 def test_cosine_margin_of_two_images_by_hand() -> None:
     z = torch.tensor([[3.0, 3.0, 3.0, 3.0], [0.0, 5.0, 0.0, 0.0]], dtype=torch.float64)
     labels = torch.tensor([[1, 0, 0], [1, 0, 1]])
-    first = -math.log(math.exp(2 * 0.8) / (math.exp(2 * 0.8) + 2))             # cosines 1, 0, 0
-    logits = [2 * (0.5 - 0.2), 2 * -0.5, 2 * (0.5 - 0.2)]                      # cosines ½, -½, ½
+    first = -math.log(math.exp(2 * 0.8) / (math.exp(2 * 0.8) + 2))  # cosines 1, 0, 0
+    logits = [2 * (0.5 - 0.2), 2 * -0.5, 2 * (0.5 - 0.2)]  # cosines ½, -½, ½
     total = sum(math.exp(value) for value in logits)
     second = -(math.log(math.exp(logits[0]) / total) + math.log(math.exp(logits[2]) / total)) / 2
     assert cosine_margin_loss(z, labels, CENTERS, 2.0, 0.2).item() == pytest.approx((first + second) / 2)
@@ -64,16 +67,18 @@ def test_cosine_margin_equals_plain_loops_and_leaves_out_images_without_labels()
         length = math.sqrt(sum(x * x for x in row))
         cosines = [sum(x * o for x, o in zip(row, center, strict=True)) / length / 2 for center in CENTERS.tolist()]
         exponentials = [math.exp(3 * (cosine - 0.2 * y)) for cosine, y in zip(cosines, own, strict=True)]
-        costs.append(-sum(math.log(e / sum(exponentials)) for e, y in zip(exponentials, own, strict=True) if y)
-                     / sum(own))
+        costs.append(
+            -sum(math.log(e / sum(exponentials)) for e, y in zip(exponentials, own, strict=True) if y) / sum(own)
+        )
     assert cosine_margin_loss(z, labels, CENTERS, 3.0, 0.2).item() == pytest.approx(sum(costs) / 3, rel=1e-12)
 
 
 def test_only_the_direction_of_the_output_counts() -> None:
     z = torch.randn(4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     labels = torch.eye(3)[[0, 1, 2, 0]]
-    torch.testing.assert_close(cosine_margin_loss(7 * z, labels, CENTERS, 2.0, 0.2),
-                               cosine_margin_loss(z, labels, CENTERS, 2.0, 0.2))
+    torch.testing.assert_close(
+        cosine_margin_loss(7 * z, labels, CENTERS, 2.0, 0.2), cosine_margin_loss(z, labels, CENTERS, 2.0, 0.2)
+    )
 
 
 def test_an_output_of_zeros_has_a_finite_gradient() -> None:
@@ -86,15 +91,19 @@ def test_permuting_the_bits_of_outputs_and_centres_changes_nothing() -> None:
     random = torch.Generator().manual_seed(3)
     h = torch.tanh(torch.randn(4, 4, generator=random))
     labels, order = torch.eye(3)[[0, 1, 2, 0]], torch.randperm(4, generator=random)
-    torch.testing.assert_close(cosine_margin_loss(h[:, order], labels, CENTERS[:, order], 2.0, 0.2),
-                               cosine_margin_loss(h, labels, CENTERS, 2.0, 0.2))
+    torch.testing.assert_close(
+        cosine_margin_loss(h[:, order], labels, CENTERS[:, order], 2.0, 0.2),
+        cosine_margin_loss(h, labels, CENTERS, 2.0, 0.2),
+    )
     target, all_of_them = center_targets(labels, CENTERS, TIES), torch.ones(4, dtype=torch.bool)
-    torch.testing.assert_close(center_loss(h[:, order], target[:, order], all_of_them),
-                               center_loss(h, target, all_of_them))
+    torch.testing.assert_close(
+        center_loss(h[:, order], target[:, order], all_of_them), center_loss(h, target, all_of_them)
+    )
 
 
-@pytest.mark.parametrize(("power", "by_hand"), [(1, (0.5 + 0 + 1 + 2) / 4), (2, (0.25 + 0 + 1 + 4) / 4),
-                                                (3, (0.125 + 0 + 1 + 8) / 4)])
+@pytest.mark.parametrize(
+    ("power", "by_hand"), [(1, (0.5 + 0 + 1 + 2) / 4), (2, (0.25 + 0 + 1 + 4) / 4), (3, (0.125 + 0 + 1 + 8) / 4)]
+)
 def test_the_binary_gap_of_two_images_by_hand(power: int, by_hand: float) -> None:
     assert binary_gap_loss(torch.tensor([[0.5, -1.0], [0.0, -3.0]]), power).item() == pytest.approx(by_hand)
 

@@ -35,8 +35,9 @@ TERMS: dict[str, Term] = {
     "binary gap 2": lambda h, labels: binary_gap_loss(h, 2),
     "binary gap 3": lambda h, labels: binary_gap_loss(h, 3),
 }
-CENTERS = torch.tensor([[1, 1, 1, 1, 1, 1], [1, -1, 1, -1, 1, -1], [-1, 1, 1, -1, -1, 1],
-                        [1, 1, -1, -1, 1, 1]], dtype=torch.float64)
+CENTERS = torch.tensor(
+    [[1, 1, 1, 1, 1, 1], [1, -1, 1, -1, 1, -1], [-1, 1, 1, -1, -1, 1], [1, 1, -1, -1, 1, 1]], dtype=torch.float64
+)
 WITHOUT_INVARIANCE: dict[str, Term] = {
     "ranking sampled": lambda h, labels: ranking_loss(h, labels, generator=torch.Generator().manual_seed(0)),
     "orthogonality": lambda h, labels: orthogonality_loss(h),
@@ -72,7 +73,8 @@ def test_the_order_of_images_and_of_bits_changes_nothing(name: str, batch: tuple
 
 @pytest.mark.parametrize("name", TERMS)
 def test_the_order_of_labels_and_the_sign_of_a_bit_change_nothing(
-        name: str, batch: tuple[torch.Tensor, torch.Tensor]) -> None:
+    name: str, batch: tuple[torch.Tensor, torch.Tensor]
+) -> None:
     h, labels = batch
     flipped = h * torch.tensor([1, -1, 1, 1, -1, 1])
     torch.testing.assert_close(TERMS[name](flipped, labels.flip(1)), TERMS[name](h, labels))

@@ -12,15 +12,17 @@ def random_batch(n_images: int = 7, bits: int = 5, seed: int = 0) -> tuple[torch
     random = torch.Generator().manual_seed(seed)
     h = torch.tanh(torch.randn(n_images, bits, dtype=torch.float64, generator=random))
     labels = (torch.rand(n_images, 3, generator=random) < 0.5).double()
-    labels[-1] = 0                                                # an image without any similar one
+    labels[-1] = 0  # an image without any similar one
     return h, labels @ labels.T > 0
 
 
 def neighbour_probabilities(h: torch.Tensor, temperature: float) -> list[list[float]]:
     rows = []
     for i, a in enumerate(h.tolist()):
-        weights = [0.0 if i == j else math.exp(-sum((x - y) ** 2 for x, y in zip(a, b, strict=True)) / temperature)
-                   for j, b in enumerate(h.tolist())]
+        weights = [
+            0.0 if i == j else math.exp(-sum((x - y) ** 2 for x, y in zip(a, b, strict=True)) / temperature)
+            for j, b in enumerate(h.tolist())
+        ]
         rows.append([weight / sum(weights) for weight in weights])
     return rows
 
@@ -28,7 +30,7 @@ def neighbour_probabilities(h: torch.Tensor, temperature: float) -> list[list[fl
 def test_three_images_on_a_line_give_the_value_worked_out_by_hand() -> None:
     h = torch.tensor([[0.0], [0.0], [1.0]])
     similar = torch.tensor([[True, True, False], [True, True, False], [False, False, True]])
-    p = 1 / (1 + math.exp(-1))                                    # the first two find each other with this chance
+    p = 1 / (1 + math.exp(-1))  # the first two find each other with this chance
     assert nca_loss(h, similar).item() == pytest.approx(1 - 2 * p / 3, rel=1e-6)
     assert nca_loss(h, similar, objective="log").item() == pytest.approx(-2 * math.log(p) / 3, rel=1e-6)
 
@@ -75,8 +77,9 @@ def test_saturated_64_bit_codes_give_finite_values_and_gradients(objective: str)
 
 @pytest.mark.parametrize(("objective", "value"), [("expected", 1.0), ("log", 0.0)])
 @pytest.mark.parametrize("n_images", [1, 3])
-def test_a_batch_without_similar_images_is_a_constant_without_gradient(objective: str, value: float,
-                                                                        n_images: int) -> None:
+def test_a_batch_without_similar_images_is_a_constant_without_gradient(
+    objective: str, value: float, n_images: int
+) -> None:
     h = torch.rand(n_images, 4, requires_grad=True)
     loss = nca_loss(h, torch.eye(n_images, dtype=torch.bool), objective=objective)
     loss.backward()

@@ -18,8 +18,8 @@ def random_batch(n_images: int = 8, bits: int = 6) -> tuple[torch.Tensor, torch.
     random = torch.Generator().manual_seed(0)
     h = 1.5 * torch.randn(n_images, bits, dtype=torch.float64, generator=random)
     labels = (torch.rand(n_images, 4, generator=random) < 0.4).double()
-    labels[-2:] = 0                                               # images without labels: not even alike themselves
-    labels[0] = labels[1]                                         # two with the same
+    labels[-2:] = 0  # images without labels: not even alike themselves
+    labels[0] = labels[1]  # two with the same
     return h, labels
 
 
@@ -41,12 +41,12 @@ FIRST_TWO = torch.tensor([[1, 0], [1, 0], [0, 1]])
 
 
 def test_contrastive_of_three_images_by_hand() -> None:
-    similar = share_a_label(FIRST_TWO)                            # d² = 4 for the similar pair, 8 and 4 for the others
+    similar = share_a_label(FIRST_TWO)  # d² = 4 for the similar pair, 8 and 4 for the others
     assert contrastive_loss(THREE, similar, margin=6.0).item() == pytest.approx((4 / 2 + 0 + (6 - 4) / 2) / 3)
 
 
 def test_likelihood_of_three_images_by_hand() -> None:
-    similar = share_a_label(FIRST_TWO)                            # inner products 0 (similar), -2 and 0
+    similar = share_a_label(FIRST_TWO)  # inner products 0 (similar), -2 and 0
     plain = (math.log(2) + math.log(1 + math.exp(-1)) + math.log(2)) / 3
     assert pairwise_likelihood_loss(THREE, similar, 0.5).item() == pytest.approx(plain)
     balanced = math.log(2) + (math.log(1 + math.exp(-1)) + math.log(2)) / 2
@@ -54,7 +54,7 @@ def test_likelihood_of_three_images_by_hand() -> None:
 
 
 def test_soft_similarity_of_three_images_by_hand() -> None:
-    labels = torch.tensor([[1, 1], [1, 0], [0, 0]])               # s = 1/√2, 0, 0; inner products 0, -2, 0
+    labels = torch.tensor([[1, 1], [1, 0], [0, 0]])  # s = 1/√2, 0, 0; inner products 0, -2, 0
     soft = 0.1 * ((0 + 2) / 2 - 2 / math.sqrt(2)) ** 2
     by_hand = (soft + math.log(1 + math.exp(-1)) + math.log(2)) / 3
     assert soft_similarity_loss(THREE, labels, 0.5, 0.1).item() == pytest.approx(by_hand)
@@ -72,8 +72,10 @@ def test_contrastive_equals_plain_loops() -> None:
 @pytest.mark.parametrize("slope", [0.1, 0.5, 3.0])
 def test_likelihood_equals_plain_loops_with_the_papers_weights(slope: float) -> None:
     h, labels = random_batch()
-    costs = [(negative_log_likelihood(slope * dot(a, b), bool(own & other)), bool(own & other))
-             for a, b, own, other in pairs(h, labels)]
+    costs = [
+        (negative_log_likelihood(slope * dot(a, b), bool(own & other)), bool(own & other))
+        for a, b, own, other in pairs(h, labels)
+    ]
     n_similar = sum(similar for _, similar in costs)
     n_dissimilar = len(costs) - n_similar
     plain = sum(cost for cost, _ in costs) / len(costs)
@@ -90,14 +92,17 @@ def test_soft_similarity_equals_plain_loops() -> None:
         s = len(own & other) / math.sqrt(len(own) * len(other)) if own and other else 0.0
         kind = "equal" if own and own == other else "soft" if s else "disjoint"
         kinds.add(kind)
-        costs.append(0.1 * ((dot(a, b) + 6) / 2 - 6 * s) ** 2 if kind == "soft"
-                     else negative_log_likelihood(0.7 * dot(a, b), kind == "equal"))
+        costs.append(
+            0.1 * ((dot(a, b) + 6) / 2 - 6 * s) ** 2
+            if kind == "soft"
+            else negative_log_likelihood(0.7 * dot(a, b), kind == "equal")
+        )
     assert kinds == {"equal", "soft", "disjoint"}
     assert soft_similarity_loss(h, labels, 0.7, 0.1).item() == pytest.approx(sum(costs) / len(costs), rel=1e-12)
 
 
 def test_seven_shared_labels_are_equal_and_not_nearly_so() -> None:
-    labels = torch.ones(2, 7)                                     # √7 · √7 is not 7 in floating point
+    labels = torch.ones(2, 7)  # √7 · √7 is not 7 in floating point
     h = torch.tensor([[1.0, 1.0], [1.0, 1.0]])
     assert soft_similarity_loss(h, labels, 1.0, 1e9).item() == pytest.approx(math.log(1 + math.exp(-2)))
 
@@ -121,8 +126,12 @@ def test_a_dissimilar_pair_beyond_the_margin_is_left_alone_and_one_within_is_pus
 
 def test_images_without_labels_are_similar_to_none() -> None:
     labels = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0], [0.0, 0.0]])
-    assert share_a_label(labels).tolist() == [[True, True, False, False], [True, True, False, False],
-                                              [False] * 4, [False] * 4]
+    assert share_a_label(labels).tolist() == [
+        [True, True, False, False],
+        [True, True, False, False],
+        [False] * 4,
+        [False] * 4,
+    ]
 
 
 def test_the_mean_is_over_chosen_pairs_and_zero_where_there_is_none() -> None:

@@ -24,14 +24,14 @@ def test_quantization_vanishes_at_plus_minus_one_and_falls_towards_it() -> None:
 
 
 def test_quantization_gradient_is_the_printed_one_over_n() -> None:
-    h = H.clone()[:, :1].requires_grad_()                        # its entries: 0.5 and 0
+    h = H.clone()[:, :1].requires_grad_()  # its entries: 0.5 and 0
     quantization_loss(h).backward()
     assert h.grad[0].item() == pytest.approx(math.tanh(0.5 - 1) / 2)
 
 
 def test_balance_of_two_images_by_hand() -> None:
     assert balance_loss(H, "literal").item() == pytest.approx(-(0.25 + 1 + 0.0625) / 4)
-    assert balance_loss(H, "centred").item() == pytest.approx(-(2 * 0.25 ** 2 + 2 * 0.625 ** 2) / 4)
+    assert balance_loss(H, "centred").item() == pytest.approx(-(2 * 0.25**2 + 2 * 0.625**2) / 4)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 1.0])
@@ -52,8 +52,14 @@ def test_orthogonality_by_hand_and_by_loops() -> None:
     assert orthogonality_loss(torch.tensor([[1.0, 1.0], [0.0, 2.0]])).item() == pytest.approx((1 + 4 + 4 + 9) / 2)
     weight = torch.randn(4, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     rows = weight.tolist()
-    loops = sum((sum(x * y for x, y in zip(a, b, strict=True)) - (i == j)) ** 2
-                for i, a in enumerate(rows) for j, b in enumerate(rows)) / 2
+    loops = (
+        sum(
+            (sum(x * y for x, y in zip(a, b, strict=True)) - (i == j)) ** 2
+            for i, a in enumerate(rows)
+            for j, b in enumerate(rows)
+        )
+        / 2
+    )
     assert orthogonality_loss(weight).item() == pytest.approx(loops)
 
 

@@ -25,9 +25,13 @@ def loss_of_list(h: list[list[float]], sets: list[set[int]], query: int, members
     r = {i: len(sets[query] & sets[i]) for i in members}
     distance = {i: sum(1 - a * b for a, b in zip(h[query], h[i], strict=True)) / 2 for i in members}
     best_order = sorted((r[i] for i in members), reverse=True)
-    z = sum((2 ** level - 1) / math.log2(1 + rank) for rank, level in enumerate(best_order, start=1))
-    return sum((2 ** r[i] - 2 ** r[j]) / z * max(0.0, distance[i] - distance[j] + margin)
-               for i in members for j in members if r[j] < r[i])
+    z = sum((2**level - 1) / math.log2(1 + rank) for rank, level in enumerate(best_order, start=1))
+    return sum(
+        (2 ** r[i] - 2 ** r[j]) / z * max(0.0, distance[i] - distance[j] + margin)
+        for i in members
+        for j in members
+        if r[j] < r[i]
+    )
 
 
 def mean_over_all_lists(h: torch.Tensor, labels: torch.Tensor, margin: float) -> float:
@@ -38,13 +42,15 @@ def mean_over_all_lists(h: torch.Tensor, labels: torch.Tensor, margin: float) ->
         full = [i for i in others if own <= sets[i]]
         some = [i for i in others if own & sets[i] and not own <= sets[i]] or full
         none = [i for i in others if not own & sets[i]]
-        lists = [[member for member in chosen if member is not None]
-                 for chosen in itertools.product(full or [None], some or [None], none or [None])]
+        lists = [
+            [member for member in chosen if member is not None]
+            for chosen in itertools.product(full or [None], some or [None], none or [None])
+        ]
         values = []
         for members in lists:
             repeated = len(members) > 1 and members[0] == members[1]
             h_rows, set_rows = h.tolist(), list(sets)
-            if repeated:                                          # the same image drawn twice counts as two
+            if repeated:  # the same image drawn twice counts as two
                 h_rows.append(h_rows[members[0]])
                 set_rows.append(set_rows[members[0]])
                 members = [members[0], len(set_rows) - 1, *members[2:]]
@@ -60,8 +66,8 @@ def test_the_loss_is_zero_where_the_order_holds_by_the_margin(lists: str) -> Non
 
 @pytest.mark.parametrize("lists", ["sampled", "expected"])
 def test_a_margin_of_ten_is_missed_by_two_bits(lists: str) -> None:
-    z = 3 + 1 / math.log2(3)                                      # ideal order: levels 2, 1, 0
-    by_hand = 2 * (4 - 2) / z * (0 - 8 + 10) / 4                  # two of four queries have the three levels
+    z = 3 + 1 / math.log2(3)  # ideal order: levels 2, 1, 0
+    by_hand = 2 * (4 - 2) / z * (0 - 8 + 10) / 4  # two of four queries have the three levels
     assert ranking_loss(in_order(), LABELS, margin=10.0, lists=lists).item() == pytest.approx(by_hand)
 
 
@@ -92,8 +98,9 @@ def test_equal_generators_draw_equal_lists() -> None:
     assert first == second
 
 
-@pytest.mark.parametrize("labels", [torch.zeros(3, 2), torch.eye(3), torch.ones(3, 2)],
-                         ids=["no labels", "nothing shared", "all shared"])
+@pytest.mark.parametrize(
+    "labels", [torch.zeros(3, 2), torch.eye(3), torch.ones(3, 2)], ids=["no labels", "nothing shared", "all shared"]
+)
 @pytest.mark.parametrize("lists", ["sampled", "expected"])
 def test_a_batch_without_two_levels_of_relevance_costs_nothing(labels: torch.Tensor, lists: str) -> None:
     h = torch.randn(3, 8, requires_grad=True)

@@ -31,8 +31,9 @@ def test_cauchy_of_equal_and_of_opposite_codes():
     codes = torch.tensor([[1.0, 1, 1, 1], [1, 1, 1, 1], [-1, -1, -1, -1]])
     similar = torch.tensor([[1.0, 1, 0], [1, 1, 0], [0, 0, 1]])
     # equal codes: -log 1 = 0; opposite ones lie 4 bits apart: -log(1 - 1/5)
-    assert cauchy_loss(codes, similar, different_images(3, codes.device), 1.0).item() == pytest.approx(-math.log(0.8),
-                                                                                                   abs=1e-5)
+    assert cauchy_loss(codes, similar, different_images(3, codes.device), 1.0).item() == pytest.approx(
+        -math.log(0.8), abs=1e-5
+    )
 
 
 def test_pairs_that_do_not_count_cost_nothing_and_none_at_all_is_zero():
@@ -40,7 +41,8 @@ def test_pairs_that_do_not_count_cost_nothing_and_none_at_all_is_zero():
     counted[0], counted[:, 0] = False, False
     similarity = (LABELS @ LABELS.T > 0).double()
     assert cauchy_loss(H, similarity, counted, 1.0).item() == pytest.approx(
-        cauchy_loss(H[1:], similarity[1:, 1:], OTHERS[1:, 1:], 1.0).item())
+        cauchy_loss(H[1:], similarity[1:, 1:], OTHERS[1:, 1:], 1.0).item()
+    )
     assert cauchy_loss(H, similarity, torch.zeros_like(OTHERS), 1.0) == 0
 
 
@@ -74,11 +76,17 @@ def test_membership_is_the_cross_entropy_with_several_values_in_equal_parts():
     log_membership = torch.log(torch.tensor([[0.7, 0.2, 0.1], [0.25, 0.5, 0.25]]))
     labels = torch.tensor([[1.0, 0, 0], [0, 1, 1]])
     assert membership_loss(log_membership, labels).item() == pytest.approx(
-        -(math.log(0.7) + 0.5 * math.log(0.5) + 0.5 * math.log(0.25)) / 2)
+        -(math.log(0.7) + 0.5 * math.log(0.5) + 0.5 * math.log(0.25)) / 2
+    )
 
 
-@pytest.mark.parametrize("loss", [
-    lambda h: cauchy_loss(h, (LABELS @ LABELS.T > 0).double(), OTHERS, 1.0),
-    lambda h: overlap_distance_loss(h, LABELS, 0.5)], ids=["cauchy", "overlap"])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda h: cauchy_loss(h, (LABELS @ LABELS.T > 0).double(), OTHERS, 1.0),
+        lambda h: overlap_distance_loss(h, LABELS, 0.5),
+    ],
+    ids=["cauchy", "overlap"],
+)
 def test_gradients_agree_with_finite_differences(loss):
     assert torch.autograd.gradcheck(loss, H.clone().requires_grad_())

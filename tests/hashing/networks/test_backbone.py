@@ -38,27 +38,41 @@ def test_colour_images_go_through_as_they_are() -> None:
         assert not torch.equal(network(torch.rand(2, 3, 32, 32)), network(grey))
 
 
-@pytest.mark.parametrize(("name", "size_px", "n_features", "published"), [
-    ("alexnet", 64, 4096, 61_100_840), ("resnet34", 224, 512, 21_797_672), ("densenet121", 64, 1024, 7_978_856),
-    ("mobilenet_v3_small", 64, 1024, 2_542_856), ("vit_b_16", 224, 768, 86_567_656), ("googlenet", 64, 1024, 6_624_904),
-    ("swin_t", 64, 768, 28_288_354), ("maxvit_t", 224, 512, None), ("inception_v3", 96, 2048, None)])
+@pytest.mark.parametrize(
+    ("name", "size_px", "n_features", "published"),
+    [
+        ("alexnet", 64, 4096, 61_100_840),
+        ("resnet34", 224, 512, 21_797_672),
+        ("densenet121", 64, 1024, 7_978_856),
+        ("mobilenet_v3_small", 64, 1024, 2_542_856),
+        ("vit_b_16", 224, 768, 86_567_656),
+        ("googlenet", 64, 1024, 6_624_904),
+        ("swin_t", 64, 768, 28_288_354),
+        ("maxvit_t", 224, 512, None),
+        ("inception_v3", 96, 2048, None),
+    ],
+)
 def test_only_the_classifier_is_missing(name: str, size_px: int, n_features: int, published: int | None) -> None:
     with torch.device("meta"):
         network = build_network({"kind": "torchvision", "name": name}, 1000, size_px=size_px)
     assert network.trunk.n_features == n_features
-    if published is not None:           # of Inception a helper classifier is missing too, MaxViT's has no bias
+    if published is not None:  # of Inception a helper classifier is missing too, MaxViT's has no bias
         assert sum(parameter.numel() for parameter in network.parameters()) == published
 
 
-@pytest.mark.parametrize(("network", "channels", "size_px", "named"), [
-    ({"name": "resnet81"}, 1, 64, r"no classification network 'resnet81'(.|\n)*resnet18"),
-    ({"name": "fcn_resnet50"}, 1, 64, "no classification network"),
-    ({"name": "squeezenet1_1"}, 1, 64, "no linear layer"),
-    ({"name": "resnet18"}, 2, 64, "1 or 3 channels, not 2"),
-    ({"name": "alexnet"}, 1, 32, "does not take images of 32 px"),
-    ({"name": "vit_b_16"}, 1, 40, "does not take images of 40 px"),
-    ({"name": "resnet18", "stem": "small"}, 1, 64, "stem"),
-    ({}, 1, 64, "name")])
+@pytest.mark.parametrize(
+    ("network", "channels", "size_px", "named"),
+    [
+        ({"name": "resnet81"}, 1, 64, r"no classification network 'resnet81'(.|\n)*resnet18"),
+        ({"name": "fcn_resnet50"}, 1, 64, "no classification network"),
+        ({"name": "squeezenet1_1"}, 1, 64, "no linear layer"),
+        ({"name": "resnet18"}, 2, 64, "1 or 3 channels, not 2"),
+        ({"name": "alexnet"}, 1, 32, "does not take images of 32 px"),
+        ({"name": "vit_b_16"}, 1, 40, "does not take images of 40 px"),
+        ({"name": "resnet18", "stem": "small"}, 1, 64, "stem"),
+        ({}, 1, 64, "name"),
+    ],
+)
 def test_what_cannot_be_built_is_named(network: dict, channels: int, size_px: int, named: str) -> None:
     with pytest.raises(MedhashError, match=named), torch.device("meta"):
         build_network({"kind": "torchvision"} | network, 16, channels, size_px)
@@ -72,9 +86,11 @@ def test_training_leaves_no_trace_of_the_blank_image_that_tried_the_size() -> No
 
 
 def test_the_catalogue_and_the_other_networks_do_without_torchvision() -> None:
-    script = ("import sys; import components.hashing.methods\n"
-              "assert 'torch' not in sys.modules\n"
-              "from components.hashing.networks.build import build_network\n"
-              "build_network({'kind': 'residual'}, 16)\n"
-              "assert 'torchvision' not in sys.modules")
+    script = (
+        "import sys; import components.hashing.methods\n"
+        "assert 'torch' not in sys.modules\n"
+        "from components.hashing.networks.build import build_network\n"
+        "build_network({'kind': 'residual'}, 16)\n"
+        "assert 'torchvision' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -29,8 +29,9 @@ def network_of(pooling: str, **settings: str) -> torch.nn.Module:
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_a_bag_of_one_has_the_code_of_the_network_without_pooling_bit_for_bit(pooling: str) -> None:
     pooled, single = network_of(pooling), network_of("none")
-    single.load_state_dict({name: tensor for name, tensor in pooled.state_dict().items()
-                            if not name.startswith("attention.")})
+    single.load_state_dict(
+        {name: tensor for name, tensor in pooled.state_dict().items() if not name.startswith("attention.")}
+    )
     expected = single.eval()(X)
     of_bags, of_instances = pooled.bags(X, torch.arange(19))
     assert torch.equal(of_bags, expected)
@@ -47,7 +48,7 @@ def test_the_norm_of_the_code_is_that_of_the_bags_in_both_arms(pooling: str) -> 
     with torch.no_grad():
         single = network.hash_layer(network.trunk(X))
         kept = (network.code_norm.running_mean / 0.1, (network.code_norm.running_var - 0.9) / 0.1)
-    variance, mean = kept[1] * 4 / 5, kept[0]               # BatchNorm keeps the variance with n - 1 in the divisor
+    variance, mean = kept[1] * 4 / 5, kept[0]  # BatchNorm keeps the variance with n - 1 in the divisor
     torch.testing.assert_close(of_instances, (single - mean) / torch.sqrt(variance + 1e-5), atol=2e-3, rtol=1e-3)
 
 
@@ -55,8 +56,7 @@ def test_noisy_or_of_the_codes_is_one_minus_the_product_where_nothing_norms_them
     network = network_of("noisy-or", code_norm="none")
     of_bags, of_instances = network.bags(X, STARTS)
     probability = (1 + of_instances) / 2
-    product = torch.stack([1 - (1 - probability[start:stop]).prod(dim=0)
-                           for start, stop in pairwise(STARTS.tolist())])
+    product = torch.stack([1 - (1 - probability[start:stop]).prod(dim=0) for start, stop in pairwise(STARTS.tolist())])
     torch.testing.assert_close(of_bags, 2 * product - 1, atol=1e-5, rtol=0)
 
 

@@ -17,14 +17,15 @@ def test_the_published_network_has_the_published_number_of_parameters(kind: str,
 
 
 @pytest.mark.parametrize("kind", ["alexnet", "cnn-f"])
-@pytest.mark.parametrize(("stem", "size_px", "last_px"), [("large", 224, 6), ("small", 64, 4), ("small", 32, 2),
-                                                          ("small", 16, 1)])
+@pytest.mark.parametrize(
+    ("stem", "size_px", "last_px"), [("large", 224, 6), ("small", 64, 4), ("small", 32, 2), ("small", 16, 1)]
+)
 def test_the_sixth_layer_takes_the_map_that_the_images_leave(kind: str, stem: str, size_px: int, last_px: int) -> None:
     with torch.device("meta"):
         network = build_network({"kind": kind, "stem": stem}, 16, size_px=size_px)
         codes = network(torch.zeros(3, 1, size_px, size_px))
         features = network.trunk(torch.zeros(3, 1, size_px, size_px))
-    assert network.trunk.fc6.weight.shape == (4096, 256 * last_px ** 2)
+    assert network.trunk.fc6.weight.shape == (4096, 256 * last_px**2)
     assert codes.shape == (3, 16)
     assert features.shape == (3, network.trunk.n_features) == (3, 4096)
 
@@ -51,10 +52,10 @@ def test_half_of_the_features_are_dropped_in_training_by_the_seed_and_none_in_us
         used = network.eval()(x)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
-    assert (used == 0).float().mean() == pytest.approx(0.5, abs=0.1)               # ReLU
-    assert (first == 0).float().mean() == pytest.approx(0.75, abs=0.05)            # ReLU, then dropout
+    assert (used == 0).float().mean() == pytest.approx(0.5, abs=0.1)  # ReLU
+    assert (first == 0).float().mean() == pytest.approx(0.75, abs=0.05)  # ReLU, then dropout
     assert torch.equal(used, network(x))
-    assert first.std() / x.std() == pytest.approx(1, abs=0.99)                     # the scale of x goes through
+    assert first.std() / x.std() == pytest.approx(1, abs=0.99)  # the scale of x goes through
 
 
 def test_the_response_norm_is_its_formula_and_torchs_own() -> None:
@@ -78,9 +79,14 @@ def test_images_of_another_size_and_images_of_which_nothing_is_left_are_refused(
         build_network({"kind": "alexnet", "stem": "large"}, 8, size_px=16)
 
 
-@pytest.mark.parametrize(("network", "named"), [({"kind": "cnn-f", "depth": 18}, "depth"),
-                                                ({"kind": "alexnet", "stem": "huge"}, "stem"),
-                                                ({"kind": "vgg-f"}, "residual, plain, alexnet, cnn-f or torchvision")])
+@pytest.mark.parametrize(
+    ("network", "named"),
+    [
+        ({"kind": "cnn-f", "depth": 18}, "depth"),
+        ({"kind": "alexnet", "stem": "huge"}, "stem"),
+        ({"kind": "vgg-f"}, "residual, plain, alexnet, cnn-f or torchvision"),
+    ],
+)
 def test_a_wrong_setting_is_named(network: dict, named: str) -> None:
     with pytest.raises(MedhashError, match=named):
         build_network(network, 16)

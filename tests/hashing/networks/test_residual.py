@@ -7,13 +7,17 @@ from components.errors import MedhashError
 from components.hashing.networks.build import build_network
 
 
-@pytest.mark.parametrize(("depth", "width", "bits", "n_parameters"), [
-    (18, "paper", 64, 83_448),
-    (34, "paper", 64, 186_776),
-    (18, "paper", 32, 83_448 - 32 * 33),
-])
-def test_the_published_stem_has_the_published_number_of_parameters(depth: int, width: str, bits: int,
-                                                                   n_parameters: int) -> None:
+@pytest.mark.parametrize(
+    ("depth", "width", "bits", "n_parameters"),
+    [
+        (18, "paper", 64, 83_448),
+        (34, "paper", 64, 186_776),
+        (18, "paper", 32, 83_448 - 32 * 33),
+    ],
+)
+def test_the_published_stem_has_the_published_number_of_parameters(
+    depth: int, width: str, bits: int, n_parameters: int
+) -> None:
     network = build_network({"depth": depth, "width": width, "stem": "large"}, bits)
     assert sum(parameter.numel() for parameter in network.parameters()) == n_parameters
 
@@ -21,7 +25,7 @@ def test_the_published_stem_has_the_published_number_of_parameters(depth: int, w
 @pytest.mark.parametrize(("depth", "n_parameters"), [(18, 83_448), (34, 186_776)])
 def test_without_shortcuts_only_the_two_that_widen_are_missing(depth: int, n_parameters: int) -> None:
     network = build_network({"kind": "plain", "depth": depth, "stem": "large"}, 64)
-    widening = (8 * 16 + 2 * 16) + (16 * 32 + 2 * 32)             # 1×1 convolution and its norm; an identity has none
+    widening = (8 * 16 + 2 * 16) + (16 * 32 + 2 * 32)  # 1×1 convolution and its norm; an identity has none
     assert sum(parameter.numel() for parameter in network.parameters()) == n_parameters - widening
 
 
@@ -30,7 +34,7 @@ def test_a_plain_block_adds_nothing_to_what_its_convolutions_give() -> None:
     x = torch.rand(2, 8, 6, 6)
     for kind, passed_on in (("residual", x), ("plain", torch.zeros_like(x))):
         block = build_network({"kind": kind}, 16).trunk.blocks[0].eval()
-        torch.nn.init.zeros_(block.bn2.weight)                    # the convolutions give zero
+        torch.nn.init.zeros_(block.bn2.weight)  # the convolutions give zero
         assert torch.equal(block(x), passed_on)
 
 
@@ -56,8 +60,12 @@ def test_alpha_sharpens_the_same_code_towards_its_signs() -> None:
     assert (soft.abs() < 1).all()
     assert torch.equal(soft >= 0, sharp >= 0)
     assert (sharp.abs() >= soft.abs()).all()
-    torch.testing.assert_close(torch.atanh(soft), network.hash_layer(
-        network.trunk.blocks(network.trunk.stem(x)).mean(dim=(2, 3))), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        torch.atanh(soft),
+        network.hash_layer(network.trunk.blocks(network.trunk.stem(x)).mean(dim=(2, 3))),
+        atol=1e-5,
+        rtol=1e-4,
+    )
 
 
 def test_channels_named_in_the_settings_win_over_the_argument() -> None:
@@ -71,14 +79,16 @@ def test_a_batch_norm_on_the_code_keeps_every_bit_alive_and_adds_no_parameter() 
     plain, normed = build_network(settings, 16), build_network({**settings, "code_norm": "batch"}, 16)
     assert sum(p.numel() for p in normed.parameters()) == sum(p.numel() for p in plain.parameters())
     with torch.no_grad():
-        normed.hash_layer.bias.fill_(3.0)                        # would set every bit to 1 without the norm
+        normed.hash_layer.bias.fill_(3.0)  # would set every bit to 1 without the norm
         z = torch.atanh(normed(torch.rand(64, 1, 32, 32)).double())
     torch.testing.assert_close(z.mean(dim=0), torch.zeros(16).double(), atol=1e-5, rtol=0)
     torch.testing.assert_close(z.var(dim=0, unbiased=False), torch.ones(16).double(), atol=1e-2, rtol=0)
 
 
-@pytest.mark.parametrize(("network", "named"), [({"depth": 20}, "depth"), ({"widht": "paper"}, "widht"),
-                                                ({"stem": "huge"}, "stem"), ({"depth": "18"}, "depth")])
+@pytest.mark.parametrize(
+    ("network", "named"),
+    [({"depth": 20}, "depth"), ({"widht": "paper"}, "widht"), ({"stem": "huge"}, "stem"), ({"depth": "18"}, "depth")],
+)
 def test_a_wrong_setting_is_named(network: dict, named: str) -> None:
     with pytest.raises(MedhashError, match=named):
         build_network(network, 16)

@@ -12,8 +12,10 @@ from components.hashing.networks.network import HashNetwork
 from components.hashing.networks.reading import memberships_and_firing
 
 NETWORK = {"kind": "residual", "depth": 18, "width": "paper", "stem": "small"}
-ATTRIBUTES = [Attribute(name="organ", values=["brain", "breast", "chest"], of_label=[0, 1, 2, 2]),
-              Attribute(name="pathology", values=["glioma", "cyst"], of_label=[0, 1, None, 1])]
+ATTRIBUTES = [
+    Attribute(name="organ", values=["brain", "breast", "chest"], of_label=[0, 1, 2, 2]),
+    Attribute(name="pathology", values=["glioma", "cyst"], of_label=[0, 1, None, 1]),
+]
 
 
 def layout(rules: tuple[int, ...] = ()) -> Layout:
@@ -23,17 +25,23 @@ def layout(rules: tuple[int, ...] = ()) -> Layout:
 def network(**settings: str) -> HashNetwork:
     torch.manual_seed(0)
     fuzzy = settings.get("inference") == "fuzzy"
-    made = build_network(NETWORK | {"encoders": "shared"} | settings, 16, size_px=32,
-                         layout=layout((0, 1, 2, 3) if fuzzy else ()))
+    made = build_network(
+        NETWORK | {"encoders": "shared"} | settings, 16, size_px=32, layout=layout((0, 1, 2, 3) if fuzzy else ())
+    )
     if fuzzy:
-        for conclusion in made.hash_layer.inference.conclusions:            # they begin at zero
+        for conclusion in made.hash_layer.inference.conclusions:  # they begin at zero
             torch.nn.init.normal_(conclusion)
     return made
 
 
 PICTURES = torch.rand(5, 1, 32, 32, generator=torch.Generator().manual_seed(1))
-KINDS = [{}, {"encoders": "independent"}, {"inference": "fuzzy"}, {"encoders": "independent", "inference": "fuzzy"},
-         {"code_norm": "batch"}]
+KINDS = [
+    {},
+    {"encoders": "independent"},
+    {"inference": "fuzzy"},
+    {"encoders": "independent", "inference": "fuzzy"},
+    {"code_norm": "batch"},
+]
 
 
 @pytest.mark.parametrize("settings", KINDS)
@@ -75,8 +83,15 @@ def test_rules_fire_by_the_product_of_their_memberships_brought_to_sum_one():
     layer = made.hash_layer
     features = made.trunk(PICTURES)
     memberships = torch.cat(layer.inference.log_memberships([features, features]), dim=1).exp()
-    strength = torch.stack([memberships[:, 0] * memberships[:, 3], memberships[:, 1] * memberships[:, 4],
-                            memberships[:, 2], memberships[:, 2] * memberships[:, 4]], dim=1)
+    strength = torch.stack(
+        [
+            memberships[:, 0] * memberships[:, 3],
+            memberships[:, 1] * memberships[:, 4],
+            memberships[:, 2],
+            memberships[:, 2] * memberships[:, 4],
+        ],
+        dim=1,
+    )
     torch.testing.assert_close(layer.firing_levels(features), strength / strength.sum(dim=1, keepdim=True))
 
 
@@ -86,10 +101,16 @@ def test_memberships_are_gaussian_around_their_centres():
     features = made.trunk(PICTURES)
     inputs = inference.project[1](features)
     width = torch.nn.functional.softplus(inference.raw_widths[1]) + 1e-2
-    gaussian = torch.stack([torch.exp(-0.5 * (((inputs - center) / spread) ** 2).sum(dim=1))
-                            for center, spread in zip(inference.centers[1], width, strict=True)], dim=1)
-    torch.testing.assert_close(inference.log_memberships([features, features])[1].exp(),
-                               gaussian / gaussian.sum(dim=1, keepdim=True))
+    gaussian = torch.stack(
+        [
+            torch.exp(-0.5 * (((inputs - center) / spread) ** 2).sum(dim=1))
+            for center, spread in zip(inference.centers[1], width, strict=True)
+        ],
+        dim=1,
+    )
+    torch.testing.assert_close(
+        inference.log_memberships([features, features])[1].exp(), gaussian / gaussian.sum(dim=1, keepdim=True)
+    )
 
 
 def test_what_rules_conclude_is_added_to_the_features_so_that_no_conclusion_is_no_fuzzy_layer():
@@ -128,9 +149,15 @@ def test_what_a_bag_is_a_member_of_is_the_mean_of_its_images():
     np.testing.assert_allclose(fired[0], firing[:2].mean(axis=0), rtol=1e-5)
 
 
-@pytest.mark.parametrize(("settings", "given"), [({"encoders": "shared"}, None), ({}, layout()),
-                                                 ({"encoders": "shared", "pooling": "max"}, layout()),
-                                                 ({"encoders": "shared", "head": "embedding"}, layout())])
+@pytest.mark.parametrize(
+    ("settings", "given"),
+    [
+        ({"encoders": "shared"}, None),
+        ({}, layout()),
+        ({"encoders": "shared", "pooling": "max"}, layout()),
+        ({"encoders": "shared", "head": "embedding"}, layout()),
+    ],
+)
 def test_sub_codes_and_what_asks_for_them_go_together(settings, given):
     with pytest.raises(MedhashError, match="network setting encoders"):
         build_network(NETWORK | settings, 16, layout=given)

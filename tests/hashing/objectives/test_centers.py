@@ -29,7 +29,7 @@ def test_up_to_2k_labels_are_half_or_all_of_the_bits_from_each_other() -> None:
 @pytest.mark.parametrize("bits", [16, 32, 64])
 @pytest.mark.parametrize("seed", range(4))
 def test_the_bits_of_14_labels_all_differ(bits: int, seed: int) -> None:
-    centers = hash_centers(14, bits, "hadamard", seed)            # of the first 14 rows, only 16 columns do
+    centers = hash_centers(14, bits, "hadamard", seed)  # of the first 14 rows, only 16 columns do
     assert centers.unique(dim=1).shape[1] == bits
 
 
@@ -51,10 +51,13 @@ def test_the_seed_decides_and_the_global_stream_is_left_alone(kind: str) -> None
 
 
 @pytest.mark.parametrize("settings", [CsqSettings(), OrthohashSettings()], ids=["csq", "orthohash"])
-@pytest.mark.parametrize(("bits", "n_labels", "problem"), [(48, 5, "power of two of bits, not 48"),
-                                                           (16, 33, "32 hash centres, but there are 33 labels")])
-def test_impossible_centres_are_refused_with_the_way_out(settings: CsqSettings | OrthohashSettings, bits: int,
-                                                         n_labels: int, problem: str) -> None:
+@pytest.mark.parametrize(
+    ("bits", "n_labels", "problem"),
+    [(48, 5, "power of two of bits, not 48"), (16, 33, "32 hash centres, but there are 33 labels")],
+)
+def test_impossible_centres_are_refused_with_the_way_out(
+    settings: CsqSettings | OrthohashSettings, bits: int, n_labels: int, problem: str
+) -> None:
     with pytest.raises(MedhashError, match=problem) as error:
         settings.build(bits, n_labels)
     assert "centers: bernoulli" in error.value.fix

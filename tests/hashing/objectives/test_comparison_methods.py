@@ -50,7 +50,7 @@ def test_settings_refuse_a_negative_weight_an_ill_typed_and_an_unknown_one(wrong
 
 def test_dsh_is_the_papers_sum_over_two_images() -> None:
     h, labels = torch.tensor([[0.5, 2.0], [-1.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-    squared = 1.5 ** 2 + 2 ** 2                                   # beyond the margin of 2K = 4
+    squared = 1.5**2 + 2**2  # beyond the margin of 2K = 4
     terms = DshSettings().build(2, 2)(h, labels, WEIGHT)
     assert terms["contrastive"].item() == max(4 - squared, 0) / 2 == 0
     assert terms["quantization"].item() == pytest.approx(0.01 * ((0.5 + 1) + (0 + 1)))
@@ -66,7 +66,7 @@ def test_dpsh_weighs_half_the_inner_product() -> None:
 
 @pytest.mark.parametrize("bits", [16, 64])
 def test_the_log_odds_between_equal_codes_are_ten_for_hashnet_and_five_for_idhn_at_any_length(bits: int) -> None:
-    h, labels = torch.ones(2, bits), torch.eye(2)                 # equal codes of two dissimilar images
+    h, labels = torch.ones(2, bits), torch.eye(2)  # equal codes of two dissimilar images
     hashnet = HashnetSettings().build(bits, 2)(h, labels, WEIGHT)["likelihood"]
     idhn = IdhnSettings().build(bits, 2)(h, labels, WEIGHT)["similarity"]
     assert hashnet.item() == pytest.approx(math.log(1 + math.exp(10)))
@@ -83,7 +83,7 @@ def test_hashnet_has_a_classifier_only_where_it_has_a_weight() -> None:
 
 
 def test_idhn_is_lowest_for_codes_at_the_distance_that_the_labels_ask_for() -> None:
-    labels = torch.tensor([[1.0, 1.0], [1.0, 0.0]])               # s = 1/√2: 0.29 of the bits should differ
+    labels = torch.tensor([[1.0, 1.0], [1.0, 0.0]])  # s = 1/√2: 0.29 of the bits should differ
     costs = {}
     for differing in range(17):
         h = torch.ones(2, 16)
@@ -102,18 +102,20 @@ def test_the_penalties_of_idhn_and_greedyhash_are_the_first_and_third_power_of_t
 def test_idhns_soft_pairs_weigh_a_tenth_per_bit() -> None:
     h, labels = torch.ones(2, 16), torch.tensor([[1.0, 1.0], [1.0, 0.0]])
     assert IdhnSettings().build(16, 2)(h, labels, WEIGHT)["similarity"].item() == pytest.approx(
-        0.1 / 16 * (16 - 16 / math.sqrt(2)) ** 2)
+        0.1 / 16 * (16 - 16 / math.sqrt(2)) ** 2
+    )
 
 
 def test_csq_is_zero_on_the_centres_and_counts_wrong_bits_elsewhere() -> None:
     objective = CsqSettings(quantization=0.0).build(16, 5)
     labels = torch.eye(5)
     assert objective(objective.centers, labels, WEIGHT)["center"].item() == 0
-    h = 0.5 * objective.centers                                   # (1 + ½)/2 is what each right bit has
+    h = 0.5 * objective.centers  # (1 + ½)/2 is what each right bit has
     assert objective(h, labels, WEIGHT)["center"].item() == pytest.approx(-math.log(0.75))
     h[:, :4] *= -1
     assert objective(h, labels, WEIGHT)["center"].item() == pytest.approx(
-        -(12 * math.log(0.75) + 4 * math.log(0.25)) / 16)
+        -(12 * math.log(0.75) + 4 * math.log(0.25)) / 16
+    )
 
 
 def test_images_without_labels_change_nothing_for_csq_and_orthohash() -> None:

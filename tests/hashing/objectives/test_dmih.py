@@ -38,7 +38,7 @@ def test_the_instance_arm_is_a_plain_loop_over_pairs_of_different_bags_with_thei
                 continue
             similar = bool(SIMILAR[BAG_OF[first], BAG_OF[second]])
             share = (INSTANCES[first] - INSTANCES[second]).square().sum().item() / (4 * BITS)
-            e = share if similar else max(0.0, 0.5 ** 0.5 - share ** 0.5) ** 2
+            e = share if similar else max(0.0, 0.5**0.5 - share**0.5) ** 2
             costs[similar].append(penalty(e))
     expected = 0.5 * sum(sum(kind) / len(kind) for kind in costs.values())
     assert terms(0.0)["instances"].item() == pytest.approx(0.5 * expected, rel=1e-4)
@@ -47,17 +47,21 @@ def test_the_instance_arm_is_a_plain_loop_over_pairs_of_different_bags_with_thei
 def test_the_bag_arm_is_the_pair_loss_or_nca_of_the_bags() -> None:
     others = different_images(4, H.device)
     torch.testing.assert_close(terms(1.0)["bags"], robust_pair_loss(H, SIMILAR, others, 0.5, "huber", 0.1))
-    torch.testing.assert_close(terms(1.0, penalty="tukey", tukey=0.7)["bags"],
-                               robust_pair_loss(H, SIMILAR, others, 0.5, "tukey", 0.7))
-    torch.testing.assert_close(terms(1.0, penalty="none", margin=0.3)["bags"],
-                               robust_pair_loss(H, SIMILAR, others, 0.3, "none", 1.0))
+    torch.testing.assert_close(
+        terms(1.0, penalty="tukey", tukey=0.7)["bags"], robust_pair_loss(H, SIMILAR, others, 0.5, "tukey", 0.7)
+    )
+    torch.testing.assert_close(
+        terms(1.0, penalty="none", margin=0.3)["bags"], robust_pair_loss(H, SIMILAR, others, 0.3, "none", 1.0)
+    )
     torch.testing.assert_close(terms(1.0, loss="nca")["bags"], nca_loss(H, SIMILAR, 0.25 * BITS, "log"))
 
 
 @pytest.mark.parametrize("done", [0.0, 0.25, 0.5, 0.9])
 def test_the_arms_weights_are_those_of_the_schedule_and_sum_to_one(done: float) -> None:
-    plain = {name: terms(1.0, instances=0.0)["bags"] if name == "bags" else terms(0.0, instances=1.0)["instances"]
-             for name in ("bags", "instances")}
+    plain = {
+        name: terms(1.0, instances=0.0)["bags"] if name == "bags" else terms(0.0, instances=1.0)["instances"]
+        for name in ("bags", "instances")
+    }
     at = terms(done)
     of_instances = 0.5 * (1 - done) ** 2
     torch.testing.assert_close(at["instances"], of_instances * plain["instances"])
@@ -104,8 +108,9 @@ def test_odd_batches_have_finite_losses_and_gradients(labels: torch.Tensor, sett
     assert torch.isfinite(instances.grad).all()
 
 
-@pytest.mark.parametrize(("setting", "value"), [("instances", 1.5), ("margin", 0.0), ("penalty", "l1"),
-                                                ("loss", "mse")])
+@pytest.mark.parametrize(
+    ("setting", "value"), [("instances", 1.5), ("margin", 0.0), ("penalty", "l1"), ("loss", "mse")]
+)
 def test_settings_out_of_range_are_refused(setting: str, value: object) -> None:
     with pytest.raises(MedhashError, match=setting):
         with_overrides(find_method("dmih-max"), {setting: value})

@@ -20,22 +20,33 @@ from components.hashing.objectives.settings import (
 
 BITS, LABELS = 16, 5
 EVERY: dict[str, ObjectiveSettings] = {
-    "drh": DrhSettings(), "drh-log": DrhSettings(nca="log"), "osdh": OsdhSettings(lists="expected"),
-    "osdh-r": OsdhSettings(ranking=0.0), "osdh-c": OsdhSettings(classification=0.0, lists="expected"),
-    "dsh": DshSettings(), "dpsh": DpshSettings(), "hashnet": HashnetSettings(),
-    "hashnet-classified": HashnetSettings(classification=0.3), "idhn": IdhnSettings(), "csq": CsqSettings(),
-    "csq-bernoulli": CsqSettings(centers="bernoulli"), "orthohash": OrthohashSettings(),
-    "greedyhash": GreedyhashSettings(), "classify": ClassifySettings(),
-    "dmih": DmihSettings(), "dmih-nr": DmihSettings(penalty="none"), "dmih-nca": DmihSettings(loss="nca"),
+    "drh": DrhSettings(),
+    "drh-log": DrhSettings(nca="log"),
+    "osdh": OsdhSettings(lists="expected"),
+    "osdh-r": OsdhSettings(ranking=0.0),
+    "osdh-c": OsdhSettings(classification=0.0, lists="expected"),
+    "dsh": DshSettings(),
+    "dpsh": DpshSettings(),
+    "hashnet": HashnetSettings(),
+    "hashnet-classified": HashnetSettings(classification=0.3),
+    "idhn": IdhnSettings(),
+    "csq": CsqSettings(),
+    "csq-bernoulli": CsqSettings(centers="bernoulli"),
+    "orthohash": OrthohashSettings(),
+    "greedyhash": GreedyhashSettings(),
+    "classify": ClassifySettings(),
+    "dmih": DmihSettings(),
+    "dmih-nr": DmihSettings(penalty="none"),
+    "dmih-nca": DmihSettings(loss="nca"),
 }
 PAIRWISE = ["drh", "drh-log", "osdh-c", "dsh", "dpsh", "hashnet", "idhn", "dmih", "dmih-nr", "dmih-nca"]
 UNBOUNDED = {"dsh", "dpsh", "orthohash", "greedyhash", "classify"}
-NO_BITWISE_GRADIENT = {"greedyhash"}                              # its gradient is meant not to be that of sgn
+NO_BITWISE_GRADIENT = {"greedyhash"}  # its gradient is meant not to be that of sgn
 WEIGHT = torch.randn(BITS, 8, generator=torch.Generator().manual_seed(9))
 
 
 def build(name: str) -> torch.nn.Module:
-    torch.manual_seed(3)                                          # the classifiers' first weights
+    torch.manual_seed(3)  # the classifiers' first weights
     return EVERY[name].build(BITS, LABELS)
 
 
@@ -84,7 +95,7 @@ def test_an_ordinary_batch_moves_every_labelled_image_and_every_parameter(name: 
     objective = build(name)
     labels = some_labels()
     total(objective, h, labels).backward()
-    assert (h.grad != 0).any(dim=1)[labels.any(dim=1)].all()      # an image without labels may stay
+    assert (h.grad != 0).any(dim=1)[labels.any(dim=1)].all()  # an image without labels may stay
     assert all((weight.grad != 0).any() for weight in objective.parameters())
 
 
@@ -96,7 +107,8 @@ def test_losses_are_in_full_precision_under_autocast_and_for_half_precision_outp
         under_autocast = objective(h, some_labels(), WEIGHT)
         rounded = objective(h.bfloat16(), some_labels(), WEIGHT)
     assert {key: value.item() for key, value in under_autocast.items()} == {
-        key: value.item() for key, value in plain.items()}
+        key: value.item() for key, value in plain.items()
+    }
     assert all(value.dtype == torch.float32 for value in [*under_autocast.values(), *rounded.values()])
 
 
@@ -123,14 +135,14 @@ def test_the_order_of_bits_changes_nothing_where_no_bit_has_a_role(name: str) ->
 
 @pytest.mark.parametrize("name", EVERY)
 def test_two_builds_compute_the_same_and_a_saved_state_restores_it(name: str) -> None:
-    first, other = build(name), EVERY[name].build(BITS, LABELS)   # `other` drew other first weights
+    first, other = build(name), EVERY[name].build(BITS, LABELS)  # `other` drew other first weights
     other.load_state_dict(first.state_dict())
     h, labels = outputs(name), some_labels()
     assert total(other, h, labels) == total(build(name), h, labels)
     assert not any("center" in key or "ties" in key for key in first.state_dict())
 
 
-@pytest.mark.parametrize("name", sorted(EVERY.keys() - {"classify"}))   # it trains a representation, not codes
+@pytest.mark.parametrize("name", sorted(EVERY.keys() - {"classify"}))  # it trains a representation, not codes
 def test_codes_left_free_come_to_lie_nearer_where_a_label_is_shared(name: str) -> None:
     random = torch.Generator().manual_seed(6)
     labels = (torch.rand(40, LABELS, generator=random) < 0.25).float()

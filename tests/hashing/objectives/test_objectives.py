@@ -18,13 +18,19 @@ def test_each_weight_scales_its_own_term_and_no_other() -> None:
         changed = DrhSettings(**{key: 0.5}).build(16, 5)(H, LABELS, WEIGHT)
         ratio = 0.5 / getattr(DrhSettings(), key)
         assert {name: round((changed[name] / paper[name]).item(), 4) for name in paper} == {
-            name: pytest.approx(ratio if name == key else 1) for name in paper}
+            name: pytest.approx(ratio if name == key else 1) for name in paper
+        }
 
 
 def test_the_defaults_are_the_papers() -> None:
     drh, osdh = DrhSettings(), OsdhSettings()
     assert (drh.nca, drh.temperature, drh.quantization, drh.balance, drh.orthogonality) == (
-        "expected", 1.0, 0.05, 0.025, 0.01)
+        "expected",
+        1.0,
+        0.05,
+        0.025,
+        0.01,
+    )
     assert (osdh.ranking, osdh.classification, osdh.margin, osdh.lists) == (0.1, 1.0, 5.0, "sampled")
 
 
@@ -38,6 +44,8 @@ def test_osdh_trains_its_classifier_and_drh_has_nothing_to_train() -> None:
     objective = OsdhSettings().build(16, 5)
     sum(objective(H, LABELS, WEIGHT).values()).backward()
     assert {name: tuple(parameter.shape) for name, parameter in objective.named_parameters()} == {
-        "classifier.weight": (5, 16), "classifier.bias": (5,)}
+        "classifier.weight": (5, 16),
+        "classifier.bias": (5,),
+    }
     assert all(parameter.grad.abs().sum() > 0 for parameter in objective.parameters())
     assert list(DrhSettings().build(16, 5).parameters()) == []

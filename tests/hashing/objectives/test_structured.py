@@ -14,13 +14,19 @@ from components.hashing.objectives.settings_structured import (
     StructuredSettings,
 )
 
-ATTRIBUTES = [Attribute(name="organ", values=["brain", "breast", "chest"], of_label=[0, 1, 2, 2]),
-              Attribute(name="pathology", values=["glioma", "cyst"], of_label=[0, 1, None, 1])]
+ATTRIBUTES = [
+    Attribute(name="organ", values=["brain", "breast", "chest"], of_label=[0, 1, 2, 2]),
+    Attribute(name="pathology", values=["glioma", "cyst"], of_label=[0, 1, None, 1]),
+]
 LAYOUT = make_layout("a method", 16, {"organ": 10, "pathology": 6}, ATTRIBUTES, ())
 ORGAN, PATHOLOGY = slice(0, 10), slice(10, 16)
 EVERY: dict[str, StructuredSettings] = {
-    "ophash": OphashSettings(), "modhash": ModhashSettings(), "fuzzhash": FuzzhashSettings(),
-    "fuzzhash-crisp": FuzzhashSettings(code_classification=0.0), "fuzzhash-source": FuzzhashSettings(reach=1.0)}
+    "ophash": OphashSettings(),
+    "modhash": ModhashSettings(),
+    "fuzzhash": FuzzhashSettings(),
+    "fuzzhash-crisp": FuzzhashSettings(code_classification=0.0),
+    "fuzzhash-source": FuzzhashSettings(reach=1.0),
+}
 SEPARATE = [name for name in EVERY if name != "ophash"]
 NO_PATHOLOGY = 2
 """The combination that does not know it."""
@@ -76,13 +82,17 @@ def test_leaving_such_cases_out_changes_nothing_of_that_attribute(name):
             torch.testing.assert_close(whole[key], fewer[key])
 
 
-@pytest.mark.parametrize("change", [
-    lambda h, labels, logs: (h[2:3], labels[2:3], logs[2:3]),                          # nobody knows the pathology
-    lambda h, labels, logs: (h[:1], labels[:1], logs[:1]),                             # one case
-    lambda h, labels, logs: (h, torch.zeros_like(labels), logs),                       # nobody knows anything
-    lambda h, labels, logs: (torch.where(h >= 0, 1.0, -1.0), labels, logs),
-    lambda h, labels, logs: (torch.zeros_like(h), labels, logs),
-], ids=["pathology unknown", "one", "nothing known", "signs", "zeros"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda h, labels, logs: (h[2:3], labels[2:3], logs[2:3]),  # nobody knows the pathology
+        lambda h, labels, logs: (h[:1], labels[:1], logs[:1]),  # one case
+        lambda h, labels, logs: (h, torch.zeros_like(labels), logs),  # nobody knows anything
+        lambda h, labels, logs: (torch.where(h >= 0, 1.0, -1.0), labels, logs),
+        lambda h, labels, logs: (torch.zeros_like(h), labels, logs),
+    ],
+    ids=["pathology unknown", "one", "nothing known", "signs", "zeros"],
+)
 @pytest.mark.parametrize("name", EVERY)
 def test_an_odd_batch_has_the_same_terms_all_finite(name, change):
     objective, given = build(name), batch()
@@ -99,15 +109,17 @@ def test_an_odd_batch_has_the_same_terms_all_finite(name, change):
 def test_gradients_agree_with_finite_differences_and_order_is_nothing(name):
     objective = build(name).double()
     h, labels, log_memberships = (value.double() for value in batch(5))
-    assert torch.autograd.gradcheck(lambda x, m: total(objective, x, labels, m),
-                                    (h.requires_grad_(), log_memberships.requires_grad_()))
+    assert torch.autograd.gradcheck(
+        lambda x, m: total(objective, x, labels, m), (h.requires_grad_(), log_memberships.requires_grad_())
+    )
     order = torch.tensor([3, 1, 4, 0, 2])
-    torch.testing.assert_close(total(objective, h[order], labels[order], log_memberships[order]),
-                               total(objective, h, labels, log_memberships))
+    torch.testing.assert_close(
+        total(objective, h[order], labels[order], log_memberships[order]), total(objective, h, labels, log_memberships)
+    )
 
 
 def test_ophash_relates_by_one_half_cases_of_one_organ_and_another_pathology():
-    labels = torch.eye(4)[[0, 1, 3, 2]]     # glioma of the brain, cyst of the breast, cyst of the chest, chest
+    labels = torch.eye(4)[[0, 1, 3, 2]]  # glioma of the brain, cyst of the breast, cyst of the chest, chest
     semantic, relational, counted = build("ophash")._similarities(labels)
     assert relational.tolist() == [[1, 0, 0, 0], [0, 1, 0.5, 0], [0, 0.5, 1, 1], [0, 0, 1, 1]]
     assert semantic.tolist() == [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]

@@ -113,7 +113,7 @@ def test_padding_and_masking_gives_the_same(name: str) -> None:
 def test_attention_sums_to_one_in_every_bag_and_is_one_alone_whatever_the_scores() -> None:
     gate = attention()
     with torch.no_grad():
-        gate.score_layer.weight *= 300                              # exp of such scores would overflow
+        gate.score_layer.weight *= 300  # exp of such scores would overflow
     weights = gate.weights(rows() * 50, STARTS)[:, 0]
     sums = [weights[start:stop].sum().item() for start, stop in pairwise(STARTS.tolist())]
     assert sums == pytest.approx([1, 1, 1, 1], abs=1e-6)

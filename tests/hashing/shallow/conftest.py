@@ -42,15 +42,25 @@ def archive() -> Archive:
 @pytest.fixture(scope="session")
 def map_of(archive: Archive) -> Callable[[Mapping[str, np.ndarray], str], float]:
     """MAP of the queries in the gallery, relevant = a label shared, under fitted tensors and a coder's name."""
+
     def measure(tensors: Mapping[str, np.ndarray], coder: str) -> float:
         every = np.concatenate([archive.queries.labels, archive.gallery.labels])
         sets, of_image = np.unique(every, axis=0, return_inverse=True)
-        queries, gallery = (binarise(CODERS[coder].relaxed(part.features, tensors)) for part in
-                            (archive.queries, archive.gallery))
+        queries, gallery = (
+            binarise(CODERS[coder].relaxed(part.features, tensors)) for part in (archive.queries, archive.gallery)
+        )
         patients, n_queries = np.arange(len(every)), len(queries)
-        histogram = relevance_histogram(queries, gallery, of_image[:n_queries], of_image[n_queries:],
-                                        (sets @ sets.T).astype(int), patients[:n_queries], patients[n_queries:])
+        histogram = relevance_histogram(
+            queries,
+            gallery,
+            of_image[:n_queries],
+            of_image[n_queries:],
+            (sets @ sets.T).astype(int),
+            patients[:n_queries],
+            patients[n_queries:],
+        )
         return float(np.nanmean(average_precision(histogram).expected))
+
     return measure
 
 

@@ -20,8 +20,9 @@ def test_relaxed_codes_are_the_circulant_matrix_times_the_flipped_features(n_fea
     features = images(n_features).astype(np.float32) + 3
     tensors = fit_cbe(features, np.zeros((0, 0)), 16, seed=0)
     matrix = circulant_matrix(tensors["r"].astype(np.float64)) @ np.diag(tensors["signs"])
-    np.testing.assert_allclose(circulant(features, tensors), ((features - tensors["mean"]) @ matrix.T)[:, :16],
-                               atol=1e-5)
+    np.testing.assert_allclose(
+        circulant(features, tensors), ((features - tensors["mean"]) @ matrix.T)[:, :16], atol=1e-5
+    )
     assert set(tensors["signs"]) == {-1.0, 1.0}
 
 
@@ -32,8 +33,9 @@ def test_the_objective_is_that_of_the_full_matrix_and_never_rises(n_features: in
     matrix = circulant_matrix(r)
     codes = np.where(x @ matrix.T >= 0, 1.0, -1.0)
     codes[:, bits:] = 0
-    by_hand = (np.square(codes - x @ matrix.T).sum()
-               + ORTHOGONALITY * np.square(matrix @ matrix.T - np.eye(n_features)).sum())
+    by_hand = (
+        np.square(codes - x @ matrix.T).sum() + ORTHOGONALITY * np.square(matrix @ matrix.T - np.eye(n_features)).sum()
+    )
     assert values[-1] == pytest.approx(by_hand)
     assert all(after <= before + 1e-9 for before, after in itertools.pairwise(values))
     assert values[-1] < values[1] < values[0]
@@ -46,8 +48,9 @@ def test_no_other_spectrum_is_better_for_the_same_codes() -> None:
 
     def objective(r: np.ndarray) -> float:
         matrix = circulant_matrix(r)
-        return float(np.square(codes - x @ matrix.T).sum()
-                     + ORTHOGONALITY * np.square(matrix @ matrix.T - np.eye(24)).sum())
+        return float(
+            np.square(codes - x @ matrix.T).sum() + ORTHOGONALITY * np.square(matrix @ matrix.T - np.eye(24)).sum()
+        )
 
     energy, correlation = np.square(np.abs(spectrum)).sum(axis=0), (spectrum.conj() * np.fft.rfft(codes)).sum(axis=0)
     best = np.fft.irfft(best_spectrum(energy, correlation, ORTHOGONALITY * 24), n=24)
@@ -62,5 +65,5 @@ def test_each_modulus_is_the_root_that_numpy_finds() -> None:
     for m, c, rho in zip(energy, modulus, found, strict=True):
         roots = np.roots([4 * weight, 0, 2 * m - 4 * weight, -2 * c])
         positive = [0.0] + [root.real for root in roots if abs(root.imag) < 1e-9 and root.real > 0]
-        quartic = [m * p ** 2 - 2 * c * p + weight * (p ** 2 - 1) ** 2 for p in positive]
+        quartic = [m * p**2 - 2 * c * p + weight * (p**2 - 1) ** 2 for p in positive]
         assert rho == pytest.approx(positive[int(np.argmin(quartic))], abs=1e-9)

@@ -23,7 +23,7 @@ def small_net() -> tuple[list[Layer], np.ndarray, np.ndarray]:
     random = np.random.default_rng(0)
     layers = [Layer(random.normal(0, 0.5, (a, b)), random.normal(0, 0.1, b)) for a, b in ((6, 5), (5, 4), (4, 3))]
     labels = (random.random((20, 3)) < 0.4).astype(np.float32)
-    labels[0] = 0                                                                   # an image without a label
+    labels[0] = 0  # an image without a label
     return layers, random.normal(size=(20, 6)), labels
 
 
@@ -51,9 +51,12 @@ def test_the_loss_is_the_papers_sum_of_terms() -> None:
     layers, x, _ = small_net()
     h = outputs_of(layers, x)[-1]
     b = np.where(h >= 0, 1, -1)
-    expected = (sum(np.sum((b[i] - h[i]) ** 2) for i in range(20)) / 40 - 100 / 2 * np.trace(h.T @ h) / 20
-                + 0.0005 * sum(np.linalg.norm(w.T @ w - np.eye(w.shape[1])) ** 2 for w, _ in layers)
-                + 0.0005 * sum(np.linalg.norm(w) ** 2 + np.linalg.norm(c) ** 2 for w, c in layers))
+    expected = (
+        sum(np.sum((b[i] - h[i]) ** 2) for i in range(20)) / 40
+        - 100 / 2 * np.trace(h.T @ h) / 20
+        + 0.0005 * sum(np.linalg.norm(w.T @ w - np.eye(w.shape[1])) ** 2 for w, _ in layers)
+        + 0.0005 * sum(np.linalg.norm(w) ** 2 + np.linalg.norm(c) ** 2 for w, c in layers)
+    )
     assert loss_and_gradient(layers, x, dh.code_loss)[0] == pytest.approx(expected)
 
 
@@ -95,7 +98,8 @@ def test_saved_layers_compute_the_network_of_the_paper(archive: Any) -> None:
     np.testing.assert_allclose(layer_outputs(archive.queries.features, tensors), h, atol=1e-5)
 
 
-def test_sdh_ranks_shared_labels_above_dh_and_above_random_projections(archive: Any, map_of: Any,
-                                                                       lsh_map: float) -> None:
+def test_sdh_ranks_shared_labels_above_dh_and_above_random_projections(
+    archive: Any, map_of: Any, lsh_map: float
+) -> None:
     unsupervised, supervised = (map_of(fit(*archive.gallery, 16, 0), "layers") for fit in (dh.fit_dh, sdh.fit_sdh))
     assert supervised > max(lsh_map, unsupervised) + 0.2

@@ -23,7 +23,7 @@ def test_the_components_are_those_of_scikit_learn(features: np.ndarray) -> None:
     centred = features.astype(np.float64) - features.astype(np.float64).mean(axis=0)
     ours = principal_components(centred, 8)
     theirs = PCA(n_components=8, svd_solver="full").fit(features.astype(np.float64)).components_.T
-    np.testing.assert_allclose(np.abs((ours * theirs).sum(axis=0)), 1, atol=1e-9)        # same up to sign
+    np.testing.assert_allclose(np.abs((ours * theirs).sum(axis=0)), 1, atol=1e-9)  # same up to sign
     assert (ours[np.abs(ours).argmax(axis=0), np.arange(8)] > 0).all()
 
 

@@ -26,7 +26,7 @@ from components.hashing.shallow.similarity import signed_similarity
 @pytest.fixture(scope="module")
 def kernel_and_similarity(archive: Any) -> tuple[np.ndarray, np.ndarray]:
     x = archive.gallery.features[:120].astype(np.float64)
-    kernel = np.exp(-cdist(x, x[:20]) ** 2 / (2 * 8 ** 2))
+    kernel = np.exp(-(cdist(x, x[:20]) ** 2) / (2 * 8**2))
     return kernel - kernel.mean(axis=0), signed_similarity(archive.gallery.labels[:120])
 
 
@@ -63,7 +63,7 @@ def test_every_bit_brings_the_codes_products_nearer_to_the_similarity(kernel_and
 def test_codes_are_the_kernel_expansion_of_the_definition(archive: Any) -> None:
     features = archive.gallery.features
     tensors = fit_ksh(*archive.gallery, 16, 3)
-    kernel = np.exp(-cdist(features - tensors["mean"], tensors["anchors"]) ** 2 / (2 * tensors["width"] ** 2))
+    kernel = np.exp(-(cdist(features - tensors["mean"], tensors["anchors"]) ** 2) / (2 * tensors["width"] ** 2))
     np.testing.assert_allclose(kernel.mean(axis=0), tensors["kernel_mean"], atol=1e-5)
     expected = (kernel - tensors["kernel_mean"]) @ tensors["weights"]
     np.testing.assert_allclose(kernel_bits(features, tensors), expected, atol=1e-3 * np.abs(expected).max())
@@ -79,12 +79,15 @@ def test_fewer_images_than_anchors_are_refused_with_both_numbers(archive: Any) -
         fit_ksh(archive.gallery.features[:299], archive.gallery.labels[:299], 16, 0)
 
 
-@pytest.mark.parametrize(("labels", "message"), [
-    (np.eye(299), "300 training images, but there are 299"),
-    (np.eye(300), "no two training images share a label"),
-    (np.zeros((300, 2)), "no two training images share a label"),
-    (np.ones((300, 2)), "every two training images share a label"),
-])
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.eye(299), "300 training images, but there are 299"),
+        (np.eye(300), "no two training images share a label"),
+        (np.zeros((300, 2)), "no two training images share a label"),
+        (np.ones((300, 2)), "every two training images share a label"),
+    ],
+)
 def test_labels_tell_without_features_that_ksh_cannot_be_fitted(labels: np.ndarray, message: str) -> None:
     with pytest.raises(MedhashError, match=message):
         need_for_ksh(labels)

@@ -15,7 +15,7 @@ def test_two_images_at_an_angle_share_a_bit_with_the_closed_form_probability(deg
     angle = np.deg2rad(degrees)
     pair = np.zeros((2, 1000), np.float32)
     pair[0, 0], pair[1, 0], pair[1, 1] = 1, np.cos(angle), np.sin(angle)
-    fits = [fit_lsh(np.concatenate([pair, -pair]), UNREAD, 1000, seed) for seed in range(4)]     # their mean is 0
+    fits = [fit_lsh(np.concatenate([pair, -pair]), UNREAD, 1000, seed) for seed in range(4)]  # their mean is 0
     bits = np.concatenate([project(pair, tensors) >= 0 for tensors in fits], axis=1)
     expected = 1 - angle / np.pi
     four_errors = 4 * np.sqrt(expected * (1 - expected) / bits.shape[1])

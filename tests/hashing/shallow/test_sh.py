@@ -13,20 +13,26 @@ def test_bits_of_a_uniform_rectangle_are_the_sine_patterns_of_its_sides() -> Non
     features[:, 4], features[:, 2] = grid.T
     features[:, 0] = 1e-3 * np.sin(np.arange(len(grid)))
     relaxed = eigenfunctions(features, fit_sh(features, np.zeros((0, 0)), 7, seed=0))
-    patterns = [np.cos(j * np.pi * grid[:, side] / (8, 3)[side])                    # sin(π/2 + z) = cos z
-                for side, j in [(0, 1), (0, 2), (1, 1), (0, 3), (0, 4), (0, 5), (1, 2)]]
+    patterns = [
+        np.cos(j * np.pi * grid[:, side] / (8, 3)[side])  # sin(π/2 + z) = cos z
+        for side, j in [(0, 1), (0, 2), (1, 1), (0, 3), (0, 4), (0, 5), (1, 2)]
+    ]
     assert relaxed.shape == (len(grid), 7)
     for bit, pattern in enumerate(patterns):
         inside = np.abs(pattern) > 1e-3
         agreement = ((relaxed[:, bit] >= 0) == (pattern >= 0))[inside].mean()
-        assert max(agreement, 1 - agreement) == 1                                   # a component's sign is free
+        assert max(agreement, 1 - agreement) == 1  # a component's sign is free
 
 
 def test_the_modes_chosen_are_the_smallest_laplacian_eigenvalues_by_brute_force() -> None:
     ranges = np.array([5.0, 0.0, 3.3, 1.2])
     direction, mode = smallest_modes(ranges, 9)
-    every = sorted((1 - np.exp(-(0.1 * j * np.pi / width) ** 2 / 2), d, j)
-                   for d, width in enumerate(ranges) if width for j in range(1, 60))
+    every = sorted(
+        (1 - np.exp(-((0.1 * j * np.pi / width) ** 2) / 2), d, j)
+        for d, width in enumerate(ranges)
+        if width
+        for j in range(1, 60)
+    )
     assert list(zip(direction, mode, strict=True)) == [(d, j) for _, d, j in every[:9]]
 
 

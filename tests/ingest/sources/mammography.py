@@ -44,8 +44,14 @@ class MammographyArchive:
 
     def ingest(self, *options: str, **settings: object) -> int:
         """Run the stage in this process and return its exit code. settings: of params.yaml's section ingest."""
-        section = {"source": self.source, "archive": "archive", "workers": 1, "max_image_pixels": 10_000,
-                   "max_rejected_share": 0.9, **settings}
+        section = {
+            "source": self.source,
+            "archive": "archive",
+            "workers": 1,
+            "max_image_pixels": 10_000,
+            "max_rejected_share": 0.9,
+            **settings,
+        }
         params = {"methods": ["lsh"], "size_px": self.size_px, "ingest": section}
         (self.workspace.root / "params.yaml").write_text(yaml.safe_dump(params))
         return main(["--root", str(self.workspace.root), *options])
@@ -66,5 +72,7 @@ class MammographyArchive:
 
 def _by_attribute(labels: list[dict]) -> dict[str, str]:
     attributes = dict.fromkeys(label["attribute"] for label in labels)
-    return {attribute: "|".join(label["label"] for label in labels if label["attribute"] == attribute)
-            for attribute in attributes}
+    return {
+        attribute: "|".join(label["label"] for label in labels if label["attribute"] == attribute)
+        for attribute in attributes
+    }

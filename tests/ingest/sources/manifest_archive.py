@@ -4,12 +4,16 @@ from pathlib import Path
 
 from named_archive import NamedArchive
 
-HEADER = ("path,patient_id,labels,bag_id,study_id,slide_id,view,laterality,sex,age,official_fold,modality,organ,"
-          "width,height,pixel_spacing")
-LINES = ["a/1.png,98765431,malignant,B1,1,S1,MLO,L,F,95,test,mammography,,2048,2500,0.05",
-         "a/2.png,98765431,benign|malignant,B1,1,S2,CC,R,F,64,test,,,,,",
-         "b/1.png,98765432,normal,B2,1,S1,,L,,,train_val,histology,colon,,,",
-         "b/2.png,98765432,benign,B3,2,S1,,L,,,train_val,,,,,"]
+HEADER = (
+    "path,patient_id,labels,bag_id,study_id,slide_id,view,laterality,sex,age,official_fold,modality,organ,"
+    "width,height,pixel_spacing"
+)
+LINES = [
+    "a/1.png,98765431,malignant,B1,1,S1,MLO,L,F,95,test,mammography,,2048,2500,0.05",
+    "a/2.png,98765431,benign|malignant,B1,1,S2,CC,R,F,64,test,,,,,",
+    "b/1.png,98765432,normal,B2,1,S1,,L,,,train_val,histology,colon,,,",
+    "b/2.png,98765432,benign,B3,2,S1,,L,,,train_val,,,,,",
+]
 """Lines 2 to 5."""
 
 

@@ -5,16 +5,25 @@ from typing import Any
 
 from named_archive import NamedArchive
 
-PATHS = ["tiles/SOB_B_A-14-98765-40-001.png", "tiles/SOB_M_DC-14-98766-40-001.png",
-         "scans/tumour/98765433.png", "scans/healthy/98765434.png", "scans/healthy/98765435.png",
-         "films/1.png", "films/2.png", "films/3.png"]
+PATHS = [
+    "tiles/SOB_B_A-14-98765-40-001.png",
+    "tiles/SOB_M_DC-14-98766-40-001.png",
+    "scans/tumour/98765433.png",
+    "scans/healthy/98765434.png",
+    "scans/healthy/98765435.png",
+    "films/1.png",
+    "films/2.png",
+    "films/3.png",
+]
 TABLE = """path,patient_id,labels,sex
 1.png,14-98765,benign,F
 2.png,14-98765,malignant|benign,F
 3.png,98765436,,M
 """
-FOLDERS = {"tumour": {"modality": "mr", "organ": "brain", "pathology": "glioma"},
-           "healthy": {"modality": "mr", "organ": "brain"}}
+FOLDERS = {
+    "tumour": {"modality": "mr", "organ": "brain", "pathology": "glioma"},
+    "healthy": {"modality": "mr", "organ": "brain"},
+}
 
 
 class MixedArchive(NamedArchive):
@@ -25,10 +34,19 @@ class MixedArchive(NamedArchive):
         super().__init__(root, "mixed", PATHS)
         self.table = TABLE
         self.tiles: dict[str, Any] = {"name": "tiles", "source": "breakhis", "archive": "tiles"}
-        self.scans: dict[str, Any] = {"name": "scans", "source": "class_folders", "archive": "scans",
-                                      "settings": {"class_folders": {"folders": FOLDERS}}}
-        self.films: dict[str, Any] = {"name": "films", "source": "manifest", "archive": "films", "organ": "breast",
-                                      "settings": {"manifest": {"modality": "mammography", "unlabelled": "keep"}}}
+        self.scans: dict[str, Any] = {
+            "name": "scans",
+            "source": "class_folders",
+            "archive": "scans",
+            "settings": {"class_folders": {"folders": FOLDERS}},
+        }
+        self.films: dict[str, Any] = {
+            "name": "films",
+            "source": "manifest",
+            "archive": "films",
+            "organ": "breast",
+            "settings": {"manifest": {"modality": "mammography", "unlabelled": "keep"}},
+        }
 
     def write(self, tar: str = "", flat: bool = False) -> None:
         super().write()

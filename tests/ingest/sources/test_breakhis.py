@@ -32,13 +32,16 @@ def archive(tmp_path, monkeypatch) -> NamedArchive:
     return NamedArchive(tmp_path, "breakhis", PATHS)
 
 
-@pytest.mark.parametrize(("name", "patient", "slide", "labels"), [
-    ("SOB_B_TA-14-4659-40-001.png", "14-4659", "14-4659", ["benign", "tubular_adenoma", "40x"]),
-    ("SOB_B_PT-14-29315EF-200-014.png", "14-29315", "14-29315EF", ["benign", "phyllodes_tumor", "200x"]),
-    ("SOB_M_MC-13-10147-400-1.PNG", "13-10147", "13-10147", ["malignant", "mucinous_carcinoma", "400x"]),
-    ("SOB_M_PC-14-15687B-100-022.jpg", "14-15687", "14-15687B", ["malignant", "papillary_carcinoma", "100x"]),
-    ("SOB_B_F_14-14134E_0.png", "14-14134", "14-14134E", ["benign", "fibroadenoma", ""]),
-])
+@pytest.mark.parametrize(
+    ("name", "patient", "slide", "labels"),
+    [
+        ("SOB_B_TA-14-4659-40-001.png", "14-4659", "14-4659", ["benign", "tubular_adenoma", "40x"]),
+        ("SOB_B_PT-14-29315EF-200-014.png", "14-29315", "14-29315EF", ["benign", "phyllodes_tumor", "200x"]),
+        ("SOB_M_MC-13-10147-400-1.PNG", "13-10147", "13-10147", ["malignant", "mucinous_carcinoma", "400x"]),
+        ("SOB_M_PC-14-15687B-100-022.jpg", "14-15687", "14-15687B", ["malignant", "papillary_carcinoma", "100x"]),
+        ("SOB_B_F_14-14134E_0.png", "14-14134", "14-14134E", ["benign", "fibroadenoma", ""]),
+    ],
+)
 def test_a_name_says_patient_slide_class_subtype_and_magnification(name, patient, slide, labels, tmp_path):
     (tmp_path / name).write_bytes(b"")
     entries = read_entries(tmp_path, IngestParams(bags=BagParams(by="slide")))
@@ -48,11 +51,24 @@ def test_a_name_says_patient_slide_class_subtype_and_magnification(name, patient
     assert (entries.channels, entries.modality, entries.organ, entries.rejections) == (3, "histology", "breast", [])
 
 
-@pytest.mark.parametrize("name", [
-    "SOB_M_A-14-98767-40-001.png", "SOB_B_DC-14-98767-40-001.png", "SOB_B_XY-14-98767-40-001.png",
-    "SOB_B_A-14-98767-41-001.png", "SOB_B_A-14-98767-40-001 (1).png", "sob_b_a-14-98767-40-001.png",
-    "CNB_B_A-14-98767-40-001.png", "14-98767.png", "SOB_B_A_14-98767-40-001.png", "SOB_B_A-14-98767-40-.png",
-    "SOB_B_A-14-98767ab-40-001.png", "SOB_B_A-१४-98767-40-001.png", f"SOB_B_A-14-98767-40-{'9' * 30}.png"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SOB_M_A-14-98767-40-001.png",
+        "SOB_B_DC-14-98767-40-001.png",
+        "SOB_B_XY-14-98767-40-001.png",
+        "SOB_B_A-14-98767-41-001.png",
+        "SOB_B_A-14-98767-40-001 (1).png",
+        "sob_b_a-14-98767-40-001.png",
+        "CNB_B_A-14-98767-40-001.png",
+        "14-98767.png",
+        "SOB_B_A_14-98767-40-001.png",
+        "SOB_B_A-14-98767-40-.png",
+        "SOB_B_A-14-98767ab-40-001.png",
+        "SOB_B_A-१४-98767-40-001.png",
+        f"SOB_B_A-14-98767-40-{'9' * 30}.png",
+    ],
+)
 def test_a_name_of_another_form_is_refused_by_its_place_and_never_told(name, archive, capsys):
     archive.files = {"SOB_B_A-14-11111-40-001.png": coloured(0), name: coloured(1)}
     archive.write()
@@ -76,8 +92,10 @@ def test_folders_one_folder_and_tars_give_the_same_bytes(by, archive, tmp_path):
         assert other.ingest(by=by) == 0
         outputs.append(other.output())
     assert outputs[0] == outputs[1] == outputs[2] == outputs[3]
-    assert other.bags() == {"image": [[1], [2], [3], [4], [5]], "slide": [[1, 2], [3], [4, 5]],
-                            "patient": [[1, 2, 3], [4, 5]]}[by]
+    assert (
+        other.bags()
+        == {"image": [[1], [2], [3], [4], [5]], "slide": [[1, 2], [3], [4, 5]], "patient": [[1, 2, 3], [4, 5]]}[by]
+    )
     assert other.refused() == []
 
 
@@ -88,8 +106,10 @@ def test_rows_are_the_names_in_order_and_a_slide_under_two_subtypes_keeps_both_i
     # By name, `-100-` stands before `-40-`.
     assert [row["labels"] for row in rows] == [
         {"pathology": ["benign"], "subtype": ["adenosis"], "magnification": [size]} for size in ("100x", "40x", "40x")
-    ] + [{"pathology": ["malignant"], "subtype": [subtype], "magnification": ["40x"]}
-         for subtype in ("ductal_carcinoma", "lobular_carcinoma")]
+    ] + [
+        {"pathology": ["malignant"], "subtype": [subtype], "magnification": ["40x"]}
+        for subtype in ("ductal_carcinoma", "lobular_carcinoma")
+    ]
     patients = pseudonyms(KEY.encode(), "patient", ["14-98765", "14-98766"])
     assert [row["patient_id"] for row in rows] == [patients[0]] * 3 + [patients[1]] * 2
     assert np.load(archive.workspace.pixels).shape == (5, 3, 16, 16)
@@ -131,8 +151,7 @@ def test_the_same_picture_named_twice_a_grey_one_and_a_broken_one_are_refused_by
     archive.files[PATHS[1]] = b"no image"
     archive.write()
     assert archive.ingest(max_rejected_share=1.0) == 0
-    assert archive.refused() == [(1, "not_an_image"), (2, "mixed_channels"), (5, "duplicate_row"),
-                                 (6, "duplicate_row")]
+    assert archive.refused() == [(1, "not_an_image"), (2, "mixed_channels"), (5, "duplicate_row"), (6, "duplicate_row")]
 
 
 def test_hidden_files_and_folders_are_passed_over(archive):
@@ -142,10 +161,14 @@ def test_hidden_files_and_folders_are_passed_over(archive):
     assert (len(archive.taken()), archive.refused()) == (5, [])
 
 
-@pytest.mark.parametrize(("member", "message"), [
-    (tarfile.TarInfo("../98765.png"), "member 1 has a path that leaves the archive"),
-    (tarfile.TarInfo("/98765.png"), "member 1 has a path that leaves the archive"),
-    ("link", "member 1 is a link or a device")])
+@pytest.mark.parametrize(
+    ("member", "message"),
+    [
+        (tarfile.TarInfo("../98765.png"), "member 1 has a path that leaves the archive"),
+        (tarfile.TarInfo("/98765.png"), "member 1 has a path that leaves the archive"),
+        ("link", "member 1 is a link or a device"),
+    ],
+)
 def test_an_unsafe_tar_stops_the_run_and_is_named_without_its_member(member, message, archive, capsys):
     if member == "link":
         member = tarfile.TarInfo("SOB_B_A-14-98765AB-40-001.png")

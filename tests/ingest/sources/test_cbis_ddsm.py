@@ -14,8 +14,10 @@ def cbis(tmp_path, monkeypatch) -> Cbis:
 def test_an_image_has_the_labels_of_all_that_its_film_shows_and_its_own_list(cbis, capsys):
     cbis.write()
     assert cbis.ingest("--metadata-only", bags={"by": "breast"}) == 0
-    assert ("7 rows of 3 of 4 tables: 6 images of 5 films; 0 rows left out as benign without callback; "
-            "1 patients stand in train and test tables") in capsys.readouterr().out
+    assert (
+        "7 rows of 3 of 4 tables: 6 images of 5 films; 0 rows left out as benign without callback; "
+        "1 patients stand in train and test tables"
+    ) in capsys.readouterr().out
     rows = cbis.taken()
     both = {"pathology": "malignant", "abnormality": "calcification|mass", "density": "2"}
     columns = ("source_row", "view", "laterality", "official_fold", "labels")
@@ -25,7 +27,8 @@ def test_an_image_has_the_labels_of_all_that_its_film_shows_and_its_own_list(cbi
         (3_000_002, "CC", "L", "train_val", both),
         (3_000_004, "MLO", "L", "train_val", {"pathology": "benign", "abnormality": "mass", "density": "2"}),
         (4_000_002, "CC", "R", "test", {"pathology": "benign", "abnormality": "mass", "density": "2"}),
-        (4_000_004, "CC", "L", "test", {"pathology": "malignant", "abnormality": "mass", "density": "2"})]
+        (4_000_004, "CC", "L", "test", {"pathology": "malignant", "abnormality": "mass", "density": "2"}),
+    ]
     bags = [row["bag_id"] for row in rows]
     assert bags[0] == bags[2] == bags[3]
     assert len(set(bags)) == 4
@@ -39,8 +42,9 @@ def test_an_image_has_the_labels_of_all_that_its_film_shows_and_its_own_list(cbi
     assert len({row["bag_id"] for row in cbis.taken()}) == 6
 
 
-@pytest.mark.parametrize(("rule", "lines", "label"), [
-    ("benign", 6, "benign"), ("normal", 6, "normal"), ("exclude", 5, None)])
+@pytest.mark.parametrize(
+    ("rule", "lines", "label"), [("benign", 6, "benign"), ("normal", 6, "normal"), ("exclude", 5, None)]
+)
 def test_benign_without_callback_becomes_what_the_setting_says(rule, lines, label, cbis):
     cbis.files = {f"{case}/1-1.png": png(number) for number, case in enumerate(cbis.films())}
     cbis.write()
@@ -84,8 +88,10 @@ def test_a_bad_row_is_listed_by_table_and_line(case, cbis, capsys):
 
 
 def test_an_abnormality_that_is_listed_twice_counts_once_even_in_train_and_test(cbis):
-    cbis.rows += [row("Calc-Training", "P_98765", number=2, pathology="MALIGNANT"),
-                  row("Calc-Test", "P_98765", number=2)]
+    cbis.rows += [
+        row("Calc-Training", "P_98765", number=2, pathology="MALIGNANT"),
+        row("Calc-Test", "P_98765", number=2),
+    ]
     cbis.write()
     assert cbis.ingest("--metadata-only") == 0
     assert cbis.refused() == [(1_000_008, "duplicate_row"), (2_000_002, "duplicate_row")]
@@ -99,12 +105,18 @@ def test_a_row_that_is_cut_off_is_listed(cbis):
     assert cbis.refused() == [(4_000_006, "malformed_row")]
 
 
-@pytest.mark.parametrize(("spoil", "told"), [
-    (lambda text: text.replace("pathology", "pathologie", 1),
-     "column 'pathology' is missing; the nearest name found is 'pathologie'"),
-    (lambda text: text.replace("assessment", "pathology", 1), "column 'pathology' stands there twice"),
-    (lambda text: text + '"P_98765,', "not readable as CSV text"),
-    (lambda text: "", "column 'patient_id' is missing")])
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (
+            lambda text: text.replace("pathology", "pathologie", 1),
+            "column 'pathology' is missing; the nearest name found is 'pathologie'",
+        ),
+        (lambda text: text.replace("assessment", "pathology", 1), "column 'pathology' stands there twice"),
+        (lambda text: text + '"P_98765,', "not readable as CSV text"),
+        (lambda text: "", "column 'patient_id' is missing"),
+    ],
+)
 def test_a_table_that_is_none_is_one_clear_error(spoil, told, cbis, capsys):
     cbis.write()
     path = cbis.folder / TABLES["Calc-Training"]

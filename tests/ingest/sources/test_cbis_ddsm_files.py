@@ -28,7 +28,9 @@ LAYOUTS = {
     "converted, in the case's folder": (lambda case, row: f"images/{case}/whatever.jpg", "jpg"),
     "converted, named after the case": (lambda case, row: f"png/{case}.png", "png"),
     "converted, in the series' folder": (
-        lambda case, row: f"jpeg/{row['image file path'].split('/')[2]}/1-249.png", "png"),
+        lambda case, row: f"jpeg/{row['image file path'].split('/')[2]}/1-249.png",
+        "png",
+    ),
 }
 
 
@@ -37,8 +39,11 @@ def test_a_film_is_found_by_its_case_in_every_layout_and_cut_outs_are_left_alone
     path_of, kind = LAYOUTS[layout]
     digests = {}
     for number, (case, first) in enumerate(cbis.films().items()):
-        data = dicom(film(number).astype(np.uint16) * 100) if kind == "dcm" else cv2.imencode(
-            f".{kind}", film(number))[1].tobytes()
+        data = (
+            dicom(film(number).astype(np.uint16) * 100)
+            if kind == "dcm"
+            else cv2.imencode(f".{kind}", film(number))[1].tobytes()
+        )
         cbis.files[path_of(case, first)] = data
         digests[case] = hashlib.sha256(data).hexdigest()
     for number, other in enumerate(cbis.rows):
@@ -73,7 +78,9 @@ def test_a_cut_out_is_told_from_its_mask_by_its_header_whatever_the_paths_say(de
     rows = cbis.taken()
     assert {row["sha256"] for row in rows} == set(digests.values())
     assert [(row["source_row"], row["labels"]["pathology"]) for row in rows][:2] == [
-        (1_000_002, "benign"), (1_000_004, "benign")], "a cut-out has its own label"
+        (1_000_002, "benign"),
+        (1_000_004, "benign"),
+    ], "a cut-out has its own label"
     capsys.readouterr()
     with opened_files() as opened:
         assert cbis.ingest(cbis_ddsm={"images": "cropped"}, bags={"by": "breast"}) == 0
@@ -103,15 +110,21 @@ def test_missing_broken_and_unlisted_films_are_refused_and_the_breast_keeps_its_
     cbis.files["Mass-Test_P_00001_LEFT_CC/1-1.png"] = png(11)
     cbis.write()
     assert cbis.ingest(bags={"by": "breast"}) == 0
-    assert cbis.refused() == [(1_000_006, "missing_image"), (3_000_004, "truncated"), (4_000_002, "ambiguous_file"),
-                              (None, "no_row")]
+    assert cbis.refused() == [
+        (1_000_006, "missing_image"),
+        (3_000_004, "truncated"),
+        (4_000_002, "ambiguous_file"),
+        (None, "no_row"),
+    ]
     assert [row["source_row"] for row in cbis.taken()] == [1_000_002, 3_000_002, 4_000_004]
     assert SECRET.encode() not in cbis.written()
 
 
 def test_a_forgotten_patient_leaves_no_trace_in_rows_refusals_or_files(cbis):
-    cbis.rows += [row("Mass-Test", "P_98765") | {"image view": "XX"}, row("Mass-Test", "P_98768") | {
-        "image file path": "Mass-Test_P_98765_LEFT_CC/1/2/3.dcm"}]
+    cbis.rows += [
+        row("Mass-Test", "P_98765") | {"image view": "XX"},
+        row("Mass-Test", "P_98768") | {"image file path": "Mass-Test_P_98765_LEFT_CC/1/2/3.dcm"},
+    ]
     cbis.files = {f"{case}/1-1.png": png(number) for number, case in enumerate(cbis.films())}
     cbis.files["Mass-Test_P_98765_LEFT_MLO/1-1.png"] = png(50)
     cbis.write()

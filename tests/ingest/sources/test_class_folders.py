@@ -7,10 +7,17 @@ from named_archive import KEY, NamedArchive
 
 from components.ingest.pseudonyms import pseudonyms
 
-PATHS = ["set/benign/98765431 (1).png", "set/benign/98765431 (1)_mask.png", "set/normal/98765432.png",
-         "set/normal/deep/98765433.png", "other/98765434.png"]
-FOLDERS = {"set/benign": {"modality": "ultrasound", "organ": "breast", "pathology": "benign"},
-           "set/normal": {"modality": "ct", "organ": "chest"}}
+PATHS = [
+    "set/benign/98765431 (1).png",
+    "set/benign/98765431 (1)_mask.png",
+    "set/normal/98765432.png",
+    "set/normal/deep/98765433.png",
+    "other/98765434.png",
+]
+FOLDERS = {
+    "set/benign": {"modality": "ultrasound", "organ": "breast", "pathology": "benign"},
+    "set/normal": {"modality": "ct", "organ": "chest"},
+}
 GROUPS = """path,near_duplicate_group,remark
 set/benign/98765431 (1).png,98765439,x
 ./set/normal/98765432.png,98765439,x
@@ -44,7 +51,10 @@ def test_a_folder_says_modality_organ_and_pathology_of_its_images_and_of_those_f
     archive.write(tar)
     assert archive.ingest() == 0
     assert [(row["source_row"], row["modality"], row["organ"], row["labels"]) for row in archive.taken()] == [
-        (2, "ultrasound", "breast", {"pathology": ["benign"]}), (4, "ct", "chest", {}), (5, "ct", "chest", {})]
+        (2, "ultrasound", "breast", {"pathology": ["benign"]}),
+        (4, "ct", "chest", {}),
+        (5, "ct", "chest", {}),
+    ]
     assert archive.taken()[0]["patient_id"] == pseudonyms(KEY.encode(), "patient", [PATHS[0]])[0]
     assert archive.refused() == []
     output = capsys.readouterr()
@@ -84,16 +94,27 @@ def test_a_second_run_reads_nothing_and_a_forgotten_group_leaves_no_name(tar, ar
     assert archive.mentions("98765432") == [], "neither in a table nor in the memo"
 
 
-@pytest.mark.parametrize(("changes", "groups", "told"), [
-    ({"folders": {}}, "", "ingest.class_folders.folders is empty"),
-    ({"folders": {**FOLDERS, "set/benin": FOLDERS["set/benign"]}}, "", "holds no image in the folder set/benin"),
-    ({"folders": {"set": {"modality": "photo", "organ": "breast"}}}, "", "folders: set.modality: photo is not known"),
-    ({"groups": {"file": "absent.csv"}}, "", "absent.csv does not exist"),
-    ({}, "path,group\na,b\n", "column 'near_duplicate_group' is missing"),
-    ({}, "path,near_duplicate_group\n98765437.png,1\n", "names no image of"),
-    ({}, GROUPS + "set/normal/98765432.png,1,x\n", "line 6: an earlier line puts the same image into another group"),
-    ({}, GROUPS + "98765432.png\n", "line 6: 1 fields"),
-])
+@pytest.mark.parametrize(
+    ("changes", "groups", "told"),
+    [
+        ({"folders": {}}, "", "ingest.class_folders.folders is empty"),
+        ({"folders": {**FOLDERS, "set/benin": FOLDERS["set/benign"]}}, "", "holds no image in the folder set/benin"),
+        (
+            {"folders": {"set": {"modality": "photo", "organ": "breast"}}},
+            "",
+            "folders: set.modality: photo is not known",
+        ),
+        ({"groups": {"file": "absent.csv"}}, "", "absent.csv does not exist"),
+        ({}, "path,group\na,b\n", "column 'near_duplicate_group' is missing"),
+        ({}, "path,near_duplicate_group\n98765437.png,1\n", "names no image of"),
+        (
+            {},
+            GROUPS + "set/normal/98765432.png,1,x\n",
+            "line 6: an earlier line puts the same image into another group",
+        ),
+        ({}, GROUPS + "98765432.png\n", "line 6: 1 fields"),
+    ],
+)
 def test_a_mistake_is_named_without_naming_an_image(changes, groups, told, archive, capsys):
     archive.write()
     if groups:

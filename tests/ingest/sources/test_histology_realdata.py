@@ -14,11 +14,20 @@ from named_archive import KEY, NamedArchive
 
 REPOSITORY = Path(__file__).parents[3]
 REAL = Path(os.environ.get("MEDHASH_REAL_DATA", REPOSITORY.parent / "shared" / "data"))
-pytestmark = [pytest.mark.realdata, pytest.mark.skipif(
-    not (REAL / "breakhis" / "manifest.csv").exists() or not (REAL / "idc_patches.tar").exists(),
-    reason="the real slides are not there (MEDHASH_REAL_DATA or ../shared/data)")]
-SUBTYPES = {"ductal": "ductal_carcinoma", "phyllodes": "phyllodes_tumor", "mucinous": "mucinous_carcinoma",
-            "lobular": "lobular_carcinoma", "papillary": "papillary_carcinoma"}
+pytestmark = [
+    pytest.mark.realdata,
+    pytest.mark.skipif(
+        not (REAL / "breakhis" / "manifest.csv").exists() or not (REAL / "idc_patches.tar").exists(),
+        reason="the real slides are not there (MEDHASH_REAL_DATA or ../shared/data)",
+    ),
+]
+SUBTYPES = {
+    "ductal": "ductal_carcinoma",
+    "phyllodes": "phyllodes_tumor",
+    "mucinous": "mucinous_carcinoma",
+    "lobular": "lobular_carcinoma",
+    "papillary": "papillary_carcinoma",
+}
 
 
 @pytest.fixture
@@ -40,7 +49,7 @@ def real(tmp_path, monkeypatch):
 def test_breakhis_images_become_bags_of_slides_and_patients(by, n_bags, largest, real):
     images = sorted((REAL / "breakhis" / "images").iterdir())
     archive = real("breakhis", *images)
-    assert archive.ingest(by=by, max_image_pixels=10 ** 6) == 0
+    assert archive.ingest(by=by, max_image_pixels=10**6) == 0
     assert archive.refused() == []
     rows, bags = archive.taken(), archive.bags()
     assert (len(rows), len({row["patient_id"] for row in rows}), len(bags)) == (82, 15, n_bags)
@@ -67,15 +76,16 @@ def test_breakhis_images_become_bags_of_slides_and_patients(by, n_bags, largest,
 def test_idc_patches_become_neighbourhoods(by, n_bags, real):
     archive = real("idc", REAL / "idc_patches.tar")
     assert archive.ingest(by=by, bags={"by": by, "max_size": 64}) == (1 if by == "patient" else 0)
-    if by == "patient":                                         # 478 patches of one patient are more than a bag holds
+    if by == "patient":  # 478 patches of one patient are more than a bag holds
         return
     rows, bags = archive.taken(), archive.bags()
     assert (len(rows), len({row["patient_id"] for row in rows}), len(bags)) == (478, 1, n_bags)
     with tarfile.open(REAL / "idc_patches.tar") as tar:
         text = tar.extractfile("idc_patches/manifest.csv").read().decode()
     table = sorted(csv.DictReader(io.StringIO(text)), key=lambda line: Path(line["path"]).name)
-    assert [row["labels"] for row in rows] == [{"pathology": ["idc" if line["idc"] == "1" else "non_idc"]}
-                                               for line in table]
+    assert [row["labels"] for row in rows] == [
+        {"pathology": ["idc" if line["idc"] == "1" else "non_idc"]} for line in table
+    ]
     squares = Counter((int(line["x"]) // 200, int(line["y"]) // 200) for line in table)
     if by == "neighbourhood":
         assert Counter(map(len, bags)) == Counter(squares.values())

@@ -11,9 +11,17 @@ from components.ingest.sources.idc import read_entries
 from components.params import IngestParams
 from components.params_archives import BagParams, IdcParams
 
-PATHS = [f"{patient}/{label}/{patient}_idx5_x{x}_y{y}_class{label}.png" for patient, x, y, label in (
-    (98765, 151, 151, 0), (98765, 1, 51, 0), (98765, 201, 1, 0), (98765, 51, 1, 1), (98766, 1, 1, 1),
-    (98766, 1, 51, 1))]
+PATHS = [
+    f"{patient}/{label}/{patient}_idx5_x{x}_y{y}_class{label}.png"
+    for patient, x, y, label in (
+        (98765, 151, 151, 0),
+        (98765, 1, 51, 0),
+        (98765, 201, 1, 0),
+        (98765, 51, 1, 1),
+        (98766, 1, 1, 1),
+        (98766, 1, 51, 1),
+    )
+]
 """Rows 1 to 6, as their names sort. With 4 x 4 patches to a bag: rows 1, 2 and 4, row 3, and rows 5 and 6."""
 
 
@@ -23,20 +31,25 @@ def archive(tmp_path, monkeypatch) -> NamedArchive:
     return NamedArchive(tmp_path, "idc", PATHS)
 
 
-@pytest.mark.parametrize(("by", "bags"), [
-    ("image", [[1], [2], [3], [4], [5], [6]]), ("neighbourhood", [[1, 2, 4], [3], [5, 6]]),
-    ("patient", [[1, 2, 3, 4], [5, 6]])])
+@pytest.mark.parametrize(
+    ("by", "bags"),
+    [
+        ("image", [[1], [2], [3], [4], [5], [6]]),
+        ("neighbourhood", [[1, 2, 4], [3], [5, 6]]),
+        ("patient", [[1, 2, 3, 4], [5, 6]]),
+    ],
+)
 @pytest.mark.parametrize("layout", [{}, {"flat": True}, {"tar": "IDC_regular_ps50_idx5.tar.gz"}])
 def test_patches_come_from_folders_or_tars_and_are_put_together_as_asked(layout, by, bags, archive):
     archive.write(**layout)
     assert archive.ingest(by=by) == 0
     assert archive.bags() == bags
     rows = archive.taken()
-    assert [row["labels"] for row in rows] == [{"pathology": [label]} for label in (
-        "non_idc", "non_idc", "non_idc", "idc", "idc", "idc")]
+    assert [row["labels"] for row in rows] == [
+        {"pathology": [label]} for label in ("non_idc", "non_idc", "non_idc", "idc", "idc", "idc")
+    ]
     assert {(row["modality"], row["organ"], row["region"]) for row in rows} == {("histology", "breast", None)}
-    assert [row["patient_id"] for row in rows] == pseudonyms(
-        KEY.encode(), "patient", ["98765"] * 4 + ["98766"] * 2)
+    assert [row["patient_id"] for row in rows] == pseudonyms(KEY.encode(), "patient", ["98765"] * 4 + ["98766"] * 2)
 
 
 @pytest.mark.parametrize("n", [1, 3, 4, 8])
@@ -48,16 +61,27 @@ def test_a_neighbourhood_is_a_square_of_n_by_n_patches_wherever_it_lies(n, tmp_p
     rows = read_entries(tmp_path, settings).rows
     bag_of = dict(zip(rows["source_name"], rows["bag"], strict=True))
     for (a, b), (c, d) in product(places[::5], places[::7]):
-        together = bag_of[f"1_idx5_x{50 * a + 1}_y{50 * b + 1}_class0.png"] == \
-            bag_of[f"1_idx5_x{50 * c + 1}_y{50 * d + 1}_class0.png"]
+        together = (
+            bag_of[f"1_idx5_x{50 * a + 1}_y{50 * b + 1}_class0.png"]
+            == bag_of[f"1_idx5_x{50 * c + 1}_y{50 * d + 1}_class0.png"]
+        )
         corners = {(place - place % n) for place in (a, c)}, {(place - place % n) for place in (b, d)}
         assert together == all(len(corner) == 1 for corner in corners)
     assert max(rows.groupby("bag").size()) == n * n
 
 
-@pytest.mark.parametrize("name", [
-    "98767_idx5_x1_y1_class2.png", "98767_idx5_x1_y1_class1.jpg", "98767_x1_y1_class1.png", "98767.png",
-    "98767_idx5_x-1_y1_class1.png", "98767_idx5_x1_y1_class1 (1).png", f"98767_idx5_x{'1' * 40}_y1_class1.png"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "98767_idx5_x1_y1_class2.png",
+        "98767_idx5_x1_y1_class1.jpg",
+        "98767_x1_y1_class1.png",
+        "98767.png",
+        "98767_idx5_x-1_y1_class1.png",
+        "98767_idx5_x1_y1_class1 (1).png",
+        f"98767_idx5_x{'1' * 40}_y1_class1.png",
+    ],
+)
 def test_a_name_of_another_form_is_refused_by_its_place_and_never_told(name, archive, capsys):
     archive.files[f"9/{name}"] = coloured(9)
     archive.write()

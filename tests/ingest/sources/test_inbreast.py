@@ -15,9 +15,13 @@ class Inbreast(MammographyArchive):
 
     def __init__(self, root):
         super().__init__(root, "inbreast")
-        self.lines = ["removed;removed;R;CC;201001;98765001;4;1", "removed;removed;L;CC;201001;98765002;3;4c",
-                      "removed;removed;R;MLO;201001;98765003;4;2", "removed;removed;L;MLO;201002;98765004; ;5",
-                      "removed;removed;R;FB;201001;98765005;1;3"]
+        self.lines = [
+            "removed;removed;R;CC;201001;98765001;4;1",
+            "removed;removed;L;CC;201001;98765002;3;4c",
+            "removed;removed;R;MLO;201001;98765003;4;2",
+            "removed;removed;L;MLO;201002;98765004; ;5",
+            "removed;removed;R;FB;201001;98765005;1;3",
+        ]
         for number in range(5):
             name = f"AllDICOMs/9876500{number + 1}_{HASHES[number == 4]}_MG_R_CC_ANON.dcm"
             self.files[name] = dicom(film(number).astype(np.uint16) * 16, bits=12)
@@ -39,9 +43,12 @@ def test_patients_are_told_by_the_files_names_and_breasts_are_bags(inbreast):
     assert inbreast.refused() == []
     rows = inbreast.taken()
     assert [(row["view"], row["laterality"], row["labels"]) for row in rows] == [
-        ("CC", "R", {"pathology": "normal", "density": "4"}), ("CC", "L", {"pathology": "malignant", "density": "3"}),
-        ("MLO", "R", {"pathology": "benign", "density": "4"}), ("MLO", "L", {"pathology": "malignant"}),
-        ("FB", "R", {"pathology": "benign", "density": "1"})]
+        ("CC", "R", {"pathology": "normal", "density": "4"}),
+        ("CC", "L", {"pathology": "malignant", "density": "3"}),
+        ("MLO", "R", {"pathology": "benign", "density": "4"}),
+        ("MLO", "L", {"pathology": "malignant"}),
+        ("FB", "R", {"pathology": "benign", "density": "1"}),
+    ]
     assert len({row["patient_id"] for row in rows[:4]}) == len({row["patient_id"] for row in rows}) - 1 == 1
     bags = [row["bag_id"] for row in rows]
     assert bags[0] == bags[2]
@@ -54,8 +61,10 @@ def test_patients_are_told_by_the_files_names_and_breasts_are_bags(inbreast):
 
 
 def test_patients_and_ages_of_a_table_that_has_them_go_before_the_files_names(inbreast):
-    inbreast.lines = [line.replace("removed;removed", f"case {number // 2};0{60 + 20 * number}Y")
-                      for number, line in enumerate(inbreast.lines)]
+    inbreast.lines = [
+        line.replace("removed;removed", f"case {number // 2};0{60 + 20 * number}Y")
+        for number, line in enumerate(inbreast.lines)
+    ]
     inbreast.files = {f"98765{number:03d}.png": png(number) for number in range(1, 6)}
     inbreast.write()
     assert inbreast.ingest(bags={"by": "patient"}) == 0
@@ -135,8 +144,13 @@ def test_a_setting_gives_the_labels_and_other_bags_and_no_table_are_refused(inbr
     inbreast.write()
     bi_rads = {"0": "incomplete", **dict.fromkeys(["1", "2", "3"], "normal"), **dict.fromkeys(["4c", "5"], "malignant")}
     assert inbreast.ingest("--metadata-only", inbreast={"bi_rads": bi_rads}) == 0
-    assert [row["labels"]["pathology"] for row in inbreast.taken()] == ["normal", "malignant", "normal", "malignant",
-                                                                        "incomplete"]
+    assert [row["labels"]["pathology"] for row in inbreast.taken()] == [
+        "normal",
+        "malignant",
+        "normal",
+        "malignant",
+        "incomplete",
+    ]
     assert inbreast.ingest(bags={"by": "study"}) == 1
     assert "set ingest.bags.by to image, breast or patient" in capsys.readouterr().err
     (inbreast.folder / "INbreast.csv").write_text(HEADER)

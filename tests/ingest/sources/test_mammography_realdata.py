@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).parents[3]
 DATA = Path(os.environ.get("MEDHASH_REAL_DATA", REPOSITORY.parent / "shared" / "data"))
 CBIS, MIAS, INBREAST = DATA / "cbis_ddsm", DATA / "mias", DATA / "inbreast"
 ROWS = (1546, 326, 1318, 378)
-COUNTED = {                                                     # setting → images, bags, malignant, benign, normal
+COUNTED = {  # setting → images, bags, malignant, benign, normal
     ("full", "image", "benign"): (3103, 3103, 1391, 1712, 0),
     ("full", "breast", "benign"): (3103, 1708, 761, 947, 0),
     ("full", "breast", "normal"): (3103, 1708, 761, 737, 210),
@@ -31,8 +31,12 @@ WORST = ("malignant", "benign", "normal")
 
 
 def real(folder: Path) -> list[pytest.MarkDecorator]:
-    return [pytest.mark.realdata, pytest.mark.skipif(
-        not folder.is_dir(), reason=f"the public {folder.name} is not there (MEDHASH_REAL_DATA or ../shared/data)")]
+    return [
+        pytest.mark.realdata,
+        pytest.mark.skipif(
+            not folder.is_dir(), reason=f"the public {folder.name} is not there (MEDHASH_REAL_DATA or ../shared/data)"
+        ),
+    ]
 
 
 class TestCbisDdsm:
@@ -41,8 +45,9 @@ class TestCbisDdsm:
     @pytest.mark.parametrize("case", COUNTED)
     def test_tables_become_the_counted_images_and_bags(self, case):
         images, by, callback = case
-        entries = cbis_ddsm.read_entries(CBIS, IngestParams(
-            bags={"by": by}, cbis_ddsm={"images": images, "benign_without_callback": callback}))
+        entries = cbis_ddsm.read_entries(
+            CBIS, IngestParams(bags={"by": by}, cbis_ddsm={"images": images, "benign_without_callback": callback})
+        )
         assert (entries.n_rows, entries.rejections) == (sum(ROWS), [])
         rows = entries.rows
         bags = rows["bag"] if by != "image" else rows["source_name"]
@@ -79,8 +84,12 @@ class TestMias:
         monkeypatch.setenv("MEDHASH_PSEUDONYM_KEY", KEY)
         mias = MammographyArchive(tmp_path, "mias")
         mias.size_px = 64
-        assert mias.ingest(archive=str(MIAS.absolute()), bags={"by": "patient"}, max_rejected_share=0.25,
-                           max_image_pixels=2 ** 20) == 0
+        assert (
+            mias.ingest(
+                archive=str(MIAS.absolute()), bags={"by": "patient"}, max_rejected_share=0.25, max_image_pixels=2**20
+            )
+            == 0
+        )
         told = capsys.readouterr().out
         assert "4 abnormal films without coordinates of their abnormality are taken, lines 163, 322, 342, 355" in told
         rows = mias.taken()
@@ -89,12 +98,12 @@ class TestMias:
         assert Counter(row["labels"]["pathology"] for row in rows) == {"normal": 159, "benign": 50, "malignant": 35}
         assert set(Counter(row["bag_id"] for row in rows).values()) == {2}
         assert len({row["patient_id"] for row in rows}) == len({row["bag_id"] for row in rows}) == 122
-        with (MIAS / "manifest.csv").open() as handle:          # the films' own list, made by others
+        with (MIAS / "manifest.csv").open() as handle:  # the films' own list, made by others
             listed = {row["path"].removeprefix("images/"): row for row in csv.DictReader(handle)}
         assert Counter(row["labels"]["tissue"] for row in rows) == Counter(
-            {"F": "fatty", "G": "fatty-glandular", "D": "dense-glandular"}[row["tissue"]] for row in listed.values())
-        assert Counter(row["laterality"] for row in rows) == Counter(
-            row["side"][0].upper() for row in listed.values())
+            {"F": "fatty", "G": "fatty-glandular", "D": "dense-glandular"}[row["tissue"]] for row in listed.values()
+        )
+        assert Counter(row["laterality"] for row in rows) == Counter(row["side"][0].upper() for row in listed.values())
         assert np.load(mias.workspace.pixels).shape == (244, 1, 64, 64)
 
     def test_circles_lie_on_the_breast_and_not_on_the_film_around_it(self):
@@ -102,6 +111,7 @@ class TestMias:
         import cv2
 
         from components.ingest.sources.mias import read_entries
+
         entries = read_entries(MIAS, IngestParams())
         assert (len(entries.rows), entries.n_rows) == (322, 330)
         assert entries.rows["labels"].value_counts().to_dict() == {"normal": 207, "benign": 63, "malignant": 52}

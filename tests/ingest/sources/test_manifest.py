@@ -31,15 +31,30 @@ def test_every_column_arrives_and_empty_cells_are_what_is_not_known(archive):
     archive.write()
     assert archive.ingest(manifest={"modality": "mammography", "organ": "breast"}) == 0
     rows = archive.taken()
-    columns = ("source_row", "view", "laterality", "sex", "age", "official_fold", "modality", "organ", "width",
-               "pixel_spacing")
+    columns = (
+        "source_row",
+        "view",
+        "laterality",
+        "sex",
+        "age",
+        "official_fold",
+        "modality",
+        "organ",
+        "width",
+        "pixel_spacing",
+    )
     assert [tuple(row[column] for column in columns) for row in rows] == [
         (2, "MLO", "L", "F", 90, "test", "mammography", "breast", 2048, 0.05),
         (3, "CC", "R", "F", 64, "test", "mammography", "breast", 20, None),
         (4, None, "L", None, None, "train_val", "histology", "colon", 20, None),
-        (5, None, "L", None, None, "train_val", "mammography", "breast", 20, None)]
-    assert [row["labels"]["pathology"] for row in rows] == [["malignant"], ["benign", "malignant"], ["normal"],
-                                                            ["benign"]]
+        (5, None, "L", None, None, "train_val", "mammography", "breast", 20, None),
+    ]
+    assert [row["labels"]["pathology"] for row in rows] == [
+        ["malignant"],
+        ["benign", "malignant"],
+        ["normal"],
+        ["benign"],
+    ]
     assert rows[0]["study_id"] == rows[1]["study_id"] != rows[2]["study_id"] != rows[3]["study_id"]
     assert rows[0]["patient_id"] == pseudonyms(KEY.encode(), "patient", ["98765431"])[0]
     assert rows[0]["image_id"] == pseudonyms(KEY.encode(), "image", ["a/1.png"])[0]
@@ -54,12 +69,22 @@ def test_three_columns_are_enough(archive):
     archive.write()
     assert archive.ingest() == 0
     assert [(row["modality"], row["organ"], row["labels"]) for row in archive.taken()] == [
-        ("xray", "unknown", {"pathology": ["benign"]}), ("xray", "unknown", {"pathology": ["malignant"]})]
+        ("xray", "unknown", {"pathology": ["benign"]}),
+        ("xray", "unknown", {"pathology": ["malignant"]}),
+    ]
 
 
-@pytest.mark.parametrize(("by", "bags"), [
-    ("image", [[2], [3], [4], [5]]), ("table", [[2, 3], [4], [5]]), ("study", [[2, 3], [4], [5]]),
-    ("breast", [[2], [3], [4, 5]]), ("slide", [[2], [3], [4, 5]]), ("patient", [[2, 3], [4, 5]])])
+@pytest.mark.parametrize(
+    ("by", "bags"),
+    [
+        ("image", [[2], [3], [4], [5]]),
+        ("table", [[2, 3], [4], [5]]),
+        ("study", [[2, 3], [4], [5]]),
+        ("breast", [[2], [3], [4, 5]]),
+        ("slide", [[2], [3], [4, 5]]),
+        ("patient", [[2, 3], [4, 5]]),
+    ],
+)
 def test_bags_are_put_together_by_their_column_within_a_patient(by, bags, archive):
     archive.write()
     assert archive.ingest(by=by) == 0
@@ -84,12 +109,16 @@ def test_the_file_may_be_written_as_spreadsheets_write_it(how, archive):
         path.unlink()
         (archive.folder / "manifest.csv.gz").write_bytes(gzip.compress(text.encode()))
     else:
-        changed = {"mark": "\ufeff" + text, "windows": text.replace("\n", "\r\n"),
-                   "breaks": text.replace("malignant,B1", '"malignant\n",B1', 1).replace("\n", "\n\n", 1),
-                   "quotes": text.replace("a/1.png", '"a/1.png"'), "spaces": text.replace(",", " , ")}[how]
+        changed = {
+            "mark": "\ufeff" + text,
+            "windows": text.replace("\n", "\r\n"),
+            "breaks": text.replace("malignant,B1", '"malignant\n",B1', 1).replace("\n", "\n\n", 1),
+            "quotes": text.replace("a/1.png", '"a/1.png"'),
+            "spaces": text.replace(",", " , "),
+        }[how]
         path.write_bytes(changed.encode())
     assert archive.ingest(by="table") == 0
-    if how == "breaks":                                         # only the lines' numbers change
+    if how == "breaks":  # only the lines' numbers change
         assert [row["source_row"] for row in archive.taken()] == [3, 5, 6, 7]
     else:
         assert archive.output() == expected
@@ -97,9 +126,11 @@ def test_the_file_may_be_written_as_spreadsheets_write_it(how, archive):
 
 def test_a_missing_file_bags_nobody_knows_and_an_unknown_organ_are_said_with_the_setting(archive, capsys):
     archive.write()
-    for sections, said in (({"manifest": {"file": "x.csv"}}, "set ingest.manifest.file"),
-                           ({"by": "neighbourhood"}, "set ingest.bags.by to image, study"),
-                           ({"manifest": {"organ": "heart"}}, "ingest.manifest.organ: heart is not known")):
+    for sections, said in (
+        ({"manifest": {"file": "x.csv"}}, "set ingest.manifest.file"),
+        ({"by": "neighbourhood"}, "set ingest.bags.by to image, study"),
+        ({"manifest": {"organ": "heart"}}, "ingest.manifest.organ: heart is not known"),
+    ):
         assert archive.ingest(**sections) == 1
         assert said in capsys.readouterr().err
     (archive.folder / "manifest.csv").rename(archive.folder / "x.csv.gz")
@@ -119,8 +150,12 @@ def test_files_that_no_line_names_are_not_opened(archive):
 
 
 def test_a_forgotten_patient_leaves_nothing_and_their_files_stay_closed(archive, capsys):
-    archive.lines += ["c/1.png,98765432,strange,,,,,,,,,,,,,", "c/2.png,98765432,benign", ",98765432,,,,,,,,,,,,,,",
-                      "b/1.png,98765432,benign,,,,,,,,,,,,,"]
+    archive.lines += [
+        "c/1.png,98765432,strange,,,,,,,,,,,,,",
+        "c/2.png,98765432,benign",
+        ",98765432,,,,,,,,,,,,,,",
+        "b/1.png,98765432,benign,,,,,,,,,,,,,",
+    ]
     archive.write()
     (archive.workspace.root / "data").mkdir()
     pseudonym = pseudonyms(KEY.encode(), "patient", ["98765432"])[0]
@@ -140,8 +175,11 @@ def test_a_forgotten_patient_leaves_nothing_and_their_files_stay_closed(archive,
 def test_what_cells_may_hold_is_what_the_gate_lets_through():
     text = (Path(manifest_cells.__file__).parents[2] / "quality" / "suites" / "ingest.py").read_text()
     values = ast.literal_eval(re.search(r"^VALUES = (\{.*?^\})", text, re.MULTILINE | re.DOTALL)[1])
-    for name, allowed in (("modality", manifest_cells.MODALITIES), ("organ", manifest_cells.ORGANS),
-                          ("view", manifest_cells.VIEWS)):
+    for name, allowed in (
+        ("modality", manifest_cells.MODALITIES),
+        ("organ", manifest_cells.ORGANS),
+        ("view", manifest_cells.VIEWS),
+    ):
         assert set(allowed) == set(values[name]), name
 
 
@@ -152,4 +190,8 @@ def test_a_link_within_the_archive_is_followed(archive):
     (archive.folder / "other.png").write_bytes(coloured(9))
     settings = IngestParams(bags=BagParams(by="patient"))
     assert [(file.name, file.data == coloured(9)) for file in image_files(archive.folder, settings)] == [
-        ("a/1.png", False), ("a/2.png", False), ("b/1.png", True), ("b/2.png", False)]
+        ("a/1.png", False),
+        ("a/2.png", False),
+        ("b/1.png", True),
+        ("b/2.png", False),
+    ]

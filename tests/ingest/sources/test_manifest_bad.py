@@ -58,12 +58,21 @@ def test_a_bad_line_is_listed_by_number_within_the_limit_and_stops_the_run_beyon
     assert b"98765439" not in b"".join(archive.output().values())
 
 
-CELLS = [("view", "PQ", "unknown_view"), ("laterality", "left", "unknown_laterality"),
-         ("sex", "female", "malformed_row"), ("age", "98765439", "malformed_row"), ("age", "-1", "malformed_row"),
-         ("age", "1e2", "malformed_row"),
-         ("official_fold", "train", "malformed_row"), ("modality", "photo", "unknown_modality"),
-         ("organ", "98765439", "malformed_row"), ("width", "0", "malformed_row"), ("height", "2.5", "malformed_row"),
-         ("pixel_spacing", "nan", "malformed_row"), ("pixel_spacing", "0.0", "malformed_row")]
+CELLS = [
+    ("view", "PQ", "unknown_view"),
+    ("laterality", "left", "unknown_laterality"),
+    ("sex", "female", "malformed_row"),
+    ("age", "98765439", "malformed_row"),
+    ("age", "-1", "malformed_row"),
+    ("age", "1e2", "malformed_row"),
+    ("official_fold", "train", "malformed_row"),
+    ("modality", "photo", "unknown_modality"),
+    ("organ", "98765439", "malformed_row"),
+    ("width", "0", "malformed_row"),
+    ("height", "2.5", "malformed_row"),
+    ("pixel_spacing", "nan", "malformed_row"),
+    ("pixel_spacing", "0.0", "malformed_row"),
+]
 
 
 @pytest.mark.parametrize(("column", "cell", "reason"), CELLS)
@@ -78,10 +87,12 @@ def test_a_cell_that_its_column_does_not_hold_refuses_the_line_and_is_not_told(c
     assert "98765439" not in error
 
 
-@pytest.mark.parametrize(("by", "column"), [("table", "bag_id"), ("study", "study_id"), ("slide", "slide_id"),
-                                            ("breast", "laterality")])
-def test_a_bag_that_is_not_named_refuses_the_line_and_a_column_that_is_not_there_stops_the_run(by, column, archive,
-                                                                                             capsys):
+@pytest.mark.parametrize(
+    ("by", "column"), [("table", "bag_id"), ("study", "study_id"), ("slide", "slide_id"), ("breast", "laterality")]
+)
+def test_a_bag_that_is_not_named_refuses_the_line_and_a_column_that_is_not_there_stops_the_run(
+    by, column, archive, capsys
+):
     archive.header = f"path,patient_id,labels,{column}"
     archive.lines = ["a/1.png,1,benign,L", "b/1.png,2,benign,"]
     archive.write()
@@ -97,10 +108,16 @@ STOPPED = {
     "no header": ("a/1.png,98765439,benign\n", "column 'path' is missing", "must be among them"),
     "empty file": ("", "column 'path' is missing", ""),
     "no rows": ("path,patient_id,labels\n\n", "has a header and no rows", "give each image its line"),
-    "column of another name": ("path,patient,labels\na/1.png,98765439,benign\n",
-                               "column 'patient_id' is missing; the nearest name found is 'patient'", ""),
-    "unknown column": ("path,patient_id,labels,patient_name\na/1.png,98765439,benign,98765439\n",
-                       "unknown column 'patient_name'", "take it out, as it might name a person"),
+    "column of another name": (
+        "path,patient,labels\na/1.png,98765439,benign\n",
+        "column 'patient_id' is missing; the nearest name found is 'patient'",
+        "",
+    ),
+    "unknown column": (
+        "path,patient_id,labels,patient_name\na/1.png,98765439,benign,98765439\n",
+        "unknown column 'patient_name'",
+        "take it out, as it might name a person",
+    ),
     "column twice": ("path,patient_id,labels,path\na/1.png,98765439,benign,x\n", "'path' stands there twice", ""),
     "open quote": ('path,patient_id,labels\na/1.png,98765439,"benign\n', "line 2: not readable as CSV text", "quote"),
     "zero byte": ("path,patient_id,labels\na/1.png,98765439\0,benign\n", "line 2: not readable as CSV text", ""),

@@ -13,8 +13,12 @@ def archive(tmp_path, monkeypatch) -> ManifestArchive:
     monkeypatch.setenv("MEDHASH_PSEUDONYM_KEY", KEY)
     archive = ManifestArchive(tmp_path)
     archive.header = "path,patient_id,group_id,labels"
-    archive.lines = ["a/1.png,98765431,98765432,benign", "a/2.png,,98765431,", "b/1.png,,98765431,malignant",
-                     "b/2.png,,,benign"]
+    archive.lines = [
+        "a/1.png,98765431,98765432,benign",
+        "a/2.png,,98765431,",
+        "b/1.png,,98765431,malignant",
+        "b/2.png,,,benign",
+    ]
     archive.write()
     return archive
 
@@ -23,7 +27,8 @@ def test_a_group_stands_in_for_a_patient_that_is_not_known_and_is_never_the_pati
     assert archive.ingest(by="patient", manifest={"unlabelled": "keep"}) == 0
     assert archive.bags() == [[2], [3, 4]]
     assert [row["patient_id"] for row in archive.taken()] == pseudonyms(
-        KEY.encode(), "patient", ["98765431", "group\x0098765431", "group\x0098765431"])
+        KEY.encode(), "patient", ["98765431", "group\x0098765431", "group\x0098765431"]
+    )
     assert archive.refused() == [(5, "empty_patient")]
     assert set(archive.mentions("9876543")) <= {"sources.parquet", "files.sqlite"}
 

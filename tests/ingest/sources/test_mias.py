@@ -17,8 +17,14 @@ HEAD = """MAMMOGRAPHIC IMAGE ANALYSIS SOCIETY
 ===========================================
 
 """
-LINES = ["mdb001 G CIRC B 535 425 197", "mdb002 D NORM ", "mdb003 F CALC B 10 1014 10", "mdb003 F CIRC M 512 512 100",
-         "mdb004 F CALC M *NOTE 3* ", "mdb059 F CIRC B"]
+LINES = [
+    "mdb001 G CIRC B 535 425 197",
+    "mdb002 D NORM ",
+    "mdb003 F CALC B 10 1014 10",
+    "mdb003 F CIRC M 512 512 100",
+    "mdb004 F CALC M *NOTE 3* ",
+    "mdb059 F CIRC B",
+]
 FIRST = 6
 """The line of the first film."""
 
@@ -27,8 +33,9 @@ class Mias(MammographyArchive):
     def __init__(self, root):
         super().__init__(root, "mias")
         self.lines = list(LINES)
-        self.films = {name: film(number) for number, name in enumerate(("mdb001", "mdb002", "mdb003", "mdb004",
-                                                                         "mdb059"))}
+        self.films = {
+            name: film(number) for number, name in enumerate(("mdb001", "mdb002", "mdb003", "mdb004", "mdb059"))
+        }
 
     def write(self, packed: bool = False) -> None:
         info = (HEAD + "\n".join([*self.lines, "", "====="])).encode()
@@ -63,7 +70,8 @@ def test_a_film_is_a_row_with_its_worst_severity_and_the_films_of_a_patient_are_
         {"pathology": "normal", "tissue": "dense-glandular"},
         {"pathology": "malignant", "abnormality": "calc|circ", "tissue": "fatty"},
         {"pathology": "malignant", "abnormality": "calc", "tissue": "fatty"},
-        {"pathology": "benign", "abnormality": "circ", "tissue": "fatty"}]
+        {"pathology": "benign", "abnormality": "circ", "tissue": "fatty"},
+    ]
     assert [row["laterality"] for row in rows] == ["L", "R", "L", "R", "L"]
     assert {(row["modality"], row["organ"], row["view"]) for row in rows} == {("mammography", "breast", "MLO")}
     for column in ("patient_id", "bag_id"):
@@ -76,7 +84,7 @@ def test_a_film_is_a_row_with_its_worst_severity_and_the_films_of_a_patient_are_
 
 
 def test_circles_become_squares_counted_from_the_top_and_scaled_to_the_files_size(mias):
-    mias.films["mdb001"] = film(1, 64)                              # a sixteenth of the published size
+    mias.films["mdb001"] = film(1, 64)  # a sixteenth of the published size
     mias.write()
     assert mias.ingest(cut={"into": "regions", "grid": 2}) == 0
     rows = mias.taken()
@@ -130,13 +138,20 @@ def test_a_bad_line_is_listed_by_number(case, mias, capsys):
     assert b"mdb0" not in mias.written()
 
 
-@pytest.mark.parametrize(("spoilt", "reason"), [
-    (lambda data: data[:-1], "truncated"), (lambda data: data[:5], "truncated"), (lambda data: b"", "empty"),
-    (lambda data: data.replace(b"24 24", b"24 0"), "damaged"),
-    (lambda data: data.replace(b"24 24", b"x 24"), "truncated"),
-    (lambda data: data.replace(b"255\n", b"100\n"), "unsupported"),
-    (lambda data: data.replace(b"24 24", b"2400 2400"), "truncated"), (lambda data: b"P2 no binary", "not_an_image"),
-    (None, "missing_image")])
+@pytest.mark.parametrize(
+    ("spoilt", "reason"),
+    [
+        (lambda data: data[:-1], "truncated"),
+        (lambda data: data[:5], "truncated"),
+        (lambda data: b"", "empty"),
+        (lambda data: data.replace(b"24 24", b"24 0"), "damaged"),
+        (lambda data: data.replace(b"24 24", b"x 24"), "truncated"),
+        (lambda data: data.replace(b"255\n", b"100\n"), "unsupported"),
+        (lambda data: data.replace(b"24 24", b"2400 2400"), "truncated"),
+        (lambda data: b"P2 no binary", "not_an_image"),
+        (None, "missing_image"),
+    ],
+)
 def test_a_film_that_is_not_whole_is_refused_and_its_patients_other_film_is_taken(spoilt, reason, mias):
     mias.write()
     path = mias.folder / "mdb002.pgm"
@@ -174,8 +189,9 @@ def _area(pixels: np.ndarray, y: int, x: int, n: int = 16) -> float:
     """Mean grey of the square (y, x) of n × n that cover the pixels, each weighed by its share in it."""
     side = len(pixels)
     first, last = np.arange(side), np.arange(1, side + 1)
-    weights = [np.clip(np.minimum(last, (at + 1) * side / n) - np.maximum(first, at * side / n), 0, None)
-               for at in (y, x)]
+    weights = [
+        np.clip(np.minimum(last, (at + 1) * side / n) - np.maximum(first, at * side / n), 0, None) for at in (y, x)
+    ]
     return float(weights[0] @ pixels @ weights[1] / np.outer(*weights).sum())
 
 

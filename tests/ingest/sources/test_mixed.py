@@ -20,8 +20,17 @@ def archive(tmp_path, monkeypatch) -> MixedArchive:
 def test_each_image_has_its_archives_modality_and_organ_and_its_own_pathology(archive, capsys):
     archive.write()
     assert archive.ingest() == 0
-    rows = [(row["source_row"], row["modality"], row["organ"], row["labels"].get("pathology"), row["labels"]["archive"],
-             row["sex"]) for row in archive.taken()]
+    rows = [
+        (
+            row["source_row"],
+            row["modality"],
+            row["organ"],
+            row["labels"].get("pathology"),
+            row["labels"]["archive"],
+            row["sex"],
+        )
+        for row in archive.taken()
+    ]
     assert rows == [
         (100000001, "histology", "breast", ["benign"], ["tiles"], None),
         (100000002, "histology", "breast", ["malignant"], ["tiles"], None),
@@ -30,7 +39,8 @@ def test_each_image_has_its_archives_modality_and_organ_and_its_own_pathology(ar
         (200000003, "mr", "brain", ["glioma"], ["scans"], None),
         (300000002, "mammography", "breast", ["benign"], ["films"], "F"),
         (300000003, "mammography", "breast", ["malignant", "benign"], ["films"], "F"),
-        (300000004, "mammography", "breast", None, ["films"], "M")]
+        (300000004, "mammography", "breast", None, ["films"], "M"),
+    ]
     assert archive.taken()[0]["labels"]["magnification"] == ["40x"], "other attributes keep their names"
     assert archive.refused() == []
     told = capsys.readouterr().out
@@ -43,8 +53,15 @@ def test_patients_of_two_archives_are_two_whatever_their_numbers_and_no_number_i
     patients = {row["source_row"]: row["patient_id"] for row in archive.taken()}
     named = pseudonyms(KEY.encode(), "patient", ["tiles\x0014-98765", "films\x0014-98765"])
     assert [patients[row] for row in (100000001, 300000002, 300000003)] == [named[0], named[1], named[1]]
-    assert archive.bags() == [[100000001], [100000002], [200000001], [200000002], [200000003], [300000002, 300000003],
-                              [300000004]]
+    assert archive.bags() == [
+        [100000001],
+        [100000002],
+        [200000001],
+        [200000002],
+        [200000003],
+        [300000002, 300000003],
+        [300000004],
+    ]
     assert set(archive.mentions("9876")) <= {"sources.parquet", "files.sqlite"}, "which are private"
     output = capsys.readouterr()
     assert "9876" not in output.out + output.err
@@ -64,8 +81,9 @@ def test_another_attribute_takes_the_place_of_pathology_and_labels_are_renamed_o
 
 def test_colours_become_luma_beside_greys_unless_all_archives_have_colours(archive):
     blue, green, red = 200, 100, 50
-    archive.files["tiles/SOB_B_A-14-98765-40-001.png"] = cv2.imencode(".png", np.full(
-        (16, 16, 3), (blue, green, red), np.uint8))[1].tobytes()
+    archive.files["tiles/SOB_B_A-14-98765-40-001.png"] = cv2.imencode(
+        ".png", np.full((16, 16, 3), (blue, green, red), np.uint8)
+    )[1].tobytes()
     archive.files["scans/tumour/98765433.png"] = cv2.imencode(".png", np.full((16, 16), 77, np.uint8))[1].tobytes()
     archive.write()
     assert archive.ingest() == 0
@@ -86,18 +104,25 @@ def test_every_refusal_stands_under_its_row_and_says_which_archive_it_is_of(arch
     archive.write()
     assert archive.ingest(max_rejected_share=0.0) == 1
     error = capsys.readouterr().err
-    for told in ("row 100000001: malformed_name (tiles: the name is not built",
-                 "row 100000002: not_an_image (tiles: ",
-                 "row 300000003: exact_duplicate (films: row 200000002 of scans has the same file; they disagree in "
-                 "labels)",
-                 "row 300000005: missing_image (films: no file belongs to the row)",
-                 "row 300000006: unknown_finding (films: labels holds one that"):
+    for told in (
+        "row 100000001: malformed_name (tiles: the name is not built",
+        "row 100000002: not_an_image (tiles: ",
+        "row 300000003: exact_duplicate (films: row 200000002 of scans has the same file; they disagree in labels)",
+        "row 300000005: missing_image (films: no file belongs to the row)",
+        "row 300000006: unknown_finding (films: labels holds one that",
+    ):
         assert told in error
     assert "9876" not in error
     assert archive.ingest(max_rejected_share=1.0) == 0
     assert len(archive.refused()) == 5
-    assert [row["source_row"] for row in archive.taken()] == [100000003, 200000001, 200000002, 200000003, 300000002,
-                                                              300000004]
+    assert [row["source_row"] for row in archive.taken()] == [
+        100000003,
+        200000001,
+        200000002,
+        200000003,
+        300000002,
+        300000004,
+    ]
 
 
 def pack(archive: MixedArchive, name: str) -> None:
@@ -112,8 +137,10 @@ def pack(archive: MixedArchive, name: str) -> None:
 def test_a_second_run_opens_no_image_and_no_tar(archive, capsys):
     pack(archive, "scans")
     archive.write()
-    archive.scans |= {"archive": "packed", "settings": {"class_folders": {"folders": {
-        f"scans/{folder}": shown for folder, shown in FOLDERS.items()}}}}
+    archive.scans |= {
+        "archive": "packed",
+        "settings": {"class_folders": {"folders": {f"scans/{folder}": shown for folder, shown in FOLDERS.items()}}},
+    }
     age(archive.folder)
     assert archive.ingest() == 0
     first = archive.output()
@@ -154,14 +181,18 @@ ERRORS = {
     "absent folder": ({"tiles": {"archive": "tils"}}, "ingest.mixed.archives: tiles: "),
     "the same folder twice": ({"scans": {"archive": "./tiles"}}, "tiles and scans are one folder"),
     "the same name twice": ({"scans": {"name": "tiles"}}, "tiles is the name of two archives"),
-    "no attribute of that name": ({"tiles": {"attribute": "grade"}},
-                                  "archive tiles of ingest.mixed: it has no labels under the attribute grade"),
+    "no attribute of that name": (
+        {"tiles": {"attribute": "grade"}},
+        "archive tiles of ingest.mixed: it has no labels under the attribute grade",
+    ),
     "an organ that nobody knows": ({"films": {"organ": None}}, "its reader knows no organ of any image"),
     "an organ that is none": ({"films": {"organ": "heart"}}, "ingest.mixed.archives: films.organ: heart is not known"),
     "a reader's own error": ({"tiles": {"source": "mias"}}, "archive tiles of ingest.mixed: "),
     "settings of another source": ({"tiles": {"settings": {"idc": {}}}}, "tiles: settings.idc is none of its source"),
-    "settings that are not": ({"tiles": {"settings": {"breakhis": {"magnifications": [41]}}}},
-                              "tiles: settings.breakhis.magnifications.0"),
+    "settings that are not": (
+        {"tiles": {"settings": {"breakhis": {"magnifications": [41]}}}},
+        "tiles: settings.breakhis.magnifications.0",
+    ),
     "a folder outside": ({"tiles": {"archive": "../tiles"}}, "must lie in ingest.archive"),
     "a name with a slash": ({"tiles": {"name": "a/b"}}, "ingest.mixed.archives.0.name"),
     "a label that is two": ({"tiles": {"labels": {"benign": "a|b"}}}, "a label is a text without |"),

@@ -14,10 +14,16 @@ from components.ingest.run import ingest
 from components.params import load_params
 from components.workspace import Workspace
 
-pytestmark = [pytest.mark.realdata, pytest.mark.skipif(
-    not is_there(), reason="the real archives are not there (MEDHASH_REAL_DATA or ../shared/data)")]
-NAMES = {"medical_mnist": "medical-mnist", "brain_mri": "brain-mri", "covid_chestxray": "covid",
-         "nih images_224": "nih"}
+pytestmark = [
+    pytest.mark.realdata,
+    pytest.mark.skipif(not is_there(), reason="the real archives are not there (MEDHASH_REAL_DATA or ../shared/data)"),
+]
+NAMES = {
+    "medical_mnist": "medical-mnist",
+    "brain_mri": "brain-mri",
+    "covid_chestxray": "covid",
+    "nih images_224": "nih",
+}
 """Set of the table → archive, where they differ."""
 MODALITIES = {"X-ray": "xray", "CT": "ct", "MRI": "mr"}
 MALIGNANT = ("ductal_carcinoma", "lobular_carcinoma", "mucinous_carcinoma", "papillary_carcinoma")
@@ -39,14 +45,15 @@ def expected() -> Counter[tuple[str, ...]]:
                 label = NIH[label]
             labels = tuple(part for part in label.split(", ") if part)
             counts[(archive, MODALITIES.get(row["modality"], row["modality"]), row["organ"], *labels)] += int(
-                row["images"])
+                row["images"]
+            )
     return Counter({key: n for key, n in counts.items() if key[0] != "idc_patches"})
 
 
 def triple(row: dict) -> tuple[str, ...]:
     labels = [label["label"] for label in row["labels"] if label["attribute"] == "pathology"]
     archive = next(label["label"] for label in row["labels"] if label["attribute"] == "archive")
-    if archive == "nih":                    # the table counts pneumonia, whatever else there is
+    if archive == "nih":  # the table counts pneumonia, whatever else there is
         labels = ["Pneumonia"] if "Pneumonia" in labels else labels
     return (archive, row["modality"], row["organ"], *labels)
 
@@ -63,7 +70,13 @@ def test_every_real_image_has_the_modality_organ_and_pathology_that_was_counted(
     with (REAL / "busi" / "manifest.csv").open(newline="") as handle:
         n_groups = len({row["near_duplicate_group"] for row in csv.DictReader(handle)})
     assert {name: n_patients[name] for name in ("mias", "covid", "nih", "breakhis", "busi", "medical-mnist")} == {
-        "mias": 122, "covid": 263, "nih": 520, "breakhis": 15, "busi": n_groups, "medical-mnist": 4797}
+        "mias": 122,
+        "covid": 263,
+        "nih": 520,
+        "breakhis": 15,
+        "busi": n_groups,
+        "medical-mnist": 4797,
+    }
     assert np.load(workspace.pixels, mmap_mode="r").shape == (8600, 1, 64, 64)
     with opened_files() as opened:
         assert "decoded 0, reused 8600" in ingest(workspace, settings, 64, KEY.encode())
@@ -72,6 +85,7 @@ def test_every_real_image_has_the_modality_organ_and_pathology_that_was_counted(
 
 def test_the_overlay_is_valid_over_the_projects_params(tmp_path):
     import yaml
+
     path, params = tmp_path / "real.yaml", OVERLAY.parents[2] / "params.yaml"
     write_overlay(path, REAL, tmp_path / "archives", size_px=32)
     for overlay in (OVERLAY, path):

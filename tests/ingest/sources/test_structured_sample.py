@@ -44,5 +44,9 @@ def test_every_picture_is_read_as_the_combination_its_folder_names():
     counts = Counter(zip(rows["modality"], rows["organ"], rows["labels"], strict=True))
     assert len(counts) == 18
     assert set(counts.values()) == {32}
-    assert all(f"{modality}-{organ}-{pathology}/" in name for name, modality, organ, pathology in zip(
-        rows["source_name"], rows["modality"], rows["organ"], rows["labels"], strict=True))
+    assert all(
+        f"{modality}-{organ}-{pathology}/" in name
+        for name, modality, organ, pathology in zip(
+            rows["source_name"], rows["modality"], rows["organ"], rows["labels"], strict=True
+        )
+    )
