@@ -77,9 +77,9 @@ def main() -> int:
 def _compare(name: str, counts: dict[int, int], pixels: np.ndarray, args: argparse.Namespace) -> None:
     import torch
 
-    from components.hashing.networks.build import build_network
-    from components.hashing.networks.network import HashNetwork
-    from components.hashing.objectives.settings_bags import DmihSettings
+    from medhash.hashing.networks.build import build_network
+    from medhash.hashing.networks.network import HashNetwork
+    from medhash.hashing.objectives.settings_bags import DmihSettings
 
     batches = batches_of(counts, args.steps + 1, args.bags)
     sides: dict[str, tuple[Callable[..., Any], HashNetwork, torch.optim.Optimizer]] = {}

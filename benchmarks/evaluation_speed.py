@@ -46,10 +46,10 @@ def synthetic(n_queries: int, n_gallery: int, bits: int, kind: str, seed: int = 
     """A code table and the tables around it; gallery images first, patients of five images each."""
     import pyarrow as pa
 
-    from components.contracts import IMAGES, LABEL_SETS, LABELS
-    from components.documents import Vocabulary
-    from components.evaluate.tables import Tables
-    from components.similarity.pairs import compare_sets
+    from components.similarity.similarity import compare_sets
+    from medhash.core.contracts import IMAGES, LABEL_SETS, LABELS
+    from medhash.core.documents import Vocabulary
+    from medhash.retrieval.evaluation.tables import Tables
 
     random = np.random.default_rng(seed)
     n = n_queries + n_gallery
@@ -100,9 +100,9 @@ def synthetic(n_queries: int, n_gallery: int, bits: int, kind: str, seed: int = 
 
 def evaluation(codes: Any, tables: Any) -> dict[str, float]:
     """Seconds of the first and the second evaluation in this process, its threads, and its MAP."""
-    from components.evaluate.measure import measure
-    from components.params import EvaluateParams
-    from components.retrieval.threads import available_threads
+    from medhash.core.params import EvaluateParams
+    from medhash.retrieval.evaluation.measure import measure
+    from medhash.retrieval.measures.own_patient import available_threads
 
     seconds = []
     for _ in range(2):
@@ -121,7 +121,7 @@ def evaluation(codes: Any, tables: Any) -> dict[str, float]:
 
 def peer(codes: Any, tables: Any, n_timed: int) -> dict[str, float]:
     """Seconds of an argsort MAP over all queries, from `n_timed` of them, and its MAP over those."""
-    from components.index.code_table import place_codes
+    from medhash.retrieval.code_table import place_codes
 
     placed, levels = place_codes(codes, tables.labels), tables.level_matrix()
     queries, gallery = placed.of_folds("test"), placed.of_folds("train", "val")

@@ -25,10 +25,10 @@ def speed(
     pixels: np.ndarray, classes: np.ndarray, precision: str, epochs: int, batch_size: int, device: str
 ) -> dict[str, float]:
     """Medians over the epochs after the first of images_per_s and data_wait_share, through the stage's own loop."""
-    from components.hashing.methods import find_method, with_overrides
-    from components.params import Params, TrainParams
-    from components.train.deep import train_deep
-    from components.train.processes import joined
+    from medhash.core.params import Params, TrainParams
+    from medhash.hashing.catalogue import find_method, with_overrides
+    from medhash.training.deep import train_deep
+    from medhash.training.processes import joined
 
     with tempfile.TemporaryDirectory() as folder, joined(device, 8) as processes:
         workspace, data = data_set(Path(folder), pixels, classes, n_val=min(256, len(pixels) // 4))
@@ -48,9 +48,9 @@ def agreement(pixels: np.ndarray, classes: np.ndarray, precision: str, device: s
     """GPU against CPU (fp32) on one batch with the same weights: loss, gradient, and the share of equal bits."""
     import torch
 
-    from components.hashing.methods import find_method
-    from components.hashing.networks.build import build_network
-    from components.train.step import BatchLoss
+    from medhash.hashing.catalogue import find_method
+    from medhash.hashing.networks.build import build_network
+    from medhash.training.step import BatchLoss
 
     def one_batch(device: str, precision: str) -> tuple[float, torch.Tensor, torch.Tensor]:
         torch.manual_seed(0)

@@ -41,8 +41,8 @@ NAMES = {
 
 def films(n_images: int, size: int, seed: int = 0) -> list[np.ndarray]:
     """Radiographs of 12 bits, uint16 (size, size): the sample's films, smoothly enlarged, with noise of σ = 24."""
-    from components.ingest.sources.nih import image_files
-    from components.params import IngestParams
+    from medhash.archives.readers.nih import image_files
+    from medhash.core.params import IngestParams
 
     random = np.random.default_rng(seed)
     pictures = []
@@ -75,9 +75,9 @@ def bare_png(files: list[bytes]) -> None:
 
 def ingest_pngs(folder: Path, files: list[bytes]) -> Callable[[], None]:
     """A run of ingest over an archive of these files, each time with an empty cache; the archive is written here."""
-    from components.ingest.run import ingest
-    from components.params import IngestParams
-    from components.workspace import Workspace
+    from components.ingest.ingest import ingest
+    from medhash.core.params import IngestParams
+    from medhash.core.workspace import Workspace
 
     (folder / "archive" / "images").mkdir(parents=True)
     lines = [HEADER]
@@ -156,8 +156,8 @@ def bare_frame(frame: bytes, syntax: str, shape: tuple[int, ...]) -> None:
 
 
 def main() -> None:
-    from components.ingest.decode import decode_bytes
-    from components.ingest.preparation import Preparation
+    from medhash.archives.decode import decode_bytes
+    from medhash.archives.preparation import Preparation
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=200)

@@ -28,7 +28,7 @@ def main() -> int:
     import cv2
     import torch
 
-    from components.train.batches import BatchFeeder, plan_epoch
+    from medhash.training.batches import BatchFeeder, plan_epoch
 
     cv2.setNumThreads(1)
     pixels, classes = pixels_of(args.images, args.size_px)

@@ -21,10 +21,9 @@ from typing import Any
 import faiss
 import numpy as np
 
-from components.documents import SubCode
-from components.index.bit_weights import bit_weights, sub_code_weights
-from components.index.preference import parse_preference
-from components.index.preferred import least, preferred
+from medhash.core.documents import SubCode
+from medhash.retrieval.preference import bit_weights, parse_preference, sub_code_weights
+from medhash.retrieval.preferred_search import least, preferred
 
 NAMES = ("modality", "organ", "pathology")
 K = 10

@@ -22,13 +22,13 @@ SHARED = ("images", "split", "labels", "similarity", "features")
 
 def run_once(root: Path, params: Any, method: str, seed: int) -> dict[str, Any]:
     """Train, encode and measure one method with one seed."""
-    from components.contracts import codes_schema, read_table
-    from components.encode.encode import encode_bags, write_codes
-    from components.evaluate.measure import measure
-    from components.evaluate.tables import Tables
-    from components.hashing.model import load_model
-    from components.train.stage import train_method
-    from components.workspace import Workspace
+    from medhash.core.contracts import codes_schema, read_table
+    from medhash.core.workspace import Workspace
+    from medhash.hashing.model import load_model
+    from medhash.retrieval.encode import encode_bags, write_codes
+    from medhash.retrieval.evaluation.measure import measure
+    from medhash.retrieval.evaluation.tables import Tables
+    from medhash.training.train import train_method
 
     with tempfile.TemporaryDirectory() as folder:
         workspace = Workspace(Path(folder))
@@ -98,7 +98,7 @@ def main() -> int:
     args = parser.parse_args()
 
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the train stage does, before torch is loaded
-    from components.params import load_params
+    from medhash.core.params import load_params
 
     params = load_params(args.params or args.root / "params.yaml")
     runs = []

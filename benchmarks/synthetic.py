@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from components.train.data import DataSet
-    from components.workspace import Workspace
+    from medhash.core.workspace import Workspace
+    from medhash.training.data import DataSet
 
 N_CLASSES = 4
 
@@ -26,9 +26,9 @@ def pixels_of(n_images: int, size_px: int, seed: int = 0) -> tuple[np.ndarray, n
 
 def data_set(folder: Path, pixels: np.ndarray, classes: np.ndarray, n_val: int = 0) -> "tuple[Workspace, DataSet]":
     """A workspace that holds the pixels, and the tables that a training reads; the first n_val images are val."""
-    from components.hashing.bags import bags_of_one
-    from components.train.data import DataSet, Fold
-    from components.workspace import Workspace
+    from medhash.core.workspace import Workspace
+    from medhash.hashing.bags import bags_of_one
+    from medhash.training.data import DataSet, Fold
 
     workspace = Workspace(folder)
     workspace.pixels.parent.mkdir(parents=True, exist_ok=True)

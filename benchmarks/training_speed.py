@@ -33,12 +33,12 @@ def main() -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as the train stage does, before torch is loaded
     import torch
 
-    from components.hashing.methods import find_method, with_overrides
-    from components.params import Params, TrainParams
-    from components.train.augment import AugmentRange
-    from components.train.deep import make_learner
-    from components.train.loop import Plan, Progress, Row, train
-    from components.train.processes import joined
+    from medhash.core.params import Params, TrainParams
+    from medhash.hashing.catalogue import find_method, with_overrides
+    from medhash.training.augment import AugmentRange
+    from medhash.training.deep import make_learner
+    from medhash.training.loop import Plan, Progress, Row, train
+    from medhash.training.processes import joined
 
     method = with_overrides(find_method(args.method), {"batch_size": args.batch_size})
     params = Params(

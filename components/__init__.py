@@ -1,1 +1,1 @@
-"""The stages of the pipeline; the version is `medhash.__version__`."""
+"""The stages of the pipeline: a folder per stage of dvc.yaml, with its command line, its function and its gate."""

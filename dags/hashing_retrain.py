@@ -13,18 +13,12 @@ from pathlib import Path
 
 from airflow.sdk import DAG
 
-from components.graph import read_graph
-from components.orchestration.notify import callbacks
-from components.orchestration.operators import (
-    ActOperator,
-    DriftOperator,
-    PromoteOperator,
-    SealOperator,
-    StageOperator,
-)
-from components.orchestration.placement import GPU_STAGES, gpu_tasks
-from components.orchestration.schedule import form, run_schedule, task_settings
-from components.params import load_params
+from medhash.core.graph import read_graph
+from medhash.core.params import load_params
+from medhash.platform.airflow.notify import callbacks
+from medhash.platform.airflow.operators import ActOperator, DriftOperator, PromoteOperator, SealOperator, StageOperator
+from medhash.platform.airflow.placement import GPU_STAGES, gpu_tasks
+from medhash.platform.airflow.schedule import form, run_schedule, task_settings
 
 ROOT = Path(os.environ.get("MEDHASH_ROOT") or Path(__file__).resolve().parents[1])
 SCHEDULE = load_params(ROOT / "params.yaml").schedule
@@ -61,5 +55,5 @@ with DAG(
     tasks["gate-similarity"] >> drift >> tasks["train"]
     seal = SealOperator(task_id="seal", root=str(ROOT))
     promote = PromoteOperator(task_id="promote", root=str(ROOT))
-    withdraw = ActOperator(task_id="withdraw", root=str(ROOT), module="components.withdraw")
+    withdraw = ActOperator(task_id="withdraw", root=str(ROOT), module="medhash.commands.withdraw")
     [task for task in tasks.values() if not task.downstream_list] >> seal >> promote >> withdraw

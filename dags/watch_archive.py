@@ -11,10 +11,10 @@ from pathlib import Path
 
 from airflow.sdk import DAG
 
-from components.orchestration.notify import callbacks
-from components.orchestration.schedule import cron
-from components.orchestration.watch_operator import LookOperator
-from components.params import load_params
+from medhash.core.params import load_params
+from medhash.platform.airflow.notify import callbacks
+from medhash.platform.airflow.schedule import cron
+from medhash.platform.airflow.watch_operator import LookOperator
 
 ROOT = Path(os.environ.get("MEDHASH_ROOT") or Path(__file__).resolve().parents[1])
 SCHEDULE = load_params(ROOT / "params.yaml").schedule

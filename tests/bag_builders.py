@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 from builders import small_workspace
 
-from components.contracts import IMAGES, LABEL_SETS, LABELS, SIMILARITY, SPLIT, read_table, write_table
-from components.documents import Vocabulary
-from components.workspace import Workspace
+from medhash.core.contracts import IMAGES, LABEL_SETS, LABELS, SIMILARITY, SPLIT, read_table, write_table
+from medhash.core.documents import Vocabulary
+from medhash.core.workspace import Workspace
 
 
 def bag_workspace(root: Path, size_px: int = 16, n_patients: int = 60) -> Workspace:

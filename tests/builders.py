@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from components.contracts import (
+from medhash.core.contracts import (
     IMAGES,
     INCOMPLETE,
     LABEL_SETS,
@@ -18,9 +18,9 @@ from components.contracts import (
     read_table,
     write_table,
 )
-from components.documents import Vocabulary
-from components.members import read_members
-from components.workspace import Workspace
+from medhash.core.documents import Vocabulary
+from medhash.core.workspace import Workspace
+from medhash.retrieval.members import read_members
 
 LABELS_OF_SETS = [[0], [1], [2], [0, 1]]
 """Label set of set_id 0, 1, 2, 3 over the vocabulary below."""

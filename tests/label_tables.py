@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from components.contracts import IMAGES
+from medhash.core.contracts import IMAGES
 
 
 def label_tables(findings: list[str], folds: list[str]) -> tuple[pa.Table, pa.Table]:

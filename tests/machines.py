@@ -58,7 +58,7 @@ class Machine:
 
     def medhash(self, *arguments: str) -> Done:
         return subprocess.run(
-            [str(self.python), "-m", "components.cli", *arguments],
+            [str(self.python), "-m", "medhash.cli", *arguments],
             cwd=self.folder,
             text=True,
             env=self.environment(),
@@ -85,7 +85,7 @@ def run_medhash(folder: Path, *arguments: str) -> Done:
     """`medhash ARGUMENTS` of this repository, run in a folder."""
     environment = checkout_environment(REPOSITORY) | {"MLFLOW_TRACKING_URI": os.environ["MEDHASH_TEST_MLFLOW"]}
     return subprocess.run(
-        [sys.executable, "-m", "components.cli", *arguments],
+        [sys.executable, "-m", "medhash.cli", *arguments],
         cwd=folder,
         text=True,
         env=environment,

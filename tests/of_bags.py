@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from builders import VOCABULARY, small_workspace
 
-from components.documents import Metrics, ModelSpec, SubCode
-from components.workspace import Workspace
+from medhash.core.documents import Metrics, ModelSpec, SubCode
+from medhash.core.workspace import Workspace
 
 METHOD = "dmih-attention"
 PARAMS = (
@@ -31,8 +31,8 @@ def untrained_network(workspace: Workspace) -> None:
     """Random bits of random features, each near one half of the images, and an attention that is not even."""
     import torch
 
-    from components.hashing.model import save_model
-    from components.hashing.networks.build import build_network
+    from medhash.hashing.model import save_model
+    from medhash.hashing.networks.build import build_network
 
     torch.manual_seed(0)
     network = build_network(NETWORK, 16, size_px=16).eval()
@@ -62,14 +62,14 @@ def untrained_network(workspace: Workspace) -> None:
 
 def encoded_and_measured(workspace: Workspace) -> Metrics:
     """What the stages encode, index and evaluate leave."""
-    from components.contracts import QUERIES, write_table
     from components.encode.__main__ import main as encode
-    from components.evaluate.measure import measure
-    from components.evaluate.tables import Tables
-    from components.files import write_json
     from components.index.__main__ import main as index
-    from components.index.code_table import read_codes
-    from components.params import EvaluateParams
+    from medhash.core.contracts import QUERIES, write_table
+    from medhash.core.files import write_json
+    from medhash.core.params import EvaluateParams
+    from medhash.retrieval.code_table import read_codes
+    from medhash.retrieval.evaluation.measure import measure
+    from medhash.retrieval.evaluation.tables import Tables
 
     for stage in (encode, index):
         assert stage(["--root", str(workspace.root), "--method", METHOD]) == 0

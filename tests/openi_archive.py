@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from components.contracts import IMAGES, REJECTED, read_table
 from components.ingest.__main__ import main
-from components.workspace import Workspace
+from medhash.core.contracts import IMAGES, REJECTED, read_table
+from medhash.core.workspace import Workspace
 
 KEY = "a key of the tests, not of a hospital"
 FIRST = "CXR98765431_IM-0001-1001"

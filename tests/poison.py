@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.workspace import Workspace
+from medhash.core.workspace import Workspace
 
 
 def change(path: Path, **cells: dict[int, object]) -> None:
@@ -95,8 +95,8 @@ def lower_map(document: dict) -> None:
 
 def require_named(workspace: Workspace, stage: str, words: str, row: str, poison: Callable[[Workspace], None]) -> None:
     """The gate of a stage over spoilt files fails in the one check with these words, and names the row."""
-    from components.params import load_params
     from components.quality.gate import check_stage
+    from medhash.core.params import load_params
 
     poison(workspace)
     report, _ = check_stage(stage, workspace, load_params(workspace.root / "params.yaml"))

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from components.services.ports import HOST, free_ports
+from medhash.platform.services.ports import HOST, free_ports
 
 ACCOUNTS = ("postgres", "nobody")
 """PostgreSQL refuses to run as root; one of these does it then."""

@@ -14,14 +14,13 @@ from pathlib import Path
 from airflow_rest import AirflowRest
 from postgres import Postgres
 
-from components.orchestration.airflow_home import prepare_airflow
-from components.orchestration.process import end_family
-from components.services.health import answers, beats
-from components.services.make_server import make_server
-from components.services.marks import marked
-from components.services.ports import HOST, free_ports
-from components.services.server_environment import read_environment
-from components.services.service import Health, Service
+from medhash.core.process import end_family
+from medhash.platform.airflow.home import prepare_airflow
+from medhash.platform.services.health import answers, beats
+from medhash.platform.services.make_server import make_server
+from medhash.platform.services.ports import HOST, free_ports, marked
+from medhash.platform.services.server_environment import read_environment
+from medhash.platform.services.service import Health, Service
 
 AIRFLOW = ("airflow-api-server", "airflow-dag-processor", "airflow-triggerer", "airflow-scheduler")
 QUICK = """AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD=10

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from components.contracts import IMAGES, INCOMPLETE, LABEL_SETS, LABELS, REJECTED, SIMILARITY, SPLIT, write_table
 from components.labels.combined import incomplete_cases
-from components.labels.sets import label_images
-from components.params import LabelParams, SplitParams
-from components.similarity.pairs import compare_sets
-from components.split.patients import split_patients
-from components.workspace import Workspace
+from components.labels.label_sets import label_images
+from components.similarity.similarity import compare_sets
+from components.split.split import split_patients
+from medhash.core.contracts import IMAGES, INCOMPLETE, LABEL_SETS, LABELS, REJECTED, SIMILARITY, SPLIT, write_table
+from medhash.core.params import LabelParams, SplitParams
+from medhash.core.workspace import Workspace
 
 MODALITIES, ORGANS = ("ct", "mr", "xray"), ("brain", "breast", "chest")
 PATHOLOGIES = {

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from components.params import IngestParams
+from medhash.core.params import IngestParams
 
 REAL = Path(os.environ.get("MEDHASH_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
 SETS = ("medical_mnist.tar", "brain_mri.tar", "busi", "mias", "covid_chestxray", "nih", "breakhis")

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from structured_archive import structured_workspace
 
-from components.documents import ModelSpec, Vocabulary
-from components.workspace import Workspace
+from medhash.core.documents import ModelSpec, Vocabulary
+from medhash.core.workspace import Workspace
 
 METHOD, BITS, WIDTHS = "modhash", 24, {"modality": 7, "organ": 9, "pathology": 8}
 PARAMS = (
@@ -26,8 +26,8 @@ NETWORK = {
 
 def structured_release(root: Path) -> Workspace:
     """A workspace with the folder `release` and its images as ROW.png; every seventh case knows no pathology."""
-    from components.params import load_params
-    from components.promote.assemble import build_release
+    from medhash.core.params import load_params
+    from medhash.releases.assemble import build_release
 
     workspace = structured_workspace(root, n_each=3, size_px=16, unknown=7)
     (root / "params.yaml").write_text(PARAMS)
@@ -43,9 +43,9 @@ def untrained_network(workspace: Workspace) -> None:
     """Every bit is 1 of about half of the images, and the memberships are far from even."""
     import torch
 
-    from components.hashing.layout import make_layout
-    from components.hashing.model import save_model
-    from components.hashing.networks.build import build_network
+    from medhash.hashing.layout import make_layout
+    from medhash.hashing.model import save_model
+    from medhash.hashing.networks.build import build_network
 
     known = Vocabulary.read(workspace.vocabulary)
     layout = make_layout(METHOD, BITS, WIDTHS, known.attributes, ())
@@ -81,11 +81,11 @@ def untrained_network(workspace: Workspace) -> None:
 
 def encoded_and_measured(workspace: Workspace) -> None:
     from components.encode.__main__ import main as encode
-    from components.evaluate.measure import measure
-    from components.evaluate.tables import Tables
     from components.index.__main__ import main as index
-    from components.index.code_table import read_codes
-    from components.params import EvaluateParams
+    from medhash.core.params import EvaluateParams
+    from medhash.retrieval.code_table import read_codes
+    from medhash.retrieval.evaluation.measure import measure
+    from medhash.retrieval.evaluation.tables import Tables
 
     for stage in (encode, index):
         assert stage(["--root", str(workspace.root), "--method", METHOD]) == 0

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from components.cli import COMMANDS, main
+from medhash.cli import COMMANDS, main
 
 HEAVY = {"torch", "mlflow", "airflow", "great_expectations", "pandas", "pyarrow", "faiss", "sklearn", "cv2", "dvc"}
 
@@ -16,7 +16,7 @@ def test_help_imports_nothing_heavy(command: str | None) -> None:
     arguments = [command, "--help"] if command else ["--help"]
     script = f"""
 import sys
-from components.cli import main
+from medhash.cli import main
 try:
     code = main({arguments!r})
 except SystemExit as stop:

@@ -1,1 +1,1 @@
-"""The encode stage: every image of the data set as a binary code."""
+"""Encode: every case becomes a binary code."""

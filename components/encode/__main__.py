@@ -5,8 +5,8 @@ Reads data/derived/models/METHOD and writes data/derived/codes/METHOD.parquet.
 
 from pathlib import Path
 
-from components.command import reports_errors, stage_parser
-from components.workspace import Workspace
+from medhash.core.command import reports_errors, stage_parser
+from medhash.core.workspace import Workspace
 
 
 @reports_errors
@@ -23,10 +23,10 @@ def main(argv: list[str] | None = None) -> int:
 
     import torch
 
-    from components.encode.encode import encode_bags, write_codes
-    from components.errors import MedhashError
-    from components.hashing.model import load_model
-    from components.params import load_params
+    from medhash.core.errors import MedhashError
+    from medhash.core.params import load_params
+    from medhash.hashing.model import load_model
+    from medhash.retrieval.encode import encode_bags, write_codes
 
     params = load_params(args.params or Path(args.root) / "params.yaml")
     torch.set_num_threads(params.train.threads)

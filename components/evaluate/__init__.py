@@ -1,1 +1,1 @@
-"""Stage evaluate: how well test patients' cases retrieve the gallery, with chance and intervals beside it."""
+"""Evaluate: how well the test cases find similar ones."""

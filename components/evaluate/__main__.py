@@ -1,6 +1,6 @@
 """Command line of the stage evaluate: codes and labels → metrics/METHOD/ and this machine's query latency."""
 
-from components.command import reports_errors, stage_parser
+from medhash.core.command import reports_errors, stage_parser
 
 
 @reports_errors
@@ -10,15 +10,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--method", required=True, help="a method of params.yaml, such as lsh")
     args = parser.parse_args(argv)
 
-    from components.contracts import QUERIES, write_table
-    from components.evaluate.latency import measure_latency
     from components.evaluate.log import log_figures
-    from components.evaluate.measure import measure
-    from components.evaluate.tables import Tables
-    from components.index.code_table import place_codes, read_codes
-    from components.index.search import load_index, require_built_from
-    from components.params import load_params
-    from components.workspace import Workspace
+    from medhash.core.contracts import QUERIES, write_table
+    from medhash.core.params import load_params
+    from medhash.core.workspace import Workspace
+    from medhash.retrieval.code_table import place_codes, read_codes
+    from medhash.retrieval.evaluation.latency import measure_latency
+    from medhash.retrieval.evaluation.measure import measure
+    from medhash.retrieval.evaluation.tables import Tables
+    from medhash.retrieval.index import load_index, require_built_from
 
     workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
     path = workspace.codes(args.method)

@@ -3,10 +3,10 @@
 import time
 from typing import TYPE_CHECKING, Any
 
-from components import tracking
-from components.documents import Metrics
-from components.evaluate.latency import Latency
-from components.workspace import Workspace
+from medhash.core import tracking
+from medhash.core.documents import Metrics
+from medhash.core.workspace import Workspace
+from medhash.retrieval.evaluation.latency import Latency
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -1,1 +1,1 @@
-"""The features stage: GIST of every image in the pixel store, for the shallow methods."""
+"""Features: GIST of every image, for the shallow methods."""

@@ -4,8 +4,8 @@ Reads data/derived/images/pixels.npy and writes data/derived/features/KIND.npy: 
 pixel store.
 """
 
-from components.command import reports_errors, stage_parser
-from components.workspace import Workspace
+from medhash.core.command import reports_errors, stage_parser
+from medhash.core.workspace import Workspace
 
 
 @reports_errors
@@ -19,7 +19,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     args = parser.parse_args(argv)
 
-    from components.features.compute import compute_features, cores
+    from medhash.retrieval.features import compute_features, cores
 
     workspace = Workspace(args.root)
     n_images = compute_features(workspace.pixels, workspace.features(args.kind), args.kind, cores())

@@ -1,1 +1,1 @@
-"""Stage index: codes of the gallery → a FAISS binary index that answers exactly."""
+"""Index: the FAISS index of the gallery."""

@@ -1,6 +1,6 @@
 """Command line of the stage index: codes/METHOD.parquet → index/METHOD/."""
 
-from components.command import reports_errors, stage_parser
+from medhash.core.command import reports_errors, stage_parser
 
 
 @reports_errors
@@ -10,11 +10,11 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--method", required=True, help="a method of params.yaml, such as lsh")
     args = parser.parse_args(argv)
 
-    from components.contracts import LABELS, read_table
-    from components.files import sha256_file
-    from components.index.build import GALLERY_FOLDS, write_index
-    from components.index.code_table import code_info, place_codes, read_codes
-    from components.workspace import Workspace
+    from medhash.core.contracts import LABELS, read_table
+    from medhash.core.files import sha256_file
+    from medhash.core.workspace import Workspace
+    from medhash.retrieval.code_table import code_info, place_codes, read_codes
+    from medhash.retrieval.index import GALLERY_FOLDS, write_index
 
     workspace = Workspace(args.root)
     path = workspace.codes(args.method)

@@ -6,7 +6,7 @@ A second run decodes only what is new; an interrupted one goes on where it was.
 
 from pathlib import Path
 
-from components.command import reports_errors, stage_parser
+from medhash.core.command import reports_errors, stage_parser
 
 
 @reports_errors
@@ -17,10 +17,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--metadata-only", action="store_true", help="index the archive's table without its images")
     args = parser.parse_args(argv)
 
-    from components.ingest.pseudonyms import pseudonym_key
-    from components.ingest.run import ingest
-    from components.params import load_params, with_source
-    from components.workspace import Workspace
+    from components.ingest.ingest import ingest
+    from medhash.archives.pseudonyms import pseudonym_key
+    from medhash.core.params import load_params, with_source
+    from medhash.core.workspace import Workspace
 
     params = load_params(args.params or args.root / "params.yaml")
     settings = params.ingest

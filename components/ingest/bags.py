@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from components.ingest.entries import REASONS, Entries, Rejection
 from components.ingest.scan import Scan
+from medhash.archives.entries import REASONS, Entries, Rejection
 
 
 def judge_bags(entries: Entries, scan: Scan | None, rejections: list[Rejection], max_size: int) -> list[Rejection]:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from components.contracts import IMAGES, read_table
-from components.errors import MedhashError
-from components.ingest.forgotten import forgotten_digest
-from components.workspace import Workspace
+from medhash.archives.forgotten import forgotten_digest
+from medhash.core.contracts import IMAGES, read_table
+from medhash.core.errors import MedhashError
+from medhash.core.workspace import Workspace
 
 _COLUMNS = ["image_id", "patient_id", "bag_id", "sha256", "region"]
 

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import cv2
 
-from components.errors import MedhashError
-from components.ingest.decode import Decoded, decode_bytes
-from components.ingest.integrity import Unreadable
-from components.ingest.preparation import Preparation, Regions
+from medhash.archives.decode import Decoded, decode_bytes
+from medhash.archives.integrity import Unreadable
+from medhash.archives.preparation import Preparation, Regions
+from medhash.core.errors import MedhashError
 
 _PER_WORKER = 4
 """Images under way per process: enough to keep it busy, few enough to keep memory flat."""

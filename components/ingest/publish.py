@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from components.contracts import IMAGES, REJECTED, write_table
-from components.files import replacing_folder
-from components.ingest.cache import DecodeCache, Shape
-from components.ingest.entries import Entries, Rejection
 from components.ingest.pool import Wanted
-from components.ingest.preparation import Preparation, Region
-from components.ingest.pseudonyms import pseudonyms
 from components.ingest.scan import Scan
-from components.workspace import Workspace
+from medhash.archives.decode_cache import DecodeCache, Shape
+from medhash.archives.entries import Entries, Rejection
+from medhash.archives.preparation import Preparation, Region
+from medhash.archives.pseudonyms import pseudonyms
+from medhash.core.contracts import IMAGES, REJECTED, write_table
+from medhash.core.files import replacing_folder
+from medhash.core.workspace import Workspace
 
 SOURCES = pa.schema(
     [

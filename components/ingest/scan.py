@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from tqdm import tqdm
 
-from components.ingest.cache import DecodeCache, Shape
-from components.ingest.entries import REASONS, Entries, Rejection, SourceFile
-from components.ingest.integrity import Unreadable
-from components.ingest.known import Known
 from components.ingest.pool import Wanted, decode_all
-from components.ingest.preparation import Preparation, Regions
+from medhash.archives.decode_cache import DecodeCache, Shape
+from medhash.archives.entries import REASONS, Entries, Rejection, SourceFile
+from medhash.archives.integrity import Unreadable
+from medhash.archives.known import Known
+from medhash.archives.preparation import Preparation, Regions
 
 
 @dataclass

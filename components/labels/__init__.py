@@ -1,1 +1,1 @@
-"""Stage labels: the archive's labels become canonical label sets over a fixed vocabulary."""
+"""Labels: the archive's labels become canonical label sets."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from components.command import reports_errors, stage_parser
+from medhash.core.command import reports_errors, stage_parser
 
 
 @reports_errors
@@ -10,12 +10,12 @@ def main(argv: list[str] | None = None) -> int:
     """Give every case, an image or a bag of them, its canonical label set."""
     args = stage_parser("labels", main.__doc__).parse_args(argv)
 
-    from components.contracts import IMAGES, INCOMPLETE, LABEL_SETS, LABELS, SPLIT, read_table, write_table
-    from components.files import replacing_folder
     from components.labels.combined import incomplete_cases
-    from components.labels.sets import label_images
-    from components.params import load_params
-    from components.workspace import Workspace
+    from components.labels.label_sets import label_images
+    from medhash.core.contracts import IMAGES, INCOMPLETE, LABEL_SETS, LABELS, SPLIT, read_table, write_table
+    from medhash.core.files import replacing_folder
+    from medhash.core.params import load_params
+    from medhash.core.workspace import Workspace
 
     workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
     images = read_table(workspace.images, IMAGES)

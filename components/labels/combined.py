@@ -5,11 +5,11 @@ from collections import defaultdict
 import numpy as np
 import pyarrow as pa
 
-from components.contracts import INCOMPLETE
-from components.documents import Attribute, Vocabulary
-from components.errors import MedhashError
-from components.params import LabelParams
-from components.structure import COMBINATION, MODALITY, ORGAN, Values, combinations, parts, targets, values_of
+from medhash.core.attributes import COMBINATION, MODALITY, ORGAN, Values, combinations, parts, targets, values_of
+from medhash.core.contracts import INCOMPLETE
+from medhash.core.documents import Attribute, Vocabulary
+from medhash.core.errors import MedhashError
+from medhash.core.params import LabelParams
 
 _SHOWN = 8
 

@@ -1,1 +1,1 @@
-"""Data-quality gates: after every stage, expectations about its tables, run by Great Expectations."""
+"""Quality gates: a Great Expectations suite per stage, run after it."""

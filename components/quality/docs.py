@@ -8,7 +8,7 @@ from great_expectations.core.expectation_validation_result import ExpectationSui
 from great_expectations.render.renderer import ValidationResultsPageRenderer
 from great_expectations.render.view import DefaultJinjaPageView
 
-from components.files import replacing_file, replacing_folder
+from medhash.core.files import replacing_file, replacing_folder
 
 _FROM_ELSEWHERE = re.compile(r"""<script[^>]*\ssrc=["']https?:[^>]*>\s*</script>|<(?:link|img)[^>]*["']https?:[^>]*>""")
 _STYLE = """<style>

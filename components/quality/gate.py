@@ -4,10 +4,10 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.documents import GateReport
-from components.errors import MedhashError
-from components.params import Params
-from components.workspace import Workspace
+from medhash.core.documents import GateReport
+from medhash.core.errors import MedhashError
+from medhash.core.params import Params
+from medhash.core.workspace import Workspace
 
 if TYPE_CHECKING:
     from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
@@ -35,7 +35,7 @@ def check_stage(
     stage: str, workspace: Workspace, params: Params
 ) -> "tuple[GateReport, list[ExpectationSuiteValidationResult]]":
     """What a stage's suite finds, and Great Expectations' results behind it. Writes nothing."""
-    suite = importlib.import_module(f"components.quality.suites.{stage}")
+    suite = importlib.import_module(f"components.{stage}.gate")
     from components.quality.validation import checks_of, validate
 
     inspections = suite.inspect(workspace, params)

@@ -12,8 +12,8 @@ from great_expectations.core.expectation_validation_result import (
 )
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
-from components.documents import Check
 from components.quality.inspection import ROW, Inspection
+from medhash.core.documents import Check
 
 _SHOWN = 20
 _FEW_ROWS = 6

@@ -1,1 +1,1 @@
-"""The report: one self-contained HTML page about a run, readable offline, on a phone and on paper."""
+"""Report: one HTML page about the run."""

@@ -1,16 +1,16 @@
 """Write the report: one self-contained HTML page about the run, at reports/index.html."""
 
-from components.command import reports_errors, stage_parser
+from medhash.core.command import reports_errors, stage_parser
 
 
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
     args = stage_parser("report", __doc__).parse_args(argv)
-    from components.files import replacing_file
-    from components.params import load_params
     from components.report.page import render_page
     from components.report.run import read_run
-    from components.workspace import Workspace
+    from medhash.core.files import replacing_file
+    from medhash.core.params import load_params
+    from medhash.core.workspace import Workspace
 
     workspace = Workspace(args.root)
     run = read_run(workspace, load_params(args.params or args.root / "params.yaml"))

@@ -7,10 +7,29 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.contracts import FOLDS
-from components.report.plots.ages import ages
-from components.report.plots.pictures import picture
+from components.report.retrievals import picture
 from components.report.run import Run
+from medhash.core.contracts import FOLDS
+from medhash.core.plots import PALETTE, canvas
+
+
+def ages(by_fold: dict[str, list[int]]) -> str:
+    """Draw a stacked histogram in steps of ten years and return a data: URI. by_fold: fold → age per image."""
+    with canvas(6.4, 2.1) as drawn:
+        axes = drawn.figure.subplots()
+        axes.hist(
+            list(by_fold.values()),
+            bins=range(0, 101, 10),
+            stacked=True,
+            rwidth=0.9,
+            color=[PALETTE[0], PALETTE[5], PALETTE[1]][: len(by_fold)],
+            label=list(by_fold),
+        )
+        axes.set(xlabel="age, years", ylabel="images")
+        axes.grid(False, axis="x")
+        axes.legend()
+    return drawn.uri
+
 
 _MOST_EXAMPLES = 16
 _MOST_LABELS = 60

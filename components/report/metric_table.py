@@ -2,8 +2,77 @@
 
 from typing import Any
 
-from components.documents import Metrics
+import numpy as np
+import pyarrow.compute as pc
+
 from components.report.run import Run
+from medhash.core.documents import Metrics
+from medhash.retrieval.code_table import place_codes, read_codes
+from medhash.retrieval.evaluation.permuted_labels import exchanged_map
+from medhash.retrieval.evaluation.tables import Tables
+from medhash.retrieval.index import GALLERY_FOLDS
+
+_MOST_PAIRS = 20_000_000
+"""Of queries and gallery cases: dealing labels anew ranks them some dozen times."""
+
+
+def reach(run: Run) -> list[str]:
+    """Sentences on the MAP of the run's methods; none where no query can be answered.
+
+    A percentile interval of n patients is too narrow by a factor of √(1 - 1/n) at least: the spread within a
+    resample has n in its divisor, not n - 1 (Efron & Tibshirani 1993, ch. 13).
+    """
+    asked = run.queries.filter(pc.greater(run.queries["n_relevant"], 0))
+    n_patients = len(asked["patient_id"].unique())
+    if not n_patients:
+        return []
+    cases = "cases" if run.has_bags else "images"
+    intervals = {
+        method: found
+        for method, measured in run.metrics.items()
+        if (found := measured.intervals.get("map")) is not None
+    }
+    chance = run.metrics[run.best].chance.map
+    above = [method for method, found in intervals.items() if found.low > chance]
+    widths = [found.high - found.low for found in intervals.values()]
+    told = [
+        f"{asked.num_rows:,} test {cases} of {n_patients:,} {'patient' if n_patients == 1 else 'patients'} ask; "
+        f"each patient carries {1 / n_patients:.1%} of every figure on average."
+    ]
+    if intervals:
+        told += _exchanged(run, run.metrics[run.best].figures.map)
+        told.append(
+            f"Above chance ({chance:.3f}) with the whole 95 % interval of MAP: "
+            + (", ".join(above) if above else "no method")
+            + f", of {len(intervals)}. Intervals are "
+            f"{np.median(widths):.3f} wide in the median: two methods that lie less than that apart may well "
+            "change places with other patients."
+        )
+    if n_patients > 1:
+        told.append(
+            f"The intervals come from these {n_patients:,} patients alone, and are too narrow by "
+            f"{1 - np.sqrt(1 - 1 / n_patients):.1%} at least; they say nothing of another hospital, another "
+            "scanner or another training."
+        )
+    return told
+
+
+def _exchanged(run: Run, best_map: float) -> list[str]:
+    """What the best method's rankings score whatever its queries show; nothing for large archives, where it is slow."""
+    best = run.metrics[run.best]
+    if best.n_queries * best.n_gallery > _MOST_PAIRS:
+        return []
+    tables = Tables.read(run.workspace)
+    placed = place_codes(read_codes(run.workspace.codes(run.best)), tables.labels)
+    value = exchanged_map(
+        placed.of_folds("test"), placed.of_folds(*GALLERY_FOLDS), tables.level_matrix(), run.params.seed
+    )
+    return [
+        f"Where the queries of {run.best} exchange their labels, its rankings still score a MAP of {value:.3f}, as "
+        "codes of a gallery that was trained on fall into groups; what lies above that, "
+        f"{best_map - value:+.3f}, is what the queries' own pictures bring. P@k gains nothing by groups."
+    ]
+
 
 COLLAPSED_SHARE = 0.02
 """Fewer distinct codes than this share of the gallery: most of a ranking is decided by tie order."""

@@ -7,12 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from components.contracts import IMAGES, LABEL_SETS, LABELS, QUERIES, REJECTED, read_table
-from components.documents import Document, GateReport, Metrics, ModelSpec, Vocabulary
-from components.errors import MedhashError
-from components.members import Members, read_members
-from components.params import Params
-from components.workspace import Workspace
+from medhash.core.contracts import IMAGES, LABEL_SETS, LABELS, QUERIES, REJECTED, read_table
+from medhash.core.documents import Document, GateReport, Metrics, ModelSpec, Vocabulary
+from medhash.core.errors import MedhashError
+from medhash.core.params import Params
+from medhash.core.workspace import Workspace
+from medhash.retrieval.members import Members, read_members
 
 
 class History(Document):

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from components.documents import SliceFigures
 from components.report.run import Run
+from medhash.core.documents import SliceFigures
 
 KINDS = ("label", "view", "sex", "age")
 MOST_ROWS = 60

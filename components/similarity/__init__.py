@@ -1,1 +1,1 @@
-"""Stage similarity: how many labels any two label sets share."""
+"""Similarity: how many labels two label sets share."""

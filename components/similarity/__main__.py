@@ -1,6 +1,6 @@
 """Command line of the stage similarity: label_sets.parquet → similarity.parquet."""
 
-from components.command import reports_errors, stage_parser
+from medhash.core.command import reports_errors, stage_parser
 
 
 @reports_errors
@@ -8,9 +8,9 @@ def main(argv: list[str] | None = None) -> int:
     """Count the labels that every two label sets share."""
     args = stage_parser("similarity", main.__doc__).parse_args(argv)
 
-    from components.contracts import LABEL_SETS, SIMILARITY, read_table, write_table
-    from components.similarity.pairs import compare_sets
-    from components.workspace import Workspace
+    from components.similarity.similarity import compare_sets
+    from medhash.core.contracts import LABEL_SETS, SIMILARITY, read_table, write_table
+    from medhash.core.workspace import Workspace
 
     workspace = Workspace(args.root)
     label_sets = read_table(workspace.label_sets, LABEL_SETS)

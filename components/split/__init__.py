@@ -1,1 +1,1 @@
-"""Stage split: every patient goes into one fold, and all of a patient's images with them."""
+"""Split: every patient in one fold."""

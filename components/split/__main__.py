@@ -1,6 +1,6 @@
 """Command line of the stage split: images.parquet → split.parquet."""
 
-from components.command import reports_errors, stage_parser
+from medhash.core.command import reports_errors, stage_parser
 
 
 @reports_errors
@@ -10,10 +10,10 @@ def main(argv: list[str] | None = None) -> int:
 
     import numpy as np
 
-    from components.contracts import IMAGES, SPLIT, read_table, write_table
-    from components.params import load_params
-    from components.split.patients import describe_folds, split_patients
-    from components.workspace import Workspace
+    from components.split.split import describe_folds, split_patients
+    from medhash.core.contracts import IMAGES, SPLIT, read_table, write_table
+    from medhash.core.params import load_params
+    from medhash.core.workspace import Workspace
 
     workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
     pixels = (

@@ -8,7 +8,7 @@ import pyarrow as pa
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from components.errors import MedhashError
+from medhash.core.errors import MedhashError
 
 SIDE = 24
 """px of the small pictures that are compared."""

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.contracts import FOLDS
-from components.errors import MedhashError
-from components.params import SplitParams
+from medhash.core.contracts import FOLDS
+from medhash.core.errors import MedhashError
+from medhash.core.params import SplitParams
 
 
 def stratified_folds(

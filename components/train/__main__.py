@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from components.command import reports_errors, stage_parser
+from medhash.core.command import reports_errors, stage_parser
 
 
 @reports_errors
@@ -25,10 +25,10 @@ def main(argv: list[str] | None = None) -> int:
     # Threads that wait without spinning: on a busy machine two spinning threads took seven times as long. torch's
     # OpenMP reads this when it is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    from components.params import load_params
     from components.train.record import recorded
-    from components.train.stage import train_method
-    from components.workspace import Workspace
+    from medhash.core.params import load_params
+    from medhash.core.workspace import Workspace
+    from medhash.training.train import train_method
 
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from components.documents import ModelSpec
-from components.origins import origins
-from components.tracking import answered, connect, experiment
-from components.train.deep import Start, Started
-from components.workspace import Workspace
+from medhash.core.documents import ModelSpec
+from medhash.core.origins import origins
+from medhash.core.tracking import answered, connect, experiment
+from medhash.core.workspace import Workspace
+from medhash.training.deep import Start, Started
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,7 +8,7 @@ import pytest
 import torch
 from checkout import REPOSITORY
 
-from components.hashing.networks.build import build_network
+from medhash.hashing.networks.build import build_network
 
 BENCHMARK = SimpleNamespace(**runpy.run_path(str(REPOSITORY / "benchmarks" / "bag_batching.py")))
 

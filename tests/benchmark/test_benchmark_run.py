@@ -20,7 +20,7 @@ METHODS = ("lsh", "dh", "drh-18", "drh-nb-18")
 EPOCHS = 12
 ASKED = (
     "-m",
-    "components.cli",
+    "medhash.cli",
     "benchmark",
     "--table",
     "drh2",
@@ -145,7 +145,7 @@ def test_the_pipeline_does_not_see_the_benchmark(checkout):
     assert not [name for name in json.loads(status.stdout.splitlines()[-1]) if "benchmark" in name or "row" in name]
     from dvc.repo import Repo
 
-    from components.graph import read_graph
+    from medhash.core.graph import read_graph
 
     stages = {stage.name for stage in Repo(str(root)).index.stages if stage.path.endswith("dvc.yaml")}
     assert stages == {item for stage in read_graph(root) for item in stage.items}

@@ -6,14 +6,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components.benchmark.cells import make_cells, make_drops
-from components.benchmark.items import ask
-from components.benchmark.notes import below_chance
-from components.benchmark.results import Measured
-from components.benchmark.text import FLAG, as_csv, as_markdown, grids
-from components.contracts import QUERIES
-from components.documents import Figures, Interval, Metrics
-from components.params import Params
+from medhash.benchmark.cells import make_cells, make_drops
+from medhash.benchmark.items import ask
+from medhash.benchmark.notes import below_chance
+from medhash.benchmark.results import Measured
+from medhash.benchmark.text import FLAG, as_csv, as_markdown, grids
+from medhash.core.contracts import QUERIES
+from medhash.core.documents import Figures, Interval, Metrics
+from medhash.core.params import Params
 
 PARAMS = Params.model_validate({"methods": ["lsh"], "evaluate": {"bootstrap_samples": 200}})
 PATIENTS = np.repeat([f"p{number}" for number in range(10)], 2)

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from benchmark.test_cells import PARAMS, metrics, queries
 
-from components.benchmark.cells import make_cells
-from components.benchmark.classes import as_csv, class_grids, make_class_cells
-from components.benchmark.items import ask
-from components.benchmark.page import render_page
-from components.benchmark.papers import TITLES
-from components.benchmark.reach import reach
-from components.benchmark.results import Measured
-from components.benchmark.text import as_markdown
-from components.documents import Interval, SliceFigures
+from medhash.benchmark.cells import make_cells
+from medhash.benchmark.classes import as_csv, class_grids, make_class_cells
+from medhash.benchmark.items import ask
+from medhash.benchmark.notes import reach
+from medhash.benchmark.page import render_page
+from medhash.benchmark.papers import TITLES
+from medhash.benchmark.results import Measured
+from medhash.benchmark.text import as_markdown
+from medhash.core.documents import Interval, SliceFigures
 
 FIGURES = ("map", "precision_at_1", "precision_at_5", "precision_at_10")
 

@@ -3,11 +3,11 @@
 import pytest
 from checkout import REPOSITORY
 
-from components.benchmark import code
-from components.benchmark.code import TRUNKS, code_digest, described, imported, modules_of
-from components.benchmark.pipeline import prepare_record
-from components.hashing.methods import CATALOGUE, find_method
-from components.params import Params
+from medhash.benchmark import code
+from medhash.benchmark.code import TRUNKS, code_digest, described, imported, modules_of
+from medhash.benchmark.pipeline import prepare_record
+from medhash.core.params import Params
+from medhash.hashing.catalogue import CATALOGUE, find_method
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def module(tmp_path, monkeypatch):
     """A module whose text the test writes; what depends on it is read anew."""
     real = code.path_of
     file = tmp_path / "lsh.py"
-    monkeypatch.setattr(code, "path_of", lambda name: file if name == "components.hashing.shallow.lsh" else real(name))
+    monkeypatch.setattr(code, "path_of", lambda name: file if name == "medhash.hashing.shallow.lsh" else real(name))
 
     def write(text):
         file.write_text(text)
@@ -29,7 +29,7 @@ def module(tmp_path, monkeypatch):
 
 
 def test_comments_and_docstrings_change_no_digest_and_code_does(module):
-    text = (REPOSITORY / "components" / "hashing" / "shallow" / "lsh.py").read_text()
+    text = (REPOSITORY / "medhash" / "hashing" / "shallow" / "lsh.py").read_text()
     before = module(text)
     assert module(text.replace('"""', '"""More words. ', 1) + "\n# a remark\n") == before
     assert module(text + "\nEXTRA = 1\n") != before
@@ -37,14 +37,14 @@ def test_comments_and_docstrings_change_no_digest_and_code_does(module):
 
 def test_a_method_hangs_on_its_own_code_and_not_on_another_methods():
     lsh, drh, ksh = (imported(modules_of(find_method(name))) for name in ("lsh", "drh-18", "a-ksh"))
-    assert "components.hashing.shallow.lsh" in lsh
+    assert "medhash.hashing.shallow.lsh" in lsh
     assert not any("itq" in name or "losses" in name for name in lsh)
-    assert {"components.hashing.losses.nca", "components.hashing.networks.residual"} <= set(drh)
+    assert {"medhash.hashing.losses.nca", "medhash.hashing.networks.residual"} <= set(drh)
     assert not any("shallow" in name or "eight_layers" in name or "ranking" in name for name in drh)
     assert {
-        "components.hashing.shallow.ksh",
-        "components.hashing.networks.eight_layers",
-        "components.hashing.losses.classification",
+        "medhash.hashing.shallow.ksh",
+        "medhash.hashing.networks.eight_layers",
+        "medhash.hashing.losses.classification",
     } <= set(ksh)
 
 
@@ -55,15 +55,15 @@ def test_every_method_has_modules_and_a_description_without_addresses(name):
 
 
 def test_what_a_row_runs_is_followed_into_training_and_measuring():
-    row = set(imported(["components.benchmark.row"]))
+    row = set(imported(["medhash.benchmark.row"]))
     assert {
-        "components.train.loop",
-        "components.evaluate.measure",
-        "components.retrieval.average_precision",
-        "components.encode.encode",
-        "components.hashing.model",
+        "medhash.training.loop",
+        "medhash.retrieval.evaluation.measure",
+        "medhash.retrieval.measures.average_precision",
+        "medhash.retrieval.encode",
+        "medhash.hashing.model",
     } <= row
-    assert not row & {f"components.hashing.networks.{trunk}" for trunk in TRUNKS.values()}
+    assert not row & {f"medhash.hashing.networks.{trunk}" for trunk in TRUNKS.values()}
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_pooling_is_code_of_the_rows_that_pool_so_and_of_no_other():
     attention, most, voting = (
         set(imported(modules_of(find_method(name)))) for name in ("dmih-attention", "dmih-max", "drh-18")
     )
-    poolings = {"components.hashing.pooling.attention", "components.hashing.pooling.max"}
-    assert attention & poolings == {"components.hashing.pooling.attention"}
-    assert most & poolings == {"components.hashing.pooling.max"}
+    poolings = {"medhash.hashing.networks.pooling"}
+    assert attention & poolings == {"medhash.hashing.networks.pooling"}
+    assert most & poolings == {"medhash.hashing.networks.pooling"}
     assert not any("pooling" in name or "dmih" in name for name in voting)

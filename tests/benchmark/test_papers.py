@@ -2,8 +2,8 @@
 
 import pytest
 
-from components.benchmark.papers import DRH1, DRH2, MAP, NDCG, OSDH1, OSDH2, P_H2, PAPER_TABLES, T_SNE_METHODS
-from components.hashing.methods import CATALOGUE
+from medhash.benchmark.papers import DRH1, DRH2, MAP, NDCG, OSDH1, OSDH2, P_H2, PAPER_TABLES, T_SNE_METHODS
+from medhash.hashing.catalogue import CATALOGUE
 
 
 def printed(table, name, bits, figure):

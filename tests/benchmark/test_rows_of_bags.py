@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from bag_builders import bag_workspace
 
-from components.benchmark.pipeline import write_params, write_rows
-from components.benchmark.row import main
-from components.benchmark.sets import set_workspace
-from components.contracts import IMAGES, LABELS, codes_schema, read_table
-from components.documents import Metrics
-from components.hashing.model import load_model
-from components.members import read_members
-from components.params import Params
+from medhash.benchmark.pipeline import write_params, write_rows
+from medhash.benchmark.row import main
+from medhash.core.contracts import IMAGES, LABELS, codes_schema, read_table
+from medhash.core.data_sets import set_workspace
+from medhash.core.documents import Metrics
+from medhash.core.params import Params
+from medhash.hashing.model import load_model
+from medhash.retrieval.members import read_members
 
 METHODS = ("dmih-max", "drh-18", "drh-nb-18")
 

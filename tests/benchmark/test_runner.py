@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from components.benchmark.dvc import target
-from components.benchmark.items import Item, ask, needs
-from components.benchmark.runner import run_items
-from components.benchmark.sets import set_workspace
-from components.errors import MedhashError
+from medhash.benchmark.items import Item, ask, needs
+from medhash.benchmark.runner import run_items, target
+from medhash.core.data_sets import set_workspace
+from medhash.core.errors import MedhashError
 
 
 @dataclass

@@ -4,9 +4,9 @@ import pytest
 import yaml
 from checkout import REPOSITORY
 
-from components.benchmark.sets import find_set, resolve_set
-from components.errors import MedhashError
-from components.params import Params
+from medhash.core.data_sets import find_set, resolve_set
+from medhash.core.errors import MedhashError
+from medhash.core.params import Params
 
 SHIPPED = sorted(path.stem for path in (REPOSITORY / "data" / "sets").glob("*.yaml"))
 

@@ -8,16 +8,25 @@ import pytest
 from benchmark.test_cells import metrics, queries
 from structured_archive import HELD_OUT, structured_workspace
 
-from components.benchmark import unseen
-from components.benchmark.items import ask
-from components.benchmark.results import Measured
-from components.benchmark.structured import OWN, PREFERRED, UNSEEN, as_csv, as_markdown, make_part_cells, part_grids
-from components.benchmark.unseen import held_out_cases, unseen_sentences
-from components.contracts import LABELS, read_table
-from components.documents import AttributeFigures, Interval, Satisfaction, StructuredFigures
-from components.hashing.kinds import StructuredMethod
-from components.hashing.methods import CATALOGUE
-from components.params import Params
+from medhash.benchmark import structured as unseen
+from medhash.benchmark.items import ask
+from medhash.benchmark.results import Measured
+from medhash.benchmark.structured import (
+    OWN,
+    PREFERRED,
+    UNSEEN,
+    as_csv,
+    as_markdown,
+    held_out_cases,
+    make_part_cells,
+    part_grids,
+    unseen_sentences,
+)
+from medhash.core.contracts import LABELS, read_table
+from medhash.core.documents import AttributeFigures, Interval, Satisfaction, StructuredFigures
+from medhash.core.params import Params
+from medhash.hashing.catalogue import CATALOGUE
+from medhash.hashing.method_types import StructuredMethod
 
 
 def figures(value: float, n: int = 9) -> AttributeFigures:

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from checkout import REPOSITORY, checkout_environment
 
-from components.graph import read_graph
+from medhash.core.graph import read_graph
 
 BROKEN = {
     "cron": ({"schedule": {"cron": "every night"}}, "schedule.cron is 'every night', which is no cron expression"),

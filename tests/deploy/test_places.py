@@ -13,8 +13,8 @@ import yaml
 from checkout import REPOSITORY, checkout_environment
 from kubernetes.client import ApiClient, V1Pod
 
-from components.errors import MedhashError
-from components.orchestration.pod_params import load_pod_params
+from medhash.core.errors import MedhashError
+from medhash.platform.airflow.pod_params import load_pod_params
 
 PLANTED = {
     "MLFLOW_TRACKING_PASSWORD": "planted-1",

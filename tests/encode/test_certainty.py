@@ -7,15 +7,15 @@ import pyarrow as pa
 import pytest
 from structured_archive import structured_workspace
 
-from components.contracts import codes_schema, is_certain, read_table, write_table
 from components.encode.__main__ import main
-from components.encode.encode import KnownCode, encode_bags, write_codes
-from components.hashing.certainty import bit_confidence
-from components.hashing.model import load_model
-from components.index.code_table import code_info, read_codes
-from components.params import Params
 from components.quality.gate import check_stage
-from components.train.stage import train_method
+from medhash.core.contracts import codes_schema, is_certain, read_table, write_table
+from medhash.core.params import Params
+from medhash.hashing.codes import bit_confidence
+from medhash.hashing.model import load_model
+from medhash.retrieval.code_table import code_info, read_codes
+from medhash.retrieval.encode import KnownCode, encode_bags, write_codes
+from medhash.training.train import train_method
 
 PARAMS = Params(methods=["fuzzhash"], bits=24, size_px=16, train={"epochs": 1, "threads": 1, "augment": False})
 

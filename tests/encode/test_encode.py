@@ -9,16 +9,16 @@ import pytest
 import torch
 from builders import small_workspace
 
-from components.contracts import IMAGES, LABELS, codes_schema, read_table, write_table
-from components.documents import ModelSpec, SubCode
 from components.encode.__main__ import main
-from components.encode.encode import Encoded, KnownCode, encode_bags, write_codes
-from components.errors import MedhashError
-from components.hashing.gist import gist
-from components.hashing.model import load_model, save_model
-from components.hashing.networks.build import build_network
-from components.hashing.shallow.lsh import fit_lsh
-from components.workspace import Workspace
+from medhash.core.contracts import IMAGES, LABELS, codes_schema, read_table, write_table
+from medhash.core.documents import ModelSpec, SubCode
+from medhash.core.errors import MedhashError
+from medhash.core.workspace import Workspace
+from medhash.hashing.gist import gist
+from medhash.hashing.model import load_model, save_model
+from medhash.hashing.networks.build import build_network
+from medhash.hashing.shallow.lsh import fit_lsh
+from medhash.retrieval.encode import Encoded, KnownCode, encode_bags, write_codes
 
 NETWORK = {"kind": "residual", "depth": 18, "width": "paper", "stem": "small"}
 

@@ -2,8 +2,8 @@
 
 from builders import small_workspace, write_codes
 
-from components.evaluate.tables import Tables
-from components.index.code_table import read_codes
+from medhash.retrieval.code_table import read_codes
+from medhash.retrieval.evaluation.tables import Tables
 
 N_IMAGES = 240
 

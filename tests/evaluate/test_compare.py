@@ -5,14 +5,13 @@ import pytest
 from builders import LABELS_OF_SETS
 from evaluate.small import N_IMAGES, measured_tables
 
-from components.documents import Figures
-from components.errors import MedhashError
-from components.evaluate.compare import compare
-from components.evaluate.measure import measure
-from components.evaluate.per_query import COLUMNS
-from components.evaluate.seeds import spread_over_seeds
-from components.params import EvaluateParams
-from components.retrieval.bootstrap import paired_bootstrap
+from medhash.core.documents import Figures
+from medhash.core.errors import MedhashError
+from medhash.core.params import EvaluateParams
+from medhash.retrieval.evaluation.compare import compare, spread_over_seeds
+from medhash.retrieval.evaluation.measure import measure
+from medhash.retrieval.evaluation.ranked import COLUMNS
+from medhash.retrieval.measures.bootstrap import paired_bootstrap
 
 SETTINGS = EvaluateParams(bootstrap_samples=20)
 

@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from builders import small_workspace, write_codes
 
-from components import tracking
-from components.documents import Metrics
 from components.evaluate.__main__ import main
 from components.index.__main__ import main as index_main
-from components.workspace import Workspace
+from medhash.core import tracking
+from medhash.core.documents import Metrics
+from medhash.core.workspace import Workspace
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 

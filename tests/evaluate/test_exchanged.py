@@ -5,10 +5,10 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from components.evaluate.exchanged import exchanged_map
-from components.index.code_table import PlacedCodes
-from components.retrieval.average_precision import average_precision
-from components.retrieval.histogram import relevance_histogram
+from medhash.retrieval.code_table import PlacedCodes
+from medhash.retrieval.evaluation.permuted_labels import exchanged_map
+from medhash.retrieval.measures.average_precision import average_precision
+from medhash.retrieval.measures.histogram import relevance_histogram
 
 
 def placed(codes, sets, patients):

@@ -9,11 +9,11 @@ from builders import LABELS_OF_SETS
 from evaluate.small import N_IMAGES, measured_tables
 from sklearn.metrics import average_precision_score, ndcg_score
 
-from components.contracts import QUERIES
-from components.errors import MedhashError
-from components.evaluate.measure import measure, measure_relaxed
-from components.evaluate.per_query import COLUMNS
-from components.params import EvaluateParams
+from medhash.core.contracts import QUERIES
+from medhash.core.errors import MedhashError
+from medhash.core.params import EvaluateParams
+from medhash.retrieval.evaluation.measure import measure, measure_relaxed
+from medhash.retrieval.evaluation.ranked import COLUMNS
 
 SETTINGS = EvaluateParams(bootstrap_samples=50)
 
@@ -134,8 +134,8 @@ def test_the_digest_depends_on_who_is_asked_and_what_is_relevant_but_not_on_the_
 
 def test_the_kernel_and_any_number_of_threads_give_the_same_bytes(random_codes, monkeypatch):
     first = measure(*random_codes, SETTINGS, seed=0, threads=1)
-    monkeypatch.setattr("components.retrieval.histogram.KERNEL_PAIRS", 0)
-    monkeypatch.setattr("components.retrieval.histogram._CHUNK_CELLS", 200)
+    monkeypatch.setattr("medhash.retrieval.measures.histogram.KERNEL_PAIRS", 0)
+    monkeypatch.setattr("medhash.retrieval.measures.histogram._CHUNK_CELLS", 200)
     for threads in (1, 3):
         again = measure(*random_codes, SETTINGS, seed=0, threads=threads)
         assert again.metrics.model_dump_json() == first.metrics.model_dump_json()

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from components.errors import MedhashError
-from components.evaluate.measure import measure
-from components.params import EvaluateParams
+from medhash.core.errors import MedhashError
+from medhash.core.params import EvaluateParams
+from medhash.retrieval.evaluation.measure import measure
 
 SETTINGS = EvaluateParams(bootstrap_samples=5)
 

@@ -8,11 +8,11 @@ import pyarrow.compute as pc
 import pytest
 from builders import LABELS_OF_SETS, VOCABULARY
 
-from components.errors import MedhashError
-from components.evaluate.measure import measure
-from components.evaluate.slices import common_value
-from components.params import EvaluateParams
-from components.retrieval.bootstrap import patient_bootstrap
+from medhash.core.errors import MedhashError
+from medhash.core.params import EvaluateParams
+from medhash.retrieval.evaluation.measure import measure
+from medhash.retrieval.evaluation.slices import common_value
+from medhash.retrieval.measures.bootstrap import patient_bootstrap
 
 SETTINGS = EvaluateParams(bootstrap_samples=200)
 

@@ -7,12 +7,12 @@ import pyarrow as pa
 import pytest
 from structured_archive import HELD_OUT, structured_workspace
 
-from components.contracts import codes_schema
-from components.evaluate.calibration import calibration
-from components.evaluate.measure import measure
-from components.evaluate.tables import Tables
-from components.params import EvaluateParams
-from components.structure import values_of
+from medhash.core.attributes import values_of
+from medhash.core.contracts import codes_schema
+from medhash.core.params import EvaluateParams
+from medhash.retrieval.evaluation.calibration import calibration
+from medhash.retrieval.evaluation.measure import measure
+from medhash.retrieval.evaluation.tables import Tables
 
 BITS = 24
 PARTS = {"modality": slice(0, 5), "organ": slice(5, 16), "pathology": slice(16, 24)}
@@ -167,7 +167,7 @@ def test_joint_ndcg_counts_the_attributes_that_agree(tables):
 def test_labels_that_combine_nothing_have_no_structured_figures(tmp_path):
     from builders import small_workspace, write_codes
 
-    from components.index.code_table import read_codes
+    from medhash.retrieval.code_table import read_codes
 
     workspace = small_workspace(tmp_path)
     write_codes(workspace, "lsh", np.random.default_rng(0).integers(0, 256, (120, 4), np.uint8))

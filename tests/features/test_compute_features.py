@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from builders import small_workspace
 
-from components.errors import MedhashError
 from components.features.__main__ import main
-from components.features.compute import compute_features
-from components.hashing.gist import gist
+from medhash.core.errors import MedhashError
+from medhash.hashing.gist import gist
+from medhash.retrieval.features import compute_features
 
 
 @pytest.mark.parametrize(

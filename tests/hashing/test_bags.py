@@ -7,15 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from components.documents import ModelSpec, SubCode
-from components.errors import MedhashError
-from components.hashing.bags import bags_of_one, check_starts, content_order, members_of, starts_of, whole_bags
-from components.hashing.codes import binarise
-from components.hashing.gist import gist
-from components.hashing.model import HashModel, load_model, save_model
-from components.hashing.networks.build import build_network
-from components.hashing.shallow.itq import fit_itq
-from components.hashing.vote import vote
+from medhash.core.documents import ModelSpec, SubCode
+from medhash.core.errors import MedhashError
+from medhash.hashing.bags import bags_of_one, check_starts, content_order, members_of, starts_of, vote, whole_bags
+from medhash.hashing.codes import binarise
+from medhash.hashing.gist import gist
+from medhash.hashing.model import HashModel, load_model, save_model
+from medhash.hashing.networks.build import build_network
+from medhash.hashing.shallow.itq import fit_itq
 
 BITS, SIZE = 16, 16
 NETWORK = {"kind": "residual", "depth": 18, "width": "paper", "stem": "small", "code_norm": "batch"}

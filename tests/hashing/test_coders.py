@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from components.errors import MedhashError
-from components.hashing.coders import CODERS
-from components.hashing.shallow.cbe import fit_cbe
-from components.hashing.shallow.dh import fit_dh
-from components.hashing.shallow.itq import fit_itq
-from components.hashing.shallow.ksh import fit_ksh
-from components.hashing.shallow.linear import Fit
-from components.hashing.shallow.lsh import fit_lsh
-from components.hashing.shallow.mhf import fit_mhf
-from components.hashing.shallow.sdh import fit_sdh
-from components.hashing.shallow.sh import fit_sh
-from components.hashing.shallow.ssh import fit_ssh
+from medhash.core.errors import MedhashError
+from medhash.hashing.encoders import CODERS
+from medhash.hashing.shallow.cbe import fit_cbe
+from medhash.hashing.shallow.dh import fit_dh
+from medhash.hashing.shallow.itq import fit_itq
+from medhash.hashing.shallow.ksh import fit_ksh
+from medhash.hashing.shallow.linear import Fit
+from medhash.hashing.shallow.lsh import fit_lsh
+from medhash.hashing.shallow.mhf import fit_mhf
+from medhash.hashing.shallow.sdh import fit_sdh
+from medhash.hashing.shallow.sh import fit_sh
+from medhash.hashing.shallow.ssh import fit_ssh
 
 METHODS: dict[str, tuple[Fit, str]] = {
     "lsh": (fit_lsh, "linear"),

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from components.errors import MedhashError
-from components.hashing.codes import binarise
+from medhash.core.errors import MedhashError
+from medhash.hashing.codes import binarise
 
 
 def test_bit_zero_is_the_highest_of_byte_zero_and_zero_counts_as_plus_one() -> None:

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from components.hashing.gist import gabor_transfer, gist, gist_of_kind, n_values
+from medhash.hashing.gist import gabor_transfer, gist, gist_of_kind, n_values
 
 
 def noise(n: int, size: int, seed: int = 0) -> np.ndarray:

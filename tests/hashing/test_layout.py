@@ -2,9 +2,9 @@
 
 import pytest
 
-from components.documents import Attribute
-from components.errors import MedhashError
-from components.hashing.layout import make_layout
+from medhash.core.documents import Attribute
+from medhash.core.errors import MedhashError
+from medhash.hashing.layout import make_layout
 
 ATTRIBUTES = [
     Attribute(name="modality", values=["ct", "mr"], of_label=[0, 1, 1]),

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from components.errors import MedhashError
-from components.hashing.coders import CODERS
-from components.hashing.kinds import DeepMethod, Recipe, ShallowMethod, StructuredMethod, TwoStepMethod, Unbinarised
-from components.hashing.methods import CATALOGUE, alpha_at, find_method, settings_of, with_overrides
-from components.hashing.networks.build import build_network
-from components.hashing.objectives.settings import DmihSettings, DrhSettings, OsdhSettings
-from components.hashing.shallow.ksh import fit_ksh, need_for_ksh
+from medhash.core.errors import MedhashError
+from medhash.hashing.catalogue import CATALOGUE, alpha_at, find_method, settings_of, with_overrides
+from medhash.hashing.encoders import CODERS
+from medhash.hashing.method_types import DeepMethod, Recipe, ShallowMethod, StructuredMethod, TwoStepMethod, Unbinarised
+from medhash.hashing.networks.build import build_network
+from medhash.hashing.objectives.settings import DmihSettings, DrhSettings, OsdhSettings
+from medhash.hashing.shallow.ksh import fit_ksh, need_for_ksh
 
 
 def test_reading_the_catalogue_does_not_import_torch() -> None:
-    code = "import sys, components.hashing.methods; sys.exit('torch' in sys.modules or 'pyarrow' in sys.modules)"
+    code = "import sys, medhash.hashing.catalogue; sys.exit('torch' in sys.modules or 'pyarrow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

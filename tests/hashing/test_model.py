@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from components.documents import ModelSpec, SubCode
-from components.errors import MedhashError
-from components.files import sha256_file
-from components.hashing.codes import binarise
-from components.hashing.gist import gist
-from components.hashing.model import HashModel, load_model, save_model
-from components.hashing.networks.build import build_network
-from components.hashing.shallow.itq import fit_itq
+from medhash.core.documents import ModelSpec, SubCode
+from medhash.core.errors import MedhashError
+from medhash.core.files import sha256_file
+from medhash.hashing.codes import binarise
+from medhash.hashing.gist import gist
+from medhash.hashing.model import HashModel, load_model, save_model
+from medhash.hashing.networks.build import build_network
+from medhash.hashing.shallow.itq import fit_itq
 
 NETWORK = {"kind": "residual", "depth": 18, "width": "paper", "stem": "small"}
 

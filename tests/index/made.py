@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import faiss
 import numpy as np
 
-from components.documents import SubCode
+from medhash.core.documents import SubCode
 
 NAMES = ("modality", "organ", "pathology")
 

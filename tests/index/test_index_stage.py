@@ -9,12 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 from builders import small_workspace, write_codes
 
-from components.contracts import LABELS, read_table
-from components.errors import MedhashError
-from components.files import sha256_file
 from components.index.__main__ import main
-from components.index.code_table import place_codes, read_codes
-from components.index.search import load_index, require_built_from, search
+from medhash.core.contracts import LABELS, read_table
+from medhash.core.errors import MedhashError
+from medhash.core.files import sha256_file
+from medhash.retrieval.code_table import place_codes, read_codes
+from medhash.retrieval.index import load_index, require_built_from, search
 
 
 @pytest.fixture

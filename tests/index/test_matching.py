@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 from builders import small_workspace, write_codes
 
-from components.index.code_table import read_codes
-from components.index.matching import KeptCodes, nearest_pair
+from medhash.retrieval.code_table import read_codes
+from medhash.retrieval.index import KeptCodes, nearest_pair
 
 
 def test_the_nearest_pair_is_that_of_a_count_bit_by_bit_and_ties_go_by_order():

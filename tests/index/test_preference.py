@@ -5,9 +5,8 @@ from fractions import Fraction
 import pytest
 from index.made import parts
 
-from components.errors import MedhashError
-from components.index.bit_weights import bit_weights, sub_code_weights
-from components.index.preference import Preference, parse_preference
+from medhash.core.errors import MedhashError
+from medhash.retrieval.preference import Preference, bit_weights, parse_preference, sub_code_weights
 
 
 def test_nothing_said_is_no_preference_and_every_text_is_read():

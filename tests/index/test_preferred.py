@@ -7,12 +7,10 @@ from hypothesis import strategies as st
 from index.made import in_memory, parts
 from index.test_search import placed
 
-from components.errors import MedhashError
-from components.index.bit_weights import bit_weights, sub_code_weights
-from components.index.build import write_index
-from components.index.preference import Preference, parse_preference
-from components.index.preferred import distances_by_part, preferred, stored_codes
-from components.index.search import load_index, search
+from medhash.core.errors import MedhashError
+from medhash.retrieval.index import load_index, search, write_index
+from medhash.retrieval.preference import Preference, bit_weights, parse_preference, sub_code_weights
+from medhash.retrieval.preferred_search import distances_by_part, preferred, stored_codes
 
 
 def index_of(folder, codes):

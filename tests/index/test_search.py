@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from components.errors import MedhashError
-from components.index.build import write_index
-from components.index.code_table import PlacedCodes
-from components.index.search import load_index, search
+from medhash.core.errors import MedhashError
+from medhash.retrieval.code_table import PlacedCodes
+from medhash.retrieval.index import load_index, search, write_index
 
 
 def placed(codes, patients):

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from components.contracts import IMAGES, REJECTED, read_table
-from components.ingest import run
-from components.ingest.entries import Entries
-from components.ingest.run import ingest
-from components.ingest.sources.files import folder_files
-from components.params import IngestParams
-from components.workspace import Workspace
+from components.ingest import ingest as run
+from components.ingest.ingest import ingest
+from medhash.archives.entries import Entries
+from medhash.archives.files import folder_files
+from medhash.core.contracts import IMAGES, REJECTED, read_table
+from medhash.core.params import IngestParams
+from medhash.core.workspace import Workspace
 
 KEY = b"a key of the tests, not of a hospital"
 SIZE_PX = 16

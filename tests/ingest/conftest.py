@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components.contracts import IMAGES, REJECTED, read_table
 from components.ingest.__main__ import main
-from components.workspace import Workspace
+from medhash.core.contracts import IMAGES, REJECTED, read_table
+from medhash.core.workspace import Workspace
 
 HEADER = (
     "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"

@@ -5,8 +5,8 @@ import tarfile
 
 import pytest
 
-from components.errors import MedhashError
-from components.ingest.sources.files import folder_files, tar_files
+from medhash.archives.files import folder_files, tar_files
+from medhash.core.errors import MedhashError
 
 
 @pytest.fixture

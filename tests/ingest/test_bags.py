@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from ingest.case_archive import KEY, SIZE_PX, CaseArchive, image, png
 
-from components.errors import MedhashError
-from components.ingest.pseudonyms import pseudonyms
-from components.ingest.run import ingest
-from components.ingest.sources.chosen import source_of
-from components.params import IngestParams
+from components.ingest.ingest import ingest
+from medhash.archives.pseudonyms import pseudonyms
+from medhash.archives.readers.layouts import source_of
+from medhash.core.errors import MedhashError
+from medhash.core.params import IngestParams
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ import pytest
 from ingest.case_archive import KEY, SIZE_PX, CaseArchive, image, png
 from ingest.watching import age, opened_files
 
-from components.errors import MedhashError
-from components.ingest.decode import decode_bytes
-from components.ingest.preparation import Pointed, Preparation
-from components.ingest.pseudonyms import pseudonyms
+from medhash.archives.decode import decode_bytes
+from medhash.archives.preparation import Pointed, Preparation
+from medhash.archives.pseudonyms import pseudonyms
+from medhash.core.errors import MedhashError
 
 GRID = {"into": "grid", "grid": 2}
 REGIONS = {"into": "regions", "grid": 2}
@@ -166,7 +166,7 @@ def test_what_the_archive_cannot_give_is_one_clear_error(cases, monkeypatch):
 
 
 def test_what_a_query_is_cut_into_is_what_ingest_stores(cases, tmp_path, monkeypatch):
-    from components.ingest.decode import decode_file
+    from medhash.archives.decode import decode_file
 
     cases.ingest(monkeypatch, cut=GRID)
     asked = decode_file(tmp_path / "archive" / "case0.png", Preparation(SIZE_PX, 10**6, grid=2))
@@ -177,8 +177,8 @@ def test_what_a_query_is_cut_into_is_what_ingest_stores(cases, tmp_path, monkeyp
 def test_caches_of_whole_grey_images_from_before_stay_good(cases, monkeypatch):
     import sqlite3
 
-    from components.ingest.cache import DecodeCache
-    from components.ingest.decode import DECODER
+    from medhash.archives.decode import DECODER
+    from medhash.archives.decode_cache import DecodeCache
 
     cases.ingest(monkeypatch)
     with sqlite3.connect(cases.workspace.decode_cache) as connection:
@@ -214,7 +214,7 @@ def test_what_leaves_the_archive_leaves_no_part_of_it_in_the_cache(cases, monkey
 
 
 def test_a_run_killed_between_two_files_goes_on_and_ends_with_the_same_bytes(cases, tmp_path, monkeypatch):
-    from components.ingest.cache import DecodeCache
+    from medhash.archives.decode_cache import DecodeCache
 
     cases.ingest(monkeypatch, cut=GRID)
     expected = cases.output()

@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from components.errors import MedhashError
-from components.ingest import decode
-from components.ingest.decode import decode_bytes, decode_file
-from components.ingest.integrity import Unreadable
-from components.ingest.preparation import Preparation
+from medhash.archives import decode
+from medhash.archives.decode import decode_bytes, decode_file
+from medhash.archives.integrity import Unreadable
+from medhash.archives.preparation import Preparation
+from medhash.core.errors import MedhashError
 
 GREY = np.random.default_rng(0).integers(0, 256, (20, 20), np.uint8)
 ALPHA = np.random.default_rng(1).integers(0, 256, (20, 20), np.uint8)

@@ -8,12 +8,12 @@ import pytest
 from dicom_files import ENCAPSULATED, HTJ2K, J2K, JPEG, LS, NATIVE, dicom
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, RLELossless
 
-from components.errors import MedhashError
-from components.ingest import dicom_frame
-from components.ingest.decode import decode_bytes, decode_file
-from components.ingest.entries import REASONS
-from components.ingest.integrity import Unreadable
-from components.ingest.preparation import Preparation
+from medhash.archives import dicom_frame
+from medhash.archives.decode import decode_bytes, decode_file
+from medhash.archives.entries import REASONS
+from medhash.archives.integrity import Unreadable
+from medhash.archives.preparation import Preparation
+from medhash.core.errors import MedhashError
 
 PIXELS = np.random.default_rng(0).integers(0, 4096, (20, 30)).astype(np.uint16)
 BYTES = PIXELS.astype(np.uint8)

@@ -9,12 +9,12 @@ import pytest
 from dicom_files import J2K, LS, dicom
 from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
 
-from components.contracts import IMAGES, REJECTED, read_table
 from components.ingest.__main__ import main
-from components.ingest.pseudonyms import pseudonyms
-from components.params import load_params
 from components.quality.gate import check_stage
-from components.workspace import Workspace
+from medhash.archives.pseudonyms import pseudonyms
+from medhash.core.contracts import IMAGES, REJECTED, read_table
+from medhash.core.params import load_params
+from medhash.core.workspace import Workspace
 
 KEY = "a key of the tests, not of a hospital"
 
@@ -180,7 +180,7 @@ def test_labels_can_be_joined_by_accession_number_which_several_images_may_share
 
 
 def test_a_header_longer_than_what_is_read_first_and_a_deflated_one_are_read_whole(hospital, monkeypatch):
-    from components.ingest.sources import dicom_rows
+    from medhash.archives.readers import dicom_files as dicom_rows
 
     monkeypatch.setattr(dicom_rows, "_HEAD_BYTES", 300)
     hospital.add("d.dcm", 9, DeflatedExplicitVRLittleEndian, PatientID="M9")

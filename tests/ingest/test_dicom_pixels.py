@@ -19,9 +19,9 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELossless
 
-from components.ingest.decode import decode_bytes
-from components.ingest.dicom_pixels import decode_dicom
-from components.ingest.preparation import Preparation
+from medhash.archives.decode import decode_bytes
+from medhash.archives.dicom_pixels import decode_dicom
+from medhash.archives.preparation import Preparation
 
 NO_LIMIT = 10**9
 RANDOM = np.random.default_rng(0)

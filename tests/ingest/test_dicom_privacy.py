@@ -6,9 +6,9 @@ from dicom_files import LS, dicom
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from components.ingest.__main__ import main
-from components.params import load_params
 from components.quality.gate import check_stage
-from components.workspace import Workspace
+from medhash.core.params import load_params
+from medhash.core.workspace import Workspace
 
 MARK = "ZZMARKZZ"
 UID = "1.2.7777777.6"

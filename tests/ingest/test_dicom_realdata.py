@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from components.ingest.decode import decode_bytes
-from components.ingest.dicom_pixels import decode_dicom
-from components.ingest.integrity import jpeg_size
-from components.ingest.preparation import Preparation
+from medhash.archives.decode import decode_bytes
+from medhash.archives.dicom_pixels import decode_dicom
+from medhash.archives.integrity import jpeg_size
+from medhash.archives.preparation import Preparation
 
 DICOM = Path(os.environ.get("MEDHASH_REAL_DATA", Path(__file__).parents[3] / "shared" / "data")) / "dicom"
 

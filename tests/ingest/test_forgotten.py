@@ -10,7 +10,7 @@ from dicom_files import dicom
 from ingest.watching import age, opened_files
 
 from components.ingest.__main__ import main
-from components.ingest.pseudonyms import pseudonyms
+from medhash.archives.pseudonyms import pseudonyms
 
 KEY = b"a key of the tests, not of a hospital"
 
@@ -137,8 +137,8 @@ def test_a_line_that_is_no_digest_stops_the_run_and_is_named(text, line, archive
 def test_the_list_is_a_dependency_of_ingest_and_of_every_benchmarks_tables():
     from pathlib import Path
 
-    from components.benchmark.sets import set_workspace
-    from components.graph import read_graph
+    from medhash.core.data_sets import set_workspace
+    from medhash.core.graph import read_graph
 
     repository = Path(__file__).parents[2]
     ingest = next(stage for stage in read_graph(repository) if stage.name == "ingest")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from components.ingest import pool
-from components.ingest.cache import DecodeCache
+from medhash.archives.decode_cache import DecodeCache
 
 REPOSITORY = Path(__file__).parents[2]
 RUN = "import sys; from components.ingest.__main__ import main; sys.exit(main(['--root', sys.argv[1]]))"
@@ -21,7 +21,7 @@ KILLED_WHILE_DECODING = """
 import os, signal
 from components.ingest import pool
 pool.ALONE_BYTES = 1000
-from components.ingest.cache import DecodeCache
+from medhash.archives.decode_cache import DecodeCache
 put, n_put = DecodeCache.put, 0
 def put_and_die(self, *arguments):
     global n_put
@@ -33,7 +33,7 @@ DecodeCache.put = put_and_die
 """
 KILLED_WHILE_WRITING = """
 import os, signal
-from components.ingest.cache import DecodeCache
+from medhash.archives.decode_cache import DecodeCache
 pixels, n_read = DecodeCache.pixels, 0
 def read_and_die(self, *arguments):
     global n_read

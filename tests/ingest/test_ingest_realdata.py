@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from components.contracts import IMAGES, read_table
-from components.workspace import Workspace
+from medhash.core.contracts import IMAGES, read_table
+from medhash.core.workspace import Workspace
 
 REPOSITORY = Path(__file__).parents[2]
 NIH = Path(os.environ.get("MEDHASH_REAL_DATA", REPOSITORY.parent / "shared" / "data")) / "nih"

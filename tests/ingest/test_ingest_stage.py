@@ -7,14 +7,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from components.ingest.pseudonyms import pseudonyms
+from medhash.archives.pseudonyms import pseudonyms
 
 REPOSITORY = Path(__file__).parents[2]
 
 
 def test_images_follow_their_contract_and_row_k_of_the_store_holds_the_pixels_of_image_k(archive, capsys):
-    from components.ingest.decode import decode_bytes
-    from components.ingest.preparation import Preparation
+    from medhash.archives.decode import decode_bytes
+    from medhash.archives.preparation import Preparation
 
     archive.lists = {"train_val_list.txt": archive.names[:4], "test_list.txt": archive.names[4:5]}
     archive.write()

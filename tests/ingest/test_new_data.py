@@ -11,12 +11,12 @@ import pytest
 from dicom_files import dicom
 from ingest.watching import LONG_AGO, age, opened_files
 
-from components.contracts import IMAGES
-from components.errors import MedhashError
 from components.ingest.__main__ import main
 from components.ingest.changes import require_few_withdrawn
-from components.ingest.forgotten import forgotten_digest
-from components.ingest.pseudonyms import pseudonyms
+from medhash.archives.forgotten import forgotten_digest
+from medhash.archives.pseudonyms import pseudonyms
+from medhash.core.contracts import IMAGES
+from medhash.core.errors import MedhashError
 
 KEY = b"a key of the tests, not of a hospital"
 
@@ -110,7 +110,7 @@ def test_a_file_so_new_that_a_change_might_leave_its_time_is_read_again(archive,
     archive.write("images")
     age(archive.folder)
     now = os.stat(archive.folder / "images" / archive.names[0]).st_mtime_ns + 1_000_000_000
-    monkeypatch.setattr("components.ingest.memo.time.time_ns", lambda: now)
+    monkeypatch.setattr("medhash.archives.memo.time.time_ns", lambda: now)
     assert archive.ingest() == 0
     with opened_files() as opened:
         assert archive.ingest() == 0

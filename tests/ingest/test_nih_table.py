@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
-from components.errors import MedhashError
-from components.ingest.sources.nih_table import read_table
+from medhash.archives.readers.nih_table import read_table
+from medhash.core.errors import MedhashError
 
 HEADER = (
     "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"

@@ -5,10 +5,9 @@ import pyarrow.parquet as pq
 import pytest
 from openi_archive import DICOM_FOLDER, FIRST, KEY, PNG_FOLDER, PNG_TAR, REPORTS_TAR, OpeniArchive, dicom, png, xml
 
-from components.ingest.pseudonyms import pseudonyms
-from components.ingest.sources.openi import image_files, read_entries
-from components.ingest.sources.openi_mesh import headings
-from components.params import IngestParams, OpeniParams
+from medhash.archives.pseudonyms import pseudonyms
+from medhash.archives.readers.openi import headings, image_files, read_entries
+from medhash.core.params import IngestParams, OpeniParams
 
 
 @pytest.fixture

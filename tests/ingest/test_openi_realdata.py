@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.contracts import LABEL_SETS, SIMILARITY, read_table
-from components.documents import Vocabulary
-from components.ingest.sources.openi import read_entries
-from components.ingest.sources.openi_mesh import headings
-from components.ingest.sources.openi_reports import read_reports
-from components.params import IngestParams, OpeniParams
-from components.workspace import Workspace
+from medhash.archives.readers.openi import headings, read_entries
+from medhash.archives.readers.openi_reports import read_reports
+from medhash.core.contracts import LABEL_SETS, SIMILARITY, read_table
+from medhash.core.documents import Vocabulary
+from medhash.core.params import IngestParams, OpeniParams
+from medhash.core.workspace import Workspace
 
 REPOSITORY = Path(__file__).parents[2]
 OPENI = Path(os.environ.get("MEDHASH_REAL_DATA", REPOSITORY.parent / "shared" / "data")) / "openi"

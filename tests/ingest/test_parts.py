@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from ingest.case_archive import image, png
 
-from components.ingest.decode import decode_bytes
-from components.ingest.integrity import Unreadable
-from components.ingest.parts import MIN_CONTRAST, clipped, showing, square, tiles
-from components.ingest.preparation import Pointed, Preparation
+from medhash.archives.decode import MIN_CONTRAST, clipped, decode_bytes, showing, square, tiles
+from medhash.archives.integrity import Unreadable
+from medhash.archives.preparation import Pointed, Preparation
 
 GRID = Preparation(16, 10**6, grid=4)
 

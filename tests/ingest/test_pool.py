@@ -6,12 +6,12 @@ import signal
 import numpy as np
 import pytest
 
-from components.errors import MedhashError
 from components.ingest import pool
-from components.ingest.decode import Decoded
-from components.ingest.integrity import Unreadable
 from components.ingest.pool import Wanted, decode_all
-from components.ingest.preparation import Preparation
+from medhash.archives.decode import Decoded
+from medhash.archives.integrity import Unreadable
+from medhash.archives.preparation import Preparation
+from medhash.core.errors import MedhashError
 
 PREPARATION = Preparation(16, 10_000)
 

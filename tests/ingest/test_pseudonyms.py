@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
-from components.errors import MedhashError
-from components.ingest.pseudonyms import pseudonym_key, pseudonyms
+from medhash.archives.pseudonyms import pseudonym_key, pseudonyms
+from medhash.core.errors import MedhashError
 
 
 def test_a_pseudonym_is_the_hmac_of_rfc_2104_cut_to_64_bits():

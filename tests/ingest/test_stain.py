@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from ingest.case_archive import image, png
 
-from components.ingest.decode import decode_bytes
-from components.ingest.preparation import Preparation
-from components.ingest.stain import LIGHT, REFERENCE, REFERENCE_MAXIMA, normalise, stains_of
+from medhash.archives.decode import decode_bytes
+from medhash.archives.preparation import Preparation
+from medhash.archives.stain import LIGHT, REFERENCE, REFERENCE_MAXIMA, normalise, stains_of
 
 
 def unit(*density: float) -> np.ndarray:

@@ -5,9 +5,9 @@ import pyarrow as pa
 import pytest
 from label_tables import label_tables
 
-from components.errors import MedhashError
-from components.labels.sets import label_images
-from components.params import LabelParams
+from components.labels.label_sets import label_images
+from medhash.core.errors import MedhashError
+from medhash.core.params import LabelParams
 
 CLASSES = ["malignant", "benign", "normal"]
 FINDINGS = ["normal", "malignant", "benign", "benign", "normal", "normal", "benign|normal"]

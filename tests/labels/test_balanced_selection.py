@@ -6,13 +6,12 @@ import pytest
 from builders import small_workspace
 from label_tables import label_tables
 
-from components.contracts import LABELS, SPLIT, read_table, write_table
-from components.documents import Vocabulary
-from components.errors import MedhashError
 from components.labels.__main__ import main
-from components.labels.selection import draw_per_class
-from components.labels.sets import label_images
-from components.params import LabelParams
+from components.labels.label_sets import draw_per_class, label_images
+from medhash.core.contracts import LABELS, SPLIT, read_table, write_table
+from medhash.core.documents import Vocabulary
+from medhash.core.errors import MedhashError
+from medhash.core.params import LabelParams
 
 FINDINGS = ["Edema|Mass"] * 6 + ["Mass"] * 30 + ["Edema"] * 6 + ["No Finding"] * 40 + ["Hernia"] * 5 + [""] * 3
 CLASSES = ["Mass", "Edema", "Hernia"]

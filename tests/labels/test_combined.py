@@ -3,15 +3,15 @@
 import pytest
 from structured_archive import structured_images, structured_workspace
 
-from components.contracts import IMAGES as IMAGES_CONTRACT
-from components.contracts import INCOMPLETE, read_table
-from components.errors import MedhashError
 from components.labels.__main__ import main
 from components.labels.combined import combined_labels, incomplete_cases
-from components.labels.sets import label_images
-from components.params import LabelParams, SplitParams
-from components.split.patients import split_patients
-from components.structure import combinations, parts, values_of
+from components.labels.label_sets import label_images
+from components.split.split import split_patients
+from medhash.core.attributes import combinations, parts, values_of
+from medhash.core.contracts import IMAGES as IMAGES_CONTRACT
+from medhash.core.contracts import INCOMPLETE, read_table
+from medhash.core.errors import MedhashError
+from medhash.core.params import LabelParams, SplitParams
 
 SETTINGS = LabelParams(attribute="combination", classes=[], bag="union")
 IMAGES = [

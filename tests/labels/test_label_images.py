@@ -5,12 +5,12 @@ import pytest
 from builders import small_workspace
 from label_tables import label_tables
 
-from components.contracts import LABEL_SETS, LABELS, read_table
-from components.documents import Vocabulary
-from components.errors import MedhashError
 from components.labels.__main__ import main
-from components.labels.sets import label_images
-from components.params import LabelParams
+from components.labels.label_sets import label_images
+from medhash.core.contracts import LABEL_SETS, LABELS, read_table
+from medhash.core.documents import Vocabulary
+from medhash.core.errors import MedhashError
+from medhash.core.params import LabelParams
 
 FINDINGS = ["Mass|Edema", "Edema|Mass", "No Finding", "Edema", "Hernia", "Edema|Hernia"]
 FOLDS = ["train", "test", "train", "val", "train", "train"]

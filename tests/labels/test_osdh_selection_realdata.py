@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.contracts import IMAGES, read_table
-from components.evaluate.ranked import rank_by_hamming
-from components.index.code_table import PlacedCodes
-from components.labels.sets import label_images
-from components.params import NIH_FINDINGS, LabelParams, SplitParams
-from components.similarity.pairs import compare_sets
-from components.split.patients import split_patients
-from components.workspace import Workspace
+from components.labels.label_sets import label_images
+from components.similarity.similarity import compare_sets
+from components.split.split import split_patients
+from medhash.core.contracts import IMAGES, read_table
+from medhash.core.params import NIH_FINDINGS, LabelParams, SplitParams
+from medhash.core.workspace import Workspace
+from medhash.retrieval.code_table import PlacedCodes
+from medhash.retrieval.evaluation.ranked import rank_by_hamming
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("MEDHASH_REAL_DATA", ROOT / ".." / "shared" / "data"))

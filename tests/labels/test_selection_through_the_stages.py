@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from builders import small_workspace
 
-from components.contracts import LABELS, SPLIT, read_table
-from components.documents import Vocabulary
-from components.evaluate.measure import measure
-from components.evaluate.tables import Tables
-from components.index.code_table import read_codes
-from components.index.search import load_index
-from components.params import EvaluateParams, load_params
 from components.quality.__main__ import main as check
-from components.train.stage import train_method
+from medhash.core.contracts import LABELS, SPLIT, read_table
+from medhash.core.documents import Vocabulary
+from medhash.core.params import EvaluateParams, load_params
+from medhash.retrieval.code_table import read_codes
+from medhash.retrieval.evaluation.measure import measure
+from medhash.retrieval.evaluation.tables import Tables
+from medhash.retrieval.index import load_index
+from medhash.training.train import train_method
 
 PARAMS = """\
 methods: [lsh]

@@ -30,17 +30,17 @@ from nih_archive import add_patients
 from postgres import running_postgres
 from server import Server, running_server
 
-from components.audit.log import read_log
-from components.contracts import SPLIT, read_table
-from components.workspace import Workspace
+from medhash.core.contracts import SPLIT, read_table
+from medhash.core.workspace import Workspace
+from medhash.releases.history.audit import read_log
 
 pytestmark = pytest.mark.slow
 MODEL, WATCH = "medhash-nih", "watch_archive"
 CLIENT = """
 import json, sys, time
 from pathlib import Path
-from components.query.searcher import Searcher
-from components.workspace import Workspace
+from medhash.releases.searcher.searcher import Searcher
+from medhash.core.workspace import Workspace
 searcher = Searcher(Workspace(Path(".")), sys.argv[1])
 while True:
     reply = searcher.answer([Path(sys.argv[2])], 5)
@@ -195,8 +195,8 @@ def test_new_patients_arrived_and_the_others_kept_their_fold(history):
 
 
 def test_the_better_model_is_the_one_champion_and_its_parts_belong_together(history, tmp_path, monkeypatch):
-    from components import tracking
-    from components.promote.registry import CHAMPION, Registry
+    from medhash.core import tracking
+    from medhash.releases.registry import CHAMPION, Registry
 
     aliases = history.server.postgres.ask("mlflow", "select alias, version from registered_model_aliases")
     assert [alias for alias, _ in aliases].count(CHAMPION) == 1

@@ -18,10 +18,10 @@ import pytest
 import yaml
 from checkout import CLASSES, checkout_environment, run_in, scratch_checkout
 
-from components.documents import GateReport
-from components.files import sha256_file
-from components.services.ports import HOST, free_ports
-from components.workspace import Workspace
+from medhash.core.documents import GateReport
+from medhash.core.files import sha256_file
+from medhash.core.workspace import Workspace
+from medhash.platform.services.ports import HOST, free_ports
 
 pytestmark = pytest.mark.slow
 LATER = ("models", "codes", "index", "metrics")
@@ -42,10 +42,10 @@ class Runs:
 def runs(tmp_path_factory) -> Runs:
     by_demo = scratch_checkout(tmp_path_factory.mktemp("demo"))
     by_hand = scratch_checkout(tmp_path_factory.mktemp("hand"))
-    demo = run_in(by_demo, "-m", "components.demo", seconds=1200)
+    demo = run_in(by_demo, "-m", "medhash.commands.demo", seconds=1200)
     done = run_in(by_hand, "-m", "dvc", "repro", seconds=1200)
     assert done.returncode == 0, done.stderr
-    return Runs(by_demo, demo, by_hand, run_in(by_hand, "-m", "components.promote"))
+    return Runs(by_demo, demo, by_hand, run_in(by_hand, "-m", "medhash.commands.promote"))
 
 
 def digests(root: Path, *folders: str) -> dict[str, str]:
@@ -170,7 +170,15 @@ def test_a_poisoned_archive_stops_at_the_gate_of_labels(runs):
 def test_both_pages_answer_and_interrupting_them_leaves_no_process(runs):
     airflow_port, mlflow_port = free_ports(2)
     with subprocess.Popen(
-        [sys.executable, "-m", "components.ui", "--airflow-port", str(airflow_port), "--mlflow-port", str(mlflow_port)],
+        [
+            sys.executable,
+            "-m",
+            "medhash.commands.ui",
+            "--airflow-port",
+            str(airflow_port),
+            "--mlflow-port",
+            str(mlflow_port),
+        ],
         cwd=runs.by_hand,
         env=checkout_environment(runs.by_hand),
         text=True,

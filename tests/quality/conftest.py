@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from builders import small_workspace, write_codes
 
-from components.contracts import LABELS, QUERIES, read_table, write_table
-from components.documents import ModelSpec, SubCode
-from components.evaluate.measure import measure
-from components.evaluate.tables import Tables
-from components.files import sha256_file
-from components.hashing.model import save_model
-from components.index.build import write_index
-from components.index.code_table import place_codes, read_codes
-from components.params import EvaluateParams
-from components.workspace import Workspace
+from medhash.core.contracts import LABELS, QUERIES, read_table, write_table
+from medhash.core.documents import ModelSpec, SubCode
+from medhash.core.files import sha256_file
+from medhash.core.params import EvaluateParams
+from medhash.core.workspace import Workspace
+from medhash.hashing.model import save_model
+from medhash.retrieval.code_table import place_codes, read_codes
+from medhash.retrieval.evaluation.measure import measure
+from medhash.retrieval.evaluation.tables import Tables
+from medhash.retrieval.index import write_index
 
 METHOD = "lsh"
 BITS = 16

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from poison import change, edit_json, flip_byte, set_parameter
 
-from components.documents import GateReport, Metrics
-from components.params import load_params
 from components.quality.__main__ import main
 from components.quality.gate import STAGES, run_gate
-from components.workspace import Workspace
+from medhash.core.documents import GateReport, Metrics
+from medhash.core.params import load_params
+from medhash.core.workspace import Workspace
 
 
 def gate(workspace: Workspace, stage: str) -> GateReport:

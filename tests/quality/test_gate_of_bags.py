@@ -7,9 +7,9 @@ import pytest
 from ingest.case_archive import SIZE_PX, CaseArchive
 from poison import change, resave, set_parameter
 
-from components.params import load_params
 from components.quality.gate import check_stage, run_gate
-from components.workspace import Workspace
+from medhash.core.params import load_params
+from medhash.core.workspace import Workspace
 
 PARAMS = f"""\
 methods: [lsh]

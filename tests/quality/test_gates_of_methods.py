@@ -16,8 +16,8 @@ from poison import (
     take,
 )
 
-from components.params import load_params
 from components.quality.gate import check_stage
+from medhash.core.params import load_params
 
 KIND = "gist-512"
 POISONS = [

@@ -5,10 +5,10 @@ import pyarrow as pa
 import pytest
 from structured_archive import HELD_OUT, structured_workspace
 
-from components.contracts import SPLIT, read_table, write_table
-from components.documents import Vocabulary
-from components.params import Params
 from components.quality.gate import check_stage
+from medhash.core.contracts import SPLIT, read_table, write_table
+from medhash.core.documents import Vocabulary
+from medhash.core.params import Params
 
 PARAMS = Params(
     methods=["modhash"],

@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 from builders import LABELS_OF_SETS, small_workspace, write_codes
 
-from components.contracts import LABELS, QUERIES, read_table, write_table
-from components.documents import Check, CurvePoint, Figures, GateReport, Interval, Metrics, SliceFigures
-from components.evaluate.per_query import COLUMNS
-from components.files import write_json
-from components.workspace import Workspace
+from medhash.core.contracts import LABELS, QUERIES, read_table, write_table
+from medhash.core.documents import Check, CurvePoint, Figures, GateReport, Interval, Metrics, SliceFigures
+from medhash.core.files import write_json
+from medhash.core.workspace import Workspace
+from medhash.retrieval.evaluation.ranked import COLUMNS
 
 STAGES = ("ingest", "split", "labels", "similarity", "features", "train", "encode", "index", "evaluate")
 

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 from report.measured import measured_workspace, write_metrics
 
-from components.contracts import IMAGES, read_table, write_table
-from components.documents import (
+from medhash.core.contracts import IMAGES, read_table, write_table
+from medhash.core.documents import (
     Attribute,
     AttributeFigures,
     Calibration,
@@ -18,7 +18,7 @@ from components.documents import (
     StructuredFigures,
     Vocabulary,
 )
-from components.workspace import Workspace
+from medhash.core.workspace import Workspace
 
 ATTRIBUTES = ("modality", "organ", "pathology")
 LABELS = ["mr · brain · glioma", "xray · chest · <i>cyst</i>", "mr · brain · –"]

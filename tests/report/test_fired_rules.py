@@ -6,15 +6,15 @@ import pytest
 from report.measured import write_metrics
 from report.structured_run import FIGURES, LABELS, VOCABULARY, structured_workspace
 
-from components.documents import ModelSpec, SubCode
-from components.errors import MedhashError
-from components.hashing.layout import Layout
-from components.hashing.model import save_model
-from components.hashing.networks.build import build_network
-from components.params import load_params
+from components.report.fired_rules import fired_rules
 from components.report.run import Run, read_run
-from components.report.structured.fired_rules import fired_rules
-from components.workspace import Workspace
+from medhash.core.documents import ModelSpec, SubCode
+from medhash.core.errors import MedhashError
+from medhash.core.params import load_params
+from medhash.core.workspace import Workspace
+from medhash.hashing.layout import Layout
+from medhash.hashing.model import save_model
+from medhash.hashing.networks.build import build_network
 
 METHOD = "structured-fuzzy"
 NETWORK: dict[str, str | int | float] = {

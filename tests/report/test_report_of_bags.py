@@ -9,17 +9,15 @@ import pytest
 from of_bags import METHOD, run_of_bags
 from report.test_report_page import Page, report
 
-from components.contracts import codes_schema, write_table
-from components.errors import MedhashError
-from components.index.code_table import read_codes
-from components.params import load_params
 from components.report.data_cards import data_cards
-from components.report.glossary import glossary
-from components.report.page import render_page
-from components.report.pictured import Pictured
-from components.report.retrievals import retrievals
+from components.report.page import glossary, render_page
+from components.report.retrievals import Pictured, retrievals
 from components.report.run import Run, read_run
-from components.workspace import Workspace
+from medhash.core.contracts import codes_schema, write_table
+from medhash.core.errors import MedhashError
+from medhash.core.params import load_params
+from medhash.core.workspace import Workspace
+from medhash.retrieval.code_table import read_codes
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from report.measured import measured_workspace, write_metrics
 
-from components.contracts import REJECTED, write_table
-from components.documents import Check, GateReport, Interval, Metrics
 from components.report.__main__ import main
-from components.workspace import Workspace
+from medhash.core.contracts import REJECTED, write_table
+from medhash.core.documents import Check, GateReport, Interval, Metrics
+from medhash.core.workspace import Workspace
 
 VOID = {"meta", "link", "img", "br"}
 METHODS = {"lsh": 0.97, "drh-18": 0.4, "drh-18-paper": 0.99}

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 from report.measured import measured_workspace, write_metrics
 
-from components.contracts import IMAGES, LABELS, read_table
-from components.documents import Interval, Metrics
-from components.params import load_params
 from components.report.metric_table import standing
-from components.report.plots.code_map import OTHER, coloured_labels
-from components.report.plots.pictures import picture
-from components.report.retrievals import retrievals
+from components.report.retrievals import picture, retrievals
 from components.report.run import best_method, read_run
+from medhash.core.contracts import IMAGES, LABELS, read_table
+from medhash.core.documents import Interval, Metrics
+from medhash.core.params import load_params
+from medhash.retrieval.code_map import OTHER, coloured_labels
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,14 @@ from report.measured import measured_workspace
 from report.structured_run import ATTRIBUTES, LABELS, METHODS, VOCABULARY, measured_methods, structured_workspace
 from report.test_report_page import Page, report
 
-from components.documents import AttributeFigures
-from components.hashing.certainty import Certainty
-from components.params import load_params
-from components.report.glossary import glossary
+from components.report import fired_rules
+from components.report.page import glossary
 from components.report.run import Run, read_run
-from components.report.structured import fired_rules
-from components.report.structured.sections import structured_sections
-from components.report.structured.unknown import unknown_table
-from components.workspace import Workspace
+from components.report.structured import structured_sections, unknown_table
+from medhash.core.documents import AttributeFigures
+from medhash.core.params import load_params
+from medhash.core.workspace import Workspace
+from medhash.hashing.codes import Certainty
 
 RULES = [
     "IF modality is mr AND organ is brain AND pathology is glioma",

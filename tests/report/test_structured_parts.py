@@ -4,16 +4,19 @@ import numpy as np
 import pytest
 from report.structured_run import ATTRIBUTES, LABELS, VOCABULARY, figures, structured
 
-from components.documents import AttributeFigures, StructuredFigures
-from components.errors import MedhashError
-from components.hashing.certainty import Certainty
-from components.report.structured.agreement import agreement
-from components.report.structured.combinations import combination_table, held_out
-from components.report.structured.explained import explain, surest_and_least_sure
-from components.report.structured.ordered import in_order
-from components.report.structured.relevance import relevance_tables
-from components.report.structured.standing import standing
-from components.report.structured.sub_code_matrix import sub_code_matrices
+from components.report.fired_rules import explain, surest_and_least_sure
+from components.report.retrievals import agreement
+from components.report.structured import (
+    combination_table,
+    held_out,
+    in_order,
+    relevance_tables,
+    standing,
+    sub_code_matrices,
+)
+from medhash.core.documents import AttributeFigures, StructuredFigures
+from medhash.core.errors import MedhashError
+from medhash.hashing.codes import Certainty
 
 RULES = ["IF modality is mr AND organ is brain", "IF modality is xray AND organ is chest", "IF organ is brain"]
 

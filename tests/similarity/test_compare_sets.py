@@ -5,9 +5,9 @@ import random
 import pyarrow as pa
 from builders import small_workspace
 
-from components.contracts import LABEL_SETS, SIMILARITY, read_table
 from components.similarity.__main__ import main
-from components.similarity.pairs import compare_sets
+from components.similarity.similarity import compare_sets
+from medhash.core.contracts import LABEL_SETS, SIMILARITY, read_table
 
 
 def table(sets: list[list[int]]) -> pa.Table:

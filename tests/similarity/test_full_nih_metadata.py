@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from components.contracts import LABEL_SETS, SIMILARITY, SPLIT, read_table
-from components.documents import Vocabulary
-from components.workspace import Workspace
+from medhash.core.contracts import LABEL_SETS, SIMILARITY, SPLIT, read_table
+from medhash.core.documents import Vocabulary
+from medhash.core.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("MEDHASH_REAL_DATA", ROOT / ".." / "shared" / "data"))

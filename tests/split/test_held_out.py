@@ -5,10 +5,10 @@ import pytest
 from pydantic import ValidationError
 from structured_archive import HELD_OUT, structured_images
 
-from components.errors import MedhashError
-from components.params import SplitParams
 from components.split.near_duplicates import linked_patients
-from components.split.patients import split_patients
+from components.split.split import split_patients
+from medhash.core.errors import MedhashError
+from medhash.core.params import SplitParams
 
 VALUES = [
     (modality, organ, (f"{organ} finding",))

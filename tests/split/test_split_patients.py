@@ -7,11 +7,11 @@ import pyarrow as pa
 import pytest
 from builders import small_workspace
 
-from components.contracts import IMAGES, SPLIT, read_table
-from components.errors import MedhashError
-from components.params import SplitParams
 from components.split.__main__ import main
-from components.split.patients import split_patients
+from components.split.split import split_patients
+from medhash.core.contracts import IMAGES, SPLIT, read_table
+from medhash.core.errors import MedhashError
+from medhash.core.params import SplitParams
 
 STRATEGIES = ("hash", "official", "stratified")
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy
 
-from components.hashing.losses.binary_gap import binary_gap_loss
-from components.hashing.losses.center import center_loss, center_targets
-from components.hashing.losses.cosine_margin import cosine_margin_loss
-from components.hashing.losses.straight_through import sign_straight_through
+from medhash.hashing.losses.binary_gap import binary_gap_loss
+from medhash.hashing.losses.center import center_loss, center_targets
+from medhash.hashing.losses.cosine_margin import cosine_margin_loss
+from medhash.hashing.losses.straight_through import sign_straight_through
 
 CENTERS = torch.tensor([[1.0, 1.0, 1.0, 1.0], [1.0, -1.0, 1.0, -1.0], [1.0, 1.0, -1.0, -1.0]])
 TIES = torch.tensor([-1.0, -1.0, 1.0, 1.0])

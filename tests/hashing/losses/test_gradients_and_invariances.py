@@ -5,19 +5,19 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from components.hashing.losses.balance import balance_loss
-from components.hashing.losses.binary_gap import binary_gap_loss
-from components.hashing.losses.center import center_loss
-from components.hashing.losses.classification import classification_loss
-from components.hashing.losses.contrastive import contrastive_loss
-from components.hashing.losses.cosine_margin import cosine_margin_loss
-from components.hashing.losses.nca import nca_loss
-from components.hashing.losses.orthogonality import orthogonality_loss
-from components.hashing.losses.pairs import share_a_label
-from components.hashing.losses.pairwise_likelihood import pairwise_likelihood_loss
-from components.hashing.losses.quantization import quantization_loss
-from components.hashing.losses.ranking import ranking_loss
-from components.hashing.losses.soft_similarity import soft_similarity_loss
+from medhash.hashing.losses.balance import balance_loss
+from medhash.hashing.losses.binary_gap import binary_gap_loss
+from medhash.hashing.losses.center import center_loss
+from medhash.hashing.losses.classification import classification_loss
+from medhash.hashing.losses.contrastive import contrastive_loss
+from medhash.hashing.losses.cosine_margin import cosine_margin_loss
+from medhash.hashing.losses.nca import nca_loss
+from medhash.hashing.losses.orthogonality import orthogonality_loss
+from medhash.hashing.losses.pairs import share_a_label
+from medhash.hashing.losses.pairwise_likelihood import pairwise_likelihood_loss
+from medhash.hashing.losses.quantization import quantization_loss
+from medhash.hashing.losses.ranking import ranking_loss
+from medhash.hashing.losses.soft_similarity import soft_similarity_loss
 
 Term = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 TERMS: dict[str, Term] = {

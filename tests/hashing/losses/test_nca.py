@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from components.hashing.losses.nca import nca_loss
+from medhash.hashing.losses.nca import nca_loss
 
 
 def random_batch(n_images: int = 7, bits: int = 5, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

@@ -6,10 +6,10 @@ import math
 import pytest
 import torch
 
-from components.hashing.losses.contrastive import contrastive_loss
-from components.hashing.losses.pairs import different_images, mean_over_pairs, share_a_label
-from components.hashing.losses.pairwise_likelihood import pairwise_likelihood_loss
-from components.hashing.losses.soft_similarity import soft_similarity_loss
+from medhash.hashing.losses.contrastive import contrastive_loss
+from medhash.hashing.losses.pairs import different_images, mean_over_pairs, share_a_label
+from medhash.hashing.losses.pairwise_likelihood import pairwise_likelihood_loss
+from medhash.hashing.losses.soft_similarity import soft_similarity_loss
 
 Pair = tuple[list[float], list[float], set[int], set[int]]
 

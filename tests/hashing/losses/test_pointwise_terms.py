@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from components.hashing.losses.balance import balance_loss
-from components.hashing.losses.classification import classification_loss
-from components.hashing.losses.orthogonality import orthogonality_loss
-from components.hashing.losses.quantization import quantization_loss
+from medhash.hashing.losses.balance import balance_loss
+from medhash.hashing.losses.classification import classification_loss
+from medhash.hashing.losses.orthogonality import orthogonality_loss
+from medhash.hashing.losses.quantization import quantization_loss
 
 H = torch.tensor([[0.5, -1.0], [0.0, 0.25]], dtype=torch.float64)
 

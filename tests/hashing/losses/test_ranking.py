@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from components.hashing.losses.ranking import ranking_loss
+from medhash.hashing.losses.ranking import ranking_loss
 
 LABELS = torch.tensor([[1, 1, 0], [1, 1, 0], [1, 0, 0], [0, 0, 1]])
 """For the first image: the second shares all its labels, the third one, the fourth none."""

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from components.hashing.losses.pairs import different_images
-from components.hashing.losses.robust_pairs import pair_residuals, penalise, robust_pair_loss
+from medhash.hashing.losses.pairs import different_images
+from medhash.hashing.losses.robust_pairs import pair_residuals, penalise, robust_pair_loss
 
 CODES = torch.tensor([[1.0, 1, 1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1, -1, -1], [-1, -1, -1, -1, 1, 1, 1, 1]])
 """Two bits of eight apart (a quarter), four (a half), six (three quarters)."""

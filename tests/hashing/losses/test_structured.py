@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from components.hashing.losses.cauchy import cauchy_loss
-from components.hashing.losses.membership import membership_loss
-from components.hashing.losses.overlap_distance import overlap_distance_loss
-from components.hashing.losses.pairs import different_images
+from medhash.hashing.losses.cauchy import cauchy_loss
+from medhash.hashing.losses.membership import membership_loss
+from medhash.hashing.losses.overlap_distance import overlap_distance_loss
+from medhash.hashing.losses.pairs import different_images
 
 H = torch.tanh(torch.randn(6, 8, generator=torch.Generator().manual_seed(1), dtype=torch.float64))
 LABELS = torch.tensor([[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 1, 1], [1, 1, 1], [0, 0, 1]], dtype=torch.float64)

@@ -8,8 +8,8 @@ import torch
 from torchvision import models
 from torchvision.transforms.functional import normalize
 
-from components.errors import MedhashError
-from components.hashing.networks.build import build_network
+from medhash.core.errors import MedhashError
+from medhash.hashing.networks.build import build_network
 
 RESNET = {"kind": "torchvision", "name": "resnet18", "head": "embedding"}
 
@@ -87,9 +87,9 @@ def test_training_leaves_no_trace_of_the_blank_image_that_tried_the_size() -> No
 
 def test_the_catalogue_and_the_other_networks_do_without_torchvision() -> None:
     script = (
-        "import sys; import components.hashing.methods\n"
+        "import sys; import medhash.hashing.catalogue\n"
         "assert 'torch' not in sys.modules\n"
-        "from components.hashing.networks.build import build_network\n"
+        "from medhash.hashing.networks.build import build_network\n"
         "build_network({'kind': 'residual'}, 16)\n"
         "assert 'torchvision' not in sys.modules"
     )

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from components.errors import MedhashError
-from components.hashing.networks.build import build_network
-from components.hashing.networks.over_bags import codes_of_bags
+from medhash.core.errors import MedhashError
+from medhash.hashing.networks.build import build_network
+from medhash.hashing.networks.reading import codes_of_bags
 
 NETWORK = {"kind": "residual", "depth": 18, "width": "paper", "stem": "small", "code_norm": "batch"}
 POOLINGS = ("max", "mean", "noisy-or", "attention")

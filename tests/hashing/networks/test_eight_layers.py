@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch.nn.functional import local_response_norm
 
-from components.errors import MedhashError
-from components.hashing.networks.build import build_network
-from components.hashing.networks.response_norm import ResponseNorm
+from medhash.core.errors import MedhashError
+from medhash.hashing.networks.build import build_network
+from medhash.hashing.networks.eight_layers import ResponseNorm
 
 
 @pytest.mark.parametrize(("kind", "n_parameters"), [("alexnet", 60_965_224), ("cnn-f", 60_834_536)])

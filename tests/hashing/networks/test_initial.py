@@ -9,10 +9,10 @@ import torch
 from safetensors.torch import save_file
 from torchvision import models
 
-from components.errors import MedhashError
-from components.hashing.networks.build import build_network
-from components.hashing.networks.initial import load_initial_weights
-from components.hashing.networks.network import HashNetwork
+from medhash.core.errors import MedhashError
+from medhash.hashing.networks.build import build_network
+from medhash.hashing.networks.initial import load_initial_weights
+from medhash.hashing.networks.network import HashNetwork
 
 RESIDUAL = {"kind": "residual", "depth": 18, "width": "paper", "stem": "small"}
 

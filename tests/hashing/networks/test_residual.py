@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from components.errors import MedhashError
-from components.hashing.networks.build import build_network
+from medhash.core.errors import MedhashError
+from medhash.hashing.networks.build import build_network
 
 
 @pytest.mark.parametrize(

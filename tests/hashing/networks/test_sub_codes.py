@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from components.documents import Attribute
-from components.errors import MedhashError
-from components.hashing.layout import Layout, make_layout
-from components.hashing.networks.build import build_network
-from components.hashing.networks.network import HashNetwork
-from components.hashing.networks.reading import memberships_and_firing
+from medhash.core.documents import Attribute
+from medhash.core.errors import MedhashError
+from medhash.hashing.layout import Layout, make_layout
+from medhash.hashing.networks.build import build_network
+from medhash.hashing.networks.network import HashNetwork
+from medhash.hashing.networks.reading import memberships_and_firing
 
 NETWORK = {"kind": "residual", "depth": 18, "width": "paper", "stem": "small"}
 ATTRIBUTES = [

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from components.errors import MedhashError
-from components.hashing.objectives.centers import hash_centers
-from components.hashing.objectives.settings import CsqSettings, OrthohashSettings
+from medhash.core.errors import MedhashError
+from medhash.hashing.objectives.centers import hash_centers
+from medhash.hashing.objectives.settings import CsqSettings, OrthohashSettings
 
 
 def distances(centers: torch.Tensor) -> torch.Tensor:

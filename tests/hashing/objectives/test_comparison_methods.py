@@ -8,13 +8,13 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from components.errors import MedhashError
-from components.hashing.losses.classification import classification_loss
-from components.hashing.losses.pairwise_likelihood import pairwise_likelihood_loss
-from components.hashing.objectives import osdh as osdh_module
-from components.hashing.objectives import settings as all_settings
-from components.hashing.objectives.drh import DrhObjective
-from components.hashing.objectives.settings import (
+from medhash.core.errors import MedhashError
+from medhash.hashing.losses.classification import classification_loss
+from medhash.hashing.losses.pairwise_likelihood import pairwise_likelihood_loss
+from medhash.hashing.objectives import osdh as osdh_module
+from medhash.hashing.objectives import settings as all_settings
+from medhash.hashing.objectives.drh import DrhObjective
+from medhash.hashing.objectives.settings import (
     CsqSettings,
     DpshSettings,
     DrhSettings,
@@ -33,7 +33,7 @@ WEIGHT = torch.randn(16, 8, generator=RANDOM)
 
 
 def test_settings_are_read_without_torch() -> None:
-    code = "import sys, components.hashing.objectives.settings; sys.exit('torch' in sys.modules)"
+    code = "import sys, medhash.hashing.objectives.settings; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from components.errors import MedhashError
-from components.hashing.losses.nca import nca_loss
-from components.hashing.losses.pairs import different_images
-from components.hashing.losses.robust_pairs import robust_pair_loss
-from components.hashing.methods import find_method, with_overrides
-from components.hashing.objectives.settings import DmihSettings
+from medhash.core.errors import MedhashError
+from medhash.hashing.catalogue import find_method, with_overrides
+from medhash.hashing.losses.nca import nca_loss
+from medhash.hashing.losses.pairs import different_images
+from medhash.hashing.losses.robust_pairs import robust_pair_loss
+from medhash.hashing.objectives.settings import DmihSettings
 
 RANDOM = torch.Generator().manual_seed(0)
 BITS = 16

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from components.hashing.objectives.settings import (
+from medhash.hashing.objectives.settings import (
     ClassifySettings,
     CsqSettings,
     DmihSettings,

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from components.hashing.losses.nca import nca_loss
-from components.hashing.objectives.settings import DrhSettings, OsdhSettings
+from medhash.hashing.losses.nca import nca_loss
+from medhash.hashing.objectives.settings import DrhSettings, OsdhSettings
 
 RANDOM = torch.Generator().manual_seed(0)
 H = torch.tanh(torch.randn(12, 16, generator=RANDOM))

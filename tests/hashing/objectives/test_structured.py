@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from components.documents import Attribute
-from components.hashing.layout import make_layout
-from components.hashing.losses.cauchy import cauchy_loss
-from components.hashing.losses.pairs import different_images
-from components.hashing.objectives.settings_structured import (
+from medhash.core.documents import Attribute
+from medhash.hashing.layout import make_layout
+from medhash.hashing.losses.cauchy import cauchy_loss
+from medhash.hashing.losses.pairs import different_images
+from medhash.hashing.objectives.settings_structured import (
     FuzzhashSettings,
     ModhashSettings,
     OphashSettings,

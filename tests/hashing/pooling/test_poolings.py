@@ -5,11 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from components.hashing.pooling.attention import GatedAttention
-from components.hashing.pooling.max import max_pooling
-from components.hashing.pooling.mean import mean_pooling
-from components.hashing.pooling.noisy_or import noisy_or_pooling
-from components.hashing.pooling.segments import segment_max
+from medhash.hashing.networks.pooling import GatedAttention, max_pooling, mean_pooling, noisy_or_pooling, segment_max
 
 SIZES = torch.tensor([3, 1, 4, 2])
 STARTS = torch.cat([torch.zeros(1, dtype=torch.int64), SIZES.cumsum(0)])

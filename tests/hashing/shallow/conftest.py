@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from components.hashing.coders import CODERS
-from components.hashing.codes import binarise
-from components.hashing.shallow.lsh import fit_lsh
-from components.retrieval.average_precision import average_precision
-from components.retrieval.histogram import relevance_histogram
+from medhash.hashing.codes import binarise
+from medhash.hashing.encoders import CODERS
+from medhash.hashing.shallow.lsh import fit_lsh
+from medhash.retrieval.measures.average_precision import average_precision
+from medhash.retrieval.measures.histogram import relevance_histogram
 
 
 class Images(NamedTuple):

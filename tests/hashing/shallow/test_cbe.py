@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.linalg import circulant as circulant_matrix
 
-from components.hashing.shallow.cbe import ORTHOGONALITY, alternate, best_codes, best_spectrum, circulant, fit_cbe
+from medhash.hashing.shallow.cbe import ORTHOGONALITY, alternate, best_codes, best_spectrum, circulant, fit_cbe
 
 
 def images(n_features: int) -> np.ndarray:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.hashing.shallow import dh, sdh
-from components.hashing.shallow.layers import (
+from medhash.hashing.shallow import dh, sdh
+from medhash.hashing.shallow.layers import (
     SATURATED,
     CodeLoss,
     Layer,

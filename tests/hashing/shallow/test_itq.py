@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from components.errors import MedhashError
-from components.hashing.shallow.itq import best_rotation, fit_itq, principal_components, random_rotation
-from components.hashing.shallow.linear import project
+from medhash.core.errors import MedhashError
+from medhash.hashing.shallow.itq import best_rotation, fit_itq, principal_components, random_rotation
+from medhash.hashing.shallow.linear import project
 
 UNREAD = np.zeros((0, 0), np.float32)
 

@@ -9,8 +9,8 @@ from scipy.linalg import eigh
 from scipy.optimize import check_grad
 from scipy.spatial.distance import cdist
 
-from components.errors import MedhashError
-from components.hashing.shallow.ksh import (
+from medhash.core.errors import MedhashError
+from medhash.hashing.shallow.ksh import (
     fit_ksh,
     greedy_bits,
     kernel_bits,
@@ -20,7 +20,7 @@ from components.hashing.shallow.ksh import (
     smooth_bit,
     whitened,
 )
-from components.hashing.shallow.similarity import signed_similarity
+from medhash.hashing.shallow.similarity import signed_similarity
 
 
 @pytest.fixture(scope="module")

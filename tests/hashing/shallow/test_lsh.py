@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from components.errors import MedhashError
-from components.hashing.shallow.linear import project
-from components.hashing.shallow.lsh import fit_lsh
+from medhash.core.errors import MedhashError
+from medhash.hashing.shallow.linear import project
+from medhash.hashing.shallow.lsh import fit_lsh
 
 UNREAD = np.zeros((0, 0), np.float32)
 

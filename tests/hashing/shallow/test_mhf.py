@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from components.hashing.shallow.mhf import fit_mhf, forest_paths, grow_tree, pair_scatter, split_direction
+from medhash.hashing.shallow.mhf import fit_mhf, forest_paths, grow_tree, pair_scatter, split_direction
 
 # Depth 2: the root asks x ≥ 1; its left child asks y ≥ 2, its right child y ≤ 3 (as -y ≥ -3).
 TINY = {

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from components.hashing.shallow.sh import eigenfunctions, fit_sh, smallest_modes
+from medhash.hashing.shallow.sh import eigenfunctions, fit_sh, smallest_modes
 
 
 def test_bits_of_a_uniform_rectangle_are_the_sine_patterns_of_its_sides() -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from components.hashing.shallow.similarity import signed_similarity
-from components.hashing.shallow.ssh import STEP, VARIANCE, fit_ssh, sequential_projections
+from medhash.hashing.shallow.similarity import signed_similarity
+from medhash.hashing.shallow.ssh import STEP, VARIANCE, fit_ssh, sequential_projections
 
 
 def centred_images(archive: Any) -> tuple[np.ndarray, np.ndarray]:

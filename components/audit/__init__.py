@@ -1,1 +1,0 @@
-"""The audit log: who did what to the champion, its data and its patients, and when; append-only."""

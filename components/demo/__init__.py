@@ -1,1 +1,0 @@
-"""The whole pipeline through Airflow, watched from a terminal."""

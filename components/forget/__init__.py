@@ -1,1 +1,0 @@
-"""Forgetting a patient: out of tables, pixels, codes, indexes, releases and caches, for good, and proven."""

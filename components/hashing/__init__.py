@@ -1,1 +1,0 @@
-"""The hashing library: networks, losses, shallow methods and the catalogue; free of stages and services."""

@@ -1,1 +1,0 @@
-"""The terms of the training objectives, one per file, as plain functions of codes and labels."""

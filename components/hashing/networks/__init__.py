@@ -1,1 +1,0 @@
-"""Networks that turn pixels into relaxed codes, one file per family."""

@@ -1,1 +1,0 @@
-"""Training objectives: the losses of one paper, weighted and summed, one file per paper."""

@@ -1,1 +1,0 @@
-"""Hashing methods that learn a projection of given features, one per file."""

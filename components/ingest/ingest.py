@@ -1,0 +1,278 @@
+"""One run of ingest, from an archive to published tables."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from components.ingest.bags import judge_bags, n_lost
+from components.ingest.changes import compared, last_images, require_few_withdrawn
+from components.ingest.pool import n_workers
+from components.ingest.publish import bag_ids, images_table, publish, rejected_table, sources_table, write_private
+from components.ingest.scan import Scan, judge, scan_files
+from medhash.archives.decode_cache import DecodeCache
+from medhash.archives.entries import REASONS, Entries, Rejection
+from medhash.archives.forgotten import forgetting, read_forgotten
+from medhash.archives.known import Known, code_digest
+from medhash.archives.lock import only_ingest
+from medhash.archives.memo import BYTES, HEADER, FileMemo
+from medhash.archives.preparation import Pointed, Preparation, Regions
+from medhash.archives.pseudonyms import pseudonyms
+from medhash.archives.readers.layouts import source_of
+from medhash.core.errors import MedhashError
+from medhash.core.params import IngestParams
+from medhash.core.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """An archive's table without the forgotten patients, and the names of the files that go with them."""
+
+    entries: Entries
+    names: frozenset[str]
+    n_images: int
+    n_patients: int
+
+
+def leave_out(entries: Entries, is_forgotten: Callable[[str], bool]) -> Exclusion:
+    """Take out the rows and the refusals of forgotten patients.
+
+    A refused row may not say whose it is: it goes if any patient it might be about is forgotten. A refusal of another
+    patient's row goes too if it names a file of a forgotten one.
+    """
+    patients = {patient for patient in entries.rows["patient"].unique() if is_forgotten(patient)}
+    gone = entries.rows["patient"].isin(patients)
+    names = set(entries.rows.loc[gone, "source_name"])
+    names |= {
+        rejection.source_name
+        for rejection in entries.rejections
+        if rejection.source_name and any(map(is_forgotten, rejection.patients))
+    }
+    names -= set(entries.rows.loc[~gone, "source_name"])
+    kept = [
+        rejection
+        for rejection in entries.rejections
+        if rejection.source_name not in names and not any(map(is_forgotten, rejection.patients))
+    ]
+    n_out = int(gone.sum()) + len(entries.rejections) - len(kept)
+    return Exclusion(
+        replace(entries, rows=entries.rows[~gone], rejections=kept, n_rows=entries.n_rows - n_out),
+        frozenset(names),
+        int(gone.sum()),
+        len(patients),
+    )
+
+
+def preparation_of(entries: Entries, settings: IngestParams, size_px: int) -> Preparation:
+    """The preparation of an archive's files. Raises MedhashError where stains are to be normalised in greys."""
+    if settings.stain != "none" and entries.channels != 3:
+        raise MedhashError(
+            f"ingest.stain: {settings.stain} changes colours, but the images of {entries.table} are taken as greys",
+            "set ingest.stain to none, or take a source that keeps colours",
+        )
+    return Preparation(
+        size_px,
+        settings.max_image_pixels,
+        entries.channels,
+        0 if settings.cut.into == "whole" else settings.cut.grid,
+        settings.stain,
+    )
+
+
+def asked_regions(entries: Entries, settings: IngestParams) -> dict[str, Regions]:
+    """Image name → the regions that ingest.cut.into: regions takes of it; names without regions are left out.
+
+    Raises MedhashError if regions are asked for where the archive's table points at nothing in any image.
+    """
+    if settings.cut.into != "regions":
+        return {}
+    if "regions" not in entries.rows:
+        raise MedhashError(
+            f"ingest.cut.into: regions, but {entries.table} points at no region of its images",
+            "set ingest.cut.into to grid or whole",
+        )
+    frame = entries.frame or (0, 0)
+    return {
+        name: tuple(Pointed(int(x), int(y), int(w), int(h), *frame) for x, y, w, h in regions)
+        for name, regions in zip(entries.rows["source_name"], entries.rows["regions"], strict=True)
+        if isinstance(regions, tuple | list) and len(regions)
+    }
+
+
+_SHOWN = 10
+
+
+def counted_images(images: pa.Table) -> str:
+    """Images (and the files whose parts they are), patients and, unless every image is a case by itself, bags."""
+    n_whole = images["region"].null_count
+    n_files = n_whole + len(images.filter(images["region"].is_valid())["sha256"].unique())
+    parts = f"{len(images)} parts of " if n_whole < len(images) else ""
+    told = f"{parts}{n_files} images of {len(images['patient_id'].unique())} patients"
+    sizes = Counter(images["bag_id"].to_pylist()).values()
+    if max(sizes) == 1:
+        return told
+    return f"{told} in {len(sizes)} bags ({min(sizes)} to {max(sizes)} {'parts' if parts else 'images'})"
+
+
+def counted_refusals(entries: Entries, rejections: list[Rejection]) -> str:
+    """`3: 2 truncated, 1 empty`, and how many bags were lost whole."""
+    counts = Counter(rejection.reason for rejection in rejections)
+    lost = n_lost(entries, {rejection.source_row for rejection in rejections if rejection.source_row is not None})
+    return (
+        f"{len(rejections)}"
+        + (": " if counts else "")
+        + ", ".join(f"{count} {reason}" for reason, count in sorted(counts.items()))
+        + (f"; {lost} bag{' was' if lost == 1 else 's were'} lost whole" if lost else "")
+    )
+
+
+def too_many(entries: Entries, rejections: list[Rejection], settings: IngestParams, private: Path) -> MedhashError:
+    rows = sorted(
+        (rejection.source_row, rejection.reason, rejection.detail)
+        for rejection in rejections
+        if rejection.source_row is not None
+    )
+    told = [
+        f"row {row}: {reason}" + (f" ({detail})" if detail != REASONS[reason] else "") for row, reason, detail in rows
+    ]
+    # A line of a table of labels has no row; its number stands in the detail.
+    told += [
+        f"{rejection.reason} ({rejection.detail})"
+        for rejection in rejections
+        if rejection.source_row is None and rejection.detail != REASONS[rejection.reason]
+    ]
+    first = "; ".join(told[:_SHOWN])
+    share = len(rejections) / max(entries.n_rows, 1)
+    return MedhashError(
+        f"{entries.table}: {len(rejections)} refused against {entries.n_rows} rows ({share:.1%}, "
+        f"ingest.max_rejected_share allows {settings.max_rejected_share:.1%}): {counted_refusals(entries, rejections)}"
+        + (f"; the first: {first}" if first else ""),
+        f"names and reasons are in {private}; mend the archive, or raise ingest.max_rejected_share if this loss is "
+        "acceptable"
+        + (
+            "; where images are still to come, index the table alone with --metadata-only"
+            if any(reason == "missing_image" for _, reason, _ in rows)
+            else ""
+        )
+        + "; the last good tables are untouched",
+    )
+
+
+def ingest(workspace: Workspace, settings: IngestParams, size_px: int, key: bytes) -> str:
+    """Ingest the archive and say in a few lines what was taken.
+
+    What has not changed since the last run is neither read nor decoded (medhash/archives/memo.py says what is
+    trusted); patients of data/forgotten.txt are left out, and what the archive no longer holds leaves the caches.
+    Raises MedhashError, with the last output untouched, where the archive cannot be read or where more than
+    settings.max_rejected_share of the table's rows (rows and files without a row) are refused, or more than
+    settings.max_withdrawn_share of the last run's images are gone.
+    """
+    archive = workspace.root / settings.archive
+    with only_ingest(workspace):
+        digests = read_forgotten(workspace)
+        # a tar's members are remembered under the names that its reader gives them: another reader asks anew
+        readers = [settings.source, *(f"{joined.archive} {joined.source}" for joined in settings.mixed.archives)]
+        stamp = hashlib.sha256(
+            "\n".join(
+                [
+                    code_digest(),
+                    *readers,
+                    str(settings.max_image_pixels),
+                    *pseudonyms(key, "memo", [""]),
+                    *sorted(digests),
+                ]
+            ).encode()
+        )
+        with FileMemo(workspace.file_memo, stamp.hexdigest()) as memo:
+            return _ingest(workspace, archive, settings, size_px, key, digests, memo)
+
+
+def _ingest(
+    workspace: Workspace,
+    archive: Path,
+    settings: IngestParams,
+    size_px: int,
+    key: bytes,
+    digests: frozenset[str],
+    memo: FileMemo,
+) -> str:
+    source, is_forgotten = source_of(settings), forgetting(digests, key)
+    exclusion = leave_out(source.read_entries(archive, settings, Known(memo, HEADER, is_forgotten)), is_forgotten)
+    entries, told = exclusion.entries, []
+    if exclusion.n_images:
+        told.append(f"left out {exclusion.n_images} images of {exclusion.n_patients} forgotten patients")
+    last = last_images(workspace)
+
+    def require(images: pa.Table, refused: set[str]) -> None:
+        require_few_withdrawn(last, images, refused, digests, settings.max_withdrawn_share)
+
+    preparation, regions = preparation_of(entries, settings, size_px), asked_regions(entries, settings)
+    if settings.metadata_only:
+        images, lines = _take(workspace, settings, entries, None, None, preparation, key, require)
+    else:
+        with DecodeCache(workspace.decode_cache, preparation) as cache:
+            wanted = frozenset(entries.rows["source_name"])
+            known = Known(
+                memo,
+                BYTES,
+                wanted=wanted,
+                skips=_skipping(exclusion, wanted, is_forgotten),
+                usable=lambda digest, name: cache.knows(digest, regions.get(name, ())),
+            )
+            with closing(source.image_files(archive, settings, known)) as files:
+                scan = scan_files(files, entries, cache, preparation, n_workers(settings.workers), known, regions)
+            images, lines = _take(workspace, settings, entries, scan, cache, preparation, key, require)
+            cache.keep_only(set(scan.digests.values()))
+    memo.settle()
+    return "\n".join([*lines, compared(last, images, digests), *told])
+
+
+def _skipping(
+    exclusion: Exclusion, wanted: frozenset[str], is_forgotten: Callable[[str], bool]
+) -> Callable[[str], bool]:
+    """Whether a file is a forgotten patient's: by its row, or where no good row describes it, by its name."""
+    patients_of = exclusion.entries.patients_of
+    return lambda name: name in exclusion.names or (name not in wanted and any(map(is_forgotten, patients_of(name))))
+
+
+def _take(
+    workspace: Workspace,
+    settings: IngestParams,
+    entries: Entries,
+    scan: Scan | None,
+    cache: DecodeCache | None,
+    preparation: Preparation,
+    key: bytes,
+    require: Callable[[pa.Table, set[str]], None],
+) -> tuple[pa.Table, list[str]]:
+    rejections = entries.rejections + (entries.told(judge(entries, scan)) if scan else [])
+    rejections += entries.told(judge_bags(entries, scan, rejections, settings.bags.max_size))
+    if entries.rows.empty and not rejections:
+        raise MedhashError(
+            f"{entries.table}: there is no row to take",
+            "see that ingest.archive holds the whole archive"
+            + ("; ingest.openi.frontal may leave out every image" if settings.source == "openi" else "")
+            + "; the last good tables are untouched",
+        )
+    sources = sources_table(entries, rejections, key)
+    refused_rows = {rejection.source_row for rejection in rejections if rejection.source_row is not None}
+    refused = entries.rows[entries.rows.index.isin(refused_rows)]
+    if len(refused) == len(entries.rows) or len(rejections) > settings.max_rejected_share * entries.n_rows:
+        private = write_private(workspace, "refused.parquet", sources)
+        raise too_many(entries, rejections, settings, private)
+    images = images_table(entries, scan, refused_rows, key)
+    rejected = rejected_table(rejections, key)
+    require(images, {*rejected["image_id"].drop_null().to_pylist(), *bag_ids(refused, key)})
+    taken = entries.rows["source_name"].drop(refused.index)
+    files = {wanted: scan.shapes[wanted] for wanted in map(scan.wanted, taken)} if scan else {}
+    publish(workspace, images, rejected, cache, preparation, files)
+    write_private(workspace, "sources.parquet", sources)
+    return images, [
+        f"{counted_images(images)}, "
+        + (f"decoded {scan.n_decoded}, reused {scan.n_reused}" if scan else "metadata only"),
+        f"refused {counted_refusals(entries, rejections)}",
+    ]

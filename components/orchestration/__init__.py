@@ -1,1 +1,0 @@
-"""What an Airflow task does: run one stage of dvc.yaml, seal the run, promote. The DAG itself is in dags/."""

@@ -1,1 +1,0 @@
-"""Command query: cases similar to an image, answered by the champion."""

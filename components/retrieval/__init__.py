@@ -1,1 +1,0 @@
-"""Retrieval measures of binary codes: exact under ties, from counts of (distance, relevance level). numpy only."""

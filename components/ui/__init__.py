@@ -1,1 +1,0 @@
-"""The pages of Airflow and MLflow on this machine."""

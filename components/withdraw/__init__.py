@@ -1,1 +1,0 @@
-"""Withdrawal: images that left the archive leave the releases too."""

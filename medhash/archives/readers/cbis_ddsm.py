@@ -1,0 +1,364 @@
+"""CBIS-DDSM as published: four case tables, films and cut-outs of their abnormalities as DICOM, PNG or JPEG.
+
+Source: R. S. Lee et al., "A curated mammography data set for use in computer-aided detection and diagnosis research",
+Scientific Data 4, 2017, and the archive's own tables.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Generator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from medhash.archives.dicom_header import is_dicom, read_header
+from medhash.archives.entries import REASONS, Entries, Rejection, SourceFile, require_offered
+from medhash.archives.files import IMAGE_SUFFIXES, most_bytes, tree_files
+from medhash.archives.integrity import Unreadable
+from medhash.archives.known import NO_IMAGE, Known
+from medhash.archives.readers.csv_tables import plain_or_packed, read_rows
+from medhash.core.errors import MedhashError
+from medhash.core.params import CbisDdsmParams, IngestParams
+
+TABLES = (
+    ("calc_case_description_train_set.csv", "Calc-Training", "train_val"),
+    ("calc_case_description_test_set.csv", "Calc-Test", "test"),
+    ("mass_case_description_train_set.csv", "Mass-Training", "train_val"),
+    ("mass_case_description_test_set.csv", "Mass-Test", "test"),
+)
+"""File, collection that its cases' folders begin with, fold. Table 1 is the first."""
+ROWS_PER_TABLE = 1_000_000
+COLUMNS = {
+    "patient": ("patient_id",),
+    "density": ("breast density", "breast_density"),
+    "side": ("left or right breast",),
+    "view": ("image view",),
+    "number": ("abnormality id",),
+    "kind": ("abnormality type",),
+    "pathology": ("pathology",),
+    "image": ("image file path",),
+    "crop": ("cropped image file path",),
+}
+"""Name here → its published titles; the tables of calcifications and of masses differ in one."""
+KINDS = ("calcification", "mass")
+VIEWS = ("CC", "MLO")
+SIDES = {"LEFT": "L", "RIGHT": "R"}
+DENSITIES = ("1", "2", "3", "4")
+"""BI-RADS; two published rows have a 0, which is none."""
+EXCLUDED = ""
+_PATIENT = re.compile(r"P_\d+")
+
+
+class Abnormality(NamedTuple):
+    """A row. row: 1,000,000 × table + line. label: EXCLUDED where the settings leave it out. image, crop: the folders
+    of the case, which name the film and the cut-out. Of their paths' further parts, the series is kept."""
+
+    row: int
+    fold: str
+    patient: str
+    side: str
+    view: str
+    kind: str
+    number: str
+    label: str
+    density: str
+    image: str
+    image_series: str
+    crop: str
+    crop_series: str
+
+    @property
+    def film(self) -> tuple[str, str, str]:
+        """Patient, breast and view: a film with calcifications and masses is published once with each."""
+        return self.patient, self.side, self.view
+
+
+class CaseTables(NamedTuple):
+    """Good rows, refused rows, how many rows were read, and the collections whose tables are there."""
+
+    rows: list[Abnormality]
+    rejections: list[Rejection]
+    n_rows: int
+    collections: tuple[str, ...]
+
+
+def read_tables(archive: Path, settings: CbisDdsmParams) -> CaseTables:
+    """Read and judge the rows of the tables that are there.
+
+    Raises MedhashError where none is, or one cannot be read.
+    """
+    rows: list[Abnormality] = []
+    rejections: list[Rejection] = []
+    collections = []
+    for number, (name, collection, fold) in enumerate(TABLES, 1):
+        path = plain_or_packed(archive, name)
+        if path is None:
+            continue
+        collections.append(collection)
+        for line, cells in read_rows(path, COLUMNS):
+            found = _row(number * ROWS_PER_TABLE + line, collection, fold, cells, settings)
+            if isinstance(found, Rejection):
+                rejections.append(found)
+            else:
+                rows.append(found)
+    if not collections:
+        raise MedhashError(
+            f"{archive} holds none of CBIS-DDSM's case tables (plain or .gz)",
+            f"put {', '.join(name for name, _, _ in TABLES)} there, or those of them that you have",
+        )
+    n_rows = len(rows) + len(rejections)
+    rows, repeated = _once(rows)
+    return CaseTables(rows, rejections + repeated, n_rows, tuple(collections))
+
+
+def patients_in(text: str) -> tuple[str, ...]:
+    """Whatever in a text looks like one of the archive's patients."""
+    return tuple(dict.fromkeys(_PATIENT.findall(text)))
+
+
+def _row(
+    row: int, collection: str, fold: str, cells: dict[str, str] | list[str], settings: CbisDdsmParams
+) -> Abnormality | Rejection:
+    if isinstance(cells, list):
+        text = ",".join(cells)
+        return Rejection("malformed_row", REASONS["malformed_row"], row, value=text, patients=patients_in(text))
+    patient, side, view, kind = (cells[name] for name in ("patient", "side", "view", "kind"))
+    image, crop = f"{collection}_{patient}_{side}_{view}", f"{collection}_{patient}_{side}_{view}_{cells['number']}"
+    named = [cells["image"].partition("/")[0], cells["crop"].partition("/")[0]]
+    whom = tuple(dict.fromkeys((*([patient] if patient else []), *patients_in(" ".join(named)))))
+
+    def refuse(reason: str, detail: str = "", value: str = "") -> Rejection:
+        return Rejection(reason, detail or REASONS[reason], row, named[0], value, whom)
+
+    labels = {
+        "MALIGNANT": "malignant",
+        "BENIGN": "benign",
+        "BENIGN_WITHOUT_CALLBACK": settings.benign_without_callback.replace("exclude", EXCLUDED),
+    }
+    if not patient:
+        return refuse("empty_patient")
+    if side not in SIDES:
+        return refuse("unknown_laterality", "the breast is neither LEFT nor RIGHT", side)
+    if view not in VIEWS:
+        return refuse("unknown_view", f"the view is none of {', '.join(VIEWS)}", view)
+    if cells["pathology"] not in labels:
+        return refuse("unknown_pathology", f"the pathology is none of {', '.join(labels)}", cells["pathology"])
+    if kind not in KINDS:
+        return refuse("unknown_finding", f"the abnormality type is none of {', '.join(KINDS)}", kind)
+    if not cells["number"].isdecimal():
+        return refuse("malformed_row", "the abnormality id is no number", cells["number"])
+    if named != [image, crop]:
+        return refuse(
+            "malformed_name",
+            "a path begins with another patient, breast, view or abnormality than the row's columns say",
+            " ".join(named),
+        )
+    return Abnormality(
+        row,
+        fold,
+        patient,
+        side,
+        view,
+        kind,
+        cells["number"],
+        labels[cells["pathology"]],
+        cells["density"] if cells["density"] in DENSITIES else "",
+        image,
+        _series(cells["image"]),
+        crop,
+        _series(cells["crop"]),
+    )
+
+
+def _series(path: str) -> str:
+    """The Series Instance UID of `case/study/series/000000.dcm`; empty where the path is built otherwise."""
+    parts = path.split("/")
+    return parts[2] if len(parts) == 4 else ""
+
+
+def _once(rows: list[Abnormality]) -> tuple[list[Abnormality], list[Rejection]]:
+    """Every abnormality of a film once, whichever tables list it."""
+    first: dict[tuple[str, ...], int] = {}
+    kept, repeated = [], []
+    for row in rows:
+        earlier = first.setdefault((*row.film, row.kind, row.number), row.row)
+        if earlier == row.row:
+            kept.append(row)
+        else:
+            repeated.append(
+                Rejection(
+                    "duplicate_row",
+                    f"row {earlier} describes the same abnormality of the same film",
+                    row.row,
+                    row.image,
+                    patients=(row.patient,),
+                )
+            )
+    return kept, repeated
+
+
+_SUFFIXES = (".dcm", *IMAGE_SUFFIXES)
+_CASE = re.compile(r"((?:Calc|Mass)-(?:Training|Test))_P_\d+_(?:LEFT|RIGHT)_(?:CC|MLO)(_\d+)?")
+_SERIES = re.compile(r"1\.3\.6\.1\.4\.1\.9590\.[\d.]+")
+_SERIES_DESCRIPTION, _BITS_ALLOCATED = 0x0008103E, 0x00280100
+
+
+def case_files(archive: Path, tables: CaseTables, settings: IngestParams, known: Known | None) -> Generator[SourceFile]:
+    """The image files of films, or of cut-outs, each under the name of its case; masks are left out.
+
+    Raises MedhashError where a folder cannot be listed.
+    """
+    names = CaseNames(tables, settings.cbis_ddsm.images == "cropped")
+    max_bytes = most_bytes(settings)
+    for file in tree_files(archive, max_bytes, names.name_of, _SUFFIXES, known):
+        if names.cropped and (file.told == NO_IMAGE or _is_mask(file.data)):
+            if known and not file.told:
+                known.put(file.place, NO_IMAGE)
+            continue
+        yield file
+
+
+class CaseNames:
+    """From a file's path to the case it shows, as the tables name it."""
+
+    def __init__(self, tables: CaseTables, cropped: bool) -> None:
+        self.cropped = cropped
+        self._collections = tables.collections
+        self._series: dict[str, str | None] = {}
+        """Series → its case; None for those that are not asked for, and for those that two cases claim."""
+        for row in tables.rows:
+            for series, case in (
+                (row.image_series, None if cropped else row.image),
+                (row.crop_series, row.crop if cropped else None),
+            ):
+                if series and self._series.setdefault(series, case) != case:
+                    self._series[series] = None
+
+    def name_of(self, path: str) -> str | None:
+        """The case; None for files that are not asked for. A file of no case keeps its path for a name.
+
+        The outermost folder that is a case decides, or one that is a series of the tables; then the file's own name.
+        """
+        parts = PurePosixPath(path)
+        if "mask" in parts.stem.lower():
+            return None
+        for part in (*parts.parent.parts, parts.stem):
+            if found := _CASE.fullmatch(part):
+                asked = found[1] in self._collections and bool(found[2]) == self.cropped
+                return part if asked else None
+            if part in self._series:
+                return self._series[part]
+            if _SERIES.fullmatch(part) and len(self._collections) < len(TABLES):
+                return None  # of a table that is not there, as far as one can tell
+        return path
+
+
+def _is_mask(data: bytes) -> bool:
+    """Mask and cut-out lie in one folder, and the tables' paths mix them up: their headers tell them apart.
+
+    By the series description, and where it does not say, by the 8 bits of a mask against a cut-out's 16.
+    """
+    if not is_dicom(data):
+        return False
+    try:
+        header = read_header(data, (_SERIES_DESCRIPTION, _BITS_ALLOCATED), len(data))
+    except Unreadable:  # the scan will say why
+        return False
+    described = header.text(_SERIES_DESCRIPTION).lower()
+    return "mask" in described or ("crop" not in described and header.integers(_BITS_ALLOCATED)[:1] == [8])
+
+
+BAGS = ("image", "breast", "patient")
+SEVERITY = ("malignant", "benign", "normal")
+"""The worst first."""
+_TABLE = "the case tables (row = 1,000,000 × table + line; tables: calc train, calc test, mass train, mass test)"
+_COLUMNS = (
+    "row",
+    "source_name",
+    "patient",
+    "study",
+    "view",
+    "laterality",
+    "official_fold",
+    "labels",
+    "labels:abnormality",
+    "labels:density",
+    "breast",
+)
+
+
+def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
+    """A row per published film, or per cut-out with ingest.cbis_ddsm.images: cropped.
+
+    Row number: 1,000,000 × table + line of its first abnormality, tables counted from 1 in the order calc train, calc
+    test, mass train, mass test, whichever of them are there.
+    A film's labels are those of all abnormalities of that patient, breast and view, the worst pathology of them: a
+    film with calcifications and masses is published twice, once with each, and shows both either way. A cut-out has
+    its own. Rows that ingest.cbis_ddsm.benign_without_callback excludes are counted in print, and no refusal.
+    Raises MedhashError where there is no table, where one cannot be read or lacks a column, and for other bags than
+    image, breast and patient.
+    """
+    require_offered(settings.bags.by, BAGS, "cbis_ddsm")
+    tables = read_tables(archive, settings.cbis_ddsm)
+    cropped = settings.cbis_ddsm.images == "cropped"
+    taken = [row for row in tables.rows if row.label != EXCLUDED]
+    films, images = defaultdict(list), defaultdict(list)
+    for row in taken:
+        films[row.film].append(row)
+        images[row.crop if cropped else row.image].append(row)
+    frame = (
+        pd.DataFrame(
+            [_row_cbis_ddsm(name, rows, rows if cropped else films[rows[0].film]) for name, rows in images.items()],
+            columns=list(_COLUMNS),
+        )
+        .set_index("row")
+        .sort_index()
+    )
+    if settings.bags.by != "image":
+        frame["bag"] = frame[settings.bags.by]
+    n_in_both = int((frame.groupby("patient")["official_fold"].nunique() > 1).sum())
+    print(
+        f"{tables.n_rows:,} rows of {len(tables.collections)} of 4 tables: {len(frame):,} images of {len(films):,} "
+        f"films; {len(tables.rows) - len(taken):,} rows left out as benign without callback; {n_in_both} patients "
+        "stand in train and test tables"
+    )
+    names = {row.crop if cropped else row.image for row in tables.rows}
+    names |= {rejection.source_name for rejection in tables.rejections} - {""}
+    constant = {"sex": None, "age": np.nan, "width": np.nan, "height": np.nan, "pixel_spacing": np.nan}
+    return Entries(
+        _TABLE,
+        "pathology",
+        "mammography",
+        "breast",
+        frame.drop(columns="breast").assign(**constant),
+        frozenset(names),
+        tables.n_rows,
+        tables.rejections,
+        patients_in,
+    )
+
+
+def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
+    """The files of films, or of cut-outs. Raises MedhashError where a table or a folder cannot be read."""
+    return case_files(archive, read_tables(archive, settings.cbis_ddsm), settings, known)
+
+
+def _row_cbis_ddsm(name: str, rows: list[Abnormality], shown: list[Abnormality]) -> tuple[object, ...]:
+    """rows: the abnormalities under whose name the image is published; shown: all that it shows."""
+    first = rows[0]
+    densities = sorted({row.density for row in shown} - {""})
+    return (
+        first.row,
+        name,
+        first.patient,
+        first.patient,
+        first.view,
+        SIDES[first.side],
+        first.fold,
+        min((row.label for row in shown), key=SEVERITY.index),
+        "|".join(sorted({row.kind for row in shown})),
+        "|".join(densities),
+        f"{first.patient}_{first.side}",
+    )

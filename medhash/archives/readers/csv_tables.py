@@ -1,0 +1,82 @@
+"""CSV tables as their publishers spell them: columns found by their titles, rows told by the line they begin on."""
+
+import csv
+import difflib
+import gzip
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from medhash.core.errors import MedhashError
+
+
+def csv_lines(path: Path, delimiter: str, fix: str) -> Iterator[tuple[int, list[str]]]:
+    """The line that each row begins on, and its cells without what surrounds their text; the header comes first.
+
+    Lines without anything are passed over. Raises MedhashError, with this fix, where the file is no CSV in UTF-8.
+    """
+    line = 1
+    try:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as handle:
+            reader = csv.reader(handle, delimiter=delimiter, strict=True)
+            yield line, [title.strip() for title in next(reader, [])]
+            line = reader.line_num + 1
+            for row in reader:
+                if any("\0" in cell for cell in row):
+                    raise csv.Error
+                if row:
+                    yield line, [cell.strip() for cell in row]
+                line = reader.line_num + 1
+    except (csv.Error, UnicodeDecodeError, EOFError, zlib.error, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise MedhashError(
+                f"{path} cannot be read: {error.strerror}", "mend its permissions or its disk"
+            ) from error
+        raise MedhashError(f"{path}, line {line}: not readable as CSV text ({type(error).__name__})", fix) from None
+
+
+def plain_or_packed(folder: Path, name: str) -> Path | None:
+    """The file of that name, or that name and .gz, in a folder or a folder in it; None where there is neither."""
+    return next(
+        (
+            path
+            for spelling in (name, f"{name}.gz")
+            for pattern in (spelling, f"*/{spelling}")
+            for path in sorted(folder.glob(pattern))
+            if path.is_file()
+        ),
+        None,
+    )
+
+
+def read_rows(
+    path: Path, columns: Mapping[str, tuple[str, ...]], delimiter: str = ","
+) -> Iterator[tuple[int, dict[str, str] | list[str]]]:
+    """Line and cells of each row by name; of a row that has not as many fields as the header, all its fields.
+
+    columns: name → titles it is published under, whatever the case of their letters. Others are not read. Quoted cells
+    may hold line breaks; what surrounds a cell's text is cut off. Blank lines are passed over.
+    Raises MedhashError where the file is no CSV in UTF-8, or where a column is missing or stands there twice.
+    """
+    lines = csv_lines(path, delimiter, f"restore the table as published (CSV, UTF-8, separated by {delimiter!r})")
+    header = next(lines)[1]
+    places = {name: _place(path, header, titles) for name, titles in columns.items()}
+    for line, row in lines:
+        if len(row) == len(header):
+            yield line, {name: row[place] for name, place in places.items()}
+        elif any(row):
+            yield line, row
+
+
+def _place(path: Path, header: list[str], titles: tuple[str, ...]) -> int:
+    found = [place for place, title in enumerate(header) if title.lower() in titles]
+    if len(found) > 1:
+        raise MedhashError(f"{path}: column {titles[0]!r} stands there twice", "remove one of them")
+    if not found:
+        near = difflib.get_close_matches(titles[0], [title.lower() for title in header], n=1, cutoff=0.7)
+        raise MedhashError(
+            f"{path}: column {' or '.join(map(repr, titles))} is missing"
+            + (f"; the nearest name found is {near[0]!r}" if near else ""),
+            "give the column its published name, or restore the table as published",
+        )
+    return found[0]

@@ -1,0 +1,25 @@
+"""From `ingest.source` of params.yaml to the module that reads that layout."""
+
+import importlib
+from collections.abc import Generator
+from pathlib import Path
+from typing import Protocol, cast
+
+from medhash.archives.entries import Entries, SourceFile
+from medhash.archives.known import Known
+from medhash.core.params import IngestParams
+
+
+class Source(Protocol):
+    """What a module of this package offers."""
+
+    def read_entries(self, archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
+        """The archive's table; known: headers that earlier runs read. Raises MedhashError where it cannot be read."""
+
+    def image_files(self, archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
+        """Every image file of the archive, in any order; of what is known, without its bytes."""
+
+
+def source_of(settings: IngestParams) -> Source:
+    """The module `sources.NAME`; imported here, as each brings readers of its own along."""
+    return cast(Source, importlib.import_module(f"medhash.archives.readers.{settings.source}"))

@@ -1,0 +1,251 @@
+"""A CSV of one's own that names each image, its patient, its bag and its labels; docs/histology.md has the columns."""
+
+import difflib
+import os
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from medhash.archives.entries import Entries, Rejection, SourceFile, require_offered
+from medhash.archives.files import most_bytes, tree_files
+from medhash.archives.known import Known
+from medhash.archives.readers.csv_tables import csv_lines
+from medhash.archives.readers.manifest_cells import COLUMNS, REQUIRED, read_cells, require_terms
+from medhash.core.errors import MedhashError
+from medhash.core.params import IngestParams
+
+
+def manifest_path(archive: Path, name: str) -> Path:
+    """The file, or that name and .gz. Raises MedhashError where there is neither."""
+    found = next((path for path in (archive / name, archive / f"{name}.gz") if path.is_file()), None)
+    if found is None:
+        raise MedhashError(
+            f"{archive / name} does not exist, nor does {name}.gz there",
+            "set ingest.manifest.file to the CSV that names each image, its patient and its labels "
+            "(docs/histology.md shows one)",
+        )
+    return found
+
+
+def read_rows(path: Path, needed: tuple[str, ...] = ()) -> Iterator[tuple[int, dict[str, str] | list[str]]]:
+    """Line and cells of each row, by column; of a row that has not as many fields as the header, the fields.
+
+    A row counts by the line it begins on: quoted cells may hold line breaks. Blank lines are passed over.
+    needed: columns that must be there beside the required ones.
+    Raises MedhashError where the file is no CSV in UTF-8, or where a column is missing, unknown or there twice.
+    """
+    lines = csv_lines(path, ",", "export the table again: UTF-8, separated by commas, every quote closed")
+    header = next(lines)[1]
+    _require_columns(path, header, needed)
+    for line, row in lines:
+        yield line, dict(zip(header, row, strict=True)) if len(row) == len(header) else row
+
+
+def _require_columns(path: Path, header: list[str], needed: tuple[str, ...]) -> None:
+    """A file without a header begins with a patient: names are told only where one of them is right."""
+    missing = [title for title in REQUIRED if title not in header]
+    unknown = [title for title in header if title not in COLUMNS]
+    if missing:
+        near = difflib.get_close_matches(missing[0], unknown, n=1, cutoff=0.6) if len(missing) < len(REQUIRED) else []
+        raise MedhashError(
+            f"{path}: column {missing[0]!r} is missing" + (f"; the nearest name found is {near[0]!r}" if near else ""),
+            "begin the file with a line that names its columns, separated by commas; "
+            f"{', '.join(REQUIRED)} must be among them",
+        )
+    if unknown:
+        raise MedhashError(
+            f"{path}: unknown column {', '.join(map(repr, unknown))}",
+            f"take it out, as it might name a person; a manifest may have {', '.join(COLUMNS)}",
+        )
+    absent = next((title for title in needed if title not in header), None)
+    if absent is not None:
+        raise MedhashError(
+            f"{path}: column {absent!r} is missing, by which ingest.bags.by puts images together",
+            "add the column, or set ingest.bags.by to image or patient",
+        )
+    twice = next((title for title in header if header.count(title) > 1), None)
+    if twice is not None:
+        raise MedhashError(f"{path}: column {twice!r} stands there twice", "remove one of them")
+
+
+BAG_COLUMNS = {
+    "image": "",
+    "study": "study_id",
+    "breast": "laterality",
+    "slide": "slide_id",
+    "patient": "patient_id",
+    "table": "bag_id",
+}
+"""ingest.bags.by → the column it needs. A bag_id holds in the whole archive, the others within their patient."""
+
+Row = dict[str, str | float | None]
+"""Columns of entries.Entries.rows."""
+
+
+def normal(path: str) -> str:
+    """The one way a path is written: without `.` and doubled slashes; empty where there is none."""
+    return PurePosixPath(path).as_posix() if path else ""
+
+
+def leading_out(archive: Path) -> Callable[[str], bool]:
+    """Whether a link on the way to a path leads out of the archive; a file that is not there leads nowhere.
+
+    Asks the file system once per folder, and once per file.
+    """
+    root = os.path.realpath(archive)
+    folders: dict[str, str] = {}
+
+    def leads_out(path: str) -> bool:
+        folder, _, name = path.rpartition("/")
+        if folder not in folders:
+            folders[folder] = os.path.realpath(os.path.join(root, folder))
+        file = os.path.join(folders[folder], name)
+        return not (os.path.realpath(file) if os.path.islink(file) else file).startswith(os.path.join(root, ""))
+
+    return leads_out
+
+
+def read_row(
+    line: int,
+    cells: dict[str, str] | list[str],
+    first: dict[str, int],
+    leads_out: Callable[[str], bool],
+    settings: IngestParams,
+) -> Row | Rejection:
+    """A row, or why there is none; the first fault counts.
+
+    first: path → the line that named it first; this one's is added. leads_out: of leading_out.
+    """
+    if isinstance(cells, list):
+        return Rejection(
+            "malformed_row",
+            f"{len(cells)} fields, which is not what the header has",
+            line,
+            value=",".join(cells),
+            patients=tuple(patient for cell in cells if cell for patient in (cell, _group(cell))),
+        )
+    name, patient = normal(cells["path"]), _patient(cells)
+    patients = (patient,) if patient else ()
+    earlier = first.setdefault(name, line) if name else line
+    optional = read_cells(cells)
+    labels = list(dict.fromkeys(label for part in cells["labels"].split("|") if (label := part.strip())))
+    column = BAG_COLUMNS[settings.bags.by]
+    value = ""
+    if fault := _fault(name, leads_out):
+        reason, detail, value = *fault, name
+    elif earlier != line:
+        reason, detail = "duplicate_row", f"row {earlier} describes the same image"
+    elif not patient:
+        reason, detail = (
+            "empty_patient",
+            "patient_id is empty" + (", and so is group_id" if "group_id" in cells else ""),
+        )
+    elif not labels and settings.manifest.unlabelled == "refuse":
+        reason, detail = "empty_labels", "labels is empty"
+    elif strange := [label for label in labels if label not in settings.manifest.labels]:
+        near = difflib.get_close_matches(strange[0], settings.manifest.labels, n=1)
+        reason, value = "unknown_finding", strange[0]
+        detail = "labels holds one that ingest.manifest.labels does not list" + (
+            f"; the nearest known one is {near[0]}" if near else ""
+        )
+    elif isinstance(optional, tuple):
+        reason, detail = optional
+    elif column and column != "patient_id" and not cells[column]:
+        reason, detail = "empty_bag", f"{column} is empty, by which ingest.bags.by puts images together"
+    else:
+        return _row(name, cells, labels, optional, settings)
+    return Rejection(reason, detail, line, name, value, patients)
+
+
+def _patient(cells: dict[str, str]) -> str:
+    """Whose image it is; where nobody knows, the group of near duplicates stands in for the patient."""
+    group = cells.get("group_id", "")
+    return cells["patient_id"] or (_group(group) if group else "")
+
+
+def _group(number: str) -> str:
+    """No cell holds a zero byte, so a group is never taken for the patient of that number."""
+    return f"group\0{number}"
+
+
+def _fault(name: str, leads_out: Callable[[str], bool]) -> tuple[str, str] | None:
+    path = PurePosixPath(name)
+    if not name:
+        return "empty_image_name", "path is empty"
+    if "\\" in name:
+        return "malformed_row", "path is written with \\ where / belongs"
+    if path.is_absolute() or ".." in path.parts:
+        return "malformed_row", "path leaves the archive: it must be relative, without .."
+    if leads_out(name):
+        return "malformed_row", "path leads out of the archive by a link"
+    return None
+
+
+def _row(name: str, cells: dict[str, str], labels: list[str], optional: Row, settings: IngestParams) -> Row:
+    patient, study = _patient(cells), cells.get("study_id", "")
+    bag = {"patient": patient, "table": cells.get("bag_id")}.get(
+        settings.bags.by, f"{patient}\0{cells.get(BAG_COLUMNS[settings.bags.by])}"
+    )
+    return {
+        "source_name": name,
+        "patient": patient,
+        "study": f"{patient}\0{study or name}",
+        "labels": "|".join(labels),
+        **optional,
+        "modality": optional["modality"] or settings.manifest.modality,
+        "organ": optional["organ"] or settings.manifest.organ,
+        **({"bag": bag} if BAG_COLUMNS[settings.bags.by] else {}),
+    }
+
+
+_NO_ROWS = ["source_name", "patient", "study", "labels", "width", "height"]
+
+
+def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
+    """A row per line, labelled under the attribute `pathology`; source_name is the path in the archive.
+
+    Files that no line names are none of the archive's.
+    Raises MedhashError where the file is absent, no CSV, without rows, or has a column missing or too many, and where
+    ingest.manifest names a modality or an organ that nobody knows.
+    """
+    require_offered(settings.bags.by, tuple(BAG_COLUMNS), "manifest")
+    chosen = settings.manifest
+    require_terms("ingest.manifest", chosen.modality, chosen.organ)
+    table = manifest_path(archive, chosen.file)
+    column = BAG_COLUMNS[settings.bags.by]
+    first: dict[str, int] = {}
+    leads_out = leading_out(archive)
+    rows, index, rejections = [], [], []
+    for line, cells in read_rows(table, (column,) if column else ()):
+        row = read_row(line, cells, first, leads_out, settings)
+        if isinstance(row, Rejection):
+            rejections.append(row)
+        else:
+            rows.append(row)
+            index.append(line)
+    if not rows and not rejections:
+        raise MedhashError(f"{table} has a header and no rows", "give each image its line")
+    return Entries(
+        table.name,
+        "pathology",
+        chosen.modality,
+        chosen.organ,
+        pd.DataFrame(rows, index=index, columns=None if rows else _NO_ROWS),
+        frozenset(first),
+        len(rows) + len(rejections),
+        rejections,
+        channels=chosen.channels,
+    )
+
+
+def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
+    """The files that the manifest names and that are there: no other is opened, nor one behind a link out of it."""
+    lines = read_rows(manifest_path(archive, settings.manifest.file))
+    paths = {normal(cells["path"]) for _, cells in lines if isinstance(cells, dict)}
+    leads_out = leading_out(archive)
+
+    def name_of(path: str) -> str | None:
+        return path if path in paths and (archive / path).is_file() and not leads_out(path) else None
+
+    yield from tree_files(archive, most_bytes(settings), name_of, ("",), known)

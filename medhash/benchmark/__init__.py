@@ -1,0 +1,1 @@
+"""The papers' tables on any data set the pipeline can hold."""

@@ -1,0 +1,1 @@
+"""The commands of `medhash` that are no stage: one thin command line per file."""

@@ -1,0 +1,38 @@
+"""Compare the images that are new since the champion with those it was trained on.
+
+Writes reports/drift/index.html and drift.json, and logs both to MLflow. Ends with an error, so that nothing is
+trained, where the difference exceeds drift.stop in params.yaml; without a champion, or with few new images, it says
+so and passes.
+"""
+
+from medhash.core.command import reports_errors, stage_parser
+
+
+@reports_errors
+def main(argv: list[str] | None = None) -> int:
+    parser = stage_parser("drift", __doc__)
+    parser.add_argument(
+        "--accept",
+        action="store_true",
+        help="let the same new images pass from now on, until the champion changes; recorded in the audit log",
+    )
+    parser.add_argument("--reason", help="with --accept: why they are wanted")
+    parser.add_argument("--by", help="with --accept: who accepts (default: the account that asks)")
+    args = parser.parse_args(argv)
+    if args.accept and not (args.reason or "").strip():
+        parser.error("--accept needs --reason: why these images are wanted")
+    if not args.accept and (args.reason or args.by):
+        parser.error("--reason and --by go with --accept")
+    from medhash.core.params import load_params
+    from medhash.core.workspace import Workspace
+    from medhash.releases.drift.drift import Acceptance, judge, require_no_stop, told
+
+    workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
+    report = judge(workspace, params, Acceptance(args.reason, args.by) if args.accept else None)
+    print(told(report))
+    require_no_stop(workspace, report)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

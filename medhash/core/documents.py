@@ -1,0 +1,288 @@
+"""The JSON documents that stages hand each other, as strict typed models."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from medhash.core.errors import MedhashError
+from medhash.core.files import write_json
+
+
+class Document(BaseModel):
+    """A JSON file whose keys and types are fixed: an unknown or ill-typed key is an error naming it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        if not path.exists():
+            raise MedhashError(f"{path} does not exist", "run the stage that writes it, or `dvc repro`")
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"]) or "the document"
+            raise MedhashError(
+                f"{path}: {key}: {first['msg']}", "restore it with `dvc checkout`, or run its stage again"
+            ) from error
+
+    def write(self, path: Path) -> None:
+        write_json(path, self.model_dump(mode="json"))
+
+
+class Attribute(Document):
+    """An attribute that labels are combinations of, such as organ: its values, and which of them a label has."""
+
+    name: str
+    values: list[str]
+    of_label: list[int | None]
+    """For every label of the vocabulary: index into `values`; None where that combination does not know it."""
+
+
+class Vocabulary(Document):
+    """The labels a data set knows, in index order; LABEL_SETS.labels points into `labels`."""
+
+    attribute: str
+    """Of `combination`, a label says one value of each of `attributes`, such as `mr · brain · glioma`."""
+    labels: list[str]
+    attributes: list[Attribute] = []
+    """What the labels are combinations of; empty for labels that are no combinations."""
+    n_bags: dict[str, dict[str, int]]
+    """Label → fold → bags that carry it."""
+    n_unlabelled: dict[str, int]
+    """Fold → bags with an empty label set."""
+
+
+class SubCode(Document):
+    """A named range of bits [start, stop) of a code."""
+
+    name: str
+    start: int
+    stop: int
+
+
+class ModelSpec(Document):
+    """model.json: all that is needed to rebuild a model around weights.safetensors, and what it was trained on."""
+
+    format: Literal[2] = 2
+    method: str
+    family: Literal["shallow", "deep", "two-step"]
+    """shallow: GIST, then a coder; deep: a network; two-step: a network, then a coder on what it makes of an image."""
+    bits: int
+    input: Literal["gist-512", "gist-1024", "pixels"]
+    size_px: int
+    network: dict[str, str | int | float]
+    """Depth, width, kind … as hashing.networks takes them; shallow: empty."""
+    coder: str
+    """How a shallow or two-step method turns features into a code: a name of hashing.coders; deep: empty."""
+    sub_codes: list[SubCode]
+    labels: list[str]
+    """The vocabulary at training time."""
+    attributes: list[Attribute] = []
+    """What the sub-codes are about, one each in their order; empty for a code of one part."""
+    rules: list[int] = []
+    """Labels that the rules of fuzzy inference are made of."""
+    settings: dict[str, str | int | float | bool | None]
+    """The recipe that was used: loss weights, optimiser, epochs run …"""
+    data_digest: str
+    """SHA-256 over images, split and labels tables."""
+    weights_sha256: str
+
+
+class Check(Document):
+    """One expectation of a gate: did it hold, and where not."""
+
+    expectation: str
+    """In words, e.g. 'no patient stands in two folds'."""
+    about: str
+    """The table or method it is about."""
+    success: bool
+    observed: str
+    offending: list[str]
+    """Up to 20 offending rows, by row number or pseudonym, never an identifying value."""
+
+
+class GateReport(Document):
+    """What a gate found after a stage."""
+
+    stage: str
+    success: bool
+    checks: list[Check]
+
+
+class Interval(Document):
+    """A figure with its 95 % interval, bootstrapped over patients."""
+
+    value: float
+    low: float
+    high: float
+
+
+class CurvePoint(Document):
+    """Precision and recall of everything within a Hamming radius (bits), averaged over queries."""
+
+    radius: int
+    precision: float
+    recall: float
+
+
+class Figures(Document):
+    """The retrieval figures of one ranking; ties are taken in expectation unless the name says otherwise."""
+
+    map: float
+    map_worst_ties: float
+    map_best_ties: float
+    ndcg_at_100: float
+    ndcg_at_100_worst_ties: float
+    ndcg_at_100_best_ties: float
+    acg_at_100: float
+    acg_at_100_worst_ties: float
+    acg_at_100_best_ties: float
+    weighted_map: float
+    weighted_map_worst_ties: float
+    weighted_map_best_ties: float
+    precision_at_1: float
+    precision_at_5: float
+    precision_at_10: float
+    precision_h2: float
+    """An empty Hamming ball counts as 0."""
+    empty_ball_rate: float
+
+
+class SliceFigures(Document):
+    """Retrieval for a part of the test queries, such as those that carry one label; ties in expectation."""
+
+    n_queries: int
+    n_answerable: int
+    """Queries of the slice to which something in the gallery is relevant; the figures are their means."""
+    n_patients: int
+    """Patients of the answerable queries."""
+    map: float | None
+    """None where no query of the slice is answerable; so are the two below."""
+    chance_map: float | None
+    """MAP of the same queries for a gallery in random order."""
+    ndcg_at_100: float | None
+    precision_at_10: float | None
+    interval: Interval | None
+    """Of MAP, resampling the patients of all queries; None for fewer than two patients."""
+
+
+class Difference(Document):
+    """How far one method lies above another on the same queries: mean, 95 % interval over patients, two-sided p."""
+
+    value: float
+    low: float
+    high: float
+    p_value: float
+
+
+class Spread(Document):
+    """A figure over several seeds of one method: mean and standard deviation (n - 1 in the divisor)."""
+
+    mean: float
+    std: float
+
+
+class AttributeFigures(Document):
+    """Retrieval where relevant is what shares a value of one attribute (or, `joint`, a combination).
+
+    Cases that do not know the attribute are neither asked nor searched. Ties in expectation.
+    """
+
+    n_queries: int
+    """Answerable ones."""
+    n_gallery: int
+    map: float
+    chance_map: float
+    """Of a gallery in random order."""
+    exchanged_map: float
+    """MAP where the queries exchange their values: what codes in groups score whatever a query shows."""
+    ndcg_at_100: float
+    """joint: the gain of a case is that of the number of attributes that it shares with the query."""
+    chance_ndcg_at_100: float
+    precision_at_10: float
+    interval: Interval
+    """Of MAP."""
+
+
+class Satisfaction(Document):
+    """Preference satisfaction: the share of the k nearest that have the query's value of an attribute."""
+
+    k: int
+    n_queries: int
+    plain: float
+    """In the order of the whole code."""
+    preferred: float | None
+    """In the order of that attribute's sub-code, the whole code after it; None of a code without such a part."""
+    chance: float
+
+
+class CalibrationBin(Document):
+    """Cases whose greatest membership lies in (low, high], or bits whose confidence does."""
+
+    low: float
+    high: float
+    n: int
+    confidence: float
+    """Their mean."""
+    accuracy: float
+    """Share of the cases that have the value of greatest membership; of the bits, those that are as most training
+    cases' of the same combination."""
+
+
+class Calibration(Document):
+    """How far memberships, or the confidence of bits, can be taken at their word. Test cases; empty bins left out."""
+
+    n: int
+    bins: list[CalibrationBin]
+    expected_error: float
+    """Expected calibration error: Σ n_bin / n · |accuracy - confidence|."""
+
+
+class StructuredFigures(Document):
+    """Retrieval by the attributes that labels are combinations of: modality, organ, pathology …"""
+
+    joint: AttributeFigures | None
+    """Relevant is what shares a combination; None where no query is answerable, and so below."""
+    attributes: dict[str, AttributeFigures | None]
+    """Attribute → by the whole code."""
+    sub_codes: dict[str, dict[str, AttributeFigures | None]]
+    """Sub-code → attribute → by that sub-code alone; empty for a code of one part."""
+    preference: dict[str, Satisfaction]
+    """Attribute → what the whole code gives, and what preferring it does."""
+    combinations: dict[str, AttributeFigures | None]
+    """`seen` and `held out` → joint figures of the queries whose combination the train fold holds, or does not."""
+    calibration: dict[str, Calibration]
+    """Attribute, and `bits` → where the code table keeps confidence (encode.confidence)."""
+
+
+class Metrics(Document):
+    """metrics.json of a method: test queries against the gallery (train and val folds), and the validation figure."""
+
+    method: str
+    bits: int
+    n_queries: int
+    n_gallery: int
+    no_relevant_rate: float
+    """Share of queries to which nothing in the gallery is relevant; they stand outside the means."""
+    figures: Figures
+    chance: Figures
+    """The same figures for a gallery in random order."""
+    intervals: dict[str, Interval]
+    """Field of Figures → interval."""
+    slices: dict[str, dict[str, SliceFigures]]
+    """`label`, `view`, `sex` and `age` → value → the queries that have it; a query with two labels is in two slices."""
+    curve: list[CurvePoint]
+    validation_map: float | None
+    """val queries against the train fold; what settings and challengers are chosen by. None without a val fold."""
+    validation_chance: float | None
+    structured: StructuredFigures | None = None
+    """None where labels are no combinations of attributes."""
+    n_distinct_codes: int
+    """Among the gallery's codes."""
+    bit_balance: list[float]
+    """Share of gallery codes in which each bit is 1."""
+    evaluation_digest: str
+    """SHA-256 over query ids, gallery ids and their label sets: equal digests mean comparable figures."""
+    model_digest: str

@@ -1,0 +1,208 @@
+"""The settings that say which archives are joined into one set of images."""
+
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field, ValidationError, field_validator
+
+from medhash.core.params.section import Section
+
+Source = Literal[
+    "nih",
+    "openi",
+    "dicom",
+    "cbis_ddsm",
+    "mias",
+    "inbreast",
+    "breakhis",
+    "idc",
+    "manifest",
+    "class_folders",
+    "covid_chestxray",
+]
+"""The layouts of a single archive."""
+
+
+class BagParams(Section):
+    """Which images make one case: a bag, which gets one label, one code and one place in the index."""
+
+    by: Literal["image", "study", "breast", "slide", "patient", "neighbourhood", "table"] = "image"
+    """image: every file by itself; table: as the manifest says; which of them an archive offers, its source says."""
+    max_size: Annotated[int, Field(ge=1, le=64)] = 64
+    """A bag of more images (or parts of images) is refused whole."""
+
+
+class CutParams(Section):
+    """How large films and slides become several instances of their bag."""
+
+    into: Literal["whole", "grid", "regions"] = "whole"
+    """grid: equal tiles, without those that show nothing; regions: squares around what the archive's table points at,
+    a grid where it points at nothing."""
+    grid: Annotated[int, Field(ge=1, le=8)] = 4
+    """Tiles per side."""
+
+
+class CbisDdsmParams(Section):
+    """How CBIS-DDSM's case tables are read."""
+
+    images: Literal["full", "cropped"] = "full"
+    """Whole mammograms, or the published crops of each abnormality."""
+    benign_without_callback: Literal["benign", "normal", "exclude"] = "benign"
+    """What becomes of BENIGN_WITHOUT_CALLBACK."""
+
+
+class InbreastParams(Section):
+    """How INbreast's table is read."""
+
+    bi_rads: dict[str, str] = {
+        "1": "normal",
+        "2": "benign",
+        "3": "benign",
+        "4a": "malignant",
+        "4b": "malignant",
+        "4c": "malignant",
+        "5": "malignant",
+        "6": "malignant",
+    }
+    """BI-RADS assessment → label."""
+
+
+class BreakhisParams(Section):
+    """Which images of BreakHis are taken."""
+
+    magnifications: list[Literal[40, 100, 200, 400]] = []
+    """Only these; empty: all."""
+
+
+class IdcParams(Section):
+    """How IDC patches become bags."""
+
+    neighbourhood: Annotated[int, Field(ge=1, le=8)] = 4
+    """Patches per side of the square of tissue that is a bag."""
+
+
+class ManifestParams(Section):
+    """A CSV of one's own that names each image, its patient, its bag and its labels."""
+
+    file: str = "manifest.csv"
+    """Relative to the archive."""
+    modality: str = "xray"
+    organ: str = "unknown"
+    channels: Literal[1, 3] = 1
+    """3 keeps the colours."""
+    labels: Annotated[list[str], Field(min_length=1)] = ["malignant", "benign", "normal"]
+    """Labels that may occur. Another one refuses its row, so that no free text passes."""
+    unlabelled: Literal["refuse", "keep"] = "refuse"
+    """What becomes of a row without labels; keep: its pathology is not known."""
+
+
+class ClassFolder(Section):
+    """What all images of a folder show."""
+
+    modality: str
+    organ: str
+    pathology: str | None = None
+    """None: not known."""
+
+
+class GroupsFile(Section):
+    """A CSV that puts near duplicates together: a group is what splitting keeps in one fold."""
+
+    file: str
+    """Relative to the archive, plain or .gz."""
+    path_column: str = "path"
+    """Holds a file's path in the archive, or in its tar."""
+    group_column: str = "group"
+
+
+class ClassFoldersParams(Section):
+    """Images in folders whose names say everything."""
+
+    folders: dict[str, ClassFolder] = {}
+    """Path of a folder in the archive, or in its tar → what its images show; folders in it are part of it."""
+    channels: Literal[1, 3] = 1
+    """3 keeps the colours."""
+    skip: list[str] = []
+    """File names to leave out, with * and ?."""
+    groups: GroupsFile | None = None
+    """Without it every image is a patient of its own."""
+
+
+class CovidChestxrayParams(Section):
+    """Which images of the COVID-19 Image Data Collection are taken."""
+
+    lateral: bool = False
+    """Lateral views, too."""
+
+
+IngestSection = TypeVar("IngestSection", bound=Section)
+
+
+class MixedArchive(Section):
+    """One of the archives that are joined."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    source: Source
+    archive: str
+    """Folder, or a tar of class_folders, relative to ingest.archive."""
+    settings: dict[str, dict[str, Any]] = {}
+    """The section of that source, such as {breakhis: {magnifications: [200]}}, instead of ingest's own."""
+    modality: str | None = None
+    organ: str | None = None
+    """Both instead of what the reader says."""
+    attribute: str | None = None
+    """Which of the archive's attributes becomes `pathology`; None: the one that its reader labels by."""
+    labels: dict[str, str | None] = {}
+    """The archive's label → its name here, or null: not known. Others stay."""
+
+    @field_validator("archive")
+    @classmethod
+    def _within(cls, path: str) -> str:
+        if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+            raise ValueError("must lie in ingest.archive: a relative path without ..")
+        return path
+
+    @field_validator("labels")
+    @classmethod
+    def _single(cls, labels: dict[str, str | None]) -> dict[str, str | None]:
+        if any(label is not None and (not label.strip() or "|" in label) for label in labels.values()):
+            raise ValueError("a label is a text without |, or null")
+        return labels
+
+
+class MixedParams(Section):
+    """Several archives that become one set of images."""
+
+    archives: list[MixedArchive] = []
+    channels: Literal[1, 3] = 1
+    """Of all archives; 1: colours become greys, 3: files of greys are refused."""
+
+    @field_validator("archives")
+    @classmethod
+    def _apart(cls, archives: list[MixedArchive]) -> list[MixedArchive]:
+        names = [archive.name for archive in archives]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"{twice} is the name of two archives: give each its own")
+        return archives
+
+
+def settings_of(settings: IngestSection, joined: MixedArchive) -> IngestSection:
+    """The settings of ingest that one of the joined archives is read with: ingest's own, but for what it says itself.
+
+    Raises ValueError naming the archive and the key.
+    """
+    if strange := set(joined.settings) - {joined.source}:
+        raise ValueError(
+            f"mixed.archives: {joined.name}: settings.{min(strange)} is none of its source; it may have {joined.source}"
+        )
+    try:
+        return type(settings).model_validate(
+            settings.model_dump() | {"source": joined.source, "archive": joined.archive, "mixed": {}, **joined.settings}
+        )
+    except ValidationError as error:
+        raise ValueError(
+            "; ".join(
+                f"mixed.archives: {joined.name}: settings.{'.'.join(map(str, item['loc']))}: {item['msg']}"
+                for item in error.errors()
+            )
+        ) from error

@@ -1,0 +1,80 @@
+"""The sections of params.yaml about running unattended: drift, promotion and the schedule."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from medhash.core.params.section import Count, Section, Share
+
+
+class DriftParams(Section):
+    """How far the images that are new since the champion may lie from those it was trained on.
+
+    The measure is the population stability index (PSI), less what chance alone gives for so few images.
+    """
+
+    min_images: Count = 50
+    """Fewer new images than this are reported, not judged."""
+    warn: Annotated[float, Field(ge=0)] = 0.1
+    stop: Annotated[float, Field(ge=0)] = 0.25
+    """Above it the run ends before training, and the champion stays."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.warn > self.stop:
+            raise ValueError(f"warn is {self.warn}, above stop, {self.stop}")
+        return self
+
+
+class PromoteParams(Section):
+    """The promotion rule: every clause must hold."""
+
+    name: str = "medhash-nih"
+    """Name of the registered model."""
+    min_gain: Share = 0.0
+    """The lower end of the 95 % interval of the MAP gain over the champion, paired by query and resampled by patient,
+    must exceed this."""
+    bootstrap_samples: Annotated[int, Field(ge=100)] = 1000
+    max_slice_drop: Share = 0.1
+    """No class and no slice by view, sex or age may lose more MAP than this."""
+    min_slice_patients: Count = 10
+    """A slice with fewer query patients is reported, not judged."""
+    max_p95_ms: Annotated[float, Field(gt=0)] = 200.0
+    """95th percentile of one query (encode and search) on this machine's CPU, milliseconds."""
+    max_index_mb: Annotated[float, Field(gt=0)] = 4096.0
+    """Size of the index folder, 10^6 bytes."""
+    renew: bool = True
+    """Where the challenger is refused but images came or went, the champion's model gets today's gallery."""
+    min_kept_lift: Share = 0.5
+    """For that, its MAP above chance on today's images must be at least this share of what it was at its release."""
+    query_groups: Count = 4
+    """The test patients are dealt into so many groups, and decisions take them in turn."""
+    query_group_days: Count = 7
+    """How long one group's turn lasts."""
+
+
+class NotifyParams(Section):
+    """Who hears how a run ended. Names of Airflow connections, which hold addresses and secrets; empty: nobody."""
+
+    webhook: str = ""
+    """Connection of type HTTP: gets a JSON document by POST."""
+    email: str = ""
+    """Connection of type SMTP."""
+    recipients: list[str] = []
+    on: Literal["failure", "always"] = "always"
+
+
+class ScheduleParams(Section):
+    cron: str = "@weekly"
+    """When a run starts by itself, whether or not data came."""
+    watch_cron: str = "*/30 * * * *"
+    """When the archive is looked at; a run starts once it has grown and come to rest. Empty: never."""
+    retries: Annotated[int, Field(ge=0)] = 1
+    retry_minutes: Annotated[float, Field(gt=0)] = 1.0
+    """Before the first retry; doubles with each."""
+    max_retry_minutes: Annotated[float, Field(gt=0)] = 60.0
+    task_hours: Annotated[float, Field(gt=0)] = 24.0
+    """A task that takes longer is ended, and counts as failed."""
+    run_hours: Annotated[float, Field(gt=0)] = 96.0
+    gpu_slots: Count = 1
+    notify: NotifyParams = NotifyParams()

@@ -1,0 +1,126 @@
+"""A child process whose lines are passed on as they come, and which dies with its parent's task."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+_TAIL_LINES = 1000
+_GRACE_SECONDS = 5.0
+OnLine = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a child process ended: its exit code, and its last lines."""
+
+    code: int
+    tail: tuple[str, ...]
+
+    def message(self) -> str | None:
+        """The last `error: …` with its `  fix: …` among the lines: what a command of medhash tells its user."""
+        starts = [number for number, line in enumerate(self.tail) if line.startswith("error: ")]
+        if not starts:
+            return None
+        lines = [self.tail[starts[-1]].removeprefix("error: ")]
+        for line in self.tail[starts[-1] + 1 :]:
+            lines.append(line)
+            if line.startswith("  fix: "):
+                break
+        return "\n".join(lines)
+
+
+class Child:
+    """Runs one command at a time under a guard: stopping it stops all it started, and so does the end of this process.
+
+    variables: of the command's environment, on top of this process's own; needed: processes without which the command
+    must not go on, beside this one.
+    """
+
+    def __init__(
+        self, root: Path, on_line: OnLine, variables: Mapping[str, str] | None = None, needed: Sequence[int] = ()
+    ) -> None:
+        self.on_line = on_line
+        self._root = root
+        self._variables = variables or {}
+        self._guard = [sys.executable, "-m", "medhash.core.guard", *map(str, needed), "--"]
+        self._process: subprocess.Popen[str] | None = None
+
+    def run(self, argv: list[str]) -> Finished:
+        """Run `argv` in the root of the checkout; `python` there is the interpreter that runs this."""
+        tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        with subprocess.Popen(
+            [*self._guard, *argv],
+            cwd=self._root,
+            text=True,
+            errors="replace",
+            env={**_environment(self._root), **self._variables},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as process:
+            self._process = process
+            assert process.stdout is not None
+            try:
+                for line in process.stdout:
+                    line = line.rstrip()
+                    tail.append(line)
+                    self.on_line(line)
+            except BaseException:
+                # Ctrl-C, or Airflow ending the task: the command is in a group of its own and would not notice.
+                self.stop()
+                raise
+        return Finished(process.returncode, tuple(tail))
+
+    def stop(self) -> None:
+        """Have the running command and all it started ended; what does not end when asked is killed."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+
+
+def _environment(root: Path) -> Mapping[str, str]:
+    """This process's environment; `python` in dvc.yaml means this interpreter, its packages those of this checkout."""
+    return {
+        **os.environ,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+        "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def family_of(pid: int) -> list[psutil.Process]:
+    """A process and all it started, now; also what is in sessions of its own."""
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def end_family(family: list[psutil.Process]) -> None:
+    """Ask what is left of a family to end, and end what does not."""
+    for process in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+    _, stubborn = psutil.wait_procs(family, _GRACE_SECONDS)
+    for process in stubborn:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def interrupt_on_signals() -> None:
+    """SIGTERM and SIGHUP end this process as Ctrl-C does, in order; SIGINT too, which a shell's `&` starts ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

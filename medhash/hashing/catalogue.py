@@ -1,0 +1,431 @@
+"""The catalogue of hashing methods: a name like `drh-18` → what it learns and how. Free of torch.
+
+It reads as the papers' tables do. `-paper` rows keep the printed settings; the others have what was found on validation
+patients of the bundled sample (docs/results.md), and share one budget.
+"""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from medhash.core.errors import MedhashError
+from medhash.hashing.method_types import (
+    DeepMethod,
+    Method,
+    Recipe,
+    ShallowMethod,
+    StructuredMethod,
+    TwoStepMethod,
+    Unbinarised,
+)
+from medhash.hashing.objectives.settings import (
+    ClassifySettings,
+    CsqSettings,
+    DmihSettings,
+    DpshSettings,
+    DrhSettings,
+    DshSettings,
+    GreedyhashSettings,
+    HashnetSettings,
+    IdhnSettings,
+    OrthohashSettings,
+    OsdhSettings,
+)
+from medhash.hashing.objectives.settings_structured import FuzzhashSettings, ModhashSettings, OphashSettings
+from medhash.hashing.shallow.cbe import fit_cbe
+from medhash.hashing.shallow.dh import fit_dh
+from medhash.hashing.shallow.itq import fit_itq
+from medhash.hashing.shallow.ksh import fit_ksh, need_for_ksh
+from medhash.hashing.shallow.lsh import fit_lsh
+from medhash.hashing.shallow.mhf import fit_mhf
+from medhash.hashing.shallow.sdh import fit_sdh
+from medhash.hashing.shallow.sh import fit_sh
+from medhash.hashing.shallow.ssh import fit_ssh
+
+_DMIH = "Conjeti et al., Deep Multiple Instance Hashing (MICCAI 2017)"
+_SINGLE: dict[str, str | int | float] = {
+    "kind": "residual",
+    "depth": 18,
+    "width": "paper",
+    "stem": "small",
+    "code_norm": "batch",
+}
+"""The network of drh-18."""
+_RECIPE = Recipe(
+    batch_size=32, optimizer="adamw", learning_rate=1e-2, weight_decay=0.2, schedule="one-cycle", warmup=0.15
+)
+"""That of drh-18 but for the batch, which is of bags, and the rate, which few batches want higher (docs/dmih.md)."""
+_J = DmihSettings()
+
+
+def _pooled(name: str, title: str, pooling: str, objective: DmihSettings = _J) -> DeepMethod:
+    return DeepMethod(name, title, _DMIH, _SINGLE | {"pooling": pooling}, objective, _RECIPE)
+
+
+BAG_TABLE: tuple[Method, ...] = (
+    _pooled("dmih-max", "Deep Multiple Instance Hashing, max pooling", "max"),
+    _pooled("dmih-mean", "Deep Multiple Instance Hashing, mean pooling", "mean"),
+    _pooled("dmih-noisy-or", "Deep Multiple Instance Hashing, noisy-or of the bits", "noisy-or"),
+    _pooled("dmih-attention", "Deep Multiple Instance Hashing, gated attention", "attention"),
+    _pooled("dmih-nr", "Deep Multiple Instance Hashing without the robust penalty", "max", replace(_J, penalty="none")),
+    _pooled("dmih-nca", "Deep Multiple Instance Hashing, NCA of the bags", "max", replace(_J, loss="nca")),
+    DeepMethod(
+        "dmih-si",
+        "Deep Multiple Instance Hashing without the multiple-instance arm: images, then vote",
+        _DMIH,
+        _SINGLE,
+        _J,
+        replace(_RECIPE, batch_size=128),
+    ),
+)
+
+
+_MANNA = "Manna, Deep Neural Hashing for Medical Image Retrieval (IIT Kharagpur, 2023)"
+_SHARED: dict[str, str | int | float] = {
+    "kind": "residual",
+    "depth": 18,
+    "width": "paper",
+    "stem": "small",
+    "code_norm": "batch",
+    "encoders": "shared",
+}
+"""The network of drh-18, with a head per attribute."""
+_RECIPE_STRUCTURED_METHODS = Recipe(
+    batch_size=128, optimizer="adamw", learning_rate=4e-3, weight_decay=0.2, schedule="one-cycle", warmup=0.15
+)
+"""That of drh-18."""
+_FUZZY = _SHARED | {"inference": "fuzzy"}
+
+STRUCTURED_TABLE: tuple[Method, ...] = (
+    StructuredMethod(
+        "ophash",
+        "Organ and pathology hashing: semantic and relational similarity",
+        _MANNA + ", objective 1",
+        _SHARED,
+        OphashSettings(),
+        _RECIPE_STRUCTURED_METHODS,
+        ignores=("modality",),
+    ),
+    StructuredMethod(
+        "modhash",
+        "Sub-codes of one encoder with a head per attribute",
+        _MANNA + ", objective 2",
+        _SHARED,
+        ModhashSettings(),
+        _RECIPE_STRUCTURED_METHODS,
+    ),
+    StructuredMethod(
+        "fuzzhash",
+        "Fuzzy inference between one encoder and the heads of the sub-codes",
+        _MANNA + ", objective 3",
+        _FUZZY,
+        FuzzhashSettings(),
+        _RECIPE_STRUCTURED_METHODS,
+    ),
+    StructuredMethod(
+        "fuzzhash-crisp",
+        "The same without the fuzzy layer",
+        _MANNA + ", objective 3; ablation ours",
+        _SHARED,
+        FuzzhashSettings(code_classification=0.0),
+        _RECIPE_STRUCTURED_METHODS,
+    ),
+    StructuredMethod(
+        "indephash",
+        "Sub-codes of independent encoders, one per attribute",
+        _MANNA + ", objective 4",
+        _SHARED | {"encoders": "independent"},
+        ModhashSettings(),
+        _RECIPE_STRUCTURED_METHODS,
+    ),
+)
+
+
+Network = dict[str, str | int | float]
+
+_DRH = "Conjeti et al., Deep Residual Hashing (2016)"
+_OSDH = "Chen et al., Order-Sensitive Deep Hashing for Multimorbidity Medical Image Retrieval (MICCAI 2018)"
+
+_NARROW: Network = {"kind": "residual", "depth": 18, "width": "paper", "stem": "small"}
+"""8-16-32-32 channels, for about 64 px."""
+_NORMED = _NARROW | {"code_norm": "batch"}
+_UNBOUNDED = _NARROW | {"activation": "none"}
+_UNBOUNDED_NORMED = _UNBOUNDED | {"code_norm": "batch"}
+
+_ONE_CYCLE = Recipe(batch_size=128, optimizer="adamw", learning_rate=2e-3, weight_decay=0.05, schedule="one-cycle")
+_SHORT = replace(_ONE_CYCLE, weight_decay=0.2, warmup=0.15)
+"""For a sample of about a thousand images: few batches, so the rate is high and the decay strong (docs/results.md)."""
+_SHORT_DRH = replace(_SHORT, learning_rate=4e-3)
+_SHORT_OSDH = replace(_SHORT, learning_rate=6e-3)
+_FINE_TUNE = replace(_ONE_CYCLE, learning_rate=3e-4)
+_DRH_PAPER = Recipe(batch_size=128, optimizer="sgd", learning_rate=1e-2, weight_decay=5e-4, schedule="plateau")
+_OSDH_PAPER = Recipe(
+    batch_size=256, optimizer="sgd", learning_rate=1e-4, weight_decay=0.005, schedule="step", decay=0.6
+)
+
+_ALPHAS = tuple(2 ** (8 * step / 9) for step in range(10))
+_GENTLE_ALPHAS = tuple(2 ** (3 * step / 9) for step in range(10))
+"""1 … 8: with normalised bits tanh(8 z) is ±1 for nearly all, and its gradient has not yet vanished."""
+
+_J_METHODS = DrhSettings(
+    nca="log", temperature=0.25, temperature_per_bit=True, quantization=0.001, balance=0.001, orthogonality=0.001
+)
+_J_NQ = replace(_J_METHODS, quantization=0.0, balance=0.0)
+_J_S = replace(_J_NQ, orthogonality=0.0)
+# λ_R, the norm and the range of α were chosen on validation patients of the sample: the paper's λ_R without the
+# norm gave 9-11 distinct codes of 897, these settings hundreds, and no dead bit (docs/results.md).
+_L = OsdhSettings(ranking=0.5, lists="expected")
+
+
+def _drh_rows(layers: int) -> tuple[Method, ...]:
+    """Deep Residual Hashing and its baselines at 18 or 34 layers."""
+    residual, plain = _NORMED | {"depth": layers}, _NORMED | {"depth": layers, "kind": "plain"}
+    return (
+        DeepMethod(
+            f"dph-{layers}", f"Deep Plain Hashing, {layers} layers, no shortcuts", _DRH, plain, _J_METHODS, _SHORT_DRH
+        ),
+        DeepMethod(f"drh-{layers}", f"Deep Residual Hashing, {layers} layers", _DRH, residual, _J_METHODS, _SHORT_DRH),
+        DeepMethod(
+            f"drh-nq-{layers}",
+            f"Deep Residual Hashing without quantisation and balance, {layers} layers",
+            _DRH,
+            residual,
+            _J_NQ,
+            _SHORT_DRH,
+        ),
+        Unbinarised(f"drh-nb-{layers}", f"Deep Residual Hashing not binarised, {layers} layers", _DRH, f"drh-{layers}"),
+        TwoStepMethod(
+            DeepMethod(
+                f"drn-ksh-{layers}",
+                f"Residual network of {layers} layers by J_S, then KSH",
+                _DRH,
+                residual,
+                _J_S,
+                _SHORT_DRH,
+            ),
+            fit_ksh,
+            "kernel",
+            needs=need_for_ksh,
+        ),
+    )
+
+
+_DRH_TABLES: tuple[Method, ...] = (
+    ShallowMethod("lsh", "Locality-sensitive hashing on GIST", "Slaney & Casey (2008)", fit_lsh),
+    ShallowMethod("itq", "Iterative quantisation on GIST", "Gong & Lazebnik (2011)", fit_itq),
+    ShallowMethod("cbe", "Circulant binary embedding on GIST", "Yu et al. (ICML 2014)", fit_cbe, "circulant"),
+    ShallowMethod("mhf", "Metric hashing forest on GIST", "Conjeti et al. (MedIA 2016)", fit_mhf, "forest"),
+    ShallowMethod("ksh", "Supervised hashing with kernels on GIST", "Liu et al. (CVPR 2012)", fit_ksh, "kernel"),
+    TwoStepMethod(
+        DeepMethod(
+            "a-ksh",
+            "AlexNet by cross-entropy, then KSH",
+            "Krizhevsky et al. (2012); " + _DRH,
+            {"kind": "alexnet", "stem": "large", "head": "embedding"},
+            ClassifySettings(),
+            _FINE_TUNE,
+        ),
+        fit_ksh,
+        "kernel",
+        needs=need_for_ksh,
+    ),
+    TwoStepMethod(
+        DeepMethod(
+            "v-ksh",
+            "CNN-F (VGG-F) by cross-entropy, then KSH",
+            "Chatfield et al. (2014); " + _DRH,
+            {"kind": "cnn-f", "stem": "large", "head": "embedding"},
+            ClassifySettings(),
+            _FINE_TUNE,
+        ),
+        fit_ksh,
+        "kernel",
+        needs=need_for_ksh,
+    ),
+    *_drh_rows(18),
+    *_drh_rows(34),
+)
+
+_OSDH_TABLES: tuple[Method, ...] = (
+    ShallowMethod(
+        "dh", "Deep hashing of GIST, unsupervised", "Liong et al. (CVPR 2015)", fit_dh, "layers", "gist-1024"
+    ),
+    ShallowMethod(
+        "itq-1024", "Iterative quantisation on GIST-1024", "Gong & Lazebnik (2011)", fit_itq, features="gist-1024"
+    ),
+    ShallowMethod(
+        "sh", "Spectral hashing on GIST-1024", "Weiss et al. (NIPS 2008)", fit_sh, "eigenfunctions", "gist-1024"
+    ),
+    ShallowMethod(
+        "ssh", "Semi-supervised hashing on GIST-1024", "Wang et al. (TPAMI 2012)", fit_ssh, features="gist-1024"
+    ),
+    ShallowMethod("sdh", "Supervised deep hashing of GIST", "Liong et al. (CVPR 2015)", fit_sdh, "layers", "gist-1024"),
+    DeepMethod("dsh", "Deep Supervised Hashing", "Liu et al. (CVPR 2016)", _UNBOUNDED_NORMED, DshSettings(), _SHORT),
+    DeepMethod("hashnet", "HashNet", "Cao et al. (ICCV 2017)", _NARROW, HashnetSettings(), _SHORT, _GENTLE_ALPHAS),
+    DeepMethod(
+        "osdh", "Order-Sensitive Deep Hashing, residual backbone", _OSDH, _NORMED, _L, _SHORT_OSDH, _GENTLE_ALPHAS
+    ),
+    DeepMethod(
+        "osdh-r",
+        "Order-Sensitive Deep Hashing without the ranking loss",
+        _OSDH,
+        _NORMED,
+        replace(_L, ranking=0.0),
+        _SHORT_OSDH,
+        _GENTLE_ALPHAS,
+    ),
+    DeepMethod(
+        "osdh-c",
+        "Order-Sensitive Deep Hashing without the classification loss",
+        _OSDH,
+        _NORMED,
+        replace(_L, classification=0.0),
+        _SHORT_OSDH,
+        _GENTLE_ALPHAS,
+    ),
+)
+
+_LATER: tuple[Method, ...] = (
+    DeepMethod(
+        "dpsh", "Deep Pairwise-Supervised Hashing", "Li et al. (IJCAI 2016)", _UNBOUNDED_NORMED, DpshSettings(), _SHORT
+    ),
+    DeepMethod("greedyhash", "Greedy Hash", "Su et al. (NeurIPS 2018)", _UNBOUNDED, GreedyhashSettings(), _SHORT),
+    DeepMethod(
+        "idhn",
+        "Improved Deep Hashing with soft pairwise similarity",
+        "Zhang et al. (TMM 2019)",
+        _NORMED,
+        IdhnSettings(),
+        _SHORT,
+    ),
+    DeepMethod("csq", "Central Similarity Quantization", "Yuan et al. (CVPR 2020)", _NARROW, CsqSettings(), _SHORT),
+    DeepMethod(
+        "orthohash",
+        "OrthoHash, one loss for all",
+        "Hoe et al. (NeurIPS 2021)",
+        _UNBOUNDED_NORMED,
+        OrthohashSettings(),
+        _SHORT,
+    ),
+    DeepMethod(
+        "hashnet-classify",
+        "HashNet's pairwise loss and a classifier on the code",
+        "Cao et al. (2017); ours",
+        _NARROW,
+        HashnetSettings(classification=0.3),
+        _SHORT,
+        _GENTLE_ALPHAS,
+    ),
+    TwoStepMethod(
+        DeepMethod(
+            "backbone-itq",
+            "Frozen ResNet-18, then ITQ",
+            "He et al. (2016); Gong & Lazebnik (2011)",
+            {"kind": "torchvision", "name": "resnet18", "head": "embedding"},
+            ClassifySettings(),
+            _FINE_TUNE,
+        ),
+        fit_itq,
+        "linear",
+        frozen=True,
+    ),
+)
+
+_LITERAL: tuple[Method, ...] = (
+    DeepMethod(
+        "drh-18-paper",
+        "Deep Residual Hashing, 18 layers, the paper's settings",
+        _DRH,
+        _NARROW,
+        DrhSettings(bit_balance="literal"),
+        _DRH_PAPER,
+    ),
+    DeepMethod(
+        "drh-34-paper",
+        "Deep Residual Hashing, 34 layers, the paper's settings",
+        _DRH,
+        _NARROW | {"depth": 34},
+        DrhSettings(bit_balance="literal"),
+        _DRH_PAPER,
+    ),
+    DeepMethod(
+        "drh-18-standard",
+        "Deep Residual Hashing, 18 layers of standard width, for 224 px",
+        _DRH,
+        _NORMED | {"width": "standard", "stem": "large"},
+        _J_METHODS,
+        _ONE_CYCLE,
+    ),
+    DeepMethod(
+        "osdh-paper",
+        "Order-Sensitive Deep Hashing, AlexNet, the paper's settings",
+        _OSDH,
+        {"kind": "alexnet", "stem": "large"},
+        OsdhSettings(),
+        _OSDH_PAPER,
+        _ALPHAS,
+    ),
+)
+
+CATALOGUE: dict[str, Method] = {
+    method.name: method for method in (*_DRH_TABLES, *_OSDH_TABLES, *_LATER, *BAG_TABLE, *STRUCTURED_TABLE, *_LITERAL)
+}
+
+
+def find_method(name: str) -> Method:
+    """The catalogue's row of that name. Raises MedhashError with the nearest names and all names."""
+    if name not in CATALOGUE:
+        near = difflib.get_close_matches(name, CATALOGUE)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise MedhashError(f"there is no hashing method {name!r}{hint}", f"choose one of {', '.join(CATALOGUE)}")
+    return CATALOGUE[name]
+
+
+def with_overrides(method: Method, overrides: Mapping[str, Any]) -> Method:
+    """The method with fields of its recipe or its objective replaced (params.train.overrides).
+
+    Raises MedhashError naming an unknown setting and the known ones, or a value that is not allowed.
+    """
+    if isinstance(method, TwoStepMethod):
+        network = with_overrides(method.network, overrides)
+        assert isinstance(network, DeepMethod)
+        return replace(method, network=network)
+    if not isinstance(method, DeepMethod):
+        if overrides:
+            raise MedhashError(
+                f"{method.name} has no settings, but {', '.join(overrides)} should be overridden",
+                f"remove train.overrides.{method.name}",
+            )
+        return method
+    parts = {"recipe": method.recipe, "objective": method.objective}
+    known = {item.name: part for part, value in parts.items() for item in fields(value)}
+    changed: dict[str, dict[str, Any]] = {"recipe": {}, "objective": {}}
+    for key, value in overrides.items():
+        if key not in known:
+            raise MedhashError(f"{method.name} has no setting {key!r}", f"known settings: {', '.join(sorted(known))}")
+        changed[known[key]][key] = value
+    try:
+        return replace(
+            method,
+            recipe=replace(method.recipe, **changed["recipe"]),
+            objective=replace(method.objective, **changed["objective"]),
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise MedhashError(
+            f"{method.name}: setting {first['loc'][-1]}: {first['msg']}", f"mend train.overrides.{method.name}"
+        ) from error
+
+
+def settings_of(method: DeepMethod) -> dict[str, str | int | float | bool]:
+    """Recipe and objective as one flat mapping, for ModelSpec.settings and MLflow."""
+    return asdict(method.recipe) | asdict(method.objective)
+
+
+def alpha_at(method: DeepMethod, progress: float) -> float:
+    """α at a share of training in [0, 1]: each value of the continuation for an equal share of the epochs."""
+    stage = min(int(progress * len(method.continuation)), len(method.continuation) - 1)
+    return method.continuation[stage]

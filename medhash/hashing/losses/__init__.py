@@ -1,0 +1,1 @@
+"""Losses on relaxed codes, one per file."""

@@ -1,0 +1,1 @@
+"""What each deep method minimises: its losses and their weights."""

@@ -1,0 +1,1 @@
+"""Shallow methods on features, one per file."""

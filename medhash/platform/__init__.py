@@ -1,0 +1,1 @@
+"""Airflow, services, worker machines and the demo."""

@@ -1,0 +1,1 @@
+"""The tasks of Airflow: operators, schedule, notifications, and where GPU tasks run."""

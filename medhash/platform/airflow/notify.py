@@ -1,0 +1,208 @@
+"""Who is told how a run ended: a JSON document by POST, a mail in plain text, by the connections params.yaml names.
+
+Airflow calls this once a run has ended, in its DAG processor, which knows the run's id and the task that decided its
+end; what failed, and what promotion decided, those tasks left as XComs. A message that cannot be delivered is an
+error in the log of the DAG processor, after two attempts, and changes nothing about the run.
+"""
+
+import logging
+import smtplib
+import ssl
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from email.message import EmailMessage
+from email.utils import localtime
+from typing import Any
+from urllib.parse import quote
+
+from airflow.sdk.exceptions import AirflowTaskTimeout
+
+from medhash.core.errors import MedhashError
+from medhash.core.params.operation import NotifyParams
+from medhash.platform.stage_run import StageFailed
+
+FAILURE = "failure"
+"""XCom of a failed task: {"item": …, "message": …}."""
+
+
+def told(failure: BaseException, limit: timedelta | None = None, *, to_others: bool = False) -> str:
+    """The message, and the fix where there is one.
+
+    to_others: it leaves the machine. Then nothing is quoted that a crashed program printed: a path in it may name a
+    patient. What medhash itself says names rows by number and patients by pseudonym.
+    """
+    if isinstance(failure, StageFailed) and failure.retry and to_others:
+        return "it ended without a message for you\n  fix: the end of the task's log tells more"
+    if not isinstance(failure, AirflowTaskTimeout):
+        return str(failure)
+    hours = f" of {limit.total_seconds() / 3600:g} hours" if limit else ""
+    return (
+        f"it took longer than its limit{hours}, and was ended\n"
+        "  fix: raise schedule.task_hours in params.yaml, or see in the log where it hangs"
+    )
+
+
+def say_last(context: Any) -> None:
+    """Callback of a task that failed or is to be tried again: its message and the fix, at the end of its log."""
+    exception = context.get("exception")
+    if exception is None:
+        return
+    # A second line of a message would otherwise stand without time and level, apart from the first.
+    for line in told(exception, context["task"].execution_timeout).splitlines():
+        context["task"].log.error(line)
+
+
+_ATTEMPTS = 2
+_PAUSE_SECONDS = 2.0
+_TIMEOUT_SECONDS = 6
+"""All attempts together stay below the 50 s after which Airflow ends a callback (dag_file_processor_timeout)."""
+_REASONS = {
+    "timed_out": "the run took longer than schedule.run_hours allows",
+    "all_tasks_deadlocked": "no task could be started any more",
+}
+_NO_MESSAGE = "it was ended from outside, lost, or failed on another machine; its log tells more"
+Callback = Callable[[Any], None]
+_log = logging.getLogger("airflow.medhash.notify")
+
+
+def callbacks(notify: NotifyParams) -> dict[str, Callback]:
+    """The arguments of the DAG by which Airflow calls us; none where nobody wants to hear.
+
+    Raises MedhashError where a mail would have no recipient.
+    """
+    if not (notify.webhook or notify.email):
+        return {}
+    if notify.email and not notify.recipients:
+        raise MedhashError(
+            "params.yaml: schedule.notify.recipients is empty, and schedule.notify.email is set",
+            "list the addresses that get the mail",
+        )
+
+    def failed(context: Any) -> None:
+        _tell_of(notify, context, "failed")
+
+    def succeeded(context: Any) -> None:
+        _tell_of(notify, context, "success")
+
+    return {"on_failure_callback": failed} | ({"on_success_callback": succeeded} if notify.on == "always" else {})
+
+
+def _tell_of(notify: NotifyParams, context: Any, state: str) -> None:
+    from airflow.sdk.execution_time import task_runner
+
+    if hasattr(task_runner, "SUPERVISOR_COMMS"):
+        tell(notify, message_of(context, state))
+    else:
+        _log.info("run %s is one of `airflow dags test`: nobody is told", context["run_id"])
+
+
+def message_of(context: Any, state: str) -> dict[str, str | None]:
+    """What is told: dag, run, state, champion, decision, failed_task, message, link.
+
+    champion: the version that became the champion, or was found to be it already; None where the run left it as it
+    was. decision: promoted, forced, held, not promoted, champion already; None where promotion was not reached.
+    """
+    from airflow.sdk.configuration import conf
+
+    from medhash.platform.airflow.note import DECISION, Decision
+
+    dag, run, ti = context["dag"].dag_id, context["run_id"], context.get("ti")
+    base = conf.get("api", "base_url", fallback="http://localhost:8080").rstrip("/")
+    message: dict[str, str | None] = {
+        "dag": dag,
+        "run": run,
+        "state": state,
+        "champion": None,
+        "decision": None,
+        "failed_task": None,
+        "message": _REASONS.get(context.get("reason") or ""),
+        "link": f"{base}/dags/{dag}/runs/{quote(run)}",
+    }
+    if ti is None:
+        return message
+    if document := ti.xcom_pull(task_ids="promote", key=DECISION, map_indexes=-1):
+        decision = Decision.model_validate(document)
+        message |= {"champion": decision.champion, "decision": decision.outcome, "message": decision.why}
+    if state == "failed":
+        failure = ti.xcom_pull(task_ids=ti.task_id, key=FAILURE, map_indexes=ti.map_index) or {}
+        message |= {
+            "failed_task": failure.get("item", ti.task_id),
+            "message": failure.get("message") or message["message"] or _NO_MESSAGE,
+        }
+    return message
+
+
+def tell(notify: NotifyParams, message: dict[str, str | None]) -> None:
+    """Send it to all who want it; one that cannot be reached keeps nobody else from hearing."""
+    ways: list[tuple[str, Callable[[], None]]] = []
+    if notify.webhook:
+        ways.append((notify.webhook, lambda: _post(notify.webhook, message)))
+    if notify.email:
+        ways.append((notify.email, lambda: _mail(notify.email, notify.recipients, message)))
+    for connection, send in ways:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                send()
+            except Exception as error:
+                # The text of these errors may quote the address, and with it a secret of a webhook.
+                _log.error(
+                    "connection %s: attempt %d of %d to tell how run %s ended failed: %s%s",
+                    connection,
+                    attempt,
+                    _ATTEMPTS,
+                    message["run"],
+                    type(error).__name__,
+                    _number(error),
+                )
+                time.sleep(_PAUSE_SECONDS if attempt < _ATTEMPTS else 0)
+            else:
+                _log.info("connection %s: told that run %s ended as %s", connection, message["run"], message["state"])
+                break
+
+
+def _post(connection: str, message: dict[str, str | None]) -> None:
+    from airflow.providers.http.hooks.http import HttpHook
+
+    HttpHook("POST", connection).run(json=message, extra_options={"timeout": _TIMEOUT_SECONDS})
+
+
+def _mail(connection: str, recipients: list[str], message: dict[str, str | None]) -> None:
+    """A mail in plain text, which the hook of the SMTP provider cannot send; the connection means the same to both.
+
+    TLS from the start, unless its extra has disable_ssl; then STARTTLS, unless it has disable_tls too.
+    """
+    from airflow.sdk import Connection
+
+    server = Connection.get(connection)
+    extra = server.extra_dejson
+    mail = EmailMessage()
+    mail["Subject"] = f"{message['dag']}: {message['decision'] or message['state']}" + (
+        f" at {message['failed_task']}" if message["failed_task"] else ""
+    )
+    mail["From"] = extra.get("from_email") or server.login
+    mail["To"] = ", ".join(recipients)
+    mail["Date"] = localtime()
+    mail.set_content("\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in message.items() if value) + "\n")
+    secure = ssl.create_default_context()
+    at, limit = {"host": server.host, "port": server.port or 0}, extra.get("timeout", _TIMEOUT_SECONDS)
+    with (
+        smtplib.SMTP(**at, timeout=limit)
+        if extra.get("disable_ssl")
+        else smtplib.SMTP_SSL(**at, timeout=limit, context=secure)
+    ) as client:
+        if extra.get("disable_ssl") and not extra.get("disable_tls"):
+            client.starttls(context=secure)
+        if server.login and server.password:
+            client.login(server.login, server.password)
+        client.send_message(mail)
+
+
+def _number(error: Exception) -> str:
+    """The code of an error of SMTP, of HTTP or of the system, if it has one."""
+    code = (
+        getattr(error, "smtp_code", None)
+        or getattr(error, "errno", None)
+        or (str(error)[:3] if type(error).__name__ == "HttpErrorException" else None)
+    )
+    return f" ({code})" if code else ""

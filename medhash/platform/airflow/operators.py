@@ -1,0 +1,180 @@
+"""Airflow's side of a task: run a plain function of this package, log its lines, fail with or without retry."""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
+
+from medhash.core.errors import MedhashError
+from medhash.core.process import Child
+from medhash.platform.airflow.note import write_note
+from medhash.platform.airflow.notify import FAILURE, told
+from medhash.platform.airflow.request import Request
+from medhash.platform.stage_run import StageFailed, run_act, run_item, seal
+
+PREFIX = "medhash-progress "
+
+
+def progress_line(item: str, state: str, **more: Any) -> str:
+    """state: started, done (with seconds) or failed (with message)."""
+    return PREFIX + json.dumps({"item": item, "state": state, **more})
+
+
+def parse_progress(line: str) -> dict[str, Any] | None:
+    """What a line of a log says about progress, whatever the logger wrote around it; None if nothing."""
+    start = line.find(PREFIX)
+    if start < 0:
+        return None
+    try:
+        event, _ = json.JSONDecoder().raw_decode(line, start + len(PREFIX))
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and {"item", "state"} <= event.keys() else None
+
+
+_NOTES = logging.getLogger("airflow.task.note")
+"""Of the notes of runs; the operators' own loggers pass on what their commands say."""
+
+
+class _InCheckout(BaseOperator):
+    """A task that runs commands in the root of the checkout; ending the task ends them."""
+
+    def __init__(self, *, root: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.root = root
+        self._child: Child | None = None
+        self._context: Any = {}
+
+    def pre_execute(self, context: Any) -> None:
+        self._context = context
+
+    def _leave_word(self, item: str, message: str, final: bool) -> None:
+        """The failure as an XCom, and as the run's note if there will be no other try."""
+        ti = self._context.get("ti")
+        if ti is not None:
+            ti.xcom_push(FAILURE, {"item": item, "message": message})
+            if final or ti.try_number > ti.max_tries:
+                write_note(ti, f"failed at {item}\n{message}", _NOTES)
+
+    def _request(self) -> Request:
+        """What the run was asked for. Any task checks it: the first one ends a run that the last could not finish."""
+        run = self._context.get("dag_run")
+        return Request(self._context.get("params", {}), getattr(run, "triggering_user_name", None))
+
+    @contextmanager
+    def _reported(self, item: str) -> Iterator[Child]:
+        """Hand out a child process to work with; log start, end and failure.
+
+        What a second try cannot mend becomes an AirflowFailException.
+        """
+        started = time.monotonic()
+        self.log.info(progress_line(item, "started"))
+        self._child = Child(Path(self.root), self.log.info, self._variables(), _supervisor())
+        try:
+            self._request()
+            yield self._child
+        except (StageFailed, MedhashError, AirflowTaskTimeout) as failure:
+            self.log.error(progress_line(item, "failed", message=told(failure, self.execution_timeout)))
+            final = isinstance(failure, MedhashError) or (isinstance(failure, StageFailed) and not failure.retry)
+            self._leave_word(item, told(failure, self.execution_timeout, to_others=True), final)
+            if final:
+                raise AirflowFailException(str(failure)) from failure
+            raise
+        self.log.info(progress_line(item, "done", seconds=round(time.monotonic() - started, 1)))
+
+    def _variables(self) -> dict[str, str]:
+        run = self._context.get("run_id")
+        return {"MEDHASH_WHO": f"airflow:{run}", "MEDHASH_AIRFLOW_RUN": run} if run else {}
+
+    def on_kill(self) -> None:
+        if self._child is not None:
+            self._child.stop()
+
+
+class StageOperator(_InCheckout):
+    """Runs one item of dvc.yaml and nothing before it. A failed gate is final, and named."""
+
+    def __init__(self, *, item: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.item = item
+
+    def execute(self, context: Any) -> None:
+        with self._reported(self.item) as child:
+            run_item(Path(self.root), self.item, child)
+
+
+class SealOperator(_InCheckout):
+    """Fails if anything is stale at the end of the run; returns the digest of dvc.lock."""
+
+    def execute(self, context: Any) -> str:
+        with self._reported(self.task_id) as child:
+            digest = seal(Path(self.root), child)
+            self.log.info("sealed: dvc.lock is %s", digest)
+        return digest
+
+
+class ActOperator(_InCheckout):
+    """Runs `python -m components.NAME`, an act that is no stage."""
+
+    def __init__(self, *, module: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.module = module
+
+    def execute(self, context: Any) -> None:
+        with self._reported(self.task_id) as child:
+            run_act(self.module, child, self._arguments())
+
+    def _arguments(self) -> list[str]:
+        return []
+
+
+class DriftOperator(ActOperator):
+    """Measures the drift of new images, and accepts it where the run was asked to."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(module="medhash.commands.drift", **kwargs)
+
+    def _arguments(self) -> list[str]:
+        return self._request().drift_arguments()
+
+
+class PromoteOperator(ActOperator):
+    """Promotes as the run was asked to; leaves the decision as an XCom and as the note of the run."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(module="medhash.commands.promote", **kwargs)
+
+    def execute(self, context: Any) -> None:
+        from medhash.platform.airflow.note import DECISION, age_of_decision, read_decision
+
+        before = age_of_decision(Path(self.root))
+        try:
+            super().execute(context)
+        finally:
+            if age_of_decision(Path(self.root)) != before and "ti" in self._context:
+                decision = read_decision(Path(self.root))
+                self._context["ti"].xcom_push(DECISION, decision.model_dump(mode="json"))
+                write_note(self._context["ti"], decision.note(), _NOTES)
+        if self._request().is_dry_run and "ti" in self._context:
+            write_note(self._context["ti"], "dry run: the log of promote tells the decision", _NOTES)
+
+    def _arguments(self) -> list[str]:
+        return self._request().promote_arguments()
+
+
+def _supervisor() -> list[int]:
+    """The process that reports this task to Airflow; without it, a second try may begin beside this one.
+
+    None where tasks run inside the command itself, as under `airflow dags test`.
+    """
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import CommsDecoder
+
+    return [os.getppid()] if isinstance(getattr(task_runner, "SUPERVISOR_COMMS", None), CommsDecoder) else []

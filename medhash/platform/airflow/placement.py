@@ -1,0 +1,37 @@
+"""Where the tasks that want a GPU run: on this machine, on a Celery worker, or in a Kubernetes pod."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from medhash.core.graph import Stage
+from medhash.platform.airflow.operators import StageOperator
+
+PLACE_VARIABLE = "MEDHASH_GPU_PLACE"
+GPU_STAGES = ("train", "encode")
+PLACES = ("local", "celery", "kubernetes")
+
+
+def gpu_tasks(stage: Stage, root: str, **settings: Any) -> Any:
+    """The tasks of a stage of GPU_STAGES where MEDHASH_GPU_PLACE says (default: local), to set edges to and from.
+
+    Here that is one mapped task, an instance per item. Elsewhere it is a group: publish what the items read, run each
+    on another machine (`medhash work`), and a mapped task of the stage's name that takes the results over.
+    settings: of the operators, such as their execution_timeout.
+    """
+    place = os.environ.get(PLACE_VARIABLE, "local")
+    if place == "local":
+        return StageOperator.partial(
+            task_id=stage.name, root=root, pool="gpu", map_index_template="{{ task.item }}", **settings
+        ).expand(item=list(stage.items))
+    # What a place needs is imported for that place only: the Kubernetes client costs a second at every parse.
+    if place == "celery":
+        from medhash.platform.airflow.celery_tasks import celery_tasks
+
+        return celery_tasks(stage, root, **settings)
+    if place == "kubernetes":
+        from medhash.platform.airflow.kubernetes_pods import pod_tasks
+        from medhash.platform.airflow.pod_params import load_pod_params
+
+        return pod_tasks(stage, root, load_pod_params(Path(root)), **settings)
+    raise ValueError(f"{PLACE_VARIABLE} is {place!r}; known are: {', '.join(PLACES)}")

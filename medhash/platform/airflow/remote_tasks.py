@@ -1,0 +1,69 @@
+"""A stage that other machines work on: publish before, collect after, as one group of tasks with two ends."""
+
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from airflow.sdk import TaskGroup
+
+from medhash.core.graph import Stage
+from medhash.core.process import Child, Finished
+from medhash.platform.airflow.operators import StageOperator, _InCheckout
+from medhash.platform.stage_run import StageFailed
+
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_FINAL = 1
+"""Exit code of a command of medhash whose message the user must act on; any other may mend itself."""
+
+
+def elsewhere(stage: Stage, root: str, working: Callable[[str], Any], repository: str | None, **settings: Any) -> Any:
+    """publish-STAGE >> work-STAGE >> STAGE.
+
+    working: makes the mapped task work-STAGE, given the template of the commit to work on. repository: where this
+    machine pushes that commit, if workers do not clone its checkout.
+    """
+    with TaskGroup(group_id=f"{stage.name}-elsewhere", prefix_group_id=False) as group:
+        publish = PublishOperator(
+            task_id=f"publish-{stage.name}", root=root, stage=stage.name, repository=repository, **settings
+        )
+        work = working(f"{{{{ ti.xcom_pull(task_ids='{publish.task_id}') }}}}")
+        collect = CollectOperator.partial(
+            task_id=stage.name, root=root, map_index_template="{{ task.item }}", **settings
+        ).expand(item=list(stage.items))
+        publish >> work >> collect
+    return group
+
+
+def run_worker(child: Child, name: str, *arguments: str) -> Finished:
+    """Run `medhash work ARGUMENTS`. Raises StageFailed, to be tried again unless the user has to act."""
+    finished = child.run([sys.executable, "-m", "medhash.commands.work", *arguments])
+    if finished.code == 0:
+        return finished
+    last = next((line for line in reversed(finished.tail) if line), "")
+    raise StageFailed(
+        finished.message() or f"{name} ended with exit code {finished.code}: {last}", retry=finished.code != _FINAL
+    )
+
+
+class PublishOperator(_InCheckout):
+    """Publishes what a stage's items read; returns the commit that workers are to work on."""
+
+    def __init__(self, *, stage: str, repository: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.stage = stage
+        self.repository = repository
+
+    def execute(self, context: Any) -> str:
+        target = ["--repository", self.repository] if self.repository else []
+        with self._reported(self.task_id) as child:
+            finished = run_worker(child, self.task_id, "--publish", "--item", self.stage, *target)
+        return next(line for line in reversed(finished.tail) if _COMMIT.fullmatch(line))
+
+
+class CollectOperator(StageOperator):
+    """Takes an item's result over from the machine that worked on it; computes nothing."""
+
+    def execute(self, context: Any) -> None:
+        with self._reported(self.item) as child:
+            run_worker(child, self.item, "--collect", "--item", self.item)

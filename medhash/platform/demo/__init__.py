@@ -1,0 +1,1 @@
+"""A whole retraining on the bundled sample."""

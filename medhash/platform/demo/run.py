@@ -1,0 +1,129 @@
+"""The demo from end to end: Airflow and MLflow made ready, one run of the DAG, and what came out."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from medhash.core.documents import Metrics
+from medhash.core.errors import MedhashError
+from medhash.core.graph import read_graph
+from medhash.core.params import Params, load_params
+from medhash.core.process import end_family, family_of, interrupt_on_signals
+from medhash.core.workspace import Workspace
+from medhash.platform.airflow.home import DAG_ID, airflow_environment, prepare_airflow
+from medhash.platform.demo.watch import Watch
+
+
+def metric_table(workspace: Workspace, params: Params) -> str:
+    """A row per method, best MAP first, the chance row last. Raises MedhashError if a method has no metrics."""
+    metrics = sorted(
+        (Metrics.read(workspace.metrics(method) / "metrics.json") for method in params.methods),
+        key=lambda one: (-one.figures.map, one.method),
+    )
+    width = max(len(one.method) for one in metrics) + 1
+    lines = [f"{'method':<{width}}{'MAP':>7}  {'95 % interval':<16}{'NDCG@100':>9}{'P@H2':>7}{'distinct codes':>16}"]
+    for one in metrics:
+        interval = one.intervals["map"]
+        lines.append(
+            f"{one.method:<{width}}{one.figures.map:>7.3f}  [{interval.low:.3f}, {interval.high:.3f}]  "
+            f"{one.figures.ndcg_at_100:>9.3f}{one.figures.precision_h2:>7.3f}{one.n_distinct_codes:>16,}"
+        )
+    chance = metrics[0].chance
+    lines.append(
+        f"{'chance':<{width}}{chance.map:>7.3f}  {'':<16}{chance.ndcg_at_100:>9.3f}{chance.precision_h2:>7.3f}"
+    )
+    lines.append(
+        f"{metrics[0].n_queries:,} test cases searched {metrics[0].n_gallery:,} gallery cases; "
+        f"codes of {metrics[0].bits} bits; P@H2: precision within Hamming radius 2"
+    )
+    return "\n".join(lines)
+
+
+def run_demo(root: Path) -> None:
+    """Run the DAG once with Airflow's own task runner and print progress and results.
+
+    Raises MedhashError naming the item that failed and why.
+    """
+    interrupt_on_signals()
+    root = root.resolve()
+    workspace, params = Workspace(root), load_params(root / "params.yaml")
+    n_items = sum(len(stage.items) for stage in read_graph(root)) + 4
+    log = workspace.state / "logs" / "demo.log"
+    started = time.monotonic()
+    print(
+        f"Retraining {len(params.methods)} methods on {params.ingest.archive}: {n_items} steps of the Airflow DAG "
+        f"{DAG_ID}.\nFull log: {os.path.relpath(log)}\n"
+    )
+    environment = airflow_environment(root)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text("")
+    _prepare(workspace, environment, log, params.schedule.gpu_slots)
+
+    watch = Watch(n_items)
+    code = _run_dag(environment, root, log, watch)
+    if code != 0 or watch.failed:
+        item, message = next(iter(watch.failed.items()), ("the run", f"`airflow dags test` ended with {code}"))
+        print(f"\n{message}\n", file=sys.stderr)
+        raise MedhashError(
+            f"the run ended at {item}, for the reason above; what people search with is as it was",
+            f"mend that and run the same command again, what is done is not done twice; the whole "
+            f"log is {os.path.relpath(log)}",
+        )
+    print(f"\n{metric_table(workspace, params)}\n")
+    print("\n".join(watch.said.get("promote", [])))
+    print(
+        f"\nReport     {os.path.relpath(workspace.report)}\n"
+        f"Data Docs  {os.path.relpath(workspace.data_docs / 'index.html')}\n"
+        "Pages      `make ui` opens Airflow (this run's tasks and logs) and MLflow (runs, curves, registry)\n"
+        f"\nDone in {(time.monotonic() - started) / 60:.1f} minutes."
+    )
+
+
+def _prepare(workspace: Workspace, environment: dict[str, str], log: Path, gpu_slots: int) -> None:
+    """Both databases at once; each takes seconds, nearly all of it imports."""
+    from medhash.core import tracking
+
+    failures: list[Exception] = []
+
+    def airflow() -> None:
+        try:
+            prepare_airflow(environment, log, gpu_slots)
+        except (MedhashError, OSError) as error:
+            failures.append(error)
+
+    other = threading.Thread(target=airflow)
+    other.start()
+    try:
+        tracking.connect(workspace)
+    finally:
+        other.join()
+    if failures:
+        raise failures[0]
+
+
+def _run_dag(environment: dict[str, str], root: Path, log: Path, watch: Watch) -> int:
+    """`airflow dags test`, its output to the log and to the watch; when we are stopped, it and its stage are."""
+    with (
+        log.open("a") as handle,
+        subprocess.Popen(
+            [sys.executable, "-m", "airflow", "dags", "test", DAG_ID],
+            cwd=root,
+            env=environment,
+            text=True,
+            errors="replace",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                handle.write(line)
+                watch.read(line)
+        except BaseException:
+            end_family(family_of(process.pid))
+            raise
+    return process.returncode

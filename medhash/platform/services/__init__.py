@@ -1,0 +1,1 @@
+"""Airflow and MLflow as services of one machine."""

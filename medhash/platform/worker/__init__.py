@@ -1,0 +1,1 @@
+"""One item of the graph on another machine, through the shared DVC remote."""

@@ -1,0 +1,91 @@
+"""What an item of the graph reads of other stages' results, by DVC's own reading of dvc.yaml."""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from medhash.core.errors import MedhashError
+from medhash.core.graph import read_graph
+
+if TYPE_CHECKING:
+    from dvc.repo import Repo
+
+REMOTE_STAGES = ("train", "encode")
+"""The stages that are worth another machine."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """A result that an item reads: the path to fetch, the item that makes it, and whether dvc.lock knows its bytes."""
+
+    path: str
+    made_by: str
+    is_locked: bool
+    folder: str | None
+    """The dep that holds the path, if the item reads a folder of results."""
+
+
+def items_of(root: Path, names: list[str]) -> list[str]:
+    """Items, and all items of what is named by its stage.
+
+    Raises MedhashError for an unknown name, or an item that cannot be run elsewhere.
+    """
+    graph = {stage.name: stage.items for stage in read_graph(root)}
+    items = [item for name in names for item in graph.get(name, (name,))]
+    known = [name for names in graph.values() for name in names]
+    with opened(root) as repo:
+        for item in items:
+            if item not in known:
+                raise MedhashError(
+                    f"{item!r} is no item of this commit's dvc.yaml and params.yaml",
+                    f"choose one of {', '.join(known)}",
+                )
+            if any(out.persist for out in stage_of(repo, item).outs):
+                raise MedhashError(
+                    f"{item} is marked persist in dvc.yaml: DVC's run-cache does not carry its result",
+                    "run it on the coordinator; features, train, encode, index and evaluate can travel",
+                )
+    return items
+
+
+def require_item(root: Path, item: str) -> None:
+    """Raise MedhashError unless this is one item that can be run elsewhere."""
+    found = items_of(root, [item])
+    if found != [item]:
+        raise MedhashError(f"{item} is a stage of {len(found)} items", f"give one of {', '.join(found)}")
+
+
+def inputs_of(repo: "Repo", item: str) -> list[Input]:
+    """The results that an item reads, in the order of its deps."""
+    found = []
+    for dep in stage_of(repo, item).deps:
+        path = PurePosixPath(dep.def_path)
+        for out in repo.index.outs:
+            made = PurePosixPath(out.def_path)
+            if made == path or made in path.parents or path in made.parents:
+                inside = path in made.parents
+                found.append(
+                    Input(
+                        str(made) if inside else str(path),
+                        out.stage.name,
+                        bool(out.hash_info),
+                        str(path) if inside else None,
+                    )
+                )
+    return found
+
+
+def opened(root: Path) -> "Repo":
+    """DVC's view of a checkout. Raises MedhashError if it is none."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        return Repo(str(root), _wait_for_lock=True)
+    except DvcException as error:
+        raise MedhashError(f"{root} is no checkout with DVC: {error}", "run in the root of the repository") from error
+
+
+def stage_of(repo: "Repo", item: str):  # type: ignore[no-untyped-def]  # DVC's classes have no types
+    """DVC's stage object of an item."""
+    return repo.stage.load_one(path=f"{repo.root_dir}/dvc.yaml", name=item)

@@ -1,0 +1,1 @@
+"""Drift: new images against those that the champion was trained on."""

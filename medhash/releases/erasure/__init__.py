@@ -1,0 +1,1 @@
+"""Forgetting patients, and taking withdrawn images out of releases, with proof."""

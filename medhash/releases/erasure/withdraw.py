@@ -1,0 +1,99 @@
+"""Releases held to the images that are there today."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from medhash.core import tracking
+from medhash.core.contracts import IMAGES, RELEASED, read_table
+from medhash.core.params import Params
+from medhash.core.workspace import Workspace
+from medhash.releases.erasure.derived import remove_copies
+from medhash.releases.erasure.releases import delete, renew
+from medhash.releases.erasure.store import Held, fetch_tables, held_releases
+from medhash.releases.history.audit import append
+from medhash.releases.registry import Registry
+from medhash.releases.staging import desk
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from mlflow import MlflowClient
+
+
+def withdraw(workspace: Workspace, params: Params) -> str:
+    """Make the releases in use anew without images that images.parquet no longer has; returns an account.
+
+    Versions that no alias points to and that hold such an image are deleted. Only versions of promote.name are
+    looked at: others in the same MLflow may be of other archives. A version none of whose images is there any more is
+    of another archive, or of another key of the pseudonyms: it is left alone, and named. The alias `champion` moves
+    last; cut off, the same call goes on. Raises MedhashError if another act on the champion is under way, or a
+    release cannot be made anew.
+    """
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # read by MLflow as it is imported
+    today = _names(read_table(workspace.images, IMAGES))
+    with tracking.answered():
+        registry = Registry(tracking.connect(workspace), params.promote.name)
+    with tracking.answered(), desk(workspace, registry) as folder:
+        gone, others = _withdrawn(registry.client, registry.name, today, folder)
+        left = (
+            f"\nleft alone, as of another archive or another key of the pseudonyms: version {', '.join(others)}"
+            if others
+            else ""
+        )
+        if not gone:
+            return f"every image of {'the other releases' if others else 'every release'} is still in the archive{left}"
+        images = sorted({image_id for image_ids in gone.values() for image_id in image_ids})
+        in_use = set(registry.aliases().values()) & {str(held.version) for held in gone}
+        n_deleted = len(gone) - len(in_use)
+        append(
+            workspace,
+            "withdraw",
+            {
+                "model": registry.name,
+                "images": len(images),
+                "made_anew": sorted(in_use),
+                "deleted": sorted(str(held.version) for held in gone),
+            },
+        )
+        made = renew(workspace, registry, {str(held.version): image_ids for held, image_ids in gone.items()}, folder)
+        remove_copies(workspace)
+        for held in gone:
+            delete(registry.client, held)
+    told = ", ".join(f"{old} as {new}" for old, new in made.items())
+    return (
+        f"{len(images):,} images that left the archive left the releases too: {len(made)} versions in use were "
+        f"made anew{f' ({told})' if told else ''}, {n_deleted} others deleted{left}"
+    )
+
+
+def _names(images: "pa.Table") -> dict[str, tuple[str, str | None]]:
+    """Image id → the image's patient and file."""
+    return {
+        row["image_id"]: (row["patient_id"], row["sha256"])
+        for row in images.select(["image_id", "patient_id", "sha256"]).to_pylist()
+    }
+
+
+def _withdrawn(
+    client: "MlflowClient", name: str, today: dict[str, tuple[str, str | None]], folder: Path
+) -> tuple[dict[Held, list[str]], list[str]]:
+    """The versions that hold images which are no longer there, and these images; the versions that hold no other.
+
+    A part of a file that is cut otherwise today has another id, but its patient's file has not left the archive.
+    """
+    files = {file for file in today.values() if file[1] is not None}
+    found, others = {}, []
+    for number, held in enumerate(held_releases(client)):
+        if held.name != name:
+            continue
+        tables = fetch_tables(held, folder / f"tables-{number}")
+        path = tables / held.release / "images.parquet"
+        images = _names(read_table(path, RELEASED)) if path.exists() else {}
+        gone = sorted(image_id for image_id, file in images.items() if image_id not in today and file not in files)
+        if gone and len(gone) == len(images):
+            others.append(str(held.version))
+        elif gone:
+            found[held] = gone
+        shutil.rmtree(tables)
+    return found, sorted(others, key=int)

@@ -1,0 +1,1 @@
+"""The audit log, and where a release or an answer comes from."""

@@ -1,0 +1,1 @@
+"""Promotion: challenger against champion, clause by clause, and the record of the decision."""

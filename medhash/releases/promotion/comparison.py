@@ -1,0 +1,174 @@
+"""Challenger and champion on the same queries and the same gallery: figures, gain and slices, with intervals."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from medhash.core.documents import Difference, Metrics
+from medhash.core.errors import MedhashError
+from medhash.core.params import Params
+from medhash.core.workspace import Workspace
+from medhash.releases.promotion.challenger import champion_codes
+from medhash.releases.promotion.clauses import SliceChange
+from medhash.releases.promotion.query_groups import Asked, Turn, patients_trained_on, who_asks
+from medhash.retrieval.code_table import PlacedCodes, place_codes, read_codes
+from medhash.retrieval.evaluation.measure import evaluation_digest
+from medhash.retrieval.evaluation.permuted_labels import exchanged_map
+from medhash.retrieval.evaluation.ranked import Ranked, rank_by_hamming
+from medhash.retrieval.evaluation.slices import slice_members
+from medhash.retrieval.evaluation.tables import Tables
+from medhash.retrieval.index import GALLERY_FOLDS
+from medhash.retrieval.measures.bootstrap import paired_bootstrap
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One decision's figures. MAP are means over the answerable queries, None where there is none."""
+
+    n_queries: int
+    n_answerable: int
+    n_gallery: int
+    patients: list[str]
+    """Pseudonyms of the patients of the answerable queries: those that were used."""
+    asked: Asked
+    evaluation_digest: str
+    """Over exactly these queries and this gallery."""
+    chance: float | None
+    exchanged: float | None
+    """Of the challenger where its queries exchange their labels; None where there is a champion to compare with."""
+    challenger: float | None
+    champion: float | None
+    """None also where there is no champion, or it is not compared."""
+    champion_how: str
+    gain: Difference | None
+    slices: list[SliceChange]
+
+    @property
+    def nobody(self) -> str:
+        """Why no query of the group whose turn it is can be answered; empty where one can."""
+        if self.n_answerable:
+            return ""
+        if self.n_queries:
+            return f"nothing in the gallery is relevant to any of the {self.n_queries:,} queries whose turn it is"
+        if self.asked.n_trained_on:
+            return (
+                f"all {self.asked.n_trained_on:,} queries whose turn it is are of patients that one of the two "
+                "models was trained on"
+            )
+        return "the group whose turn it is has no test patient"
+
+
+def compare_releases(
+    workspace: Workspace, params: Params, challenger: Path, champion: Path | None, turn: Turn
+) -> Comparison:
+    """Rank today's gallery for the queries whose turn it is, by the challenger's codes and by the champion's.
+
+    challenger, champion: release folders; champion: None to measure the challenger beside chance only.
+    Gain and slices are mean differences of AP, paired by query; all intervals see the same resamples of patients.
+    Raises MedhashError if the challenger's figures are about other images or labels than lie here now, or if the
+    champion cannot encode today's images.
+    """
+    tables = Tables.read(workspace)
+    levels = tables.level_matrix()
+    placed = place_codes(read_codes(challenger / "codes.parquet"), tables.labels)
+    whole = _digest(placed, levels)
+    if whole != Metrics.read(challenger / "metrics.json").evaluation_digest:
+        raise MedhashError(
+            "the challenger's figures are about other images or labels than lie here now",
+            "run evaluate again, or `dvc repro`",
+        )
+    trained_on, rival, how = patients_trained_on(challenger), None, ""
+    if champion is not None:
+        found = champion_codes(workspace, params, champion, challenger)
+        rival, how = place_codes(found.codes, tables.labels), found.how
+        if _digest(rival, levels) != whole:
+            raise MedhashError(
+                "challenger and champion were not measured on the same images",
+                "run encode, index and evaluate again, or `dvc repro`",
+            )
+        trained_on |= patients_trained_on(champion)
+
+    asked = who_asks(placed.of_folds("test"), turn, params.seed, trained_on)
+    queries, gallery = _rows(placed.of_folds("test"), asked.mask), placed.of_folds(*GALLERY_FOLDS)
+    ours, theirs = _ranked(placed, asked, levels), _ranked(rival, asked, levels)
+    answerable = ours.answerable if ours else np.zeros(len(queries), bool)
+    gain: Difference | None = None
+    slices: list[SliceChange] = []
+    if ours and theirs and answerable.any():
+        gain, slices = _differences(
+            _rows(queries, answerable),
+            ours.per_query.ap_expected[answerable],
+            theirs.per_query.ap_expected[answerable],
+            tables,
+            params,
+        )
+    return Comparison(
+        n_queries=len(queries),
+        n_answerable=int(answerable.sum()),
+        n_gallery=len(gallery),
+        patients=sorted(set(queries.patient_ids[answerable].tolist())),
+        asked=asked,
+        evaluation_digest=evaluation_digest(queries, gallery, levels),
+        chance=_mean(ours, "chance"),
+        exchanged=exchanged_map(queries, gallery, levels, params.seed)
+        if champion is None and ours is not None and answerable.any()
+        else None,
+        challenger=_mean(ours, "per_query"),
+        champion=_mean(theirs, "per_query"),
+        champion_how=how,
+        gain=gain,
+        slices=slices,
+    )
+
+
+def _ranked(placed: PlacedCodes | None, asked: Asked, levels: np.ndarray) -> Ranked | None:
+    if placed is None or not asked.mask.any():
+        return None
+    return rank_by_hamming(_rows(placed.of_folds("test"), asked.mask), placed.of_folds(*GALLERY_FOLDS), levels, None)
+
+
+def _mean(ranked: Ranked | None, part: str) -> float | None:
+    if ranked is None or not ranked.answerable.any():
+        return None
+    return float(getattr(ranked, part).ap_expected[ranked.answerable].mean())
+
+
+def _differences(
+    queries: PlacedCodes, ours: np.ndarray, theirs: np.ndarray, tables: Tables, params: Params
+) -> tuple[Difference, list[SliceChange]]:
+    """The gain over all queries, and the change in each slice. queries: answerable ones; ours, theirs: AP, (Q,)."""
+    members = [
+        (kind, value, mask)
+        for kind, by_value in slice_members(queries, tables).items()
+        for value, mask in by_value.items()
+    ]
+    masks = [np.ones(len(queries), bool), *(mask for _, _, mask in members)]
+    columns = [np.stack([np.where(mask, values, np.nan) for mask in masks], axis=1) for values in (ours, theirs)]
+    found = paired_bootstrap(columns[0], columns[1], queries.patient_ids, params.promote.bootstrap_samples, params.seed)
+    value, low, high, p_value = (column.tolist() for column in found)
+    changes = [
+        SliceChange(
+            kind,
+            name,
+            int(mask.sum()),
+            len(np.unique(queries.patient_ids[mask])),
+            float(ours[mask].mean()),
+            float(theirs[mask].mean()),
+            value[row],
+            low[row],
+            high[row],
+        )
+        for row, (kind, name, mask) in enumerate(members, 1)
+    ]
+    return Difference(value=value[0], low=low[0], high=high[0], p_value=p_value[0]), changes
+
+
+def _digest(placed: PlacedCodes, levels: np.ndarray) -> str:
+    return evaluation_digest(placed.of_folds("test"), placed.of_folds(*GALLERY_FOLDS), levels)
+
+
+def _rows(placed: PlacedCodes, mask: np.ndarray) -> PlacedCodes:
+    return PlacedCodes(
+        placed.bag_ids[mask], placed.patient_ids[mask], placed.folds[mask], placed.set_ids[mask], placed.codes[mask]
+    )

@@ -1,0 +1,193 @@
+"""Writing a decision down, in an order that a kill at any write leaves to be finished by the same command."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from medhash.core.documents import Document
+from medhash.core.errors import MedhashError
+from medhash.core.files import replacing_file
+from medhash.core.workspace import Workspace
+from medhash.releases.acts import Act
+from medhash.releases.history.audit import Line, append, read_log, who_asks
+from medhash.releases.hold import held
+from medhash.releases.promotion.decision import DecisionReport
+from medhash.releases.promotion.decision_page import render_page
+from medhash.releases.promotion.decision_text import account
+from medhash.releases.promotion.query_groups import Uses, write_uses
+from medhash.releases.registry import CHAMPION, Registry
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+
+class Latest(Document):
+    """Version None: refused before anything was registered."""
+
+    model: str
+    version: str | None
+    promoted: bool
+    outcome: str
+    """promoted, forced, held, not promoted, or champion already."""
+    why: str
+    failed_clauses: list[str]
+    renewed: str | None = None
+    """What became of the champion's gallery, where images came or left while the champion stayed."""
+
+
+def write_latest(workspace: Workspace, latest: Latest) -> None:
+    latest.write(workspace.decisions / "latest.json")
+
+
+def append_once(workspace: Workspace, act: str, what: dict[str, Any], who: str | None = None) -> Line:
+    """Append, unless the very same act by the same person is the last line: then that line.
+
+    So a run that was cut off after this line finds it again, while an act that was undone in between is a new one.
+    """
+    lines = read_log(workspace)
+    if lines:
+        last = lines[-1].entry
+        if (last.act, last.who, last.what) == (act, who or who_asks(), what):
+            return lines[-1]
+    return append(workspace, act, what, who)
+
+
+@contextmanager
+def refusing(workspace: Workspace, model: str, clause: str, dry_run: bool) -> Iterator[None]:
+    """Leave a line `refuse` and a latest.json when what is done inside raises MedhashError, which goes on.
+
+    clause: what could not be met, such as `gates`. A dry run leaves nothing.
+    """
+    try:
+        yield
+    except MedhashError as error:
+        if not dry_run:
+            append_once(workspace, "refuse", {"model": model, "failed": [clause], "why": error.problem})
+            write_latest(
+                workspace,
+                Latest(
+                    model=model,
+                    version=None,
+                    promoted=False,
+                    outcome="not promoted",
+                    why=error.problem,
+                    failed_clauses=[clause],
+                ),
+            )
+        raise
+
+
+_LONGEST_TAG = 4000
+"""MLflow takes 5,000 characters."""
+
+
+def write_down(
+    workspace: Workspace,
+    registry: Registry,
+    version: "ModelVersion",
+    report: DecisionReport,
+    uses: Uses,
+    force: Act | None,
+) -> DecisionReport:
+    """Uses, audit line, pages, then tags: all that a decision leaves but the alias. Returns the report with its audit.
+
+    Each write is the same when it is repeated, so a run that was cut off is finished by running it again.
+    """
+    write_uses(workspace, uses)
+    act = "force" if report.outcome == "forced" else "promote" if report.promoted else "refuse"
+    stamped = report.stamped(append_once(workspace, act, _what(report, force), force.who if force else None).digest)
+    texts = {
+        "md": account(stamped),
+        "html": render_page(stamped),
+        "json": json.dumps(stamped.model_dump(mode="json"), indent=1, sort_keys=True) + "\n",
+    }
+    for ending, text in texts.items():
+        registry.client.log_text(str(version.run_id), text, f"promotion/version-{version.version}.{ending}")
+    with replacing_file(workspace.decisions / f"version-{version.version}.html") as temporary:
+        temporary.write_text(texts["html"], encoding="utf-8")
+    registry.tag(version, _tags(stamped))
+    return stamped
+
+
+def require_unchanged(registry: Registry, champion: "ModelVersion | None", force: Act | None) -> None:
+    """Raise MedhashError if the champion is no longer the one that was compared, or somebody holds it by now."""
+    now = registry.version_of(CHAMPION)
+    before, after = (found.version if found is not None else None for found in (champion, now))
+    if before != after:
+        raise MedhashError(
+            f"the champion changed while the challenger was compared with it: it was version {before}, "
+            f"now it is version {after}",
+            "run `medhash promote` again: it compares with the new one",
+        )
+    if force is None and held(registry) is not None:
+        raise MedhashError(
+            "the champion was put on hold while the challenger was compared with it",
+            "`medhash hold --lift` ends the hold; then run `medhash promote` again",
+        )
+
+
+def take_back(workspace: Workspace, registry: Registry, version: "ModelVersion", problem: str) -> None:
+    """Say of a version that was to be promoted that it was not."""
+    line = append_once(
+        workspace,
+        "refuse",
+        {"model": registry.name, "version": str(version.version), "failed": ["champion"], "why": problem},
+    )
+    registry.tag(
+        version,
+        {"decision": "not promoted", "failed_clauses": "champion", "why": problem[:_LONGEST_TAG], "audit": line.digest},
+    )
+    write_latest(
+        workspace,
+        Latest(
+            model=registry.name,
+            version=str(version.version),
+            promoted=False,
+            outcome="not promoted",
+            why=problem,
+            failed_clauses=["champion"],
+        ),
+    )
+
+
+def _what(report: DecisionReport, force: Act | None) -> dict[str, Any]:
+    """The details in the audit log; nothing that differs when the same decision is made again."""
+    what: dict[str, Any] = {
+        "model": report.model,
+        "version": report.version,
+        "method": report.method,
+        "against": report.champion_version,
+        "turn": report.turn,
+        "failed": report.failed,
+        "evaluation_digest": report.evaluation_digest,
+    }
+    if report.gain is not None:
+        what["gain"] = [round(value, 6) for value in (report.gain.value, report.gain.low, report.gain.high)]
+    if force is not None:
+        what |= {"reason": force.reason, "account": who_asks()}
+    return what
+
+
+def _tags(report: DecisionReport) -> dict[str, str]:
+    texts = {
+        "decision": report.outcome,
+        "why": report.why[:_LONGEST_TAG],
+        "failed_clauses": ", ".join(report.failed),
+        "turn": str(report.turn),
+        "decision_digest": report.evaluation_digest,
+        "forced_by": report.by,
+        "reason": report.reason,
+    }
+    figures = {
+        "map": report.challenger_map,
+        "chance": report.chance,
+        "champion_map": report.champion_map,
+        "validation_map": report.validation_map,
+        "p95_ms": report.p95_ms,
+    }
+    if report.gain is not None:
+        figures |= {"gain": report.gain.value, "gain_low": report.gain.low, "gain_high": report.gain.high}
+    tags = {key: text for key, text in texts.items() if text is not None}
+    tags |= {key: f"{value:.6f}" for key, value in figures.items() if value is not None}
+    return tags | {"audit": str(report.audit)}

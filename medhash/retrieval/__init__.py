@@ -1,0 +1,1 @@
+"""Codes, indexes and search, and how well a ranking retrieves."""

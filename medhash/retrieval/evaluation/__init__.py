@@ -1,0 +1,1 @@
+"""From codes and labels to the figures of a method."""

@@ -1,0 +1,134 @@
+"""Figures of parts of the test queries: by label, view, sex and age, each beside its own chance."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from medhash.core.documents import Interval, SliceFigures
+from medhash.core.errors import MedhashError
+from medhash.retrieval.code_table import PlacedCodes
+from medhash.retrieval.evaluation.ranked import Ranked
+from medhash.retrieval.evaluation.tables import Tables
+from medhash.retrieval.measures.bootstrap import patient_bootstrap
+
+UNKNOWN, SEVERAL = "unknown", "several"
+AGE_BANDS = ("0-19", "20-39", "40-59", "60-79", "80+")
+_BAND_YEARS = 20
+
+
+def slice_figures(
+    queries: PlacedCodes, ranked: Ranked, tables: Tables, n_samples: int, seed: int
+) -> dict[str, dict[str, SliceFigures]]:
+    """`label`, `view`, `sex` and `age` → value → figures of the queries that have it.
+
+    A query stands in the slice of each of its labels; a query without a label in none. Only values that a query has;
+    labels in the vocabulary's order, the rest sorted, then `several`, of bags whose images differ, and last `unknown`,
+    where the archive says it of no image of the bag. The gallery is the whole gallery throughout, and one set of
+    resampled patients serves all slices. Raises MedhashError if a query has no image in the table images.
+    """
+    members = slice_members(queries, tables)
+    masks = [mask for by_value in members.values() for mask in by_value.values()]
+    _, patients = np.unique(queries.patient_ids, return_inverse=True)
+    precision = ranked.per_query.ap_expected
+    bounds = iter(
+        patient_bootstrap(
+            np.stack([np.where(mask, precision, np.nan) for mask in masks], axis=1), patients, n_samples, seed
+        )
+    )
+    return {
+        name: {value: _figures(mask, ranked, patients, next(bounds)) for value, mask in by_value.items()}
+        for name, by_value in members.items()
+    }
+
+
+def slice_members(queries: PlacedCodes, tables: Tables) -> dict[str, dict[str, np.ndarray]]:
+    """`label`, `view`, `sex` and `age` → value → which queries have it, bool, (Q,); in the order of `slice_figures`.
+
+    Raises MedhashError if a query has no image in the table images.
+    """
+    images, query = _images_of(queries.bag_ids, tables.images)
+    values = {"view": _texts(images["view"]), "sex": _texts(images["sex"]), "age": _bands(images["age"])}
+    return {"label": _by_label(queries, tables)} | {
+        name: _by_value(common_value(of_image, query, len(queries))) for name, of_image in values.items()
+    }
+
+
+def common_value(values: np.ndarray, bag: np.ndarray, n_bags: int) -> np.ndarray:
+    """What the images of each bag have in common: their one known value, `several`, or `unknown`: str, (n_bags,).
+
+    values: str, (m,), of each image; bag: int, (m,), 0 … n_bags - 1. An image that does not say contradicts no other.
+    """
+    says = values != UNKNOWN
+    known, of_value = np.unique(values[says], return_inverse=True)
+    said = np.zeros((n_bags, len(known) + 1), bool)
+    said[bag[says], of_value] = True
+    said[:, -1] = ~said.any(axis=1)
+    return np.where(said.sum(axis=1) > 1, SEVERAL, np.append(known, UNKNOWN)[said.argmax(axis=1)])
+
+
+def _figures(mask: np.ndarray, ranked: Ranked, patients: np.ndarray, bounds: np.ndarray) -> SliceFigures:
+    kept = mask & ranked.answerable
+    n_patients = len(np.unique(patients[kept]))
+
+    def mean(values: np.ndarray) -> float | None:
+        return float(values[kept].mean()) if kept.any() else None
+
+    value = mean(ranked.per_query.ap_expected)
+    interval = (
+        Interval(value=value, low=float(bounds[0]), high=float(bounds[1]))
+        if (value is not None and n_patients > 1)
+        else None
+    )
+    return SliceFigures(
+        n_queries=int(mask.sum()),
+        n_answerable=int(kept.sum()),
+        n_patients=n_patients,
+        map=value,
+        chance_map=mean(ranked.chance.ap_expected),
+        ndcg_at_100=mean(ranked.per_query.ndcg_at_100),
+        precision_at_10=mean(ranked.per_query.precision_at_10),
+        interval=interval,
+    )
+
+
+def _by_label(queries: PlacedCodes, tables: Tables) -> dict[str, np.ndarray]:
+    labels_of = tables.labels_by_set()
+    masks = {}
+    for index, label in enumerate(tables.vocabulary.labels):
+        carried = np.isin(queries.set_ids, [set_id for set_id, indices in labels_of.items() if index in indices])
+        if carried.any():
+            masks[label] = carried
+    return masks
+
+
+def _by_value(values: np.ndarray) -> dict[str, np.ndarray]:
+    known = sorted(set(values.tolist()) - {SEVERAL, UNKNOWN})
+    return {value: values == value for value in [*known, SEVERAL, UNKNOWN] if (values == value).any()}
+
+
+def _texts(column: pa.ChunkedArray) -> np.ndarray:
+    return np.array([text or UNKNOWN for text in column.to_pylist()], dtype=str)
+
+
+def _bands(ages: pa.ChunkedArray) -> np.ndarray:
+    return np.array(
+        [
+            UNKNOWN if age is None else AGE_BANDS[min(max(age, 0) // _BAND_YEARS, len(AGE_BANDS) - 1)]
+            for age in ages.to_pylist()
+        ],
+        dtype=str,
+    )
+
+
+def _images_of(bag_ids: np.ndarray, images: pa.Table) -> tuple[pa.Table, np.ndarray]:
+    """The images of these bags, and of each the place of its bag in bag_ids: int, (m,)."""
+    places = pc.index_in(images["bag_id"].combine_chunks(), value_set=pa.array(bag_ids.tolist(), pa.string()))
+    found = pc.is_valid(places)
+    place = places.filter(found).to_numpy()
+    absent = np.flatnonzero(np.bincount(place, minlength=len(bag_ids)) == 0)
+    if len(absent):
+        raise MedhashError(
+            f"bag {bag_ids[absent[0]]} has a code but no image in images.parquet ({len(absent)} such bags)",
+            "run the stage encode again for this method",
+        )
+    return images.filter(found), place

@@ -1,0 +1,1 @@
+"""Ranking measures, exact over ties, and intervals over patients."""

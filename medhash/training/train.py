@@ -1,0 +1,97 @@
+"""The train stage: one method, from the tables to its model folder."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from medhash.core.documents import ModelSpec
+from medhash.core.errors import MedhashError
+from medhash.core.files import replacing_folder, write_json
+from medhash.core.params import Params
+from medhash.core.workspace import Workspace
+from medhash.hashing.catalogue import find_method, with_overrides
+from medhash.hashing.method_types import ShallowMethod, TwoStepMethod, Unbinarised
+from medhash.hashing.model import save_model
+from medhash.training.data import read_data
+from medhash.training.deep import Start, Started, train_deep
+from medhash.training.processes import joined
+from medhash.training.seeds import training_digest
+from medhash.training.shallow import train_shallow
+from medhash.training.two_step import train_two_step
+
+
+def train_method(
+    workspace: Workspace,
+    params: Params,
+    name: str,
+    *,
+    seed: int | None = None,
+    out: Path | None = None,
+    started: Started | None = None,
+) -> dict[str, Any] | None:
+    """Train a method and write its model folder: weights, model.json, history.json.
+
+    seed: params.seed by default; out: the workspace's folder of that model by default; started: `deep.Started`,
+    called by the first process only. Returns the history as written, with the model's digest under `model_digest`; None
+    in a process that is not the first.
+    """
+    seed, target = params.seed if seed is None else seed, out or workspace.model(name)
+    method = with_overrides(find_method(name), params.train.overrides.get(name, {}))
+    _require_known(params)
+    if isinstance(method, ShallowMethod | Unbinarised) and name in params.train.initial_weights:
+        raise MedhashError(f"{name} trains no network that train.initial_weights could start", "remove it there")
+    if isinstance(method, Unbinarised):
+        raise MedhashError(
+            f"{name} is {method.of} before binarising, and no model of its own",
+            f"train {method.of}; `medhash benchmark` measures {name} on its model",
+        )
+    data = read_data(workspace)
+    with joined(params.train.device, params.train.threads) as processes:
+        if isinstance(method, ShallowMethod):
+            if not processes.is_first:
+                return None
+            spec, weights, row = train_shallow(workspace, params, method, data, seed)
+            if started is not None:
+                digest = training_digest({"spec": spec.model_dump(mode="json"), "data": data.digest})
+                started(Start(spec, digest, []))(row, {})
+            return _write(target, spec, weights, {"best_epoch": 0, "epochs": [row]})
+        if isinstance(method, TwoStepMethod):
+            spec, tensors, progress = train_two_step(workspace, params, method, data, seed, processes, started)
+        else:
+            spec, progress, _ = train_deep(workspace, params, method, data, seed, processes, started)
+            tensors = progress.best
+        if not processes.is_first:
+            return None
+    return _write(
+        target,
+        spec,
+        tensors,
+        {"best_epoch": progress.best_epoch, "epochs": progress.history},
+        finished=workspace.checkpoint(method.name),
+    )
+
+
+def _require_known(params: Params) -> None:
+    """A method that is misspelt in a setting would else change nothing, or stop a run when other methods are done."""
+    for setting, names in (
+        ("methods", params.methods),
+        ("quality.references", params.quality.references),
+        ("train.overrides", params.train.overrides),
+        ("train.initial_weights", params.train.initial_weights),
+    ):
+        for name in names:
+            try:
+                find_method(name)
+            except MedhashError as error:
+                raise MedhashError(f"{setting} of params.yaml: {error.problem}", error.fix) from error
+
+
+def _write(
+    target: Path, spec: ModelSpec, weights: dict[str, Any], history: dict[str, Any], finished: Path | None = None
+) -> dict[str, Any]:
+    with replacing_folder(target) as folder:
+        digest = save_model(folder, spec, weights)
+        write_json(folder / "history.json", history)
+    if finished is not None:
+        shutil.rmtree(finished, ignore_errors=True)
+    return history | {"model_digest": digest}

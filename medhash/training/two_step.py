@@ -1,0 +1,94 @@
+"""A network first, then a shallow method on what it makes of the train fold's images; bags are voted."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from medhash.core.documents import ModelSpec
+from medhash.core.params import Params
+from medhash.core.workspace import Workspace
+from medhash.hashing.bags import vote
+from medhash.hashing.codes import binarise
+from medhash.hashing.encoders import CODERS
+from medhash.hashing.method_types import TwoStepMethod
+from medhash.hashing.model import CODER, NETWORK, under
+from medhash.training.data import DataSet, open_pixels
+from medhash.training.deep import Learner, Start, Started, describe, make_learner, train_deep
+from medhash.training.loop import Progress, Row
+from medhash.training.processes import Processes
+from medhash.training.seeds import derive_seed, training_digest
+from medhash.training.validation import fold_row
+
+
+def train_two_step(
+    workspace: Workspace,
+    params: Params,
+    method: TwoStepMethod,
+    data: DataSet,
+    seed: int,
+    processes: Processes,
+    started: Started | None,
+) -> tuple[ModelSpec, dict[str, Any], Progress]:
+    """Train the network (unless frozen), embed the train fold, fit the coder.
+
+    Returns model.json without the weights' digest, the tensors of both, and the network's progress with one row more:
+    the validation MAP of the coder's codes, which `started`'s listener is told too. Raises MedhashError before anything
+    is trained where the coder could not be fitted to the train fold's labels.
+    """
+    if method.needs is not None:
+        method.needs(data.folds["train"].instances().labels)
+    listeners: list[Callable[[Row, Row], None]] = []
+
+    def heard(start: Start) -> Callable[[Row, Row], None]:
+        assert started is not None
+        listeners.append(started(replace(start, spec=_two_step_spec(start.spec, method))))
+        return listeners[-1]
+
+    listening = heard if started is not None and processes.is_first else None
+    if method.frozen:
+        pixels = open_pixels(workspace, params.size_px)
+        learner = make_learner(pixels, params, method.network, data, seed, processes)
+        spec, progress = describe(params, method.network, data, pixels.shape[1], seed), Progress()
+        progress.best = {name: tensor.detach().cpu().clone() for name, tensor in learner.network.state_dict().items()}
+        if listening is not None:
+            digest = training_digest({"spec": spec.model_dump(mode="json"), "data": data.digest})
+            listening(Start(spec, digest, []))
+    else:
+        spec, progress, learner = train_deep(workspace, params, method.network, data, seed, processes, listening)
+        learner.network.load_state_dict(progress.best)
+    tensors, row = _fit(params, method, learner, data, seed)
+    progress.history.append(row)
+    progress.best_epoch = len(progress.history) - 1
+    for listener in listeners:
+        listener(row, {})
+    tensors |= {NETWORK + name: tensor for name, tensor in progress.best.items()}
+    return _two_step_spec(spec, method), tensors, progress
+
+
+def _two_step_spec(spec: ModelSpec, method: TwoStepMethod) -> ModelSpec:
+    """From what model.json says of the network alone to what it says of both."""
+    trained = {"epochs": 0} if method.frozen else {}
+    return spec.model_copy(
+        update={
+            "family": "two-step",
+            "coder": method.coder,
+            "settings": spec.settings | {"frozen": method.frozen} | trained,
+        }
+    )
+
+
+def _fit(
+    params: Params, method: TwoStepMethod, learner: Learner, data: DataSet, seed: int
+) -> tuple[dict[str, Any], Row]:
+    train, val = data.folds["train"], data.folds["val"]
+    embedded = learner.encoder(train.rows, 1.0)
+    labels = train.instances().labels
+    fitted = method.fit(embedded, labels, params.bits, derive_seed(seed, method.name, "fit") % 2**32)
+    tensors = {CODER + name: array for name, array in fitted.items()}
+
+    def codes(embedding: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        return binarise(vote(CODERS[method.coder].relaxed(embedding, under(CODER, tensors)), starts))
+
+    return tensors, fold_row(codes(learner.encoder(val.rows, 1.0), val.starts), codes(embedded, train.starts), data)

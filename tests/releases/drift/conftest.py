@@ -1,0 +1,52 @@
+"""A champion served from a real MLflow store, made once, and copies of its checkout that a test may change."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from releases.drift.bench import Bench
+from releases.drift.population import Patients, crown, train_lsh, write_params, write_patients
+
+from medhash.core.workspace import Workspace
+from medhash.releases.drift.drift import find_champion
+
+N_OLD = 200
+
+
+@pytest.fixture(scope="session")
+def crowned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("crowned") / "run"
+    root.mkdir()
+    write_params(root)
+    workspace = Workspace(root)
+    write_patients(workspace, Patients(N_OLD, seed=1, first=0))
+    train_lsh(workspace)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv("MLFLOW_TRACKING_URI", raising=False)
+        crown(workspace)
+        assert find_champion(workspace, "medhash-nih") is not None  # and its copy lies in the cache from now on
+    return root
+
+
+@pytest.fixture
+def served(crowned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """What is registered already stays where it was."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("MEDHASH_WHO", "a tester")
+    shutil.copytree(crowned, tmp_path / "run")
+    return Workspace(tmp_path / "run")
+
+
+@pytest.fixture
+def old() -> Patients:
+    return Patients(N_OLD, seed=1, first=0)
+
+
+@pytest.fixture
+def new() -> Patients:
+    return Patients(100, seed=2, first=N_OLD)
+
+
+@pytest.fixture
+def bench(crowned: Path, tmp_path: Path) -> Bench:
+    return Bench(tmp_path, crowned / "release")
