@@ -18,6 +18,7 @@ no part of it: requirements.lock sets them for every machine, and after a change
 import ast
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from medhash.core.meaning import Meaning, Part, meaning_of
@@ -28,7 +29,7 @@ from medhash.core.source_modules import Definition, Imported, Library, Module, U
 class Code:
     """The source code of packages under one folder, without importing it.
 
-    cuts: `module:name`, or `module:*` for all of a module. mute: callables whose arguments say nothing of a result.
+    cuts: as `named` takes them. mute: callables whose arguments say nothing of a result.
     """
 
     def __init__(self, root: Path, packages: Sequence[str], cuts: Iterable[str] = (), mute: Mute | None = None) -> None:
@@ -40,12 +41,13 @@ class Code:
         self._effects_of: dict[str, Meaning] = {}
 
     def named(self, names: str) -> list[Definition]:
-        """The definitions of `module:name`, or of `module:*`. Raises Unseen if there are none."""
+        """The definitions of `module:name`, of which the name may hold `*`. Raises Unseen if there are none."""
         module, _, name = names.partition(":")
         found = self._library.find(module)
-        if found is None or (name != "*" and name not in found.defined):
-            raise Unseen(f"there is no {names}: mend the table that names it")
-        return [Definition(module, one) for one in (found.defined if name == "*" else [name])]
+        definitions = [Definition(module, one) for one in found.defined if fnmatchcase(one, name)] if found else []
+        if not definitions:
+            raise Unseen(f"there is no {names} in the code", "mend the table of roots and cuts that names it")
+        return definitions
 
     def fingerprint(self, roots: Iterable[str], files: Iterable[str] = ()) -> str:
         """SHA-256 over all that these definitions reach, and over the bytes of files beside the code.
@@ -70,8 +72,9 @@ class Code:
     def _meaning(self, definition: Definition) -> Meaning:
         if definition not in self._meanings:
             module = self._module(definition.module)
-            self._meanings[definition] = meaning_of(self._library, module, module.defined[definition.name],
-                                                    definition.name, self._mute)
+            self._meanings[definition] = meaning_of(
+                self._library, module, module.defined[definition.name], definition.name, self._mute
+            )
         return self._meanings[definition]
 
     def _module(self, name: str) -> Module:
@@ -119,8 +122,11 @@ class Code:
         module = self._module(name)
         effects = meaning_of(self._library, module, module.effects, "", self._mute)
         for decorated in module.decorated:
-            decorators = [decorator for statement in module.defined[decorated]
-                          for decorator in getattr(statement, "decorator_list", [])]
+            decorators = [
+                decorator
+                for statement in module.defined[decorated]
+                for decorator in getattr(statement, "decorator_list", [])
+            ]
             called = meaning_of(self._library, module, [ast.Expr(one) for one in decorators], "", self._mute)
             if any(definition not in self._cuts for definition in called.references):
                 effects.parts.append(Definition(name, decorated))
@@ -134,20 +140,29 @@ class Code:
                 continue
             within = dict.fromkeys(circle, "")
             for _ in circle:
-                within = {definition: self._text_digest(self._meaning(definition).parts, within)
-                          for definition in circle}
+                within = {
+                    definition: self._text_digest(self._meaning(definition).parts, within) for definition in circle
+                }
             self._digests |= within
 
     def _text_digest(self, parts: Iterable[Part], within: dict[Definition, str] | None = None) -> str:
         """SHA-256 of a meaning with digests in place of references; of a cut only its name is taken."""
         within = within or {}
-        return _sha256("\n".join(
-            part if isinstance(part, str) else f"cut {part.name}" if part in self._cuts
-            else f"to {within[part] if part in within else self._digests[part]}" for part in parts))
+        return _sha256(
+            "\n".join(
+                part
+                if isinstance(part, str)
+                else f"cut {part.name}"
+                if part in self._cuts
+                else f"to {within[part] if part in within else self._digests[part]}"
+                for part in parts
+            )
+        )
 
 
-def _circles(nodes: Iterable[Definition], successors: Callable[[Definition], list[Definition]]
-             ) -> list[list[Definition]]:
+def _circles(
+    nodes: Iterable[Definition], successors: Callable[[Definition], list[Definition]]
+) -> list[list[Definition]]:
     """Groups of definitions that refer to each other, those that are referred to first (Tarjan 1972).
 
     nodes: closed under `successors`.
@@ -178,7 +193,7 @@ def _circles(nodes: Iterable[Definition], successors: Callable[[Definition], lis
                     low[path[-1][0]] = min(low[path[-1][0]], low[node])
                 if low[node] == index[node]:
                     members = list(open_ones)
-                    circle = members[members.index(node):]
+                    circle = members[members.index(node) :]
                     for member in circle:
                         del open_ones[member]
                     circles.append(sorted(circle))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from medhash.core.scopes import Mute, Scopes
 from medhash.core.source_modules import (
+    Comprehension,
     Definition,
     Function,
     Imported,
@@ -56,9 +57,12 @@ class _Writer:
         self._scopes = scopes
 
     def statement(self, node: ast.stmt) -> None:
-        if is_empty(node) or self._scopes.is_mute_statement(node):
+        if is_empty(node):
             return
-        if isinstance(node, ast.Import | ast.ImportFrom):
+        if self._scopes.only_speaks(node):
+            for call in [one for told in _told(node) for one in self._scopes.calls_in(told)]:
+                self._node(call)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
             self.meaning.loads += [imported for _, imported in self._scopes.module.imported_by(node)]
         elif isinstance(node, ast.If) and is_type_checking(node.test):
             self._values(node.orelse)
@@ -88,7 +92,7 @@ class _Writer:
         self._arguments_and_body(node.args, node.body)
 
     def _arguments_and_body(self, arguments: ast.arguments, body: list[ast.stmt]) -> None:
-        self._values(arguments.defaults)                        # evaluated outside
+        self._values(arguments.defaults)  # evaluated outside
         self._values(arguments.kw_defaults)
         with self._scopes.function(arguments, body):
             for kind in ("posonlyargs", "args", "vararg", "kwonlyargs", "kwarg"):
@@ -120,16 +124,16 @@ class _Writer:
         elif isinstance(node, ast.Lambda):
             self._open("Lambda")
             self._arguments_and_body(node.args, [ast.Return(node.body)])
-        elif isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+        elif isinstance(node, Comprehension):
             self._comprehension(node)
         elif isinstance(node, ast.Constant):
             self._write(repr(node.value))
         else:
             self._generic(node)
 
-    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> None:
+    def _comprehension(self, node: Comprehension) -> None:
         self._open(type(node).__name__)
-        self._node(node.generators[0].iter)                     # evaluated outside
+        self._node(node.generators[0].iter)  # evaluated outside
         with self._scopes.comprehension(node.generators):
             for number, generator in enumerate(node.generators):
                 self._write("async" if generator.is_async else "for")
@@ -144,10 +148,11 @@ class _Writer:
         muted = self._scopes.muted_arguments(node.func)
         self._open("Call")
         self._node(node.func)
-        if muted != "all":
+        if muted == "texts":
+            self._values([call for value in (*node.args, *node.keywords) for call in self._scopes.calls_in(value)])
+        elif muted != "all":
             self._values(node.args)
-        if muted is None:
-            self._values(node.keywords)
+            self._values([] if muted == "keywords" else [one for one in node.keywords if one.arg != muted or not muted])
         self._close()
 
     def _name(self, node: ast.Name | ast.Attribute) -> None:
@@ -213,3 +218,10 @@ class _Writer:
 
     def _write(self, text: str) -> None:
         self.meaning.parts.append(text)
+
+
+def _told(statement: ast.stmt) -> list[ast.expr]:
+    """The arguments of a bare call."""
+    assert isinstance(statement, ast.Expr)
+    assert isinstance(statement.value, ast.Call)
+    return [*statement.value.args, *(keyword.value for keyword in statement.value.keywords)]

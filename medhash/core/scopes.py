@@ -5,9 +5,9 @@ import builtins
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
 
 from medhash.core.source_modules import (
+    Comprehension,
     Definition,
     External,
     Function,
@@ -20,13 +20,21 @@ from medhash.core.source_modules import (
     bound_names,
 )
 
-Muted = Literal["all", "keywords"]
-Mute = Mapping[str, Muted]
-"""Callables that no result hangs on → which of their arguments do not count. What they return is mute, too: statements
-that only call its methods do not count. A name is `module:name` of a followed package, a path such as `tqdm.tqdm`, or a
-builtin."""
-UNSEEN = {"importlib.import_module", "importlib.__import__", "sys.modules", "builtins.__import__", "builtins.globals",
-          "builtins.eval", "builtins.exec", "builtins.__file__"}
+Mute = Mapping[str, str]
+"""Callables that no result hangs on → which of their arguments do not count: `all`; `texts`, that is all but the calls
+in them, which may do something; `keywords`; or the name of one keyword. What they return is mute, too: of statements
+that only call its methods, the texts do not count. A callable is `module:name` of a followed package, a path such as
+`tqdm.tqdm`, a builtin, or `.name` of a method."""
+UNSEEN = {
+    "importlib.import_module",
+    "importlib.__import__",
+    "sys.modules",
+    "builtins.__import__",
+    "builtins.globals",
+    "builtins.eval",
+    "builtins.exec",
+    "builtins.__file__",
+}
 """What leads to code, or to files beside it, that the tree does not name."""
 
 
@@ -62,8 +70,12 @@ class Scopes:
 
     @contextmanager
     def function(self, arguments: ast.arguments, body: list[ast.stmt]) -> Iterator[None]:
-        names = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs,
-                 *(one for one in (arguments.vararg, arguments.kwarg) if one)]
+        names = [
+            *arguments.posonlyargs,
+            *arguments.args,
+            *arguments.kwonlyargs,
+            *(one for one in (arguments.vararg, arguments.kwarg) if one),
+        ]
         scope = _Scope({one.arg for one in names} | set(bound_names(body)), self._imports_in(body))
         scope.mute = {one.arg for one in names if one.annotation and self._names_mute(one.annotation)}
         for node in _own_nodes(body):
@@ -86,8 +98,16 @@ class Scopes:
 
     @contextmanager
     def comprehension(self, generators: list[ast.comprehension]) -> Iterator[None]:
-        with self._inside(_Scope({name.id for generator in generators for name in ast.walk(generator.target)
-                                  if isinstance(name, ast.Name)})):
+        with self._inside(
+            _Scope(
+                {
+                    name.id
+                    for generator in generators
+                    for name in ast.walk(generator.target)
+                    if isinstance(name, ast.Name)
+                }
+            )
+        ):
             yield
 
     @contextmanager
@@ -113,8 +133,11 @@ class Scopes:
             for base in self.targets(node.value) or []:
                 if isinstance(base, Definition):
                     return None
-                found += (self.library.member(base.module, node.attr) if isinstance(base, WholeModule)
-                          else [External(f"{base.path}.{node.attr}")])
+                found += (
+                    self.library.member(base.module, node.attr)
+                    if isinstance(base, WholeModule)
+                    else [External(f"{base.path}.{node.attr}")]
+                )
             return [self._checked(target) for target in found] or None
         return None
 
@@ -122,8 +145,9 @@ class Scopes:
         name = node.id
         scope = self._holding(name)
         if scope is not None and name in scope.imports:
-            return [self._checked(target) for imported in scope.imports[name]
-                    for target in self.library.followed(imported)]
+            return [
+                self._checked(target) for imported in scope.imports[name] for target in self.library.followed(imported)
+            ]
         if scope is not None:
             return None
         if self.at_top and isinstance(node.ctx, ast.Store):
@@ -138,8 +162,11 @@ class Scopes:
         for depth, scope in enumerate(reversed(self._scopes)):
             if name in scope.declared_global:
                 return None
-            if name not in scope.nonlocals and not (scope.is_class and depth) and (
-                    name in scope.local or name in scope.imports):
+            if (
+                name not in scope.nonlocals
+                and not (scope.is_class and depth)
+                and (name in scope.local or name in scope.imports)
+            ):
                 return scope
         return None
 
@@ -149,26 +176,50 @@ class Scopes:
         return target
 
     def unseen(self, problem: str) -> Unseen:
-        return Unseen(f"{self.module.name}:{self.own or 'top level'}: {problem}, which leads to code or files that "
-                      "the syntax tree does not name; cut it and name what it leads to as further roots")
+        return Unseen(
+            f"{self.module.name}:{self.own or 'top level'}: {problem}, which leads to code or files that the syntax tree "
+            "does not name",
+            "cut it and name what it leads to as further roots, or write what it stands for",
+        )
 
     # What no result hangs on
 
-    def muted_arguments(self, function: ast.expr) -> Muted | None:
+    def muted_arguments(self, function: ast.expr) -> str | None:
         """Which arguments of a call do not count."""
-        for target in self.targets(function) or []:
+        targets = self.targets(function)
+        if targets is None:
+            return self._mute.get(f".{function.attr}") if isinstance(function, ast.Attribute) else None
+        for target in targets:
             path = str(target) if isinstance(target, Definition) else getattr(target, "path", "")
             if path.removeprefix("builtins.") in self._mute:
                 return self._mute[path.removeprefix("builtins.")]
         return None
 
-    def is_mute_statement(self, node: ast.stmt) -> bool:
-        """A bare call that is mute, or a bare call of a method of something mute."""
+    def only_speaks(self, node: ast.stmt) -> bool:
+        """Whether a statement is a bare call that is mute, or a bare call of a method of something mute."""
         if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
             return False
         function = node.value.func
-        return self.muted_arguments(function) == "all" or (
-            isinstance(function, ast.Attribute) and self.targets(function) is None and self._is_mute(function.value))
+        return self.muted_arguments(function) in ("all", "texts") or (
+            isinstance(function, ast.Attribute) and self.targets(function) is None and self._is_mute(function.value)
+        )
+
+    def calls_in(self, node: ast.AST) -> list[ast.AST]:
+        """The outermost calls in an expression but for those of other packages and of methods of texts.
+
+        A comprehension that holds one is taken whole.
+        """
+        inner = [call for child in ast.iter_child_nodes(node) for call in self.calls_in(child)]
+        if isinstance(node, ast.Call):
+            targets = self.targets(node.func)
+            of_a_text = isinstance(node.func, ast.Attribute) and isinstance(
+                node.func.value, ast.Constant | ast.JoinedStr
+            )
+            if not of_a_text and not (targets and all(isinstance(target, External) for target in targets)):
+                return [node]
+        if inner and isinstance(node, Comprehension):
+            return [node]
+        return inner
 
     def _mark(self, scope: _Scope, target: ast.expr | None, value: ast.expr) -> None:
         if isinstance(target, ast.Name) and self._is_mute(value):
@@ -177,14 +228,15 @@ class Scopes:
     def _is_mute(self, node: ast.expr) -> bool:
         """Whether this is what a mute call makes, or a name bound to it."""
         if isinstance(node, ast.Call):
-            return self.muted_arguments(node.func) is not None
+            return self.targets(node.func) is not None and self.muted_arguments(node.func) is not None
         if not isinstance(node, ast.Name):
             return False
         scope = self._holding(node.id)
         if scope is not None:
             return node.id in scope.mute
-        return any(isinstance(target, Definition) and self._is_mute_definition(target)
-                   for target in self.targets(node) or [])
+        return any(
+            isinstance(target, Definition) and self._is_mute_definition(target) for target in self.targets(node) or []
+        )
 
     def _is_mute_definition(self, target: Definition) -> bool:
         module = self.library.find(target.module)

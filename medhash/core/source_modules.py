@@ -4,11 +4,14 @@ import ast
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from medhash.core.errors import MedhashError
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
-class Unseen(Exception):
-    """Code whose meaning the syntax tree does not tell; the text says where, and what to write instead."""
+class Unseen(MedhashError):
+    """Code whose meaning the syntax tree does not tell, or a name that is not there."""
 
 
 @dataclass(frozen=True, order=True)
@@ -92,8 +95,11 @@ class Module:
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
             for name in dict.fromkeys(name for target in targets for name in stored_names(target)):
                 self._define(name, statement)
-            if any(isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store)
-                   for target in targets for node in ast.walk(target)):
+            if any(
+                isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store)
+                for target in targets
+                for node in ast.walk(target)
+            ):
                 self.effects.append(statement)
         elif not is_empty(statement):
             self.effects.append(statement)
@@ -115,14 +121,18 @@ class Module:
     def imported_by(self, statement: ast.Import | ast.ImportFrom) -> list[tuple[str, Imported]]:
         """The names that an import statement binds, and to what."""
         if isinstance(statement, ast.Import):
-            return [(alias.asname, Imported(alias.name)) if alias.asname
-                    else (alias.name.split(".")[0], Imported(alias.name, first_part=True)) for alias in statement.names]
+            return [
+                (alias.asname, Imported(alias.name))
+                if alias.asname
+                else (alias.name.split(".")[0], Imported(alias.name, first_part=True))
+                for alias in statement.names
+            ]
         base = statement.module or ""
         if statement.level:
             parts = self.name.split(".") + ([""] if self.is_package else [])
-            base = ".".join([*parts[:len(parts) - statement.level], *([base] if base else [])])
+            base = ".".join([*parts[: len(parts) - statement.level], *([base] if base else [])])
         if any(alias.name == "*" for alias in statement.names):
-            raise Unseen(f"{self.name}:{statement.lineno}: a star import hides what a name is; import names")
+            raise Unseen(f"{self.name}:{statement.lineno}: a star import hides what a name is", "import names")
         return [(alias.asname or alias.name, Imported(base, alias.name)) for alias in statement.names]
 
 
@@ -146,10 +156,9 @@ class Library:
     def _parsed(self, name: str) -> Module | None:
         path = self._root.joinpath(*name.split("."))
         if path.is_dir():
-            init = path / "__init__.py"
-            return Module(name, True, ast.parse(init.read_bytes() if init.exists() else b""))
-        path = path.with_name(path.name + ".py")
-        return Module(name, False, ast.parse(path.read_bytes())) if path.is_file() else None
+            return Module(name, True, _tree(path / "__init__.py") or ast.Module([], []))
+        tree = _tree(path.with_name(path.name + ".py"))
+        return None if tree is None else Module(name, False, tree)
 
     def looked_up(self, module: str, name: str) -> list[Target]:
         """What a name of a module's top level stands for: definitions there or where it is imported from.
@@ -191,7 +200,7 @@ class Library:
         if not targets and (module, name) not in seen:
             targets = self._looked_up(module, "__getattr__", seen)
         if not targets and not name.startswith("__"):
-            raise Unseen(f"{module} has no {name}")
+            raise Unseen(f"{module} has no {name}, which is imported from there", "mend the import")
         return targets
 
     def loaded_by(self, imported: Imported) -> list[str]:
@@ -204,6 +213,15 @@ class Library:
         return [name for module in names for name in with_parents(module)]
 
 
+def _tree(path: Path) -> ast.Module | None:
+    if not path.is_file():
+        return None
+    try:
+        return ast.parse(path.read_bytes(), str(path))
+    except SyntaxError as error:
+        raise Unseen(f"{path}:{error.lineno}: {error.msg}", "mend the syntax there") from error
+
+
 def with_parents(module: str) -> list[str]:
     """A module after the packages that hold it."""
     parts = module.split(".")
@@ -213,17 +231,19 @@ def with_parents(module: str) -> list[str]:
 def is_type_checking(test: ast.expr) -> bool:
     """Whether this is the condition of code for type checkers alone."""
     return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
-        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING")
+        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
+    )
 
 
 def _is_main(test: ast.expr) -> bool:
-    return (isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__")
+    return isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__"
 
 
 def is_empty(statement: ast.stmt) -> bool:
     """Whether a statement does nothing: a docstring, another constant, `pass`."""
-    return isinstance(statement, ast.Pass) or (isinstance(statement, ast.Expr)
-                                               and isinstance(statement.value, ast.Constant))
+    return isinstance(statement, ast.Pass) or (
+        isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    )
 
 
 def stored_names(target: ast.expr) -> list[str]:
@@ -242,7 +262,7 @@ def bound_names(statements: list[ast.stmt]) -> list[str]:
             continue
         if isinstance(node, ast.Lambda):
             continue
-        if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+        if isinstance(node, Comprehension):
             names |= {inner.target.id: None for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr)}
             continue
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
