@@ -177,7 +177,7 @@ class Scopes:
 
     def unseen(self, problem: str) -> Unseen:
         return Unseen(
-            f"{self.module.name}:{self.own or 'top level'}: {problem}, which leads to code or files that the syntax tree "
+            f"{self.module.name}:{self.own or 'top level'}: {problem}, which leads to code or files that its tree "
             "does not name",
             "cut it and name what it leads to as further roots, or write what it stands for",
         )
