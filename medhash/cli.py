@@ -1,51 +1,59 @@
-"""The command `medhash`: one subcommand per stage, the same as `python -m components.STAGE`."""
+"""The command `medhash`: its subcommands by group, and the module that holds each one's `main`."""
 
 import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
-STAGES = {
-    "ingest": "read an archive into images.parquet and the pixel store",
-    "split": "place every patient in a fold",
-    "labels": "turn the archive's labels into canonical label sets",
-    "similarity": "count shared labels between label sets",
-    "features": "compute GIST vectors for the shallow methods",
-    "train": "train one hashing method",
-    "encode": "turn every image into a binary code",
-    "index": "build the FAISS index of the gallery",
-    "evaluate": "measure retrieval of the test patients",
-    "report": "write the report page",
+
+class Command(NamedTuple):
+    """A subcommand: the module of its `main`, and one line of help."""
+
+    module: str
+    summary: str
+
+
+GROUPS: dict[str, dict[str, Command]] = {
+    "Try it": {
+        "demo": Command("medhash.commands.demo", "run the whole pipeline through Airflow on the bundled sample"),
+        "benchmark": Command("medhash.commands.benchmark", "measure the papers' tables on a data set of yours"),
+    },
+    "Run the stages, in the order data flows (settings: params.yaml; `dvc repro` runs what is not up to date)": {
+        "ingest": Command("components.ingest.__main__", "read an archive into images.parquet and the pixel store"),
+        "split": Command("components.split.__main__", "place every patient in a fold"),
+        "labels": Command("components.labels.__main__", "turn the archive's labels into canonical label sets"),
+        "similarity": Command("components.similarity.__main__", "count shared labels between label sets"),
+        "features": Command("components.features.__main__", "compute GIST vectors for the shallow methods"),
+        "train": Command("components.train.__main__", "train one hashing method"),
+        "encode": Command("components.encode.__main__", "turn every image into a binary code"),
+        "index": Command("components.index.__main__", "build the FAISS index of the gallery"),
+        "evaluate": Command("components.evaluate.__main__", "measure retrieval of the test patients"),
+        "report": Command("components.report.__main__", "write the report page"),
+        "quality": Command("components.quality.__main__", "run the data-quality gate after a stage"),
+    },
+    "Ask": {
+        "query": Command("medhash.commands.query", "find cases similar to an image with the champion"),
+    },
+    "Decide what serves": {
+        "drift": Command("medhash.commands.drift", "compare new images with the champion's training data"),
+        "promote": Command("medhash.commands.promote", "register the best model; make it champion if the rule allows"),
+        "hold": Command("medhash.releases.hold", "keep the champion as it is until the hold is lifted"),
+        "rollback": Command("medhash.releases.rollback", "make the champion's predecessor the champion again"),
+    },
+    "Look after it": {
+        "up": Command("medhash.platform.services.up", "start Airflow and MLflow as services on 127.0.0.1"),
+        "down": Command("medhash.platform.services.down", "stop these services"),
+        "status": Command("medhash.platform.services.status", "show their health, the champion and the last run"),
+        "ui": Command("medhash.commands.ui", "open Airflow and MLflow on 127.0.0.1 until Ctrl-C"),
+        "work": Command("medhash.commands.work", "run one item of the graph on another machine"),
+        "audit": Command("medhash.commands.audit", "show who did what and when, and verify the log"),
+        "lineage": Command("medhash.commands.lineage", "trace a code or an answer to its origins"),
+        "withdraw": Command("medhash.commands.withdraw", "take images that left the archive out of the releases"),
+        "forget": Command("medhash.commands.forget", "remove a patient from tables, codes, indexes and releases"),
+    },
 }
-OTHERS = {
-    "quality": "run the data-quality gate after a stage",
-    "drift": "compare new images with those the champion was trained on",
-    "promote": "register the best model and make it the champion if the rule says so",
-    "hold": "keep the champion as it is, whatever comes, until the hold is lifted",
-    "rollback": "make the champion's predecessor the champion again",
-    "withdraw": "take images that left the archive out of the releases",
-    "forget": "remove a patient from tables, pixels, codes, indexes and releases",
-    "audit": "show who did what and when, and verify that nothing was changed since",
-    "lineage": "trace a code or an answer back to its origins, or an image to the releases that hold it",
-    "query": "find cases similar to an image with the champion",
-    "benchmark": "measure the papers' tables on a data set of yours",
-    "work": "run one item of the graph on another machine, through the shared DVC remote",
-    "demo": "run the whole pipeline through Airflow on the bundled sample",
-    "ui": "open Airflow and MLflow on 127.0.0.1 until Ctrl-C",
-    "up": "start Airflow and MLflow as services on 127.0.0.1",
-    "down": "stop these services",
-    "status": "say whether they are healthy, who the champion is and how the last run ended",
-}
-COMMANDS = STAGES | OTHERS
-_MODULES = {
-    "hold": "medhash.releases.hold",
-    "rollback": "medhash.releases.rollback",
-    "up": "medhash.platform.services.up",
-    "down": "medhash.platform.services.down",
-    "status": "medhash.platform.services.status",
-}
-"""Where a command's `main` is, if not in medhash/commands/NAME.py."""
+COMMANDS = {name: command for group in GROUPS.values() for name, command in group.items()}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -63,20 +71,19 @@ def main(argv: list[str] | None = None) -> int:
             f"error: there is no command {arguments[0]!r}\n  fix: choose one of {', '.join(COMMANDS)}", file=sys.stderr
         )
         return 2
-    return int(_main_of(arguments[0])(arguments[1:]))
+    return _main_of(arguments[0])(arguments[1:])
 
 
 def _main_of(command: str) -> Callable[[list[str]], int]:
     """The `main` of a command; a stage's is that of the checkout in the current folder."""
-    if command not in STAGES and command != "quality":
-        module = importlib.import_module(_MODULES.get(command, f"medhash.commands.{command}"))
-        return cast(Callable[[list[str]], int], module.main)
-    if Path("components", command, "__main__.py").exists() and str(Path.cwd()) not in sys.path:
+    name = COMMANDS[command].module
+    is_stage = name.startswith("components.")
+    if is_stage and Path("components", command, "__main__.py").exists() and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
-        module = importlib.import_module(f"components.{command}.__main__")
+        module = importlib.import_module(name)
     except ModuleNotFoundError as error:
-        if error.name not in ("components", f"components.{command}"):
+        if not is_stage or error.name not in ("components", f"components.{command}"):
             raise
         print(
             f"error: {command} is a stage of the pipeline, and this folder is no checkout of it\n"
@@ -88,20 +95,14 @@ def _main_of(command: str) -> Callable[[list[str]], int]:
 
 
 def _help() -> str:
-    stages, others = ([f"  {name:<12}{summary}" for name, summary in part.items()] for part in (STAGES, OTHERS))
-    return "\n".join(
-        [
-            "usage: medhash COMMAND [options]      (medhash COMMAND --help tells more)",
-            "",
-            "Find similar cases in medical image archives by short binary codes.",
-            "",
-            "The stages, in the order data flows (settings in params.yaml; `dvc repro` runs what is not up to date):",
-            *stages,
-            "",
-            "Around them:",
-            *others,
-        ]
-    )
+    lines = [
+        "usage: medhash COMMAND [options]      (medhash COMMAND --help tells more)",
+        "",
+        "Find similar cases in medical image archives by short binary codes.",
+    ]
+    for title, commands in GROUPS.items():
+        lines += ["", f"{title}:", *(f"  {name:<12}{command.summary}" for name, command in commands.items())]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

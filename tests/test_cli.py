@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from medhash.cli import COMMANDS, main
+from medhash.cli import COMMANDS, GROUPS, main
 
 HEAVY = {"torch", "mlflow", "airflow", "great_expectations", "pandas", "pyarrow", "faiss", "sklearn", "cv2", "dvc"}
 
@@ -28,6 +28,14 @@ assert not heavy, heavy
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert "usage:" in result.stdout
+
+
+def test_help_lists_every_command_once_in_lines_that_fit(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if line.startswith("  ")] == list(COMMANDS)
+    assert len(COMMANDS) == sum(len(group) for group in GROUPS.values())
+    assert max(map(len, lines)) < 110
 
 
 def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
