@@ -1,13 +1,13 @@
 """The MLflow store: a local SQLite database by default, any server by MLFLOW_TRACKING_URI."""
 
-import fcntl
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from medhash.core.errors import MedhashError
+from medhash.core.locks import only_one
 from medhash.core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def connect(workspace: Workspace) -> "MlflowClient":
         # MLflow puts its address into the environment, where the next call would take it for the user's wish.
         os.environ.pop("MLFLOW_TRACKING_URI", None)
     # MLflow makes its tables when the first client is; two processes that do so at once would break each other.
-    with answered(), _only_one(workspace):
+    with answered(), _setup_lock(workspace):
         client = mlflow.MlflowClient()
         client.search_experiments(max_results=1)
     return client
@@ -50,7 +50,7 @@ def connect(workspace: Workspace) -> "MlflowClient":
 
 def experiment(client: "MlflowClient", workspace: Workspace, name: str) -> str:
     """The id of the experiment of that name, made on first use; a local store keeps artifacts beside its database."""
-    with answered(), _only_one(workspace):
+    with answered(), _setup_lock(workspace):
         found = client.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)
@@ -115,11 +115,5 @@ def masked(text: object) -> str:
     return re.sub(r"//[^/@\s]*@", "//", lines[0])[:300]
 
 
-@contextmanager
-def _only_one(workspace: Workspace) -> Iterator[None]:
-    """Hold the store's lock file: one process of this machine at a time."""
-    folder = workspace.mlflow_database.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "setup.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+def _setup_lock(workspace: Workspace) -> AbstractContextManager[None]:
+    return only_one(workspace.mlflow_database.parent / "setup.lock")

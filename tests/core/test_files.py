@@ -70,7 +70,7 @@ def test_a_kill_between_the_moves_of_a_folder_loses_nothing(tmp_path: Path, mome
     script = textwrap.dedent("""
         import os, signal, sys
         from pathlib import Path
-        from components import files
+        from medhash.core import files
         calls, wanted, rename = [0], int(sys.argv[2]), os.rename
         def killing_rename(source, destination):
             rename(source, destination)

@@ -12,7 +12,7 @@ from medhash.core.tracking import answered
 
 SCRIPT = """
 from pathlib import Path
-from components import tracking
+from medhash.core import tracking
 from components.train.record import recorded
 from medhash.core.workspace import Workspace
 
