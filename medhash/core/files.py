@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from medhash.core.process import is_alive
+
 _READ_BYTES = 1 << 20
 
 
@@ -74,21 +76,11 @@ def _remove_leftovers(target: Path) -> None:
     """Remove the temporary versions of processes that were killed while they wrote."""
     for leftover in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
         process = leftover.name.removesuffix(".tmp").rpartition(".")[2]
-        if process.isdigit() and not _is_running(int(process)):
+        if process.isdigit() and not is_alive(int(process)):
             if leftover.is_dir():
                 shutil.rmtree(leftover, ignore_errors=True)
             else:
                 leftover.unlink(missing_ok=True)
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _aside(target: Path) -> Path:

@@ -19,7 +19,7 @@ import threading
 
 import psutil
 
-from medhash.core.process import end_family
+from medhash.core.process import end_family, is_alive
 
 _LOOK_MS = 1000
 _REQUESTS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -53,19 +53,11 @@ def main(argv: list[str]) -> int:
     return code
 
 
-def is_alive(process: psutil.Process | None) -> bool:
-    """Whether it still runs; a process that was killed and is only waited for does not."""
-    try:
-        return process is not None and process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 def _watch(asked_for_by: list[psutil.Process | None]) -> None:
     poll = select.poll()
     poll.register(_STDIN, select.POLLIN | select.POLLHUP)
     while not poll.poll(_LOOK_MS):
-        if not all(is_alive(process) for process in asked_for_by):
+        if not all(process is not None and is_alive(process) for process in asked_for_by):
             break
     os.kill(os.getpid(), signal.SIGTERM)
 

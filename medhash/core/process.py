@@ -96,6 +96,16 @@ def _environment(root: Path) -> Mapping[str, str]:
     }
 
 
+def is_alive(process: psutil.Process | int) -> bool:
+    """Whether a process, or the process with this number, still runs; one that only waits to be reaped does not."""
+    try:
+        if isinstance(process, int):
+            process = psutil.Process(process)
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def family_of(pid: int) -> list[psutil.Process]:
     """A process and all it started, now; also what is in sessions of its own."""
     try:

@@ -13,8 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from medhash.core.errors import MedhashError
 from medhash.core.files import write_json
+from medhash.core.process import is_alive
 
 _WAIT_SECONDS = 30.0
 
@@ -76,11 +79,8 @@ def _pids(locks: dict[str, Any]) -> set[int]:
 
 def _is_dvc(pid: int) -> bool:
     """Whether that process runs and is DVC; when it cannot be told, it counts as DVC."""
-    import psutil
-
     try:
-        process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and any("dvc" in word for word in process.cmdline())
+        return is_alive(pid) and any("dvc" in word for word in psutil.Process(pid).cmdline())
     except psutil.AccessDenied:
         return True
     except psutil.NoSuchProcess:

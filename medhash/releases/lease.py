@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from medhash.core.documents import Document
 from medhash.core.errors import MedhashError
+from medhash.core.process import is_alive
 from medhash.core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Lease(Document):
         """Whether it has expired, or its holder ran on this machine and is gone."""
         if datetime.now(UTC) > datetime.fromisoformat(self.until):
             return True
-        return self.machine == _machine() and not _runs(self.pid)
+        return self.machine == _machine() and not is_alive(self.pid)
 
 
 @contextmanager
@@ -159,13 +160,6 @@ def _refused(registry: "Registry", other: Lease | None) -> MedhashError:
         f"{other.checkout}, since {other.since}",
         f"wait for it to end; if that machine is gone, its lease ends by itself at {other.until}",
     )
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _machine() -> str:

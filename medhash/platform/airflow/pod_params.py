@@ -9,8 +9,8 @@ import yaml
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from medhash.core.errors import MedhashError
+from medhash.core.git import without_password
 from medhash.core.params.section import Count, Section
-from medhash.platform.worker.git import without_password
 
 PODS_VARIABLE = "MEDHASH_PODS"
 """Path of another file than deploy/kubernetes/pods.yaml of the checkout."""

@@ -11,7 +11,7 @@ import yaml
 from medhash.core.data_sets import find_set, resolve_set
 from medhash.core.errors import MedhashError
 from medhash.core.files import replacing_file
-from medhash.platform.worker.git import GitFailed, git
+from medhash.core.git import GitFailed, git
 
 _AUTHOR = ("-c", "user.name=medhash demo", "-c", "user.email=demo@localhost")
 _MARK = ".git/medhash-demo"

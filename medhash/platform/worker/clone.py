@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 
 from medhash.core.errors import MedhashError
+from medhash.core.git import GitFailed, git
 from medhash.core.process import end_family, family_of
-from medhash.platform.worker.git import GitFailed, git
 from medhash.platform.worker.remote import Unreachable
 
 Say = Callable[[str], None]

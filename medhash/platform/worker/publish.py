@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medhash.core.errors import MedhashError
+from medhash.core.git import GitFailed, git, without_password
 from medhash.core.params import load_params
 from medhash.core.process import Child
 from medhash.platform.stage_run import DVC
 from medhash.platform.worker.clone import Say
-from medhash.platform.worker.git import GitFailed, git, without_password
 from medhash.platform.worker.inputs import REMOTE_STAGES, Input, inputs_of, items_of, opened
 from medhash.platform.worker.remote import Unreachable, push
 

@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 from medhash.core.errors import MedhashError
+from medhash.core.git import without_password
 from medhash.core.process import Child, Finished
 from medhash.platform.stage_run import DVC
-from medhash.platform.worker.git import without_password
 from medhash.platform.worker.inputs import opened
 
 _NAME_URL = re.compile(r"(?P<name>[A-Za-z0-9_-]+)=(?P<url>\S+)")

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from medhash.core.errors import MedhashError
+from medhash.core.git import without_password
 from medhash.core.process import Child
 from medhash.platform.stage_run import DVC, StageFailed, run_item
 from medhash.platform.stale_locks import release_dead_locks
 from medhash.platform.worker.clone import Say, clone_of
-from medhash.platform.worker.git import without_password
 from medhash.platform.worker.inputs import inputs_of, opened, require_item, stage_of
 from medhash.platform.worker.remote import Unreachable, pull, push, require_remote, use_remote
 

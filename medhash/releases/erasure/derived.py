@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from medhash.archives.decode_cache import DecodeCache
 from medhash.archives.preparation import Preparation
 from medhash.core.data_sets import SetWorkspace, set_workspace
 from medhash.core.errors import MedhashError
+from medhash.core.process import is_alive
 from medhash.core.workspace import Workspace
 from medhash.releases.erasure.search import Needles, files_below
 
@@ -90,7 +89,7 @@ def _require_no_stage(root: Path) -> None:
         writers = list(document.get("write", {}).values())
         readers = [reader for several in document.get("read", {}).values() for reader in several]
         busy = {int(entry["pid"]) for entry in writers + readers if entry.get("pid") != os.getpid()}
-        running = sorted(pid for pid in busy if psutil.pid_exists(pid))
+        running = sorted(pid for pid in busy if is_alive(pid))
         if running:
             raise MedhashError(
                 f"a stage is running in this checkout (process {', '.join(map(str, running))})",
