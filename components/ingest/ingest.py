@@ -17,11 +17,12 @@ from components.ingest.scan import Scan, judge, scan_files
 from medhash.archives.decode_cache import DecodeCache
 from medhash.archives.entries import REASONS, Entries, Rejection
 from medhash.archives.forgotten import forgetting, read_forgotten
-from medhash.archives.known import Known, code_digest
+from medhash.archives.known import Known
 from medhash.archives.lock import only_ingest
 from medhash.archives.memo import BYTES, HEADER, FileMemo
 from medhash.archives.preparation import Pointed, Preparation, Regions
 from medhash.archives.pseudonyms import pseudonyms
+from medhash.archives.reader_code import code_digest, reading_roots
 from medhash.archives.readers.layouts import source_of
 from medhash.core.errors import MedhashError
 from medhash.core.params import IngestParams
@@ -162,6 +163,14 @@ def too_many(entries: Entries, rejections: list[Rejection], settings: IngestPara
     )
 
 
+_REMEMBERING = (
+    "components.ingest.scan:_not_decoded_yet",
+    "medhash.archives.known:Known",
+    "medhash.archives.memo:FileMemo",
+)
+"""What decides, with the readers, what is remembered of a file: other code's memories are not trusted."""
+
+
 def ingest(workspace: Workspace, settings: IngestParams, size_px: int, key: bytes) -> str:
     """Ingest the archive and say in a few lines what was taken.
 
@@ -179,7 +188,7 @@ def ingest(workspace: Workspace, settings: IngestParams, size_px: int, key: byte
         stamp = hashlib.sha256(
             "\n".join(
                 [
-                    code_digest(),
+                    code_digest(*_REMEMBERING, *reading_roots(settings)),
                     *readers,
                     str(settings.max_image_pixels),
                     *pseudonyms(key, "memo", [""]),

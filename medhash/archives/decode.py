@@ -80,7 +80,7 @@ def square(image: np.ndarray, size_px: int) -> np.ndarray:
 
 
 DECODER = f"2 opencv {cv2.__version__} imagecodecs {version('imagecodecs')}"
-"""Version of what becomes of grey whole images; part of the decode cache's key. Raise the number with every change."""
+"""Version of what becomes of grey whole images, which releases keep. Raise the number with every change."""
 
 
 @dataclass(frozen=True)

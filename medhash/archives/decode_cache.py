@@ -16,6 +16,7 @@ from typing import NamedTuple, Self
 from medhash.archives.decode import DECODER, Decoded
 from medhash.archives.integrity import Unreadable
 from medhash.archives.preparation import Preparation, Region, Regions
+from medhash.archives.reader_code import code_digest
 from medhash.core.errors import MedhashError
 
 _COMMIT_EVERY = 256
@@ -41,15 +42,17 @@ class Shape(NamedTuple):
 
 
 class DecodeCache:
-    """Instances of one preparation and decoder version; a context manager that keeps what it was given on an error.
+    """Instances of one preparation and decoder; a context manager that keeps what it was given on an error.
 
-    `regions` are those that were asked for: the same file with others is another entry.
+    The decoder is its version and its code: what other code decoded is decoded anew. `regions` are those that were
+    asked for: the same file with others is another entry.
     """
 
     def __init__(self, path: Path, preparation: Preparation) -> None:
         self._path = path
         self._preparation = preparation
         self._uncommitted = 0
+        self._made_by = f"{DECODER} code {code_digest('medhash.archives.decode:decode_bytes')[:16]}"
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._explaining():
             self._connection = sqlite3.connect(path)
@@ -174,7 +177,7 @@ class DecodeCache:
         """What made the pixels, and of which parts; greys of whole images stand under the decoder alone."""
         return " | ".join(
             [
-                DECODER,
+                self._made_by,
                 *([self._preparation.key()] if self._preparation.key() else []),
                 *([json.dumps(regions)] if regions else []),
             ]

@@ -2,11 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Self
 
 from medhash.archives.memo import FileMemo, Place
-from medhash.core.files import sha256_files
 
 
 def joined_file(archive: str, name: str) -> str:
@@ -110,8 +108,3 @@ class Known:
 
     def tar_ended(self, tar: Place, n_members: int) -> None:
         self.memo.tar_ended(self.kind, tar, n_members)
-
-
-def code_digest() -> str:
-    """SHA-256 over the code of this package: what older code made of a header need not be what this one would."""
-    return sha256_files(sorted(Path(__file__).parent.rglob("*.py")))

@@ -29,9 +29,10 @@ from medhash.training.data import DataSet, Fold, open_pixels
 from medhash.training.loop import Learner, Plan, Progress, Row, train
 from medhash.training.processes import Processes
 from medhash.training.schedules import Schedule, make_optimizer
-from medhash.training.seeds import derive_seed, training_digest
+from medhash.training.seeds import derive_seed
 from medhash.training.step import BatchLoss
 from medhash.training.temperature import fit_temperatures
+from medhash.training.training_code import training_digest
 from medhash.training.validation import Encoder
 
 
@@ -83,7 +84,7 @@ def train_deep(
             f"set train.overrides.{method.name}.batch_size to a multiple of their number",
         )
     spec = describe(params, method, data, pixels.shape[1], seed)
-    digest = _digest(params, spec, data, processes)
+    digest = _digest(method, params, spec, data, processes)
     learner = make_learner(pixels, params, method, data, seed, processes)
     folder = workspace.checkpoint(method.name)
     progress = _resume(folder, digest, learner)
@@ -167,15 +168,16 @@ def to_input(images: torch.Tensor) -> torch.Tensor:
     return images.float() / 255
 
 
-def _digest(params: Params, spec: ModelSpec, data: DataSet, processes: Processes) -> str:
+def _digest(method: DeepMethod, params: Params, spec: ModelSpec, data: DataSet, processes: Processes) -> str:
     return training_digest(
+        method,
         {
             "spec": spec.model_dump(mode="json"),
             "data": data.digest,
             "world": processes.world,
             "device": processes.device.type,
             "threads": params.train.threads,
-        }
+        },
     )
 
 

@@ -1,9 +1,7 @@
-"""Seeds and digests: what decides the bytes of a training."""
+"""Seeds: a number of its own for every purpose of a training."""
 
 import hashlib
 import json
-from pathlib import Path
-from typing import Any
 
 
 def derive_seed(seed: int, *purpose: str | int) -> int:
@@ -13,12 +11,3 @@ def derive_seed(seed: int, *purpose: str | int) -> int:
     """
     digest = hashlib.sha256(json.dumps([seed, *purpose]).encode()).digest()
     return int.from_bytes(digest[:8]) >> 1
-
-
-def training_digest(decisive: dict[str, Any]) -> str:
-    """SHA-256 over settings, seed and data digest, and over the code in medhash/hashing and medhash/training."""
-    package = Path(__file__).parent.parent
-    code = hashlib.sha256()
-    for path in sorted(path for folder in ("hashing", "training") for path in (package / folder).rglob("*.py")):
-        code.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes())
-    return hashlib.sha256(json.dumps([decisive, code.hexdigest()], sort_keys=True).encode()).hexdigest()

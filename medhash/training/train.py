@@ -15,8 +15,8 @@ from medhash.hashing.model import save_model
 from medhash.training.data import read_data
 from medhash.training.deep import Start, Started, train_deep
 from medhash.training.processes import joined
-from medhash.training.seeds import training_digest
 from medhash.training.shallow import train_shallow
+from medhash.training.training_code import training_digest
 from medhash.training.two_step import train_two_step
 
 
@@ -52,7 +52,7 @@ def train_method(
                 return None
             spec, weights, row = train_shallow(workspace, params, method, data, seed)
             if started is not None:
-                digest = training_digest({"spec": spec.model_dump(mode="json"), "data": data.digest})
+                digest = training_digest(method, {"spec": spec.model_dump(mode="json"), "data": data.digest})
                 started(Start(spec, digest, []))(row, {})
             return _write(target, spec, weights, {"best_epoch": 0, "epochs": [row]})
         if isinstance(method, TwoStepMethod):

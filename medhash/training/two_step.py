@@ -18,7 +18,8 @@ from medhash.training.data import DataSet, open_pixels
 from medhash.training.deep import Learner, Start, Started, describe, make_learner, train_deep
 from medhash.training.loop import Progress, Row
 from medhash.training.processes import Processes
-from medhash.training.seeds import derive_seed, training_digest
+from medhash.training.seeds import derive_seed
+from medhash.training.training_code import training_digest
 from medhash.training.validation import fold_row
 
 
@@ -53,7 +54,7 @@ def train_two_step(
         spec, progress = describe(params, method.network, data, pixels.shape[1], seed), Progress()
         progress.best = {name: tensor.detach().cpu().clone() for name, tensor in learner.network.state_dict().items()}
         if listening is not None:
-            digest = training_digest({"spec": spec.model_dump(mode="json"), "data": data.digest})
+            digest = training_digest(method, {"spec": spec.model_dump(mode="json"), "data": data.digest})
             listening(Start(spec, digest, []))
     else:
         spec, progress, learner = train_deep(workspace, params, method.network, data, seed, processes, listening)

@@ -174,20 +174,22 @@ def test_what_a_query_is_cut_into_is_what_ingest_stores(cases, tmp_path, monkeyp
     assert sorted(map(bytes, asked)) == sorted(map(bytes, cases.pixels()[rows]))
 
 
-def test_caches_of_whole_grey_images_from_before_stay_good(cases, monkeypatch):
+def test_caches_of_whole_grey_images_from_before_stay_good_until_other_code_decodes(cases, monkeypatch):
     import sqlite3
 
-    from medhash.archives.decode import DECODER
+    from medhash.archives import decode_cache
     from medhash.archives.decode_cache import DecodeCache
 
     cases.ingest(monkeypatch)
     with sqlite3.connect(cases.workspace.decode_cache) as connection:
-        assert connection.execute("SELECT DISTINCT decoder, length(pixels) FROM decoded").fetchall() == [
-            (DECODER, SIZE_PX**2)
-        ]
+        ((decoder, n_bytes),) = connection.execute("SELECT DISTINCT decoder, length(pixels) FROM decoded").fetchall()
+        assert (decoder.split(" code ")[0], n_bytes) == (decode_cache.DECODER, SIZE_PX**2)
         connection.execute("DROP TABLE parts")  # older caches have none
     connection.close()
     assert "reused 6" in cases.ingest(monkeypatch)
+    with monkeypatch.context() as patched:
+        patched.setattr(decode_cache, "code_digest", lambda root: "edited")
+        assert "decoded 6, reused 0" in cases.ingest(monkeypatch)
     digest = cases.images()["sha256"][0].as_py()
     with DecodeCache(cases.workspace.decode_cache, Preparation(SIZE_PX, 64_000_000, grid=2)) as cache:
         assert not cache.knows(digest)
