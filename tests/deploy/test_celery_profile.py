@@ -8,8 +8,9 @@ import subprocess
 import pytest
 from checkout import REPOSITORY
 
-from medhash.platform.airflow.celery_tasks import FOLDER_VARIABLE, QUEUE, REMOTE_VARIABLE, REPOSITORY_VARIABLE
+from medhash.platform.airflow.celery_tasks import FOLDER_VARIABLE, QUEUE, REMOTE_VARIABLE
 from medhash.platform.airflow.placement import PLACE_VARIABLE
+from medhash.platform.airflow.remote_tasks import REPOSITORY_VARIABLE
 
 FOLDER = REPOSITORY / "deploy" / "celery"
 SECRET = re.compile(r"PASSWORD|SECRET|BROKER_URL|RESULT_BACKEND|FERNET|TOKEN")

@@ -74,13 +74,15 @@ def test_every_component_has_bounds_and_the_checkout_where_it_needs_it():
 
 
 def test_gpu_pods_never_see_the_coordinators_claim():
-    pods = yaml.safe_load((FOLDER / "pods.yaml").read_text())
-    assert "medhash-coordinator" not in {claim["claim"] for claim in pods["claims"]}
+    spec = yaml.safe_load((FOLDER / "pod-template.yaml").read_text())["spec"]
+    given = {
+        volume["persistentVolumeClaim"]["claimName"] for volume in spec["volumes"] if "persistentVolumeClaim" in volume
+    }
+    assert "medhash-coordinator" not in given
     claimed = {document["metadata"]["name"] for document in manifests() if document["kind"] == "PersistentVolumeClaim"}
-    used = {claim["claim"] for claim in pods["claims"]} | {pods["scratch"]["claim"]}
-    used |= {volume["persistentVolumeClaim"]["claimName"] for volume in VALUES["scheduler"]["extraVolumes"]}
+    used = given | {volume["persistentVolumeClaim"]["claimName"] for volume in VALUES["scheduler"]["extraVolumes"]}
     assert used | {"medhash-mlflow"} == claimed
-    assert pods["service_account"] in {
+    assert spec["serviceAccountName"] in {
         document["metadata"]["name"] for document in manifests() if document["kind"] == "ServiceAccount"
     }
 

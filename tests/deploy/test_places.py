@@ -14,7 +14,7 @@ from checkout import REPOSITORY, checkout_environment
 from kubernetes.client import ApiClient, V1Pod
 
 from medhash.core.errors import MedhashError
-from medhash.platform.airflow.pod_params import load_pod_params
+from medhash.platform.airflow.kubernetes_pods import load_template
 
 PLANTED = {
     "MLFLOW_TRACKING_PASSWORD": "planted-1",
@@ -129,8 +129,10 @@ def test_a_pod_asks_for_what_training_needs_and_no_more_rights(kubernetes):
     assert spec["restartPolicy"] == "Never"
     command = [*container["command"], *container["args"]]
     assert command[:2] == ["medhash", "work"]
-    assert command[-2:] == ["--item", "train@osdh"]
-    assert command[command.index("--commit") + 1] == "{{ ti.xcom_pull(task_ids='publish-train') }}"
+    assert command[-2:] == ["--commit={{ ti.xcom_pull(task_ids='publish-train') }}", "--item=train@osdh"]
+    assert {"--repository=/mnt/medhash/repository.git", "--remote=store=/mnt/medhash/dvc", "--folder=/scratch"} < set(
+        command
+    )
 
 
 def test_a_pod_names_secrets_and_holds_none(kubernetes):
@@ -171,22 +173,48 @@ def test_an_unknown_place_is_an_import_error_that_lists_the_known(tmp_path):
     assert "MEDHASH_GPU_PLACE is 'moon'; known are: local, celery, kubernetes" in errors
 
 
+TEMPLATE = REPOSITORY / "deploy" / "kubernetes" / "pod-template.yaml"
+CONTAINER = ("spec", "containers", 0)
+
+
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("place", "value", "says"),
     [
-        ({"env": {"AWS_SECRET_ACCESS_KEY": "planted"}}, "AWS_SECRET_ACCESS_KEY looks like a secret"),
-        ({"repository": "https://bot:planted@example.org/x.git"}, r"repository in .* holds a password"),
-        ({"remote": "store=ssh://bot:planted@example.org/x"}, r"remote in .* holds a password"),
-        ({"resources": {"cpu": "4", "memory": "16 GB"}}, r"resources\.memory"),
-        ({"resources": {"cpu": "4", "memory": "16Gi", "gpu": 0}}, r"resources\.gpu"),
-        ({"user_id": 0}, "user_id"),
-        ({"gpus": 2}, "gpus: Extra"),
+        ((*CONTAINER, "env", 0, "name"), "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY looks like a secret"),
+        ((*CONTAINER, "env", 0, "value"), "http://bot:planted@mlflow", "MLFLOW_TRACKING_URI holds a password"),
+        ((*CONTAINER, "args", 1), "--repository=https://bot:planted@example.org/x", "--repository holds a password"),
+        ((*CONTAINER, "args", 2), "--remote=store=ssh://bot:planted@example.org/x", "--remote holds a password"),
+        ((*CONTAINER, "resources", "limits", "memory"), "16 GB", r"limits\.memory is no quantity"),
+        ((*CONTAINER, "resources", "limits", "nvidia.com/gpu"), "0", "limits has no GPU"),
+        ((*CONTAINER, "resources", "limit"), {"cpu": "4"}, r"spec\.containers\.0\.resources\.limit is no key"),
+        ((*CONTAINER, "command"), ["sh"], "does not run medhash work"),
+        ((*CONTAINER, "securityContext", "privileged"), True, "allowPrivilegeEscalation is not false"),
+        ((*CONTAINER, "securityContext", "allowPrivilegeEscalation"), True, "allowPrivilegeEscalation is not false"),
+        ((*CONTAINER, "securityContext", "readOnlyRootFilesystem"), False, "readOnlyRootFilesystem is not true"),
+        ((*CONTAINER, "securityContext", "capabilities"), {"drop": ["NET_RAW"]}, "capabilities are not drop"),
+        (("spec", "securityContext", "runAsUser"), 0, "not those of a user without rights"),
+        (("spec", "securityContext", "runAsNonRoot"), False, "not those of a user without rights"),
+        (("spec", "automountServiceAccountToken"), True, "automountServiceAccountToken is not false"),
+        (("spec", "hostNetwork"), True, "opens the node"),
+        (("spec", "volumes", 2), {"name": "shared", "hostPath": {"path": "/"}}, "opens the node"),
+        (("spec", "containers"), [], "not a Pod with a container"),
     ],
 )
-def test_pods_are_read_strictly_and_no_value_of_a_secret_is_repeated(tmp_path, change, says):
-    whole = yaml.safe_load((REPOSITORY / "deploy" / "kubernetes" / "pods.yaml").read_text())
-    (tmp_path / "deploy" / "kubernetes").mkdir(parents=True)
-    (tmp_path / "deploy" / "kubernetes" / "pods.yaml").write_text(yaml.safe_dump(whole | change))
+def test_a_template_with_too_many_rights_or_a_secret_is_refused_by_key_and_without_its_value(
+    tmp_path, place, value, says
+):
+    document = yaml.safe_load(TEMPLATE.read_text())
+    node = document
+    for step in place[:-1]:
+        node = node[step]
+    node[place[-1]] = value
+    path = tmp_path / "pod.yaml"
+    path.write_text(yaml.safe_dump(document))
     with pytest.raises(MedhashError, match=says) as refusal:
-        load_pod_params(tmp_path)
+        load_template(path)
     assert "planted" not in str(refusal.value)
+
+
+def test_a_missing_template_is_an_error_that_names_it(tmp_path):
+    with pytest.raises(MedhashError, match=r"none\.yaml does not exist"):
+        load_template(tmp_path / "none.yaml")

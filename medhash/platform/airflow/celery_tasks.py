@@ -8,10 +8,9 @@ from airflow.configuration import conf
 from medhash.core.errors import MedhashError
 from medhash.core.graph import Stage
 from medhash.platform.airflow.operators import _InCheckout
-from medhash.platform.airflow.remote_tasks import elsewhere, run_worker
+from medhash.platform.airflow.remote_tasks import REPOSITORY_VARIABLE, elsewhere, run_worker
 
 QUEUE = "gpu"
-REPOSITORY_VARIABLE = "MEDHASH_WORK_REPOSITORY"
 FOLDER_VARIABLE = "MEDHASH_WORK_FOLDER"
 REMOTE_VARIABLE = "MEDHASH_WORK_REMOTE"
 

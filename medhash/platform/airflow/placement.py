@@ -1,7 +1,6 @@
 """Where the tasks that want a GPU run: on this machine, on a Celery worker, or in a Kubernetes pod."""
 
 import os
-from pathlib import Path
 from typing import Any
 
 from medhash.core.graph import Stage
@@ -31,7 +30,6 @@ def gpu_tasks(stage: Stage, root: str, **settings: Any) -> Any:
         return celery_tasks(stage, root, **settings)
     if place == "kubernetes":
         from medhash.platform.airflow.kubernetes_pods import pod_tasks
-        from medhash.platform.airflow.pod_params import load_pod_params
 
-        return pod_tasks(stage, root, load_pod_params(Path(root)), **settings)
+        return pod_tasks(stage, root, **settings)
     raise ValueError(f"{PLACE_VARIABLE} is {place!r}; known are: {', '.join(PLACES)}")

@@ -13,6 +13,8 @@ from medhash.platform.airflow.operators import StageOperator, _InCheckout
 from medhash.platform.stage_run import StageFailed
 
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+REPOSITORY_VARIABLE = "MEDHASH_WORK_REPOSITORY"
+"""Address of the git repository, as this machine sees it, that workers clone; unset: the coordinator's checkout."""
 _FINAL = 1
 """Exit code of a command of medhash whose message the user must act on; any other may mend itself."""
 
