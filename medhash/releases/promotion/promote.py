@@ -20,7 +20,7 @@ from medhash.releases.promotion.decision import decision_report
 from medhash.releases.promotion.decision_text import account
 from medhash.releases.promotion.evidence import Evidence, gather
 from medhash.releases.promotion.gates import require_gates
-from medhash.releases.promotion.query_groups import Turn, read_uses, turn_of, with_decision
+from medhash.releases.promotion.query_groups import Turn, decision_name, read_uses, turn_of, with_decision
 from medhash.releases.promotion.recording import (
     Latest,
     refusing,
@@ -77,7 +77,8 @@ def promote(
                 challenger, _ = registry.fetch_checked(version, folder / "registered")
             registry.point(CHALLENGER, version)
 
-        turn = turn_of(today or datetime.now(UTC).date(), limits.query_groups, limits.query_group_days)
+        before = read_uses(workspace)
+        turn = turn_of(today or datetime.now(UTC).date(), limits.query_groups, limits.query_group_days, before)
         with required("champion"):
             evidence = _evidence(workspace, params, challenger, registry, champion, folder / "champion", turn, force)
         clauses = [
@@ -88,9 +89,7 @@ def promote(
         ]
         decision = decide(clauses, force)
         number = str(version.version) if version is not None else "new"
-        uses = with_decision(
-            read_uses(workspace), evidence.comparison.patients, f"{registry.name} {number}, turn {turn.number}"
-        )
+        uses = with_decision(before, evidence.comparison.patients, decision_name(registry.name, number, turn))
         met = (str(champion.version), champion.tags.get("method", "unknown method")) if champion else None
         report = decision_report(
             number,

@@ -1,7 +1,8 @@
 """Who asks in a decision: the test patients whose turn it is, without those that either model was trained on."""
 
 import hashlib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -27,11 +28,13 @@ class Turn(NamedTuple):
     """Turns since 1970-01-01."""
     n_groups: int
     days: int
+    first: int = 0
+    """Number of the turn in which this machine decided first."""
 
     @property
     def group(self) -> int:
-        """number mod G: 0 … G - 1."""
-        return self.number % self.n_groups
+        """(number - first) mod G: 0 … G - 1. The first decision asks group 0, whatever its date."""
+        return (self.number - self.first) % self.n_groups
 
     @property
     def first_day(self) -> date:
@@ -46,9 +49,22 @@ class Turn(NamedTuple):
         return self._replace(number=self.number + (group - self.group) % self.n_groups)
 
 
-def turn_of(today: date, n_groups: int, days: int) -> Turn:
-    """⌊days since 1970-01-01 / days of a turn⌋."""
-    return Turn((today - _EPOCH).days // days, n_groups, days)
+def turn_of(today: date, n_groups: int, days: int, uses: "Uses") -> Turn:
+    """⌊days since 1970-01-01 / days of a turn⌋. uses: the decisions before this one."""
+    number = (today - _EPOCH).days // days
+    return Turn(number, n_groups, days, min(_turns(uses), default=number))
+
+
+def decision_name(model: str, version: str, turn: Turn) -> str:
+    """How a decision is named in Uses, such as `medhash-nih 3, turn 2954`."""
+    return f"{model} {version}, turn {turn.number}"
+
+
+def _turns(uses: "Uses") -> Iterator[int]:
+    for decisions in uses.values():
+        for decision in decisions:
+            if found := re.search(r", turn (\d+)$", decision):
+                yield int(found[1])
 
 
 def group_of(patient: str, n_groups: int, seed: int) -> int:
@@ -65,7 +81,7 @@ def groups_of(patients: np.ndarray | list[str], n_groups: int, seed: int) -> np.
 
 
 Uses = dict[str, list[str]]
-"""Pseudonym of a test patient → the decisions that asked the patient's images, such as `medhash-nih 3, turn 2954`."""
+"""Pseudonym of a test patient → the decisions that asked the patient's images, by `decision_name`."""
 
 
 class GroupUse(NamedTuple):

@@ -139,7 +139,7 @@ def main(source: Path, scratch: Path, kinds: list[str]) -> None:
     workspace, params = Workspace(source), load_params(source / "params.yaml")
     for method in ("itq", "lsh"):
         build_release(workspace, params, method, scratch / method)
-    turn = turn_of(TODAY, params.promote.query_groups, params.promote.query_group_days)
+    turn = turn_of(TODAY, params.promote.query_groups, params.promote.query_group_days, {})
     measured = evidence.gather(workspace, params, scratch / "itq", scratch / "lsh", turn)
     shutil.copytree(source, scratch / "whole")
     names = forked(run, scratch / "whole", measured, 0)

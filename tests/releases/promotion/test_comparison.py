@@ -17,7 +17,7 @@ from medhash.releases.promotion.rule import decide, measured_clauses
 from medhash.releases.release import IMAGES_FILE
 from medhash.retrieval.evaluation.compare import compare
 
-ALL = turn_of(date(2026, 1, 1), n_groups=1, days=7)
+ALL = turn_of(date(2026, 1, 1), n_groups=1, days=7, uses={})
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 from medhash.core.errors import MedhashError
 from medhash.core.workspace import Workspace
 from medhash.releases.promotion.query_groups import (
+    decision_name,
     group_of,
     groups_of,
     read_uses,
@@ -43,17 +44,32 @@ def test_groups_have_nothing_to_do_with_the_folds_of_the_same_seed() -> None:
 
 def test_a_year_of_weekly_decisions_asks_every_group_thirteen_times_in_turn() -> None:
     start = date(2026, 1, 1)
-    groups = [turn_of(start + timedelta(weeks=week), 4, 7).group for week in range(52)]
-    assert groups == [(groups[0] + week) % 4 for week in range(52)]
+    uses, groups = {}, []
+    for week in range(52):
+        turn = turn_of(start + timedelta(weeks=week), 4, 7, uses)
+        groups.append(turn.group)
+        uses = with_decision(uses, ["a"], decision_name("m", str(week), turn))
+    assert groups == [week % 4 for week in range(52)]
     assert np.bincount(groups).tolist() == [13] * 4
 
 
+@pytest.mark.parametrize("today", [date(2026, 1, 1), date(2026, 1, 8), date(2031, 7, 3)])
+def test_the_first_decision_asks_the_first_group_whatever_the_date_and_so_does_its_repetition(today: date) -> None:
+    first = turn_of(today, 2, 7, {})
+    assert first.group == 0
+    uses = with_decision({}, ["a"], decision_name("m", "1", first))
+    assert turn_of(today, 2, 7, uses) == first
+    later = turn_of(first.last_day + timedelta(days=1), 2, 7, uses)
+    assert (later.group, later.next_of(0).number) == (1, first.number + 2)
+
+
 def test_a_turn_is_days_since_1970_over_its_length_and_knows_its_days() -> None:
-    turn = turn_of(date(1970, 1, 31), n_groups=3, days=7)
+    uses = {"a": ["m 1, turn 0"]}
+    turn = turn_of(date(1970, 1, 31), n_groups=3, days=7, uses=uses)
     assert (turn.number, turn.group) == (4, 1)
     assert (turn.first_day, turn.last_day) == (date(1970, 1, 29), date(1970, 2, 4))
-    assert turn_of(turn.last_day, 3, 7) == turn
-    assert turn_of(turn.last_day + timedelta(days=1), 3, 7).number == 5
+    assert turn_of(turn.last_day, 3, 7, uses) == turn
+    assert turn_of(turn.last_day + timedelta(days=1), 3, 7, uses).number == 5
     assert turn.next_of(1) == turn
     assert (turn.next_of(2).number, turn.next_of(0).number) == (5, 6)
     assert turn.next_of(0).first_day == date(1970, 2, 12)
