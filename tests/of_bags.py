@@ -68,6 +68,7 @@ def encoded_and_measured(workspace: Workspace) -> Metrics:
     from medhash.core.files import write_json
     from medhash.core.params import EvaluateParams
     from medhash.retrieval.code_table import read_codes
+    from medhash.retrieval.evaluation.headline import headline_of
     from medhash.retrieval.evaluation.measure import measure
     from medhash.retrieval.evaluation.tables import Tables
 
@@ -77,6 +78,7 @@ def encoded_and_measured(workspace: Workspace) -> Metrics:
         read_codes(workspace.codes(METHOD)), Tables.read(workspace), EvaluateParams(bootstrap_samples=5), seed=0
     )
     metrics.write(workspace.metrics(METHOD) / "metrics.json")
+    headline_of(metrics, None).write(workspace.metrics(METHOD) / "headline.json")
     write_table(workspace.metrics(METHOD) / "queries.parquet", queries, QUERIES)
     write_json(workspace.model(METHOD) / "history.json", {"best_epoch": 0, "epochs": [{"loss": 1.0}]})
     return metrics

@@ -84,6 +84,7 @@ def encoded_and_measured(workspace: Workspace) -> None:
     from components.index.__main__ import main as index
     from medhash.core.params import EvaluateParams
     from medhash.retrieval.code_table import read_codes
+    from medhash.retrieval.evaluation.headline import headline_of
     from medhash.retrieval.evaluation.measure import measure
     from medhash.retrieval.evaluation.tables import Tables
 
@@ -93,3 +94,4 @@ def encoded_and_measured(workspace: Workspace) -> None:
         read_codes(workspace.codes(METHOD)), Tables.read(workspace), EvaluateParams(bootstrap_samples=5), seed=0
     )
     measured[0].write(workspace.metrics(METHOD) / "metrics.json")
+    headline_of(measured[0], None).write(workspace.metrics(METHOD) / "headline.json")

@@ -15,6 +15,7 @@ def main(argv: list[str] | None = None) -> int:
     from medhash.core.params import load_params
     from medhash.core.workspace import Workspace
     from medhash.retrieval.code_table import place_codes, read_codes
+    from medhash.retrieval.evaluation.headline import make_headline
     from medhash.retrieval.evaluation.latency import measure_latency
     from medhash.retrieval.evaluation.measure import measure
     from medhash.retrieval.evaluation.tables import Tables
@@ -30,15 +31,19 @@ def main(argv: list[str] | None = None) -> int:
     folder = workspace.metrics(args.method)
     write_table(folder / "queries.parquet", queries, QUERIES)
     metrics.write(folder / "metrics.json")
+    placed = place_codes(codes, tables.labels)
+    headline = make_headline(metrics, placed, tables, params.seed)
+    headline.write(folder / "headline.json")
 
-    latency = measure_latency(index, place_codes(codes, tables.labels).of_folds("test"))
+    latency = measure_latency(index, placed.of_folds("test"))
     latency.write(workspace.latency(args.method))
-    log_figures(workspace, params.promote.name, metrics, latency)
+    log_figures(workspace, params.promote.name, metrics, headline, latency)
     interval = metrics.intervals["map"]
+    permuted = "not measured" if headline.map_permuted is None else f"{headline.map_permuted:.3f}"
     print(
         f"{args.method}: MAP {interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}], chance "
-        f"{metrics.chance.map:.3f}; {metrics.n_queries} queries, {metrics.n_gallery} gallery cases; a query takes "
-        f"{latency.p50_ms:.2f} ms"
+        f"{metrics.chance.map:.3f}, permuted labels {permuted}; {metrics.n_queries} queries, {metrics.n_gallery} "
+        f"gallery cases; a query takes {latency.p50_ms:.2f} ms"
     )
     return 0
 

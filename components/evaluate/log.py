@@ -4,7 +4,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from medhash.core import tracking
-from medhash.core.documents import Metrics
+from medhash.core.documents import Headline, Metrics
 from medhash.core.workspace import Workspace
 from medhash.retrieval.evaluation.latency import Latency
 
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
-def log_figures(workspace: Workspace, experiment_name: str, metrics: Metrics, latency: Latency) -> None:
+def log_figures(
+    workspace: Workspace, experiment_name: str, metrics: Metrics, headline: Headline, latency: Latency
+) -> None:
     """Add the figures to the run that trained the model, or to a new run if it was trained elsewhere.
 
     The run's state is not touched. Raises MedhashError if MLflow does not answer.
@@ -27,17 +29,21 @@ def log_figures(workspace: Workspace, experiment_name: str, metrics: Metrics, la
         now_ms = int(time.time() * 1000)
         client.log_batch(
             run_id,
-            metrics=[Metric(name, value, now_ms, 0) for name, value in flat_figures(metrics, latency).items()],
+            metrics=[
+                Metric(name, value, now_ms, 0) for name, value in flat_figures(metrics, headline, latency).items()
+            ],
             tags=[RunTag("evaluation_digest", metrics.evaluation_digest)],
         )
 
 
-def flat_figures(metrics: Metrics, latency: Latency) -> dict[str, float]:
-    """MLflow metric key → value: test/…, test/chance/…, test/interval bounds, validation/… and latency/…."""
+def flat_figures(metrics: Metrics, headline: Headline, latency: Latency) -> dict[str, float]:
+    """MLflow metric key → value: test/…, test/chance/…, test/map_permuted, interval bounds, validation/…, latency/…."""
     figures: dict[str, Any] = {f"test/{name}": value for name, value in metrics.figures}
     figures |= {f"test/chance/{name}": value for name, value in metrics.chance}
     for name, interval in metrics.intervals.items():
         figures |= {f"test/{name}_low": interval.low, f"test/{name}_high": interval.high}
+    if headline.map_permuted is not None:
+        figures["test/map_permuted"] = headline.map_permuted
     if metrics.validation_map is not None and metrics.validation_chance is not None:
         figures |= {
             "validation/map_expected_ties": metrics.validation_map,

@@ -1,4 +1,4 @@
-"""Write the report: one self-contained HTML page about the run, at reports/index.html."""
+"""Write the report: one self-contained HTML page about the run, reports/index.html, and its plots for `dvc plots`."""
 
 from medhash.core.command import reports_errors, stage_parser
 
@@ -6,15 +6,20 @@ from medhash.core.command import reports_errors, stage_parser
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
     args = stage_parser("report", __doc__).parse_args(argv)
-    from components.report.page import render_page
+    from components.report.page import render_page, run_plots
     from components.report.run import read_run
-    from medhash.core.files import replacing_file
+    from medhash.core.files import replacing_file, replacing_folder
     from medhash.core.params import load_params
+    from medhash.core.plots import save_svg
     from medhash.core.workspace import Workspace
 
     workspace = Workspace(args.root)
     run = read_run(workspace, load_params(args.params or args.root / "params.yaml"))
-    page = render_page(run)
+    plots = run_plots(run)
+    page = render_page(run, plots)
+    with replacing_folder(workspace.report_plots) as folder:
+        for name, uri in plots.items():
+            save_svg(uri, folder / f"{name}.svg")
     with replacing_file(workspace.report) as temporary:
         temporary.write_text(page, encoding="utf-8")
     chosen = "best method by validation MAP" if run.is_validated else "no validation figures; the first method"

@@ -1,5 +1,6 @@
 """The page: all sections put into one template, nothing in it loaded from anywhere else."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -219,8 +220,18 @@ _FOLDER = Path(__file__).parent
 _STYLE = _FOLDER.parents[1] / "medhash" / "core" / "style.css"
 
 
-def render_page(run: Run) -> str:
-    """The report as one HTML document; every text from the run is escaped."""
+def run_plots(run: Run) -> dict[str, str]:
+    """Name → data: URI of the plots over methods and epochs, which `dvc plots` compares between revisions."""
+    metrics = list(run.metrics.values())
+    curves = {
+        f"learning-{method}": learning_curves(history.epochs, history.best_epoch, run.metrics[method].validation_chance)
+        for method, history in run.histories.items()
+    }
+    return {"map": map_bars(metrics), "precision-recall": precision_recall(metrics)} | curves
+
+
+def render_page(run: Run, plots: Mapping[str, str]) -> str:
+    """The report as one HTML document; every text from the run is escaped. plots: those of `run_plots`."""
     metrics = list(run.metrics.values())
     structured = structured_sections(run)
     return _template().render(
@@ -240,13 +251,13 @@ def render_page(run: Run) -> str:
                 "method": method,
                 "n_epochs": len(history.epochs),
                 "best_epoch": history.best_epoch + 1,
-                "uri": learning_curves(history.epochs, history.best_epoch, run.metrics[method].validation_chance),
+                "uri": plots[f"learning-{method}"],
             }
             for method, history in run.histories.items()
         ],
         without_curves=[method for method in run.metrics if method not in run.histories],
-        map_bars=map_bars(metrics),
-        precision_recall=precision_recall(metrics),
+        map_bars=plots["map"],
+        precision_recall=plots["precision-recall"],
         bit_balance=bit_balance(metrics),
         codes=codes_view(run),
         examples=retrievals(run),

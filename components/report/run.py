@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from medhash.core.contracts import IMAGES, LABEL_SETS, LABELS, QUERIES, REJECTED, read_table
-from medhash.core.documents import Document, GateReport, Metrics, ModelSpec, Vocabulary
+from medhash.core.documents import Document, GateReport, Headline, Metrics, ModelSpec, Vocabulary
 from medhash.core.errors import MedhashError
 from medhash.core.params import Params
 from medhash.core.workspace import Workspace
@@ -30,6 +30,7 @@ class Run:
     workspace: Workspace
     params: Params
     metrics: dict[str, Metrics]
+    headlines: dict[str, Headline]
     specs: dict[str, ModelSpec]
     histories: dict[str, History]
     """Methods that were trained over several epochs."""
@@ -91,6 +92,7 @@ def read_run(workspace: Workspace, params: Params) -> Run:
         workspace=workspace,
         params=params,
         metrics=metrics,
+        headlines={method: Headline.read(workspace.metrics(method) / "headline.json") for method in methods},
         specs=specs,
         histories={
             method: history

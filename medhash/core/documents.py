@@ -257,6 +257,24 @@ class StructuredFigures(Document):
     """Attribute, and `bits` → where the code table keeps confidence (encode.confidence)."""
 
 
+class Headline(Document):
+    """headline.json of a method: the few figures that `dvc metrics show` puts in a row; metrics.json has them all."""
+
+    map: float
+    map_low: float | None
+    """Lower end of the 95 % interval over patients; None without one, and so is the upper end."""
+    map_high: float | None
+    map_chance: float
+    """MAP of a gallery in random order."""
+    map_permuted: float | None
+    """MAP where the queries exchange their labels; None where it was not measured."""
+    validation_map: float | None
+    ndcg_at_100: float
+    precision_at_10: float
+    precision_h2: float
+    distinct_codes: int
+
+
 class Metrics(Document):
     """metrics.json of a method: test queries against the gallery (train and val folds), and the validation figure."""
 

@@ -62,7 +62,7 @@ def read_graph(root: Path) -> tuple[Stage, ...]:
                 is_matrix=bool(matrix),
                 upstream=_nearest([other.name for other in stages if _touch(deps, other.outs)], stages),
                 deps=deps,
-                outs=_paths(body.get("outs", []) + body.get("metrics", []), scopes),
+                outs=_paths([*body.get("outs", []), *body.get("metrics", []), *body.get("plots", [])], scopes),
                 params=tuple(body.get("params", [])),
             )
         )

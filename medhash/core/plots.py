@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -59,6 +60,11 @@ def canvas(width_in: float, height_in: float) -> Iterator[Canvas]:
         buffer = io.BytesIO()
         drawn.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
         drawn.uri = "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def save_svg(uri: str, path: Path) -> None:
+    """Write a drawing's data: URI as the SVG file that it holds."""
+    path.write_bytes(base64.b64decode(uri.partition(",")[2]))
 
 
 def method_line(position: int) -> dict[str, Any]:

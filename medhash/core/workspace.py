@@ -75,7 +75,8 @@ class Workspace:
         return self.derived / "index" / method
 
     def metrics(self, method: str) -> Path:
-        """A method's figures: metrics.json (document Metrics) and queries.parquet (contract QUERIES)."""
+        """A method's figures: metrics.json (document Metrics), headline.json (document Headline: the few that
+        `dvc metrics show` lists) and queries.parquet (contract QUERIES)."""
         return self.derived / "metrics" / method
 
     def gate(self, stage: str) -> Path:
@@ -85,6 +86,11 @@ class Workspace:
     @property
     def report(self) -> Path:
         return self.root / "reports" / "index.html"
+
+    @property
+    def report_plots(self) -> Path:
+        """The report's plots over methods and epochs as SVG files, which `dvc plots` shows and compares."""
+        return self.root / "reports" / "plots"
 
     @property
     def data_docs(self) -> Path:

@@ -47,6 +47,7 @@ def test_outputs_are_the_paths_of_the_workspace():
         workspace.similarity,
         workspace.features("gist-512"),
         workspace.report,
+        workspace.report_plots,
         *(workspace.gate(stage) for stage in stages),
         *(
             path
@@ -56,6 +57,7 @@ def test_outputs_are_the_paths_of_the_workspace():
                 workspace.codes(method),
                 workspace.index(method),
                 workspace.metrics(method) / "metrics.json",
+                workspace.metrics(method) / "headline.json",
                 workspace.metrics(method) / "queries.parquet",
             )
         ),

@@ -41,7 +41,7 @@ def test_metrics_and_queries_are_the_same_bytes_when_measured_again(evaluated):
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert run_again(evaluated) == 0
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
-    assert set(first) == {"metrics.json", "queries.parquet"}
+    assert set(first) == {"metrics.json", "headline.json", "queries.parquet"}
     assert Metrics.read(folder / "metrics.json").n_queries == pq.read_table(folder / "queries.parquet").num_rows == 24
 
 

@@ -10,6 +10,7 @@ from medhash.core.contracts import LABELS, QUERIES, read_table, write_table
 from medhash.core.documents import Check, CurvePoint, Figures, GateReport, Interval, Metrics, SliceFigures
 from medhash.core.files import write_json
 from medhash.core.workspace import Workspace
+from medhash.retrieval.evaluation.headline import headline_of
 from medhash.retrieval.evaluation.ranked import COLUMNS
 
 STAGES = ("ingest", "split", "labels", "similarity", "features", "train", "encode", "index", "evaluate")
@@ -119,6 +120,7 @@ def write_metrics(workspace: Workspace, method: str, bits: int, model_digest: st
         | changed
     )
     metrics.write(workspace.metrics(method) / "metrics.json")
+    headline_of(metrics, (value + chance) / 2).write(workspace.metrics(method) / "headline.json")
     write_table(workspace.metrics(method) / "queries.parquet", pa.Table.from_pylist(rows, QUERIES), QUERIES)
     return metrics
 

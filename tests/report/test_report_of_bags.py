@@ -10,7 +10,7 @@ from of_bags import METHOD, run_of_bags
 from report.test_report_page import Page, report
 
 from components.report.data_cards import data_cards
-from components.report.page import glossary, render_page
+from components.report.page import glossary, render_page, run_plots
 from components.report.retrievals import Pictured, retrievals
 from components.report.run import Run, read_run
 from medhash.core.contracts import codes_schema, write_table
@@ -128,7 +128,7 @@ def test_of_many_images_six_are_shown_with_the_one_that_matched(tmp_path: Path) 
     assert [image["number"] for image in tile["images"]] == [1, 2, 3, 4, 5, 8]
     assert [image["is_match"] for image in tile["images"]] == [False] * 5 + [True]
     assert (tile["n_more"], tile["n_images"]) == (2, 8)
-    assert '<span class="more">+ 2</span>' in render_page(run)
+    assert '<span class="more">+ 2</span>' in render_page(run, run_plots(run))
 
 
 def test_the_glossary_speaks_of_bags_only_where_there_are_any() -> None:
