@@ -19,7 +19,8 @@ def main(argv: list[str] | None = None) -> int:
 
     from components.ingest.ingest import ingest
     from medhash.archives.pseudonyms import pseudonym_key
-    from medhash.core.params import load_params, with_source
+    from medhash.core.params import load_params
+    from medhash.core.params.ingest import with_source
     from medhash.core.workspace import Workspace
 
     params = load_params(args.params or args.root / "params.yaml")

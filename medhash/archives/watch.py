@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from medhash.core.documents import Document
 from medhash.core.errors import MedhashError
 from medhash.core.params import IngestParams
-from medhash.core.params.archives import settings_of
+from medhash.core.params.ingest import settings_of
 from medhash.core.workspace import Workspace
 
 _MODULUS = 1 << 256

@@ -105,7 +105,7 @@ def resolve_set(checkout: Path, path: Path, epochs: int | None) -> dict[str, Any
         first = error.errors()[0]
         raise MedhashError(
             f"{path}, laid over params.yaml: {'.'.join(map(str, first['loc']))}: {first['msg']}",
-            "mend that key; medhash/core/params/__init__.py lists every key",
+            "mend that key; medhash/core/params/ lists every key",
         ) from error
     _require_archive(checkout, path, params.ingest.archive)
     resolved: dict[str, Any] = params.model_dump(mode="json")

@@ -15,13 +15,17 @@ NO_RESULT = (
     "medhash.core.files:replacing_*",
     "medhash.core.files:recover_folder",
     # The values of settings count, not how they are checked.
-    "medhash.core.params:*Params",
-    "medhash.core.params:load_params",
-    "medhash.core.params:with_source",
-    "medhash.core.params.archives:*Params",
-    "medhash.core.params.archives:ClassFolder",
-    "medhash.core.params.archives:GroupsFile",
-    "medhash.core.params.archives:MixedArchive",
+    "medhash.core.params:*",
+    "medhash.core.params.ingest:*Params",
+    "medhash.core.params.ingest:with_source",
+    "medhash.core.params.labels:*Params",
+    "medhash.core.params.operation:*Params",
+    "medhash.core.params.quality:*Params",
+    "medhash.core.params.split:*Params",
+    "medhash.core.params.train:*Params",
+    "medhash.core.params.ingest:ClassFolder",
+    "medhash.core.params.ingest:GroupsFile",
+    "medhash.core.params.ingest:MixedArchive",
 )
 """Definitions that decide how a command is called, recorded and refused, and where its files lie, but not what is in
 them."""

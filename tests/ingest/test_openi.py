@@ -7,7 +7,7 @@ from openi_archive import DICOM_FOLDER, FIRST, KEY, PNG_FOLDER, PNG_TAR, REPORTS
 
 from medhash.archives.pseudonyms import pseudonyms
 from medhash.archives.readers.openi import headings, image_files, read_entries
-from medhash.core.params import IngestParams, OpeniParams
+from medhash.core.params.ingest import IngestParams, OpeniParams
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from medhash.archives.readers.openi import headings, read_entries
 from medhash.archives.readers.openi_reports import read_reports
 from medhash.core.contracts import LABEL_SETS, SIMILARITY, read_table
 from medhash.core.documents import Vocabulary
-from medhash.core.params import IngestParams, OpeniParams
+from medhash.core.params.ingest import IngestParams, OpeniParams
 from medhash.core.workspace import Workspace
 
 REPOSITORY = Path(__file__).parents[2]

@@ -13,7 +13,8 @@ from components.labels.label_sets import label_images
 from components.similarity.similarity import compare_sets
 from components.split.split import split_patients
 from medhash.core.contracts import IMAGES, read_table
-from medhash.core.params import NIH_FINDINGS, LabelParams, SplitParams
+from medhash.core.params import LabelParams, SplitParams
+from medhash.core.params.ingest import NIH_FINDINGS
 from medhash.core.workspace import Workspace
 from medhash.retrieval.code_table import PlacedCodes
 from medhash.retrieval.evaluation.ranked import rank_by_hamming

@@ -20,7 +20,7 @@ from medhash.archives.integrity import Unreadable
 from medhash.archives.known import NO_IMAGE, Known
 from medhash.archives.readers.csv_tables import plain_or_packed, read_rows
 from medhash.core.errors import MedhashError
-from medhash.core.params import CbisDdsmParams, IngestParams
+from medhash.core.params.ingest import CbisDdsmParams, IngestParams
 
 TABLES = (
     ("calc_case_description_train_set.csv", "Calc-Training", "train_val"),

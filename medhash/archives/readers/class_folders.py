@@ -19,7 +19,7 @@ from medhash.archives.readers.csv_tables import read_rows
 from medhash.archives.readers.manifest_cells import require_terms
 from medhash.core.errors import MedhashError
 from medhash.core.params import IngestParams
-from medhash.core.params.archives import ClassFolder, GroupsFile
+from medhash.core.params.ingest import ClassFolder, GroupsFile
 
 _SETTING = "ingest.class_folders.groups"
 

@@ -24,7 +24,7 @@ from medhash.archives.files import most_bytes
 from medhash.archives.known import Known
 from medhash.archives.readers.dicom_files import DicomFile, DicomRow, UnfitHeader, dicom_files, header_row
 from medhash.core.errors import MedhashError
-from medhash.core.params import DicomParams, IngestParams
+from medhash.core.params.ingest import DicomParams, IngestParams
 
 
 @dataclass

@@ -20,7 +20,7 @@ from medhash.archives.known import Known
 from medhash.archives.readers.csv_tables import plain_or_packed, read_rows
 from medhash.archives.readers.nih_table import MAX_AGE, TOP_AGE
 from medhash.core.errors import MedhashError
-from medhash.core.params import InbreastParams, IngestParams
+from medhash.core.params.ingest import InbreastParams, IngestParams
 
 TABLE = "INbreast.csv"
 COLUMNS = {

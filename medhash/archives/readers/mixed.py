@@ -19,7 +19,7 @@ from medhash.archives.readers.layouts import Source, source_of
 from medhash.archives.readers.manifest_cells import require_terms
 from medhash.core.errors import MedhashError
 from medhash.core.params import IngestParams
-from medhash.core.params.archives import MixedArchive, settings_of
+from medhash.core.params.ingest import MixedArchive, settings_of
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from medhash.archives.entries import Entries, Rejection
 from medhash.core.errors import MedhashError
-from medhash.core.params import NIH_FINDINGS
+from medhash.core.params.ingest import NIH_FINDINGS
 
 COLUMNS = {
     "source_name": ("Image Index",),

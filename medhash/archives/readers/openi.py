@@ -17,7 +17,7 @@ from medhash.archives.known import Known
 from medhash.archives.readers.openi_headers import TABLE, dicom_headers, listed_pa, table_headers
 from medhash.archives.readers.openi_reports import IMAGES_PER_REPORT, Report, image_name, images_of, read_reports
 from medhash.core.errors import MedhashError
-from medhash.core.params import IngestParams, OpeniParams
+from medhash.core.params.ingest import IngestParams, OpeniParams
 
 _OF_THE_LUNG = ("hyperdistention", "hypoinflation")
 """Main headings do not tell these two apart from the rest of `lung`."""

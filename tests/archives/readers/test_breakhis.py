@@ -13,7 +13,7 @@ from named_archive import KEY, NamedArchive, coloured
 from medhash.archives.pseudonyms import pseudonyms
 from medhash.archives.readers.breakhis import read_entries
 from medhash.core.params import IngestParams
-from medhash.core.params.archives import BagParams
+from medhash.core.params.ingest import BagParams
 
 TREE = "BreaKHis_v1/histology_slides/breast"
 PATHS = [

@@ -11,7 +11,7 @@ import pytest
 
 from medhash.archives.readers.breakhis import read_entries
 from medhash.core.params import IngestParams
-from medhash.core.params.archives import BagParams
+from medhash.core.params.ingest import BagParams
 
 SAMPLE = Path(__file__).parents[3] / "data" / "sample" / "histology"
 

@@ -9,7 +9,7 @@ from named_archive import KEY, NamedArchive, coloured
 from medhash.archives.pseudonyms import pseudonyms
 from medhash.archives.readers.idc import read_entries
 from medhash.core.params import IngestParams
-from medhash.core.params.archives import BagParams, IdcParams
+from medhash.core.params.ingest import BagParams, IdcParams
 
 PATHS = [
     f"{patient}/{label}/{patient}_idx5_x{x}_y{y}_class{label}.png"

@@ -18,7 +18,7 @@ from medhash.archives.readers import manifest_cells
 from medhash.archives.readers.manifest import image_files, read_entries
 from medhash.core.errors import MedhashError
 from medhash.core.params import IngestParams
-from medhash.core.params.archives import BagParams, ManifestParams
+from medhash.core.params.ingest import BagParams, ManifestParams
 
 
 @pytest.fixture

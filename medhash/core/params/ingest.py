@@ -1,11 +1,12 @@
-"""The settings that say which archives are joined into one set of images."""
+"""Section `ingest`: which archive is read, how its layout is read, and what becomes of its images."""
 
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from medhash.core.params.section import Section
+from medhash.core.errors import MedhashError
+from medhash.core.params.section import Count, Section, Share
 
 Source = Literal[
     "nih",
@@ -21,6 +22,23 @@ Source = Literal[
     "covid_chestxray",
 ]
 """The layouts of a single archive."""
+
+NIH_FINDINGS = (
+    "Atelectasis",
+    "Cardiomegaly",
+    "Consolidation",
+    "Edema",
+    "Effusion",
+    "Emphysema",
+    "Fibrosis",
+    "Hernia",
+    "Infiltration",
+    "Mass",
+    "Nodule",
+    "Pleural_Thickening",
+    "Pneumonia",
+    "Pneumothorax",
+)
 
 
 class BagParams(Section):
@@ -40,6 +58,33 @@ class CutParams(Section):
     a grid where it points at nothing."""
     grid: Annotated[int, Field(ge=1, le=8)] = 4
     """Tiles per side."""
+
+
+class OpeniParams(Section):
+    """How Open-i's reports become labels, and which images are frontal; docs/openi.md counts what each rule takes."""
+
+    mesh: Literal["main-heading", "exact", "single-major", "major-or-automatic"] = "main-heading"
+    """M1: the main heading of any major term; M2: a major term's exact text; M4: M1 on reports with exactly one major
+    term; M7: M1, or an automatic term."""
+    frontal: Literal["first-not-lateral", "first", "first-pa-or-ap", "pa-or-ap", "pa", "not-lateral"] = (
+        "first-not-lateral"
+    )
+    """The report's first image unless it is lateral; F6: the first; F7: the first if PA or AP; F1, F2, F3: every image
+    whose view is PA or AP, PA, not lateral."""
+
+
+class DicomParams(Section):
+    """How a folder of DICOM files is joined with its labels."""
+
+    labels: str = "labels.csv"
+    """CSV of labels, relative to the archive or absolute."""
+    key: Literal["sop_instance_uid", "accession_number"] = "sop_instance_uid"
+    """What identifies an image (or an examination) in that CSV; read, joined and dropped."""
+    key_column: str = "sop_instance_uid"
+    labels_column: str = "labels"
+    """Labels of a row, separated by |."""
+    findings: Annotated[list[str], Field(min_length=1)] = [*NIH_FINDINGS, "No Finding"]
+    """Labels that may occur there. Another one refuses its images, so that no free text passes."""
 
 
 class CbisDdsmParams(Section):
@@ -135,9 +180,6 @@ class CovidChestxrayParams(Section):
     """Lateral views, too."""
 
 
-IngestSection = TypeVar("IngestSection", bound=Section)
-
-
 class MixedArchive(Section):
     """One of the archives that are joined."""
 
@@ -186,7 +228,57 @@ class MixedParams(Section):
         return archives
 
 
-def settings_of(settings: IngestSection, joined: MixedArchive) -> IngestSection:
+class IngestParams(Section):
+    source: Literal[Source, "mixed"] = "nih"
+    """nih: ChestX-ray14; openi: the Indiana University reports; dicom: a folder of DICOM files with a CSV of labels;
+    cbis_ddsm, mias, inbreast: mammograms; breakhis, idc: breast histology; covid_chestxray: radiographs and CT;
+    manifest: images with a CSV of bags; class_folders: folders of one class each; mixed: several of these joined."""
+    archive: str = "data/sample/nih"
+    """Folder with the archive in its published layout, relative to the root or absolute."""
+    metadata_only: bool = False
+    """Index the archive's tables before its pixels are there."""
+    max_rejected_share: Share = 0.01
+    """More rejected rows and files than this share of the table's rows stop the run."""
+    max_withdrawn_share: Share = 0.5
+    """More images gone from the archive than this share of the last run's stop the run."""
+    max_image_pixels: Count = 64_000_000
+    """An image that declares more pixels than this is refused before it is decoded."""
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Decoding processes; 0 = one per core."""
+    bags: BagParams = BagParams()
+    cut: CutParams = CutParams()
+    stain: Literal["none", "macenko"] = "none"
+    """macenko: the stain of every histology image is brought to the same two colours."""
+    openi: OpeniParams = OpeniParams()
+    dicom: DicomParams = DicomParams()
+    cbis_ddsm: CbisDdsmParams = CbisDdsmParams()
+    inbreast: InbreastParams = InbreastParams()
+    breakhis: BreakhisParams = BreakhisParams()
+    idc: IdcParams = IdcParams()
+    manifest: ManifestParams = ManifestParams()
+    class_folders: ClassFoldersParams = ClassFoldersParams()
+    covid_chestxray: CovidChestxrayParams = CovidChestxrayParams()
+    mixed: MixedParams = MixedParams()
+
+    @model_validator(mode="after")
+    def _readable_archives(self) -> Self:
+        for joined in self.mixed.archives:
+            settings_of(self, joined)
+        return self
+
+
+def with_source(settings: IngestParams, source: str) -> IngestParams:
+    """The settings for another layout. Raises MedhashError naming the layouts there are."""
+    try:
+        return IngestParams.model_validate(settings.model_dump() | {"source": source})
+    except ValidationError as error:
+        raise MedhashError(
+            f"there is no source {source!r}: {error.errors()[0]['msg']}",
+            "give the name of a layout; docs/bags.md and README.md say what each reads",
+        ) from error
+
+
+def settings_of(settings: IngestParams, joined: MixedArchive) -> IngestParams:
     """The settings of ingest that one of the joined archives is read with: ingest's own, but for what it says itself.
 
     Raises ValueError naming the archive and the key.
@@ -196,7 +288,7 @@ def settings_of(settings: IngestSection, joined: MixedArchive) -> IngestSection:
             f"mixed.archives: {joined.name}: settings.{min(strange)} is none of its source; it may have {joined.source}"
         )
     try:
-        return type(settings).model_validate(
+        return IngestParams.model_validate(
             settings.model_dump() | {"source": joined.source, "archive": joined.archive, "mixed": {}, **joined.settings}
         )
     except ValidationError as error:

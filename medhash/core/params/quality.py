@@ -1,0 +1,30 @@
+"""Sections `evaluate` and `quality`: how figures are measured, and the limits of the gates."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from medhash.core.params.section import Count, Section, Share
+
+
+class EvaluateParams(Section):
+    bootstrap_samples: Count = 1000
+
+
+class QualityParams(Section):
+    """The limits of the gates."""
+
+    fold_share_tolerance: Share = 0.08
+    """How far a fold's share of patients may lie from what params ask for."""
+    min_images_per_class_and_fold: Annotated[int, Field(ge=0)] = 1
+    """Fewer than this in train or test is listed as an offending class."""
+    max_unlabelled_share: Share = 0.6
+    max_burned_in_share: Share = 0.0
+    """Images whose header says that writing is burnt into the pixels: it may name the patient."""
+    max_bit_imbalance: Share = 0.49
+    """A bit whose share of ones lies further than this from one half is dead."""
+    max_dead_bit_share: Share = 0.25
+    min_distinct_code_share: Share = 0.01
+    """Distinct codes over images, capped by what the bits allow."""
+    references: list[str] = []
+    """Methods that are there to be compared with: their collapse stops no run, and they are never promoted."""
