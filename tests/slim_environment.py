@@ -56,7 +56,17 @@ def build(folder: Path, requirements: Path) -> Path:
                 compiled = Path(path).parent / "__pycache__" / f"{Path(path).stem}.{sys.implementation.cache_tag}.pyc"
                 if (source / compiled).exists():
                     _link(source / compiled, target / compiled)
+        _write_commands(allowed[name], folder / "bin")
     return folder / "bin" / "python"
+
+
+def _write_commands(distribution: metadata.Distribution, folder: Path) -> None:
+    """The console scripts of a distribution, run by the environment's own python."""
+    for entry in distribution.entry_points.select(group="console_scripts"):
+        script = folder / entry.name
+        call = f"import sys\nimport {entry.module}\nsys.exit({entry.module}.{entry.attr}())\n"
+        script.write_text(f"#!{folder / 'python'}\n{call}")
+        script.chmod(0o755)
 
 
 def copied_program(dockerfile: Path, target: Path) -> Path:

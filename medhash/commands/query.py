@@ -41,10 +41,8 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument(
         "--release",
-        type=Path,
-        default=None,
         metavar="FOLDER",
-        help="answer from this release folder instead of the champion in MLflow",
+        help="answer from this release folder, or models:/NAME@ALIAS, instead of the champion of params.yaml",
     )
     similar = parser.add_argument_group("what similar means", "for models whose codes have a part for each attribute")
     similar.add_argument(
@@ -91,19 +89,15 @@ def main(argv: list[str] | None = None) -> int:
 
     from medhash.core.params import load_params
     from medhash.core.workspace import Workspace
-    from medhash.releases.searcher.answer import answer
     from medhash.releases.searcher.answer_text import as_text
-    from medhash.releases.searcher.searcher import Searcher, load_release
+    from medhash.releases.searcher.searcher import open_release
     from medhash.releases.searcher.sheet import LARGEST_SHEET, stored_bags, write_sheet
 
-    workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
-    if args.release:
-        version, release = None, load_release(args.release)
-    else:
-        version, release = Searcher(workspace, params.promote.name).serving
+    champion = "" if args.release else load_params(args.params or args.root / "params.yaml").promote.name
+    release = open_release(args.release or f"models:/{champion}@champion", root=args.root)
     if args.exclude_patient is not None and args.exclude_patient not in release.index.patient_number:
         print("note: the gallery has no image of the patient to leave out")
-    reply = answer(release, args.images, args.k, args.exclude_patient, version, preference)
+    reply = release.answer(args.images, args.k, args.exclude_patient, preference)
     if reply.case.repeated:
         print(f"note: given before, so counted once: image {', '.join(map(str, reply.case.repeated))}")
     print(as_text(reply))
@@ -113,7 +107,7 @@ def main(argv: list[str] | None = None) -> int:
 
     out = args.out or args.root / "reports" / "query.png"
     shown = reply.neighbours[:LARGEST_SHEET]
-    write_sheet(out, reply, stored_bags(workspace, [neighbour.bag_id for neighbour in shown]))
+    write_sheet(out, reply, stored_bags(Workspace(args.root), [neighbour.id for neighbour in shown]))
     limit = "" if len(shown) == len(reply.neighbours) else f" (the first {len(shown)})"
     print(f"contact sheet{limit}: {out}")
     return 0

@@ -1,21 +1,28 @@
-"""A release folder as an MLflow model: the code of `pyfunc_model.py` and the folder as it is, nothing pickled."""
+"""A release folder as an MLflow model: code and folder as they are, nothing pickled. It loads without a checkout."""
 
 import importlib.metadata
 import warnings
 from pathlib import Path
 from typing import Any
 
-_NEEDS = (
+RELEASE = "release"
+"""Name of a release folder inside a logged model."""
+REQUIREMENTS = (
     "faiss-cpu",
+    "imagecodecs",
     "mlflow",
     "numpy",
     "opencv-python-headless",
     "pandas",
     "pyarrow",
     "pydantic",
+    "pydicom",
+    "pyyaml",
     "safetensors",
     "torch",
+    "torchvision",
 )
+"""Distributions that answering a query imports; logged with the versions installed here."""
 TEXTS = ("exclude_patient", "prefer", "weights", "require", "min_confidence", "below")
 """Parameters of predict that are texts, "" unless given; what they mean is said there."""
 
@@ -23,13 +30,10 @@ TEXTS = ("exclude_patient", "prefer", "weights", "require", "min_confidence", "b
 def log_release(folder: Path, run_id: str) -> Any:
     """Log the folder, which must be called `release`, under the run; returns MLflow's ModelInfo.
 
-    MLflow keeps an artifact under its folder's name.
-    To load the model, `components` must be importable: the requirements name the libraries only, because a package
-    of the name medhash in a public registry would be somebody else's.
+    MLflow keeps an artifact under its folder's name. The package medhash goes with the model as code, not as a
+    requirement: a package of that name in a public registry would be somebody else's.
     """
     import mlflow
-
-    from medhash.releases.registry import RELEASE
 
     if folder.name != RELEASE:
         raise ValueError(f"{folder} must be called {RELEASE}")
@@ -40,8 +44,9 @@ def log_release(folder: Path, run_id: str) -> Any:
             name=RELEASE,
             python_model=str(Path(__file__).with_name("pyfunc_model.py")),
             artifacts={RELEASE: str(folder)},
+            code_paths=[str(Path(__file__).parents[1])],
             signature=signature(),
-            pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in _NEEDS],
+            pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in REQUIREMENTS],
         )
 
 

@@ -1,6 +1,6 @@
 """The released model as MLflow loads it: a table of images in, the gallery's nearest cases as JSON out.
 
-MLflow runs a copy of this file, so it takes everything from the package `components`.
+MLflow runs a copy of this file. The package `medhash` that it imports is logged with the model.
 """
 
 import json
@@ -8,13 +8,31 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
+from mlflow.protos.databricks_pb2 import BAD_REQUEST, ErrorCode
 from mlflow.pyfunc import PythonModel
 
 from medhash.core.errors import MedhashError
 from medhash.releases.searcher.case import decode_case
 from medhash.releases.searcher.loaded import LoadedRelease
 from medhash.retrieval.preference import parse_preference
+
+
+class QueryRefused(MedhashError, MlflowException):
+    """A query that cannot be answered. MLflow's server sends its message, without a traceback."""
+
+    def __init__(self, problem: str, fix: str) -> None:
+        super().__init__(problem, fix)
+        self.error_code = ErrorCode.Name(BAD_REQUEST)
+
+    @property
+    def message(self) -> str:
+        return f"{self.problem}; fix: {self.fix}"
+
+    @message.setter
+    def message(self, text: str) -> None:
+        """Ignored: the server would put the data that it was sent before the message, and a bag may name a patient."""
 
 
 class ReleasedModel(PythonModel):
@@ -35,11 +53,16 @@ class ReleasedModel(PythonModel):
         Returns a row per case, in the order in which they first appear, column `neighbours`: JSON, a list of
         {bag_id, distance, labels}, nearest first; where the release keeps the codes of single images also `matched`:
         {query_image (place in the case, from 1), image_id, distance}; where it has them also by_sub_code, attributes,
-        confidence and unsure, see Found. Of a structured model there is a column `memberships` too: JSON, attribute →
-        value → the case's membership. Raises MedhashError naming the row of an image that cannot be read or has no bag,
-        never what stands in its bag; and for preferences that say nothing clear or do not fit the release.
+        confidence and unsure, see Neighbour. Of a structured model there is a column `memberships` too: JSON, attribute
+        → value → the case's membership. Raises QueryRefused naming the row of an image that cannot be read or has no
+        bag, never what stands in its bag; and for preferences that say nothing clear or do not fit the release.
         """
-        settings = params or {}
+        try:
+            return self._answers(model_input, params or {})
+        except MedhashError as error:
+            raise QueryRefused(error.problem, error.fix) from error
+
+    def _answers(self, model_input: pd.DataFrame, settings: dict[str, Any]) -> pd.DataFrame:
         preference = parse_preference(
             str(settings.get("prefer", "")),
             str(settings.get("weights", "")),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from medhash.core.errors import MedhashError
 from medhash.core.tracking import masked
+from medhash.releases.logged_model import RELEASE, log_release
 from medhash.releases.release import Release, check_release
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 Found = TypeVar("Found")
-RELEASE = "release"
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 PREDECESSOR = "predecessor"
 """Tag of a version: the number of the version it took the place of, which a rollback goes back to."""
@@ -73,8 +73,6 @@ class Registry:
 
         A model that a rollback left stays left when it comes back with another gallery.
         """
-        from medhash.releases.logged_model import log_release
-
         before = [version for version in self._of_model(release.model_digest) if ROLLED_BACK in version.tags]
         left = {ROLLED_BACK: before[-1].tags[ROLLED_BACK]} if before else {}
         info = log_release(folder, run_id)

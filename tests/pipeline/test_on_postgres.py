@@ -45,7 +45,7 @@ searcher = Searcher(Workspace(Path(".")), sys.argv[1])
 while True:
     reply = searcher.answer([Path(sys.argv[2])], 5)
     searcher.refresh()
-    found = [neighbour.bag_id for neighbour in reply.neighbours]
+    found = [neighbour.id for neighbour in reply.neighbours]
     print(json.dumps([reply.version, found, searcher.note]), flush=True)
     time.sleep(0.5)
 """

@@ -16,8 +16,8 @@ from medhash.releases.drift.page import HEADLINES, render_page
 from medhash.releases.drift.profile import read_profile
 from medhash.releases.history.audit import Line, append, read_log
 from medhash.releases.registry import CHAMPION, Registry
-from medhash.releases.release import FORMAT, check_release
-from medhash.releases.searcher.copies import copy_of, remove_if_damaged
+from medhash.releases.release import FORMAT
+from medhash.releases.searcher.copies import checked_copy
 
 ACT = "accept-drift"
 
@@ -72,13 +72,7 @@ def find_champion(workspace: Workspace, name: str) -> Champion | None:
             return None
         if version.tags.get("format") != str(FORMAT):
             return Champion(str(version.version), version.tags.get("model_digest", "unknown"), None)
-        folder = copy_of(workspace, registry, version)
-        try:
-            release = check_release(folder)
-        except MedhashError:
-            remove_if_damaged(folder)
-            folder = copy_of(workspace, registry, version)
-            release = check_release(folder)
+        folder, release = checked_copy(workspace, registry, version)
     return Champion(str(version.version), release.model_digest, folder)
 
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from medhash.releases.searcher.answer import Answer
+from medhash.releases.searcher.answer import Answer, Neighbour
 from medhash.releases.searcher.case_attributes import confidence_of
-from medhash.releases.searcher.loaded import Found
 from medhash.retrieval.preference import LEAVE_OUT, Preference
 
 _LEAST_SHOWN, _MOST_SHOWN = 0.01, 3
@@ -47,13 +46,13 @@ def query_lines(reply: Answer) -> list[str]:
     return lines
 
 
-def header(neighbours: Sequence[Found]) -> str:
+def header(neighbours: Sequence[Neighbour]) -> str:
     """The names of the columns of `columns`, each as wide as it must be; empty where there are none."""
     names = _sub_codes(neighbours)
     return "".join(name.ljust(len(name) + _LEFT_MARGIN) for name in [*names, *_confidence_column(neighbours)])
 
 
-def columns(neighbour: Found, neighbours: Sequence[Found]) -> str:
+def columns(neighbour: Neighbour, neighbours: Sequence[Neighbour]) -> str:
     """Bits by sub-code, and the confidence, with a ? where it is too low, of one of the neighbours."""
     cells = {name: str(neighbour.by_sub_code[name]) for name in _sub_codes(neighbours)}
     for name in _confidence_column(neighbours):
@@ -61,13 +60,13 @@ def columns(neighbour: Found, neighbours: Sequence[Found]) -> str:
     return "".join(cell.ljust(len(name) + _LEFT_MARGIN) for name, cell in cells.items())
 
 
-def confidence_text(neighbour: Found) -> str:
+def confidence_text(neighbour: Neighbour) -> str:
     """0.83, or 0.43 ? where it is below what was asked for; empty where nothing is known or asked."""
     known = f"{neighbour.confidence:.2f}" if neighbour.confidence is not None else ""
     return f"{known} ?".strip() if neighbour.unsure else known
 
 
-def caption(neighbour: Found) -> str:
+def caption(neighbour: Neighbour) -> str:
     """Bits by sub-code and the confidence, as a tile of the contact sheet tells them; empty where there are none."""
     told = [f"{name} {distance}" for name, distance in neighbour.by_sub_code.items()]
     confidence = confidence_text(neighbour)
@@ -89,11 +88,11 @@ def _unbroken(told: list[str]) -> str:
     return ", ".join(one.replace(" ", "\u00a0") for one in told)
 
 
-def _sub_codes(neighbours: Sequence[Found]) -> list[str]:
+def _sub_codes(neighbours: Sequence[Neighbour]) -> list[str]:
     return list(neighbours[0].by_sub_code) if neighbours else []
 
 
-def _confidence_column(neighbours: Sequence[Found]) -> list[str]:
+def _confidence_column(neighbours: Sequence[Neighbour]) -> list[str]:
     return ["confidence"] if any(confidence_text(neighbour) for neighbour in neighbours) else []
 
 
@@ -121,17 +120,17 @@ def as_text(reply: Answer) -> str:
         f"{header(reply.neighbours)}"
         f"{f'{part}s'.ljust(8) if reply.of_bags else ''}labels"
     )
-    for rank, neighbour in enumerate(reply.neighbours, 1):
+    for neighbour in reply.neighbours:
         count = f"{neighbour.n_images:<8}" if reply.of_bags else ""
         lines.append(
-            f"{rank:<6}{neighbour.bag_id:<18}{in_bits(neighbour.distance):<10}"
+            f"{neighbour.rank:<6}{neighbour.id:<18}{in_bits(neighbour.distance_bits):<10}"
             f"{columns(neighbour, reply.neighbours)}{count}"
             f"{', '.join(neighbour.labels) or 'no label'}"
         )
-        if tells_match(reply, neighbour) and neighbour.matched is not None:
+        if tells_match(reply, neighbour) and neighbour.match is not None:
             lines.append(
-                f"      {a_part_of}image {neighbour.matched.query_image} of the query ~ {part} "
-                f"{neighbour.matched.image_id}, {in_bits(neighbour.matched.distance)}"
+                f"      {a_part_of}image {neighbour.match.query_image} of the query ~ {part} "
+                f"{neighbour.match.image_id}, {in_bits(neighbour.match.distance_bits)}"
             )
     total_ms = reply.decode_ms + reply.encode_ms + reply.search_ms
     lines.append(
@@ -140,6 +139,6 @@ def as_text(reply: Answer) -> str:
     return "\n".join(lines)
 
 
-def tells_match(reply: Answer, neighbour: Found) -> bool:
+def tells_match(reply: Answer, neighbour: Neighbour) -> bool:
     """Of two cases of one image each it is plain which matched which."""
     return neighbour.n_images > 1 or len(reply.case.pixels) > 1

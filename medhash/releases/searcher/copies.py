@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from medhash.core.errors import MedhashError
 from medhash.core.workspace import Workspace
 from medhash.releases.registry import CHAMPION, PREVIOUS, Registry, identity
-from medhash.releases.release import check_release
+from medhash.releases.release import Release, check_release
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -45,8 +45,19 @@ def copy_of(workspace: Workspace, registry: Registry, version: "ModelVersion") -
     return target
 
 
-def remove_if_damaged(folder: Path) -> None:
-    """Remove a copy whose files are not those of its release.json, so that the next call fetches it anew."""
+def checked_copy(workspace: Workspace, registry: Registry, version: "ModelVersion") -> tuple[Path, Release]:
+    """The copy of a version, every part checked; a damaged one is fetched anew. Raises as `copy_of` does."""
+    folder = copy_of(workspace, registry, version)
+    try:
+        return folder, check_release(folder)
+    except (MedhashError, FileNotFoundError):
+        _remove_if_damaged(folder)
+    folder = copy_of(workspace, registry, version)
+    return folder, check_release(folder)
+
+
+def _remove_if_damaged(folder: Path) -> None:
+    """Another process may have removed or mended it since."""
     with _only_one(folder.parent):
         if folder.exists():
             try:

@@ -1,8 +1,9 @@
-"""A release at work: the images of a case in, the nearest cases of its gallery out."""
+"""A release in memory: the images of a case in, the nearest cases of its gallery out."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow.compute as pc
@@ -12,55 +13,16 @@ from medhash.core.contracts import RELEASED, read_table
 from medhash.core.errors import MedhashError
 from medhash.hashing.model import Coded, HashModel, load_model
 from medhash.releases.release import IMAGES_FILE, LABELS_FILE, LabelSets, Release, read_release
+from medhash.releases.searcher.answer import Answer, Match, Neighbour
 from medhash.releases.searcher.case import Case, decode_case, names_of
 from medhash.releases.searcher.case_attributes import CaseAttributes, memberships_by_name
 from medhash.retrieval.code_table import read_codes
 from medhash.retrieval.index import Index, KeptCodes, load_index, nearest_pair, ranked
-from medhash.retrieval.preference import LEAVE_OUT, Preference, bit_weights
+from medhash.retrieval.preference import LEAVE_OUT, Preference, bit_weights, parse_preference
 from medhash.retrieval.preferred_search import distances_by_part, preferred, stored_codes
 
-
-class Matched(NamedTuple):
-    """The pair of images, one of the query and one of a neighbour, whose codes are nearest."""
-
-    query_image: int
-    """Number of the query's image, counted from 1."""
-    image_id: str
-    distance: int
-    """Bits in which their codes differ."""
-
-
-class Found(NamedTuple):
-    """A case of the gallery."""
-
-    bag_id: str
-    distance: int
-    """Bits in which its code differs from the query's, as a whole, whatever is preferred."""
-    labels: list[str]
-    n_images: int
-    matched: Matched | None
-    """None where the release keeps no codes of single images."""
-    by_sub_code: dict[str, int]
-    """Sub-code → bits in which the two differ within it; empty of a code of one part."""
-    attributes: dict[str, list[str]]
-    """Attribute → its values; empty where labels are no combinations of attributes."""
-    confidence: float | None
-    """Least, over attributes (the preferred ones if there are), of its greatest membership; None if not known."""
-    unsure: bool | None
-    """Whether its confidence is below the least that was asked for, or not known; None if none was asked for."""
-
-    def as_json(self) -> dict[str, Any]:
-        """bag_id, distance, labels, and where it is known `matched` (query_image, image_id, distance), by_sub_code,
-        attributes, confidence and unsure."""
-        told: dict[str, Any] = {"bag_id": self.bag_id, "distance": self.distance, "labels": self.labels}
-        extra = {
-            "matched": self.matched._asdict() if self.matched is not None else None,
-            "by_sub_code": self.by_sub_code or None,
-            "attributes": self.attributes or None,
-            "confidence": self.confidence,
-            "unsure": self.unsure,
-        }
-        return told | {key: value for key, value in extra.items() if value is not None}
+Image = str | Path | bytes
+"""A PNG, JPEG or DICOM file: its path, or its bytes."""
 
 
 class LoadedRelease:
@@ -70,7 +32,9 @@ class LoadedRelease:
     decodes queries.
     """
 
-    def __init__(self, folder: Path, device: str = "cpu") -> None:
+    def __init__(self, folder: Path, device: str = "cpu", version: str | None = None) -> None:
+        self.version = version
+        """Number of the release's version in MLflow; None for a release folder."""
         self.release: Release = read_release(folder)
         require_decoder(self.release)
         self.model: HashModel = load_model(folder / "model", device)
@@ -89,9 +53,89 @@ class LoadedRelease:
         )
         """Bag → its images, for bags of more than one."""
 
-    def case(self, images: Sequence[bytes]) -> Case:
-        """The images of one case, as the gallery's were decoded; raises as `decode_case` does."""
-        return decode_case(images, names_of(len(images)), self.release.preprocessing)
+    def search(
+        self,
+        images: Image | Sequence[Image],
+        k: int = 5,
+        *,
+        prefer: str | Sequence[str] = (),
+        weights: Mapping[str, float] | None = None,
+        require: Mapping[str, str] | None = None,
+        min_confidence: float | None = None,
+        below: str = "",
+        exclude_patient: str | None = None,
+    ) -> Answer:
+        """The k cases of the gallery nearest to one case, which one image shows or several do.
+
+        prefer: attributes that come first, the most important one foremost. weights: attribute → weight of its
+        distance; the others weigh 1. require: attribute → value that a neighbour must have. min_confidence: in (0, 1];
+        cases below it are marked `unsure`, or with below="leave-out" not searched. exclude_patient: the pseudonym of a
+        patient whose images are left out.
+
+        Raises MedhashError if k < 1, an image cannot be read, there are more than a case may have, or the preferences
+        do not fit the release. The text names an image by its number, never by its file's name.
+        """
+        preference = parse_preference(
+            prefer if isinstance(prefer, str) else ",".join(prefer),
+            ",".join(f"{name}={_decimal(weight)}" for name, weight in (weights or {}).items()),
+            [f"{name}={value}" for name, value in (require or {}).items()],
+            "" if min_confidence is None else _decimal(min_confidence),
+            below,
+        )
+        return self.answer(images, k, exclude_patient, preference)
+
+    def answer(
+        self,
+        images: Image | Sequence[Image],
+        k: int = 5,
+        exclude_patient: str | None = None,
+        preference: Preference | None = None,
+    ) -> Answer:
+        """As `search`, with the preferences in one object."""
+        spec, preprocessing = self.model.spec, self.release.preprocessing
+        blank = np.zeros((1, preprocessing.channels, preprocessing.size_px, preprocessing.size_px), np.uint8)
+        self.model.codes(blank, np.array([0, 1]))  # the first call builds the network
+        started = time.perf_counter()
+        case = self.case(images)
+        decoded = time.perf_counter()
+        coded, attention, memberships = self.coded(case), self._attention(case), self.memberships(case)
+        encoded = time.perf_counter()
+        neighbours = self.found(case, coded, k, exclude_patient, preference)
+        found = time.perf_counter()
+        return Answer(
+            case=case,
+            neighbours=neighbours,
+            attention=attention,
+            memberships=memberships,
+            preference=preference,
+            decode_ms=1e3 * (decoded - started),
+            encode_ms=1e3 * (encoded - decoded),
+            search_ms=1e3 * (found - encoded),
+            method=spec.method,
+            bits=spec.bits,
+            of_bags=self.of_bags,
+            are_cut=preprocessing.grid > 0,
+            version=self.version,
+        )
+
+    def encode(self, cases: Sequence[Image | Sequence[Image]]) -> np.ndarray:
+        """The codes of n cases, packed, uint8 (n, bits / 8). A case is one image, or a sequence of its images.
+
+        Raises MedhashError as `search` does, naming the case by its number, counted from 1.
+        """
+        codes = np.empty((len(cases), self.model.spec.bits // 8), np.uint8)
+        for number, images in enumerate(cases):
+            try:
+                codes[number] = self.coded(self.case(images)).bags[0]
+            except MedhashError as error:
+                raise MedhashError(f"case {number + 1}: {error.problem}", error.fix) from error
+        return codes
+
+    def case(self, images: Image | Sequence[Image]) -> Case:
+        """The images of one case, decoded as the gallery's were; raises as `decode_case` does."""
+        several = [images] if isinstance(images, str | Path | bytes) else images
+        names = names_of(len(several))
+        return decode_case(_contents(several, names), names, self.release.preprocessing)
 
     def coded(self, case: Case) -> Coded:
         """The code of a case, and those of its images. The order of its files changes no bit of it."""
@@ -106,7 +150,7 @@ class LoadedRelease:
 
     def found(
         self, case: Case, coded: Coded, k: int, exclude_patient: str | None = None, preference: Preference | None = None
-    ) -> list[Found]:
+    ) -> list[Neighbour]:
         """The k nearest cases by (distance, bag_id), without those of a patient (pseudonym).
 
         preference: the distance is then the weighted one, and only some cases may answer. Raises MedhashError if it
@@ -118,22 +162,16 @@ class LoadedRelease:
         else:
             weights = bit_weights(preference, self.model.spec.sub_codes, self.index.info.bits)
             positions = preferred(self.index, code, weights, k, self._candidates(exclude_patient, preference))
-        return self._told(case, coded, positions, preference or Preference())
+        return self._neighbours(case, coded, positions, preference or Preference())
 
-    def nearest(
-        self,
-        images: Sequence[bytes],
-        k: int = 5,
-        exclude_patient: str | None = None,
-        preference: Preference | None = None,
-    ) -> list[Found]:
-        """The k cases of the gallery nearest to the case that these PNG, JPEG or DICOM files show.
-
-        Raises MedhashError, which names no file, if one cannot be read, if there are too many, if k < 1, or if the
-        preference does not fit the release.
-        """
-        case = self.case(images)
-        return self.found(case, self.coded(case), k, exclude_patient, preference)
+    def _attention(self, case: Case) -> dict[int, float] | None:
+        """The weights of a file's parts count together."""
+        if len(case.numbers) == 1:
+            return None
+        weights = self.model.attention(case.pixels, case.starts)
+        if weights is None:
+            return None
+        return {number: float(weights[case.image_of == number].sum()) for number in case.numbers}
 
     def _candidates(self, exclude_patient: str | None, preference: Preference) -> np.ndarray:
         """The cases that may answer, bool (n,)."""
@@ -145,7 +183,7 @@ class LoadedRelease:
             candidates &= self.cases.sure(preference.min_confidence, preference.prefer)
         return candidates
 
-    def _told(self, case: Case, coded: Coded, positions: np.ndarray, preference: Preference) -> list[Found]:
+    def _neighbours(self, case: Case, coded: Coded, positions: np.ndarray, preference: Preference) -> list[Neighbour]:
         """What is known of the cases at these positions."""
         parts = self.model.spec.sub_codes if len(self.model.spec.sub_codes) > 1 else []
         codes = stored_codes(self.index)[positions]
@@ -157,30 +195,51 @@ class LoadedRelease:
             if preference.min_confidence is not None
             else None
         )
-        found = []
+        neighbours = []
         for place, position in enumerate(positions.tolist()):
             bag_id = self.index.bag_ids[position].as_py()
-            found.append(
-                Found(
-                    bag_id,
-                    int(distances[place]),
-                    self.label_sets[self.index.set_ids[position]],
-                    self.n_images.get(bag_id, 1),
-                    self._matched(case, coded, bag_id),
-                    {part.name: int(distance) for part, distance in zip(parts, by_part[place], strict=True)},
-                    self.cases.of(position),
-                    None if np.isnan(confidence[place]) else float(confidence[place]),
-                    None if sure is None else not sure[place],
+            neighbours.append(
+                Neighbour(
+                    rank=place + 1,
+                    id=bag_id,
+                    distance_bits=int(distances[place]),
+                    labels=self.label_sets[self.index.set_ids[position]],
+                    n_images=self.n_images.get(bag_id, 1),
+                    match=self._match(case, coded, bag_id),
+                    by_sub_code={part.name: int(bits) for part, bits in zip(parts, by_part[place], strict=True)},
+                    attributes=self.cases.of(position),
+                    confidence=None if np.isnan(confidence[place]) else float(confidence[place]),
+                    unsure=None if sure is None else not sure[place],
                 )
             )
-        return found
+        return neighbours
 
-    def _matched(self, case: Case, coded: Coded, bag_id: str) -> Matched | None:
+    def _match(self, case: Case, coded: Coded, bag_id: str) -> Match | None:
         images = self.kept.of(bag_id)
         if images is None:
             return None
         pair = nearest_pair(coded.instances, images.codes)
-        return Matched(int(case.image_of[pair.first]), images.image_ids[pair.second], pair.distance)
+        return Match(int(case.image_of[pair.first]), images.image_ids[pair.second], pair.distance)
+
+
+def _contents(images: Sequence[Image], names: Sequence[str]) -> Iterator[bytes]:
+    """One file after the other, so that a case of large films is never in memory as a whole."""
+    for image, name in zip(images, names, strict=True):
+        if isinstance(image, bytes):
+            yield image
+            continue
+        try:
+            content = Path(image).read_bytes()
+        except OSError as error:
+            raise MedhashError(
+                f"{name} cannot be opened: {error.strerror}", "give the path of a PNG, JPEG or DICOM file"
+            ) from error
+        yield content
+
+
+def _decimal(number: float) -> str:
+    """Without an exponent: 0.00001, not 1e-05."""
+    return format(Decimal(str(number)), "f")
 
 
 def require_decoder(release: Release) -> None:

@@ -1,70 +1,74 @@
 """A searcher: answers from one whole release at a time, and goes over to the champion's when told to look."""
 
+import re
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from medhash.core import tracking
 from medhash.core.errors import MedhashError
 from medhash.core.workspace import Workspace
 from medhash.releases.registry import CHAMPION, Registry
 from medhash.releases.release import check_release
-from medhash.releases.searcher.answer import Answer, answer
-from medhash.releases.searcher.copies import copy_of, remove_if_damaged
-from medhash.releases.searcher.loaded import LoadedRelease
+from medhash.releases.searcher.answer import Answer
+from medhash.releases.searcher.copies import checked_copy
+from medhash.releases.searcher.loaded import Image, LoadedRelease
 from medhash.retrieval.preference import Preference
 
+_MODEL = re.compile(r"models:/(?P<name>[^@/]+)(@(?P<alias>[^@/]+)|/(?P<number>\d+))")
 
-def load_release(folder: Path) -> LoadedRelease:
-    """Read a release folder, every part held to the digests in release.json.
 
-    Raises MedhashError naming the part that is missing, damaged, or not of this release.
+def open_release(source: str | Path, *, root: Path = Path("."), device: str = "cpu") -> LoadedRelease:
+    """Read a release into memory, every part held to the digests in release.json.
+
+    source: a release folder, or `models:/NAME@champion` (any alias) or `models:/NAME/NUMBER` of the MLflow that
+    MLFLOW_TRACKING_URI names; unset, of `root`/var/mlflow. root: where a copy of that release is kept (var/cache).
+    Raises MedhashError naming what is missing, damaged, or not of this release.
     """
-    if not folder.is_dir():
-        raise MedhashError(f"{folder} is not a folder", "give a release folder, as `medhash promote` makes it")
-    check_release(folder)
-    return LoadedRelease(folder)
-
-
-def champion_folder(workspace: Workspace, name: str) -> Path:
-    """The release folder of models:/NAME@champion, fetched once per version into var/cache/releases.
-
-    It stays for a day at least. Raises MedhashError if there is no champion yet, MLflow does not answer, or the version
-    holds no release.
-    """
-    from medhash.core import tracking
-
+    if not str(source).startswith("models:/"):
+        folder = Path(source)
+        if not folder.is_dir():
+            raise MedhashError(f"{folder} is not a folder", "give a release folder, as `medhash promote` makes it")
+        check_release(folder)
+        return LoadedRelease(folder, device)
+    asked = _MODEL.fullmatch(str(source))
+    if asked is None:
+        raise MedhashError(f"{source} names no version of a model", "write models:/NAME@champion or models:/NAME/3")
+    workspace = Workspace(root)
     with tracking.answered():
-        return _champion(workspace, Registry(tracking.connect(workspace), name, make=False))[1]
+        registry = Registry(tracking.connect(workspace), asked["name"], make=False)
+        return load_version(workspace, registry, asked["alias"], asked["number"], device)
 
 
-def load_champion(workspace: Workspace, registry: Registry) -> tuple[str, LoadedRelease]:
-    """The champion's version number, and its release in memory; a damaged copy on this machine is fetched anew."""
-    number, folder = _champion(workspace, registry)
+def load_version(
+    workspace: Workspace,
+    registry: Registry,
+    alias: str | None = CHAMPION,
+    number: str | None = None,
+    device: str = "cpu",
+) -> LoadedRelease:
+    """The version of an alias or a number, in memory, from a checked copy on this machine.
+
+    Raises MedhashError if there is none, MLflow does not answer, or the version's release is damaged.
+    """
     try:
-        return number, load_release(folder)
+        return _load(workspace, registry, alias, number, device)
     except (MedhashError, FileNotFoundError):
-        remove_if_damaged(folder)
-    number, folder = _champion(workspace, registry)
-    return number, load_release(folder)
+        # Forgetting removes the copies, and the versions too, while others read them.
+        return _load(workspace, registry, alias, number, device)
 
 
-def _champion(workspace: Workspace, registry: Registry) -> tuple[str, Path]:
-    version = registry.version_of(CHAMPION)
+def _load(
+    workspace: Workspace, registry: Registry, alias: str | None, number: str | None, device: str
+) -> LoadedRelease:
+    version = registry.version(number) if number is not None else registry.version_of(str(alias))
     if version is None:
+        what = f"version {number}" if number is not None else f"{alias} yet"
         raise MedhashError(
-            f"the registered model {registry.name} has no champion yet",
-            "run `medhash promote` after training, or give --release FOLDER",
+            f"the registered model {registry.name} has no {what}",
+            "run `medhash promote` after training, or give a release folder",
         )
-    return str(version.version), copy_of(workspace, registry, version)
-
-
-class Serving(NamedTuple):
-    """The release that answers, with the number of its version."""
-
-    version: str
-    release: LoadedRelease
+    return LoadedRelease(checked_copy(workspace, registry, version)[0], device, str(version.version))
 
 
 class Searcher:
@@ -78,12 +82,12 @@ class Searcher:
         self._refreshing = threading.Lock()
         with tracking.answered():
             self._registry = Registry(tracking.connect(workspace), name, make=False)
-            self._serving = Serving(*load_champion(workspace, self._registry))
+            self._serving = load_version(workspace, self._registry)
         self.note = ""
         """Why the last refresh went on with the release it had, for people to read; empty if it is the champion's."""
 
     @property
-    def serving(self) -> Serving:
+    def serving(self) -> LoadedRelease:
         """What answers now. Whoever takes it finishes on it, whatever a refresh does meanwhile."""
         return self._serving
 
@@ -102,7 +106,7 @@ class Searcher:
                 if champion is not None and str(champion.version) == self._serving.version:
                     self.note = ""
                     return False
-                self._serving = Serving(*load_champion(self._workspace, self._registry))
+                self._serving = load_version(self._workspace, self._registry)
         except (MedhashError, OSError) as error:
             problem = error.problem if isinstance(error, MedhashError) else error.strerror or type(error).__name__
             self.note = f"version {self._serving.version} goes on answering: {problem}"
@@ -114,8 +118,11 @@ class Searcher:
             self._refreshing.release()
 
     def answer(
-        self, images: Sequence[Path], k: int, exclude_patient: str | None = None, preference: Preference | None = None
+        self,
+        images: Image | Sequence[Image],
+        k: int = 5,
+        exclude_patient: str | None = None,
+        preference: Preference | None = None,
     ) -> Answer:
-        """The k cases nearest to the one these image files show; raises MedhashError, without a file's name."""
-        serving = self._serving
-        return answer(serving.release, images, k, exclude_patient, serving.version, preference)
+        """As `LoadedRelease.answer`, of the release that serves now."""
+        return self._serving.answer(images, k, exclude_patient, preference)

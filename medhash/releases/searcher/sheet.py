@@ -14,9 +14,8 @@ from matplotlib.figure import Figure
 from medhash.core.contracts import IMAGES, read_table
 from medhash.core.files import replacing_file
 from medhash.core.workspace import Workspace
-from medhash.releases.searcher.answer import Answer
+from medhash.releases.searcher.answer import Answer, Neighbour
 from medhash.releases.searcher.answer_text import caption, in_bits, query_caption, tells_match
-from medhash.releases.searcher.loaded import Found
 from medhash.retrieval.members import read_members
 
 if TYPE_CHECKING:
@@ -175,14 +174,14 @@ def write_sheet(path: Path, reply: Answer, stored: list[Stored | None]) -> None:
     """
     numbers = tuple(reply.case.image_of.tolist()) if len(reply.case.numbers) > 1 else ()
     matched = tuple(
-        numbers.index(neighbour.matched.query_image)
+        numbers.index(neighbour.match.query_image)
         for neighbour in reply.neighbours[:LARGEST_SHEET]
-        if neighbour.matched is not None and numbers
+        if neighbour.match is not None and numbers
     )
     shown = "\n".join(textwrap.wrap(query_caption(reply.memberships), _CAPTION_WIDTH))
     tiles = [Tile("query", shown, "tab:blue", reply.case.pixels, numbers, wanted=matched)]
-    for rank, (neighbour, images) in enumerate(zip(reply.neighbours[:LARGEST_SHEET], stored, strict=True), 1):
-        tiles.append(_neighbour(reply, neighbour, rank, images))
+    for neighbour, images in zip(reply.neighbours[:LARGEST_SHEET], stored, strict=True):
+        tiles.append(_neighbour(reply, neighbour, images))
     columns = min(_COLUMNS, len(tiles))
     rows = -(-len(tiles) // columns)
     tile_height = _TILE[1] + _LINE * max((len(_by_attribute(neighbour)) for neighbour in reply.neighbours), default=0)
@@ -196,21 +195,22 @@ def write_sheet(path: Path, reply: Answer, stored: list[Stored | None]) -> None:
         figure.savefig(temporary, format="png")
 
 
-def _neighbour(reply: Answer, neighbour: Found, rank: int, images: Stored | None) -> Tile:
+def _neighbour(reply: Answer, neighbour: Neighbour, images: Stored | None) -> Tile:
     names = textwrap.fill(
         ", ".join(neighbour.labels) or "no label", _CAPTION_WIDTH, max_lines=_CAPTION_LINES, placeholder=" …"
     )
-    matched = neighbour.matched if tells_match(reply, neighbour) else None
+    matched = neighbour.match if tells_match(reply, neighbour) else None
     match = (
         images.image_ids.index(matched.image_id)
         if images is not None and matched is not None and matched.image_id in images.image_ids
         else None
     )
     number = matched.query_image if matched is not None and len(reply.case.numbers) > 1 else None
-    text = "\n".join([names, neighbour.bag_id, *_by_attribute(neighbour)])
-    return Tile(f"{rank} · {in_bits(neighbour.distance)} away", text, "0.6", images, match=match, match_number=number)
+    text = "\n".join([names, neighbour.id, *_by_attribute(neighbour)])
+    title = f"{neighbour.rank} · {in_bits(neighbour.distance_bits)} away"
+    return Tile(title, text, "0.6", images, match=match, match_number=number)
 
 
-def _by_attribute(neighbour: Found) -> list[str]:
+def _by_attribute(neighbour: Neighbour) -> list[str]:
     """The lines of a caption that only structured codes have."""
     return textwrap.wrap(caption(neighbour), _CAPTION_WIDTH)

@@ -87,10 +87,10 @@ def scatter(workspace: Workspace, patient: str, image_ids: list[str], rows: list
     from medhash.archives.decode import Decoded
     from medhash.archives.decode_cache import DecodeCache
     from medhash.archives.preparation import Preparation
-    from medhash.releases.searcher.searcher import champion_folder
+    from medhash.releases.searcher.searcher import open_release
 
     root, pixels = workspace.root, np.load(workspace.pixels)
-    champion_folder(workspace, "medhash-nih")
+    open_release("models:/medhash-nih@champion", root=root)
     with DecodeCache(workspace.decode_cache, Preparation(SIZE_PX, 0)) as cache:
         for row, sha256 in enumerate(pq.read_table(workspace.images)["sha256"].to_pylist()):
             cache.put(sha256, Decoded(SIZE_PX, SIZE_PX, pixels[row]))

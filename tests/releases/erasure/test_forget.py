@@ -197,7 +197,7 @@ def test_whatever_is_left_stops_the_act_and_is_named_and_the_journal_waits(holdi
 
 
 def test_who_queries_all_the_while_sees_whole_releases_and_no_error(holding):
-    from medhash.releases.searcher.searcher import load_champion
+    from medhash.releases.searcher.searcher import load_version
 
     ended, seen, errors = threading.Event(), [], []
 
@@ -205,9 +205,9 @@ def test_who_queries_all_the_while_sees_whole_releases_and_no_error(holding):
         registry = registry_of(holding.workspace)
         while not ended.is_set():
             try:
-                number, release = load_champion(holding.workspace, registry)
-                found = release.nearest([png_of(holding.squares[0])], 100)
-                seen.append((number, holding.image_ids[0] in {answer.bag_id for answer in found}))
+                release = load_version(holding.workspace, registry)
+                found = release.answer(png_of(holding.squares[0]), 100).neighbours
+                seen.append((release.version, holding.image_ids[0] in {neighbour.id for neighbour in found}))
             except Exception as error:
                 errors.append(error)
 

@@ -92,8 +92,8 @@ def test_the_images_of_a_gallery_bag_asked_in_any_order_find_it_at_no_distance(m
     release = LoadedRelease(made.root / "release")
     files = [cv2.imencode(".png", pixels[0])[1].tobytes() for pixels in np.load(made.pixels)[:3]]
     for order in ([0, 1, 2], [2, 0, 1]):
-        nearest = release.nearest([files[place] for place in order], 1)[0]
-        assert (nearest.bag_id, nearest.distance, nearest.n_images) == (f"{20_000:016x}", 0, 3)
+        nearest = release.answer([files[place] for place in order], 1).neighbours[0]
+        assert (nearest.id, nearest.distance_bits, nearest.n_images) == (f"{20_000:016x}", 0, 3)
 
 
 def test_a_bag_with_another_image_or_file_than_at_the_release_is_encoded_anew(workspace, tmp_path):

@@ -192,11 +192,11 @@ def test_an_old_format_says_how_to_replace_it(release):
 
 def test_a_query_gets_the_release_s_preprocessing_whatever_the_settings_here(release):
     image = cv2.imencode(".png", np.zeros((10, 10), np.uint8))[1].tobytes()
-    assert LoadedRelease(release).nearest([image], 1)
+    assert LoadedRelease(release).answer([image], 1).neighbours
     document = json.loads((release / "release.json").read_text())
     change(release, preprocessing={**document["preprocessing"], "max_image_pixels": 99})
     with pytest.raises(MedhashError, match="too_large"):
-        LoadedRelease(release).nearest([image], 1)
+        LoadedRelease(release).answer([image], 1)
     change(release, preprocessing={**document["preprocessing"], "decoder": "1 opencv 4"})
     with pytest.raises(MedhashError, match="was made with decoder 1 opencv 4"):
         LoadedRelease(release)
@@ -204,7 +204,7 @@ def test_a_query_gets_the_release_s_preprocessing_whatever_the_settings_here(rel
     with pytest.raises(MedhashError, match=r"was made with decoder 2 opencv .* 0 rgb, but this code decodes with"):
         LoadedRelease(release)
     change(release, preprocessing={**document["preprocessing"], "decoder": "2 opencv 99.9"})
-    assert LoadedRelease(release).nearest([image], 1)
+    assert LoadedRelease(release).answer([image], 1).neighbours
 
 
 def test_a_full_disk_while_building_leaves_nothing(made, tmp_path, monkeypatch):

@@ -32,7 +32,7 @@ def ask_until(
             except BaseException as error:
                 wrong.append(repr(error))
                 return
-            found = [(neighbour.bag_id, neighbour.distance) for neighbour in reply.neighbours]
+            found = [(neighbour.id, neighbour.distance_bits) for neighbour in reply.neighbours]
             if found != expected[str(reply.version), f"{row}.png"]:
                 wrong.append(f"version {reply.version}, image {row}: {found}")
             if searcher.note:

@@ -48,12 +48,15 @@ def test_a_case_of_the_gallery_finds_itself_whatever_the_order_of_its_files(bags
     rows = [row for row, bag_id in enumerate(table["bag_id"].to_pylist()) if bag_id == own]
     assert len(rows) == 3
     answers = [
-        [(found.bag_id, found.distance, found.labels) for found in release.nearest(content(bags, *order), 24)]
+        [
+            (found.id, found.distance_bits, found.labels)
+            for found in release.answer(content(bags, *order), 24).neighbours
+        ]
         for order in itertools.permutations(rows)
     ]
     assert answers[0][0][:2] == (own, 0)
     assert all(answer == answers[0] for answer in answers)
-    alone = [found.distance for row in rows for found in release.nearest(content(bags, row), 24)]
+    alone = [found.distance_bits for row in rows for found in release.answer(content(bags, row), 24).neighbours]
     assert sorted(alone) != sorted(3 * [distance for _, distance, _ in answers[0]])  # images ask otherwise
 
 
@@ -62,11 +65,11 @@ def test_distances_and_the_pair_that_matched_are_those_of_plain_loops_over_the_c
     own = [np.unpackbits(model.codes(pixels[[row]], np.array([0, 1])).bags[0]) for row in CASE]
     case = np.unpackbits(model.codes(pixels[list(CASE)], np.array([0, 3])).bags[0])
     row_of = {row["bag_id"]: row for row in read_codes(bags.root / "release" / "codes.parquet").to_pylist()}
-    found = release.nearest(content(bags, *CASE), 24)
+    found = release.answer(content(bags, *CASE), 24).neighbours
     assert len(found) == 24
     for neighbour in found:
-        row = row_of[neighbour.bag_id]
-        assert neighbour.distance == (np.unpackbits(np.frombuffer(row["code"], np.uint8)) != case).sum()
+        row = row_of[neighbour.id]
+        assert neighbour.distance_bits == (np.unpackbits(np.frombuffer(row["code"], np.uint8)) != case).sum()
         assert neighbour.n_images == len(row["instances"])
         pairs = [
             (int((np.unpackbits(np.frombuffer(image["code"], np.uint8)) != code).sum()), number, place)
@@ -74,7 +77,7 @@ def test_distances_and_the_pair_that_matched_are_those_of_plain_loops_over_the_c
             for place, image in enumerate(row["instances"])
         ]
         distance, number, place = min(pairs)
-        assert neighbour.matched == (number, row["instances"][place]["image_id"], distance)
+        assert neighbour.match == (number, row["instances"][place]["image_id"], distance)
         assert neighbour.as_json()["matched"]["distance"] == distance
 
 
@@ -82,7 +85,7 @@ def test_all_cases_of_the_excluded_patient_are_left_out(bags, release):
     images = read_table(bags.images, IMAGES).to_pylist()
     patient = images[8]["patient_id"]
     own = {row["bag_id"] for row in images if row["patient_id"] == patient}
-    found = {neighbour.bag_id for neighbour in release.nearest(content(bags, 8, 9, 10), 24, patient)}
+    found = {neighbour.id for neighbour in release.answer(content(bags, 8, 9, 10), 24, patient).neighbours}
     assert (len(own), len(found)) == (3, 21)
     assert not own & found
 
@@ -106,7 +109,7 @@ def test_a_file_given_twice_counts_once(bags, release, capsys):
     assert "note: given before, so counted once: image 3" in output
     assert "asked with 3 images" in output
     assert "image 4" in output.split("attention: ")[1].split("\n")[0]  # images keep the number they came with
-    once, twice = (release.nearest(content(bags, *rows), 24) for rows in (CASE, (64, 65, 66, 66)))
+    once, twice = (release.answer(content(bags, *rows), 24).neighbours for rows in (CASE, (64, 65, 66, 66)))
     assert once == twice
 
 
@@ -176,7 +179,6 @@ def test_cases_of_eight_images_get_a_sheet_and_a_tile_without_pixels_stays_blank
 
 
 def test_where_images_are_cut_the_answer_speaks_of_parts(bags, tmp_path, capsys):
-    from medhash.releases.searcher.answer import answer
     from medhash.releases.searcher.answer_text import as_text
 
     shutil.copytree(bags.root / "release", tmp_path / "release")
@@ -184,7 +186,7 @@ def test_where_images_are_cut_the_answer_speaks_of_parts(bags, tmp_path, capsys)
     document = json.loads(path.read_text())
     document["preprocessing"] |= {"grid": 2, "prepared": Preparation(16, 10**6, 3, 2).key()}
     path.write_text(json.dumps(document))
-    reply = answer(LoadedRelease(tmp_path / "release"), [bags.root / "64.png", bags.root / "65.png"], 2)
+    reply = LoadedRelease(tmp_path / "release").answer([bags.root / "64.png", bags.root / "65.png"], 2)
     assert reply.case.image_of.tolist() == [1, 1, 1, 1, 2, 2, 2, 2]
     assert sum(reply.attention.values()) == pytest.approx(1)  # of images: their parts together
     text = as_text(reply)
@@ -202,5 +204,5 @@ def test_a_release_without_codes_of_single_images_tells_no_match(bags, tmp_path,
     output = capsys.readouterr().out
     assert "images  labels" in output
     assert "~" not in output
-    found = LoadedRelease(workspace.root / "release").nearest(content(bags, *CASE), 3)
+    found = LoadedRelease(workspace.root / "release").answer(content(bags, *CASE), 3).neighbours
     assert [neighbour.as_json().keys() for neighbour in found] == [{"bag_id", "distance", "labels"}] * 3

@@ -96,7 +96,7 @@ def test_a_client_on_another_machine_answers_through_outage_promotion_and_rollba
 
     def ask() -> tuple[str | None, list[tuple[str, int]]]:
         reply = searcher.answer([tmp_path / "3.png"], K)
-        return reply.version, [(neighbour.bag_id, neighbour.distance) for neighbour in reply.neighbours]
+        return reply.version, [(neighbour.id, neighbour.distance_bits) for neighbour in reply.neighbours]
 
     register(workspace, 2)
     expected = expected_answers(workspace.root)

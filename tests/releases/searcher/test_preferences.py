@@ -19,7 +19,6 @@ from medhash.core.errors import MedhashError
 from medhash.hashing.model import load_model
 from medhash.releases import logged_model
 from medhash.releases.release import LabelSets
-from medhash.releases.searcher.answer import answer
 from medhash.releases.searcher.answer_text import as_text
 from medhash.releases.searcher.loaded import LoadedRelease
 from medhash.retrieval.code_table import read_codes
@@ -74,9 +73,7 @@ def told(workspace, release):
     """(what `parse_preference` takes, a patient to leave out) → the answer's text, all cases in it."""
 
     def tell(exclude_patient=None, **texts):
-        return as_text(
-            answer(release, [workspace.root / f"{ROW}.png"], 60, exclude_patient, preference=parse_preference(**texts))
-        )
+        return as_text(release.answer(workspace.root / f"{ROW}.png", 60, exclude_patient, parse_preference(**texts)))
 
     return tell
 
@@ -234,12 +231,12 @@ def test_a_release_without_attributes_or_memberships_says_so_and_tells_no_keys_t
     )
     old = LoadedRelease(tmp_path / "release")
     image = [(workspace.root / f"{ROW}.png").read_bytes()]
-    found = old.nearest(image, 3, preference=parse_preference(prefer="organ"))
+    found = old.answer(image, 3, preference=parse_preference(prefer="organ")).neighbours
     assert [neighbour.as_json().keys() for neighbour in found] == [{"bag_id", "distance", "labels", "by_sub_code"}] * 3
     with pytest.raises(MedhashError, match="does not say which values"):
-        old.nearest(image, 3, preference=parse_preference(require=["organ=chest"]))
+        old.answer(image, 3, preference=parse_preference(require=["organ=chest"]))
     with pytest.raises(MedhashError, match="keeps no memberships"):
-        old.nearest(image, 3, preference=parse_preference(min_confidence="0.5"))
+        old.answer(image, 3, preference=parse_preference(min_confidence="0.5"))
 
 
 def test_the_release_says_of_every_label_set_what_its_cases_have(workspace, release, gallery):
@@ -265,7 +262,7 @@ def test_threads_with_different_preferences_do_not_get_each_other_s_answers(work
         parse_preference(require=["organ=chest"]),
     ]
     expected = [release.found(case, coded, 20, preference=preference) for preference in preferences]
-    assert len({tuple(neighbour.bag_id for neighbour in found) for found in expected}) == len(preferences)
+    assert len({tuple(neighbour.id for neighbour in found) for found in expected}) == len(preferences)
     wrong = []
 
     def ask_often(first):
@@ -298,7 +295,7 @@ def test_the_registered_model_takes_preferences_as_texts_and_tells_what_there_is
     texts = {"prefer": "organ,pathology", "require": "modality=xray", "min_confidence": "0.5", "below": "flag"}
     answered = loaded.predict(pd.DataFrame({"image": [image]}), params={"k": 4} | texts)
     preference = parse_preference("organ,pathology", "", ["modality=xray"], "0.5", "flag")
-    found = release.nearest([image], 4, preference=preference)
+    found = release.answer([image], 4, preference=preference).neighbours
     assert json.loads(answered["neighbours"][0]) == [neighbour.as_json() for neighbour in found]
     assert found[0].as_json().keys() == {
         "bag_id",
@@ -311,6 +308,26 @@ def test_the_registered_model_takes_preferences_as_texts_and_tells_what_there_is
     }
     assert json.loads(answered["memberships"][0]) == release.memberships(release.case([image]))
     plain = loaded.predict(pd.DataFrame({"image": [image]}))
-    assert json.loads(plain["neighbours"][0]) == [neighbour.as_json() for neighbour in release.nearest([image], 5)]
+    assert json.loads(plain["neighbours"][0]) == [
+        neighbour.as_json() for neighbour in release.answer([image], 5).neighbours
+    ]
     with pytest.raises(MedhashError, match="there is no sub-code 'lung'"):
         loaded.predict(pd.DataFrame({"image": [image]}), params={"prefer": "lung"})
+
+
+def test_the_keywords_of_search_say_what_the_texts_of_the_command_say(workspace, release):
+    path = workspace.root / f"{ROW}.png"
+    for keywords, texts in (
+        ({"prefer": ("organ", "pathology")}, {"prefer": "organ,pathology"}),
+        ({"prefer": "organ", "weights": {"modality": 0.00001}}, {"prefer": "organ", "weights": "modality=0.00001"}),
+        ({"require": {"organ": "breast"}}, {"require": ["organ=breast"]}),
+        (
+            {"min_confidence": 0.5, "below": "leave-out"},
+            {"min_confidence": "0.5", "below": "leave-out"},
+        ),
+    ):
+        expected = release.answer(path, 9, preference=parse_preference(**texts))
+        answer = release.search(path, 9, **keywords)
+        assert (answer.neighbours, answer.preference) == (expected.neighbours, expected.preference)
+    with pytest.raises(MedhashError, match="the weight of organ is -2"):
+        release.search(path, weights={"organ": -2})

@@ -47,7 +47,7 @@ def test_rows_of_one_bag_are_one_case_answered_where_it_first_appears(bags, load
     table = pd.DataFrame({"image": [content(bags, row) for _, row in mixed], "bag": [bag for bag, _ in mixed]})
     release = LoadedRelease(bags.root / "release")
     expected = [
-        [found.as_json() for found in release.nearest([content(bags, row) for row in rows], 5)]
+        [found.as_json() for found in release.answer([content(bags, row) for row in rows], 5).neighbours]
         for rows in CASES.values()
     ]
     assert answers(loaded, table) == expected

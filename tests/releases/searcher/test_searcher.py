@@ -21,7 +21,7 @@ TESTS = Path(__file__).parents[2]
 
 
 def found(reply):
-    return [(neighbour.bag_id, neighbour.distance) for neighbour in reply.neighbours]
+    return [(neighbour.id, neighbour.distance_bits) for neighbour in reply.neighbours]
 
 
 def test_while_the_champion_changes_fifty_times_every_answer_is_wholly_one_release_s(store):
@@ -76,7 +76,7 @@ def test_a_reader_that_started_on_the_old_release_finishes_on_it_even_if_its_cop
     assert searcher.refresh()
     shutil.rmtree(store.released)
     image = (store.root / "40.png").read_bytes()
-    assert [(answer.bag_id, answer.distance) for answer in old.release.nearest([image], K)] == expected["2", "40.png"]
+    assert found(old.answer([image], K)) == expected["2", "40.png"]
     assert found(searcher.answer([store.root / "40.png"], K)) == expected["1", "40.png"]
     assert searcher.answer([store.root / "40.png"], 1).version == "1"
 
