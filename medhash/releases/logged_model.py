@@ -14,6 +14,7 @@ REQUIREMENTS = (
     "numpy",
     "opencv-python-headless",
     "pandas",
+    "psutil",
     "pyarrow",
     "pydantic",
     "pydicom",

@@ -79,7 +79,7 @@ def python_with_wheel(wheel, tmp_path_factory) -> Path:
     with zipfile.ZipFile(wheel) as archive:
         described = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         needs = Parser().parsestr(archive.read(described).decode()).get_all("Requires-Dist")
-    used = {*REQUIREMENTS, "matplotlib", "psutil"} - {"mlflow"}
+    used = {*REQUIREMENTS, "matplotlib"} - {"mlflow"}
     kept = [line for line in needs if re.split(r"[<>=; ]", line)[0] in used and "extra ==" not in line]
     assert len(kept) == len(used)
     (folder / "requirements.txt").write_text("\n".join(kept))
@@ -181,13 +181,14 @@ def test_the_logged_model_answers_where_only_its_requirements_are_and_lists_all_
 
     distributions = metadata.packages_distributions()
     imported = {
-        distribution
+        distribution.lower()
         for path in [*own, logged / "code" / "medhash" / "releases" / "pyfunc_model.py"]
         for name in imports_of(path)
         if name in modules
         for distribution in distributions.get(name, [])
     }
-    assert imported - {"medhash"} == set(REQUIREMENTS)
+    # MLflow comes in three distributions, and has loaded scipy, which mhf.py imports to train.
+    assert imported - {"medhash", "mlflow-skinny", "mlflow-tracing", "scipy"} == set(REQUIREMENTS)
 
 
 def imports_of(path: Path) -> set[str]:
