@@ -7,7 +7,7 @@ export PYTHONUNBUFFERED := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui up down status test lint lock clean
+.PHONY: help setup demo ui up down status test lint docs lock clean
 
 help:            ## list these commands
 	@grep -hE '^[a-z]+: *.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1|/' | column -t -s '|'
@@ -39,11 +39,15 @@ lint: setup      ## ruff and mypy
 	ruff check .
 	mypy
 
+docs: setup      ## build the documentation into site/; broken links are errors
+	python docs/generate.py var/docs
+	NO_MKDOCS_2_WARNING=1 mkdocs build      # --quiet would not count warnings, and --strict would pass
+
 lock: var/uv     ## compile requirements.lock anew from pyproject.toml
-	var/uv/bin/uv pip compile --system-certs --universal --python-version 3.11 --extra dev pyproject.toml -o requirements.lock --no-header --no-annotate
+	var/uv/bin/uv pip compile --system-certs --universal --python-version 3.11 --extra dev --extra docs pyproject.toml -o requirements.lock --no-header --no-annotate
 
 clean:           ## remove .venv, derived tables and reports; the registry and DVC's cache stay (var/, .dvc/cache)
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache data/derived reports *.egg-info
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache data/derived reports site *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # System certificates, as hospitals often inspect TLS. uv stands in an environment of its own: `uv pip sync` removes from .venv whatever the lock does not name.
