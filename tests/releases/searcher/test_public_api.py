@@ -1,6 +1,7 @@
 """What `import medhash` offers: light to import, typed, and its quick start runs as written."""
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -63,6 +64,17 @@ def test_the_quick_start_runs_as_it_is_written(store, two_versions_made, tmp_pat
     )
     assert names["codes"].dtype == np.uint8
     assert names["codes"].tobytes() == row["code"]
+
+
+def test_the_python_of_the_readme_runs_as_it_is_written(store, monkeypatch, capsys):
+    readme = (Path(medhash.__file__).resolve().parents[1] / "README.md").read_text()
+    code = re.search(r"```python\n(.*?)```", readme, re.DOTALL)
+    shutil.copy(store.root / "3.png", store.root / "film.png")
+    monkeypatch.chdir(store.root)
+    exec(compile(code.group(1), "README.md", "exec"), {})
+    expected = expected_answers(store.root)["2", "3.png"][:5]
+    printed = [line.split()[:3] for line in capsys.readouterr().out.splitlines()]
+    assert printed == [[str(rank), bag_id, str(bits)] for rank, (bag_id, bits) in enumerate(expected, 1)]
 
 
 def test_paths_bytes_and_sequences_of_them_are_the_same_query(store):
