@@ -137,12 +137,20 @@ def _section(model: Any, prefix: str, told: dict[str, dict[str, str]]) -> list[s
             continue
         default = "required" if field.is_required() else f"`{field.default!r}`"
         rows.append([f"`{prefix}{name}`", _allowed(field), default, notes.get(name, "")])
+        many = "[]" if get_origin(field.annotation) in (list, dict) else ""
+        nested += [(name + many, inner) for inner in _sections_in(field.annotation)]
     doc = inspect.cleandoc(notes.get("", "")).split("\n\n")[0]
     parts = [f"## {prefix.rstrip('.') or 'Top level'}", doc]
     parts += [_grid(["key", "values", "default", "meaning"], rows)] if rows else []
     for name, inner in nested:
         parts += _section(inner, f"{prefix}{name}.", told)
     return parts
+
+
+def _sections_in(kind: Any) -> list[Any]:
+    """The sections that a list or a mapping holds."""
+    inside = [inner for part in get_args(kind) for inner in (part, *_sections_in(part))]
+    return [inner for inner in inside if hasattr(inner, "model_fields")]
 
 
 def _allowed(field: Any) -> str:

@@ -152,6 +152,7 @@ def test_the_reference_is_made_from_the_code(tmp_path: Path) -> None:
     assert all(f"## medhash {command}" in (tmp_path / "reference/commands.md").read_text() for command in cli.COMMANDS)
     settings = (tmp_path / "reference/settings.md").read_text()
     assert all(f"`{section}." in settings for section in SECTIONS)
+    assert [row for row in settings.splitlines() if row.startswith("| `") and row.endswith("|  |")] == []
     assert "| `image_id` | string |" in (tmp_path / "reference/tables.md").read_text()
     assert "`drh-18`" in (tmp_path / "reference/methods.md").read_text()
     nav = yaml.safe_load(read(Path("mkdocs.yml")))["nav"]

@@ -20,11 +20,15 @@ class Params(Section):
     """The whole of params.yaml."""
 
     seed: int = 7
+    """Of every random draw: folds, first weights, batches, augmentation."""
     bits: Annotated[int, Field(ge=8, le=256, multiple_of=8)] = 32
+    """Length of every code."""
     sub_codes: dict[str, Count] = {}
     """Attribute → bits of its part of a structured method's code, adding up to `bits`; empty: equal parts."""
     size_px: Annotated[int, Field(ge=16, le=1024)] = 64
+    """Side of the square that every image is stored and trained at, px."""
     methods: Annotated[list[str], Field(min_length=1)]
+    """Names of the catalogue (medhash/hashing/catalogue.py); each gets items of its own."""
     features: Annotated[list[Literal["gist-512", "gist-1024"]], Field(min_length=1)] = ["gist-512"]
     """What the shallow methods read; a method of the catalogue says which it needs."""
     ingest: IngestParams = IngestParams()

@@ -64,13 +64,13 @@ class OpeniParams(Section):
     """How Open-i's reports become labels, and which images are frontal; docs/openi.md counts what each rule takes."""
 
     mesh: Literal["main-heading", "exact", "single-major", "major-or-automatic"] = "main-heading"
-    """M1: the main heading of any major term; M2: a major term's exact text; M4: M1 on reports with exactly one major
-    term; M7: M1, or an automatic term."""
+    """main-heading: what stands before the first `/` of a major term; exact: the whole major term; single-major: the
+    main heading, of reports with one major term; major-or-automatic: the main heading, or a term that a program found."""
     frontal: Literal["first-not-lateral", "first", "first-pa-or-ap", "pa-or-ap", "pa", "not-lateral"] = (
         "first-not-lateral"
     )
-    """The report's first image unless it is lateral; F6: the first; F7: the first if PA or AP; F1, F2, F3: every image
-    whose view is PA or AP, PA, not lateral."""
+    """first: the report's first image; first-not-lateral, first-pa-or-ap: that image if its view is so; pa, pa-or-ap,
+    not-lateral: every image whose view is so."""
 
 
 class DicomParams(Section):
@@ -81,6 +81,7 @@ class DicomParams(Section):
     key: Literal["sop_instance_uid", "accession_number"] = "sop_instance_uid"
     """What identifies an image (or an examination) in that CSV; read, joined and dropped."""
     key_column: str = "sop_instance_uid"
+    """Column of the CSV that holds the key."""
     labels_column: str = "labels"
     """Labels of a row, separated by |."""
     findings: Annotated[list[str], Field(min_length=1)] = [*NIH_FINDINGS, "No Finding"]
@@ -132,7 +133,9 @@ class ManifestParams(Section):
     file: str = "manifest.csv"
     """Relative to the archive."""
     modality: str = "xray"
+    """Of every image whose line gives none."""
     organ: str = "unknown"
+    """Of every image whose line gives none."""
     channels: Literal[1, 3] = 1
     """3 keeps the colours."""
     labels: Annotated[list[str], Field(min_length=1)] = ["malignant", "benign", "normal"]
@@ -145,7 +148,9 @@ class ClassFolder(Section):
     """What all images of a folder show."""
 
     modality: str
+    """xray, mammography, histology, ct, mr, ultrasound or unknown."""
     organ: str
+    """chest, breast, brain …, or unknown."""
     pathology: str | None = None
     """None: not known."""
 
@@ -158,6 +163,7 @@ class GroupsFile(Section):
     path_column: str = "path"
     """Holds a file's path in the archive, or in its tar."""
     group_column: str = "group"
+    """Holds the group of a file's near duplicates."""
 
 
 class ClassFoldersParams(Section):
@@ -184,14 +190,17 @@ class MixedArchive(Section):
     """One of the archives that are joined."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    """Stands before the archive's files and patients."""
     source: Source
+    """Its layout."""
     archive: str
     """Folder, or a tar of class_folders, relative to ingest.archive."""
     settings: dict[str, dict[str, Any]] = {}
     """The section of that source, such as {breakhis: {magnifications: [200]}}, instead of ingest's own."""
     modality: str | None = None
+    """Of all its images, instead of what the reader says."""
     organ: str | None = None
-    """Both instead of what the reader says."""
+    """Likewise."""
     attribute: str | None = None
     """Which of the archive's attributes becomes `pathology`; None: the one that its reader labels by."""
     labels: dict[str, str | None] = {}
@@ -216,6 +225,7 @@ class MixedParams(Section):
     """Several archives that become one set of images."""
 
     archives: list[MixedArchive] = []
+    """In this order, which numbers their rows; add new ones at the end."""
     channels: Literal[1, 3] = 1
     """Of all archives; 1: colours become greys, 3: files of greys are refused."""
 

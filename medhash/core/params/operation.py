@@ -16,6 +16,7 @@ class DriftParams(Section):
     min_images: Count = 50
     """Fewer new images than this are reported, not judged."""
     warn: Annotated[float, Field(ge=0)] = 0.1
+    """Above it the run goes on with a warning."""
     stop: Annotated[float, Field(ge=0)] = 0.25
     """Above it the run ends before training, and the champion stays."""
 
@@ -35,6 +36,7 @@ class PromoteParams(Section):
     """The lower end of the 95 % interval of the MAP gain over the champion, paired by query and resampled by patient,
     must exceed this."""
     bootstrap_samples: Annotated[int, Field(ge=100)] = 1000
+    """Resamples of patients behind the gain's interval."""
     max_slice_drop: Share = 0.1
     """No class and no slice by view, sex or age may lose more MAP than this."""
     min_slice_patients: Count = 10
@@ -61,7 +63,9 @@ class NotifyParams(Section):
     email: str = ""
     """Connection of type SMTP."""
     recipients: list[str] = []
+    """Addresses of the email."""
     on: Literal["failure", "always"] = "always"
+    """failure: of failed runs only. Quote the key: YAML reads a bare `on` as true."""
 
 
 class ScheduleParams(Section):
@@ -70,11 +74,15 @@ class ScheduleParams(Section):
     watch_cron: str = "*/30 * * * *"
     """When the archive is looked at; a run starts once it has grown and come to rest. Empty: never."""
     retries: Annotated[int, Field(ge=0)] = 1
+    """Retries of a task that failed without a message for the user."""
     retry_minutes: Annotated[float, Field(gt=0)] = 1.0
     """Before the first retry; doubles with each."""
     max_retry_minutes: Annotated[float, Field(gt=0)] = 60.0
+    """The longest wait before a retry."""
     task_hours: Annotated[float, Field(gt=0)] = 24.0
     """A task that takes longer is ended, and counts as failed."""
     run_hours: Annotated[float, Field(gt=0)] = 96.0
+    """A run that takes longer fails, and its tasks are ended."""
     gpu_slots: Count = 1
+    """Trainings and encodings at once."""
     notify: NotifyParams = NotifyParams()

@@ -9,6 +9,7 @@ from medhash.core.params.section import Count, Section, Share
 
 class EvaluateParams(Section):
     bootstrap_samples: Count = 1000
+    """Resamples of patients behind every 95 % interval."""
 
 
 class QualityParams(Section):
@@ -19,11 +20,13 @@ class QualityParams(Section):
     min_images_per_class_and_fold: Annotated[int, Field(ge=0)] = 1
     """Fewer than this in train or test is listed as an offending class."""
     max_unlabelled_share: Share = 0.6
+    """Share of images with an empty label set."""
     max_burned_in_share: Share = 0.0
     """Images whose header says that writing is burnt into the pixels: it may name the patient."""
     max_bit_imbalance: Share = 0.49
     """A bit whose share of ones lies further than this from one half is dead."""
     max_dead_bit_share: Share = 0.25
+    """Share of a code's bits that may be dead."""
     min_distinct_code_share: Share = 0.01
     """Distinct codes over images, capped by what the bits allow."""
     references: list[str] = []

@@ -7,13 +7,17 @@ from medhash.core.params.section import Count, Section, Share
 
 class TrainParams(Section):
     epochs: Count = 60
+    """At most; equal for all methods."""
     patience: Count = 60
     """Early stopping: epochs without a better validation MAP."""
     precision: Literal["fp32", "bf16"] = "fp32"
+    """bf16: autocast; slow on a CPU without bf16 instructions."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto: a GPU where there is one."""
     threads: Count = 2
     """CPU threads of torch; fixed so that the same bytes come out whatever the machine's core count."""
     augment: bool = True
+    """Small random rotations, shifts, scales and changes of grey values."""
     histogram_matching: Share = 0.0
     """Share of a batch's images whose grey values are matched to those of an image that shares a label."""
     initial_weights: dict[str, str] = {}
