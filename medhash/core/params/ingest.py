@@ -65,7 +65,7 @@ class OpeniParams(Section):
 
     mesh: Literal["main-heading", "exact", "single-major", "major-or-automatic"] = "main-heading"
     """main-heading: what stands before the first `/` of a major term; exact: the whole major term; single-major: the
-    main heading, of reports with one major term; major-or-automatic: the main heading, or a term that a program found."""
+    main heading, of reports with one major term; major-or-automatic: the main heading, or a term found by a program."""
     frontal: Literal["first-not-lateral", "first", "first-pa-or-ap", "pa-or-ap", "pa", "not-lateral"] = (
         "first-not-lateral"
     )
