@@ -284,7 +284,7 @@ def with_source(settings: IngestParams, source: str) -> IngestParams:
     except ValidationError as error:
         raise MedhashError(
             f"there is no source {source!r}: {error.errors()[0]['msg']}",
-            "give the name of a layout; docs/bags.md and README.md say what each reads",
+            "give the name of a layout; docs/own-archive.md says what each reads",
         ) from error
 
 
