@@ -10,6 +10,7 @@ import pytest
 import yaml
 from prose import lengths, sentences, words
 
+import medhash
 from medhash import cli
 from medhash.core.params import Params
 
@@ -50,6 +51,16 @@ def anchors(page: Path) -> set[str]:
     """Ids of the headings, as the site makes them."""
     titles = re.findall(r"^#+ (.+)$", read(page), re.MULTILINE)
     return {re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", title.replace("`", "")).strip().lower()) for title in titles}
+
+
+def is_module(name: str) -> bool:
+    """Whether a dotted name leads to a package, a module, or something in a module; nothing is imported."""
+    folder = ROOT
+    for part in name.split("."):
+        if (folder / f"{part}.py").exists():
+            return True
+        folder = folder / part
+    return folder.is_dir()
 
 
 def settings_named(section: type, dotted: list[str]) -> bool:
@@ -102,6 +113,8 @@ def test_paths_and_modules_exist(page: Path) -> None:
         for name in re.findall(rf"(?<![\w/.-])(?:{'|'.join(TOP)})/[\w./-]*\w/?(?![\w*])", code):
             placeholder = re.search(r"[A-Z]{3,}", name.replace("README", ""))
             assert placeholder or (ROOT / name).exists(), f"{page} names {name}"
+        for name in re.findall(r"\bmedhash(?:\.[a-z_]+)+(?![\w(-])", re.sub(r"medhash\.(target|hospital)", "", code)):
+            assert is_module(name) or name.removeprefix("medhash.") in medhash._PUBLIC, f"{page} names {name}"
         for name in re.findall(r"python -m ((?:components|medhash|benchmarks)\.[\w.]+)", code):
             assert name.endswith(("STAGE",)) or importlib.util.find_spec(name), f"{page} names {name}"
 
