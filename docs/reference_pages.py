@@ -58,6 +58,27 @@ def tables() -> str:
     return _page(parts)
 
 
+def files() -> str:
+    """Where every file lies, in a checkout."""
+    from medhash.core.workspace import Workspace
+
+    here, rows = Workspace(), []
+    for name, member in vars(Workspace).items():
+        if isinstance(member, property):
+            path, note = getattr(here, name), member.fget.__doc__
+        elif inspect.isfunction(member) and not name.startswith("_"):
+            parameters = [
+                parameter.upper() for parameter in inspect.signature(member).parameters if parameter != "self"
+            ]
+            path, note = getattr(here, name)(*parameters), member.__doc__
+        else:
+            continue
+        rows.append([f"`{path}`", (note or "").split("\n\n")[0]])
+    return _page(
+        ["# Files", _MADE, inspect.getdoc(inspect.getmodule(Workspace)) or "", _grid(["path", "content"], rows)]
+    )
+
+
 def documents() -> str:
     """Every JSON document: keys, types, meanings."""
     return _page(["# Documents", _MADE, *_documents(lambda name: True)])
@@ -108,6 +129,7 @@ def python_interface() -> str:
 PAGES = {
     "commands": command_line,
     "settings": settings,
+    "files": files,
     "tables": tables,
     "documents": documents,
     "measures": measures,
