@@ -79,7 +79,7 @@ def _compare(name: str, counts: dict[int, int], pixels: np.ndarray, args: argpar
 
     from medhash.hashing.networks.build import build_network
     from medhash.hashing.networks.network import HashNetwork
-    from medhash.hashing.objectives.settings_bags import DmihSettings
+    from medhash.hashing.objectives.dmih import DmihObjective
 
     batches = batches_of(counts, args.steps + 1, args.bags)
     sides: dict[str, tuple[Callable[..., Any], HashNetwork, torch.optim.Optimizer]] = {}
@@ -102,14 +102,14 @@ def _compare(name: str, counts: dict[int, int], pixels: np.ndarray, args: argpar
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.eval()
         sides[side] = forward, network, torch.optim.SGD(network.parameters(), lr=1e-3)
-    objective = DmihSettings().build(BITS, N_CLASSES)
+    objective = DmihObjective().build(BITS, N_CLASSES)
 
     def step(side: str, sizes: np.ndarray, rows: np.ndarray, labels: torch.Tensor) -> tuple[float, torch.Tensor]:
         forward, network, optimizer = sides[side]
         optimizer.zero_grad(set_to_none=True)
         bags, instances = forward(network, pixels, sizes, rows, args.device)
         starts = torch.from_numpy(np.concatenate([[0], np.cumsum(sizes)])).to(args.device)
-        terms = objective(bags, labels, network.hash_layer.weight, instances, starts, 0.5)
+        terms = objective(bags, labels, network.hash_layer.weight, instances=instances, starts=starts, done=0.5)
         loss = torch.stack(list(terms.values())).sum()
         loss.backward()
         optimizer.step()

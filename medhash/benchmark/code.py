@@ -2,17 +2,14 @@
 
 import ast
 import hashlib
-import inspect
 import re
-import textwrap
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from medhash.hashing.catalogue import DeepMethod, Method, ShallowMethod, TwoStepMethod, Unbinarised, find_method
+from medhash.hashing.catalogue import Method, ShallowMethod, TwoStepMethod, Unbinarised, find_method
 from medhash.hashing.encoders import CODERS
 from medhash.hashing.method_types import StructuredMethod
-from medhash.hashing.objectives.settings_structured import StructuredSettings
 
 _PACKAGES = ("medhash", "components")
 _NOT_FOLLOWED = {
@@ -37,10 +34,6 @@ _NOT_FOLLOWED = {
         "hashing.networks.pooling",
         "hashing.networks.sub_codes",
         "hashing.networks.fuzzy",
-        "hashing.objectives.settings_structured",
-        "hashing.objectives.settings",
-        "hashing.objectives.settings_pairwise",
-        "hashing.objectives.settings_pointwise",
     )
 }
 """No result hangs on the first ones; the last ones lead to every method, and a method's own parts are named instead."""
@@ -99,20 +92,13 @@ def modules_of(method: Method) -> list[str]:
         f"medhash.hashing.networks.{trunk}",
         *(f"medhash.hashing.networks.{name}" for name in structured),
         *(["medhash.hashing.networks.pooling"] if pooling != "none" else []),
-        *_built_by(method),
+        type(method.objective).__module__,
     ]
 
 
 def described(method: Method) -> str:
     """Every setting of a catalogue's row in one line that is equal for equal settings."""
     return _ADDRESS.sub(r"<\1>", repr(method))
-
-
-def _built_by(method: DeepMethod) -> list[str]:
-    """Modules that the objective's settings import where they build it."""
-    settings = type(method.objective)
-    build = settings.build_structured if issubclass(settings, StructuredSettings) else settings.build
-    return _imported_by(ast.parse(textwrap.dedent(inspect.getsource(build))))
 
 
 @cache

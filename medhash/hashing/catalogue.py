@@ -21,20 +21,21 @@ from medhash.hashing.method_types import (
     TwoStepMethod,
     Unbinarised,
 )
-from medhash.hashing.objectives.settings import (
-    ClassifySettings,
-    CsqSettings,
-    DmihSettings,
-    DpshSettings,
-    DrhSettings,
-    DshSettings,
-    GreedyhashSettings,
-    HashnetSettings,
-    IdhnSettings,
-    OrthohashSettings,
-    OsdhSettings,
-)
-from medhash.hashing.objectives.settings_structured import FuzzhashSettings, ModhashSettings, OphashSettings
+from medhash.hashing.objectives.classify import ClassifyObjective
+from medhash.hashing.objectives.csq import CsqObjective
+from medhash.hashing.objectives.dmih import DmihObjective
+from medhash.hashing.objectives.dpsh import DpshObjective
+from medhash.hashing.objectives.drh import DrhObjective
+from medhash.hashing.objectives.dsh import DshObjective
+from medhash.hashing.objectives.fuzzhash import FuzzhashObjective
+from medhash.hashing.objectives.greedyhash import GreedyhashObjective
+from medhash.hashing.objectives.hashnet import HashnetObjective
+from medhash.hashing.objectives.idhn import IdhnObjective
+from medhash.hashing.objectives.modhash import ModhashObjective
+from medhash.hashing.objectives.objective import Objective
+from medhash.hashing.objectives.ophash import OphashObjective
+from medhash.hashing.objectives.orthohash import OrthohashObjective
+from medhash.hashing.objectives.osdh import OsdhObjective
 from medhash.hashing.shallow.cbe import fit_cbe
 from medhash.hashing.shallow.dh import fit_dh
 from medhash.hashing.shallow.itq import fit_itq
@@ -58,10 +59,10 @@ _RECIPE = Recipe(
     batch_size=32, optimizer="adamw", learning_rate=1e-2, weight_decay=0.2, schedule="one-cycle", warmup=0.15
 )
 """That of drh-18 but for the batch, which is of bags, and the rate, which few batches want higher (docs/dmih.md)."""
-_J = DmihSettings()
+_J = DmihObjective()
 
 
-def _pooled(name: str, title: str, pooling: str, objective: DmihSettings = _J) -> DeepMethod:
+def _pooled(name: str, title: str, pooling: str, objective: DmihObjective = _J) -> DeepMethod:
     return DeepMethod(name, title, _DMIH, _SINGLE | {"pooling": pooling}, objective, _RECIPE)
 
 
@@ -105,7 +106,7 @@ STRUCTURED_TABLE: tuple[Method, ...] = (
         "Organ and pathology hashing: semantic and relational similarity",
         _MANNA + ", objective 1",
         _SHARED,
-        OphashSettings(),
+        OphashObjective(),
         _RECIPE_STRUCTURED_METHODS,
         ignores=("modality",),
     ),
@@ -114,7 +115,7 @@ STRUCTURED_TABLE: tuple[Method, ...] = (
         "Sub-codes of one encoder with a head per attribute",
         _MANNA + ", objective 2",
         _SHARED,
-        ModhashSettings(),
+        ModhashObjective(),
         _RECIPE_STRUCTURED_METHODS,
     ),
     StructuredMethod(
@@ -122,7 +123,7 @@ STRUCTURED_TABLE: tuple[Method, ...] = (
         "Fuzzy inference between one encoder and the heads of the sub-codes",
         _MANNA + ", objective 3",
         _FUZZY,
-        FuzzhashSettings(),
+        FuzzhashObjective(),
         _RECIPE_STRUCTURED_METHODS,
     ),
     StructuredMethod(
@@ -130,7 +131,7 @@ STRUCTURED_TABLE: tuple[Method, ...] = (
         "The same without the fuzzy layer",
         _MANNA + ", objective 3; ablation ours",
         _SHARED,
-        FuzzhashSettings(code_classification=0.0),
+        FuzzhashObjective(code_classification=0.0),
         _RECIPE_STRUCTURED_METHODS,
     ),
     StructuredMethod(
@@ -138,7 +139,7 @@ STRUCTURED_TABLE: tuple[Method, ...] = (
         "Sub-codes of independent encoders, one per attribute",
         _MANNA + ", objective 4",
         _SHARED | {"encoders": "independent"},
-        ModhashSettings(),
+        ModhashObjective(),
         _RECIPE_STRUCTURED_METHODS,
     ),
 )
@@ -170,14 +171,14 @@ _ALPHAS = tuple(2 ** (8 * step / 9) for step in range(10))
 _GENTLE_ALPHAS = tuple(2 ** (3 * step / 9) for step in range(10))
 """1 … 8: with normalised bits tanh(8 z) is ±1 for nearly all, and its gradient has not yet vanished."""
 
-_J_METHODS = DrhSettings(
+_J_METHODS = DrhObjective(
     nca="log", temperature=0.25, temperature_per_bit=True, quantization=0.001, balance=0.001, orthogonality=0.001
 )
 _J_NQ = replace(_J_METHODS, quantization=0.0, balance=0.0)
 _J_S = replace(_J_NQ, orthogonality=0.0)
 # λ_R, the norm and the range of α were chosen on validation patients of the sample: the paper's λ_R without the
 # norm gave 9-11 distinct codes of 897, these settings hundreds, and no dead bit (docs/results.md).
-_L = OsdhSettings(ranking=0.5, lists="expected")
+_L = OsdhObjective(ranking=0.5, lists="expected")
 
 
 def _drh_rows(layers: int) -> tuple[Method, ...]:
@@ -225,7 +226,7 @@ _DRH_TABLES: tuple[Method, ...] = (
             "AlexNet by cross-entropy, then KSH",
             "Krizhevsky et al. (2012); " + _DRH,
             {"kind": "alexnet", "stem": "large", "head": "embedding"},
-            ClassifySettings(),
+            ClassifyObjective(),
             _FINE_TUNE,
         ),
         fit_ksh,
@@ -238,7 +239,7 @@ _DRH_TABLES: tuple[Method, ...] = (
             "CNN-F (VGG-F) by cross-entropy, then KSH",
             "Chatfield et al. (2014); " + _DRH,
             {"kind": "cnn-f", "stem": "large", "head": "embedding"},
-            ClassifySettings(),
+            ClassifyObjective(),
             _FINE_TUNE,
         ),
         fit_ksh,
@@ -263,8 +264,8 @@ _OSDH_TABLES: tuple[Method, ...] = (
         "ssh", "Semi-supervised hashing on GIST-1024", "Wang et al. (TPAMI 2012)", fit_ssh, features="gist-1024"
     ),
     ShallowMethod("sdh", "Supervised deep hashing of GIST", "Liong et al. (CVPR 2015)", fit_sdh, "layers", "gist-1024"),
-    DeepMethod("dsh", "Deep Supervised Hashing", "Liu et al. (CVPR 2016)", _UNBOUNDED_NORMED, DshSettings(), _SHORT),
-    DeepMethod("hashnet", "HashNet", "Cao et al. (ICCV 2017)", _NARROW, HashnetSettings(), _SHORT, _GENTLE_ALPHAS),
+    DeepMethod("dsh", "Deep Supervised Hashing", "Liu et al. (CVPR 2016)", _UNBOUNDED_NORMED, DshObjective(), _SHORT),
+    DeepMethod("hashnet", "HashNet", "Cao et al. (ICCV 2017)", _NARROW, HashnetObjective(), _SHORT, _GENTLE_ALPHAS),
     DeepMethod(
         "osdh", "Order-Sensitive Deep Hashing, residual backbone", _OSDH, _NORMED, _L, _SHORT_OSDH, _GENTLE_ALPHAS
     ),
@@ -290,24 +291,24 @@ _OSDH_TABLES: tuple[Method, ...] = (
 
 _LATER: tuple[Method, ...] = (
     DeepMethod(
-        "dpsh", "Deep Pairwise-Supervised Hashing", "Li et al. (IJCAI 2016)", _UNBOUNDED_NORMED, DpshSettings(), _SHORT
+        "dpsh", "Deep Pairwise-Supervised Hashing", "Li et al. (IJCAI 2016)", _UNBOUNDED_NORMED, DpshObjective(), _SHORT
     ),
-    DeepMethod("greedyhash", "Greedy Hash", "Su et al. (NeurIPS 2018)", _UNBOUNDED, GreedyhashSettings(), _SHORT),
+    DeepMethod("greedyhash", "Greedy Hash", "Su et al. (NeurIPS 2018)", _UNBOUNDED, GreedyhashObjective(), _SHORT),
     DeepMethod(
         "idhn",
         "Improved Deep Hashing with soft pairwise similarity",
         "Zhang et al. (TMM 2019)",
         _NORMED,
-        IdhnSettings(),
+        IdhnObjective(),
         _SHORT,
     ),
-    DeepMethod("csq", "Central Similarity Quantization", "Yuan et al. (CVPR 2020)", _NARROW, CsqSettings(), _SHORT),
+    DeepMethod("csq", "Central Similarity Quantization", "Yuan et al. (CVPR 2020)", _NARROW, CsqObjective(), _SHORT),
     DeepMethod(
         "orthohash",
         "OrthoHash, one loss for all",
         "Hoe et al. (NeurIPS 2021)",
         _UNBOUNDED_NORMED,
-        OrthohashSettings(),
+        OrthohashObjective(),
         _SHORT,
     ),
     DeepMethod(
@@ -315,7 +316,7 @@ _LATER: tuple[Method, ...] = (
         "HashNet's pairwise loss and a classifier on the code",
         "Cao et al. (2017); ours",
         _NARROW,
-        HashnetSettings(classification=0.3),
+        HashnetObjective(classification=0.3),
         _SHORT,
         _GENTLE_ALPHAS,
     ),
@@ -325,7 +326,7 @@ _LATER: tuple[Method, ...] = (
             "Frozen ResNet-18, then ITQ",
             "He et al. (2016); Gong & Lazebnik (2011)",
             {"kind": "torchvision", "name": "resnet18", "head": "embedding"},
-            ClassifySettings(),
+            ClassifyObjective(),
             _FINE_TUNE,
         ),
         fit_itq,
@@ -340,7 +341,7 @@ _LITERAL: tuple[Method, ...] = (
         "Deep Residual Hashing, 18 layers, the paper's settings",
         _DRH,
         _NARROW,
-        DrhSettings(bit_balance="literal"),
+        DrhObjective(bit_balance="literal"),
         _DRH_PAPER,
     ),
     DeepMethod(
@@ -348,7 +349,7 @@ _LITERAL: tuple[Method, ...] = (
         "Deep Residual Hashing, 34 layers, the paper's settings",
         _DRH,
         _NARROW | {"depth": 34},
-        DrhSettings(bit_balance="literal"),
+        DrhObjective(bit_balance="literal"),
         _DRH_PAPER,
     ),
     DeepMethod(
@@ -364,7 +365,7 @@ _LITERAL: tuple[Method, ...] = (
         "Order-Sensitive Deep Hashing, AlexNet, the paper's settings",
         _OSDH,
         {"kind": "alexnet", "stem": "large"},
-        OsdhSettings(),
+        OsdhObjective(),
         _OSDH_PAPER,
         _ALPHAS,
     ),
@@ -400,7 +401,7 @@ def with_overrides(method: Method, overrides: Mapping[str, Any]) -> Method:
                 f"remove train.overrides.{method.name}",
             )
         return method
-    parts = {"recipe": method.recipe, "objective": method.objective}
+    parts: dict[str, Recipe | Objective] = {"recipe": method.recipe, "objective": method.objective}
     known = {item.name: part for part, value in parts.items() for item in fields(value)}
     changed: dict[str, dict[str, Any]] = {"recipe": {}, "objective": {}}
     for key, value in overrides.items():

@@ -49,8 +49,6 @@ CUTS = tuple(
             "medhash.hashing.catalogue:CATALOGUE",
             "medhash.hashing.catalogue:find_method",
             "medhash.hashing.encoders:CODERS",
-            "medhash.hashing.objectives.settings:ObjectiveSettings",
-            "medhash.hashing.objectives.settings_structured:StructuredSettings",
             *(name for names in (*TRUNKS.values(), *POOLINGS.values()) for name in names),
             _OF_NETWORKS,
             _OF_BAGS,

@@ -5,15 +5,14 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from medhash.hashing.objectives.settings import ObjectiveSettings
-from medhash.hashing.objectives.settings_structured import StructuredSettings
+from medhash.hashing.objectives.objective import STRICT, Objective
 from medhash.hashing.shallow.linear import Fit
 
 
-@checked_dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
+@checked_dataclass(frozen=True, config=STRICT)
 class Recipe:
     """How a deep method is optimised. Epochs and patience are the run's (params.train), equal for all methods."""
 
@@ -59,8 +58,8 @@ class DeepMethod:
     source: str
     network: Mapping[str, str | int | float]
     """As hashing.networks.build.build_network takes it."""
-    objective: ObjectiveSettings | StructuredSettings
-    """`objective.build(bits, n_labels)` gives the torch module; of a StructuredMethod `build_structured(layout)`."""
+    objective: Objective
+    """Its settings, and what they build: the module that a training minimises."""
     recipe: Recipe
     continuation: tuple[float, ...] = field(default=(1.0,))
     """The values of α in tanh(α z), spread evenly over training."""

@@ -21,7 +21,6 @@ from medhash.hashing.layout import Layout, make_layout
 from medhash.hashing.method_types import DeepMethod, StructuredMethod
 from medhash.hashing.networks.build import build_network
 from medhash.hashing.networks.initial import load_initial_weights, require_file
-from medhash.hashing.objectives.settings import ObjectiveSettings
 from medhash.training.augment import AugmentRange
 from medhash.training.batches import BatchFeeder
 from medhash.training.checkpoint import load_checkpoint, optimizer_state, restore_optimizer, save_checkpoint
@@ -191,12 +190,7 @@ def make_learner(
     network = build_network(method.network, params.bits, pixels.shape[1], params.size_px, layout)
     if method.name in params.train.initial_weights:
         load_initial_weights(network, Path(params.train.initial_weights[method.name]))
-    objective: nn.Module
-    if isinstance(method.objective, ObjectiveSettings):
-        objective = method.objective.build(network.n_outputs, len(data.vocabulary))
-    else:
-        assert layout is not None
-        objective = method.objective.build_structured(layout)
+    objective = method.objective.build(network.n_outputs, len(data.vocabulary), layout)
     if processes.world > 1 and processes.device.type == "cuda":
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
     if params.train.precision == "bf16":

@@ -55,21 +55,23 @@ class BatchLoss(nn.Module):
         images: (n, channels, size, size), this process's share, in [0, 1]; labels: (N, C), of the whole batch.
         starts: given for a network that pools bags, int64 (N + 1,): the images are then the bags' instances, packed,
         and the objective is told of bags, instances and `done`, the share of the training that is done; one process.
-        The objective of a structured code is told of the log memberships in the place of the hash layer's weight.
+        The objective of a structured code gets the log memberships, and no weight of a hash layer.
         """
         layer = self.network.hash_layer
         if starts is not None:
             assert isinstance(layer, nn.Linear)
             with torch.autocast(images.device.type, torch.bfloat16, enabled=self._bf16):
                 bags, instances = self.network.bags(images, starts, alpha)
-            return self.objective(bags.float(), labels, layer.weight, instances.float(), starts, done)
+            return self.objective(
+                bags.float(), labels, layer.weight, instances=instances.float(), starts=starts, done=done
+            )
         if isinstance(layer, SubCodeLayer):
             with torch.autocast(images.device.type, torch.bfloat16, enabled=self._bf16):
                 relaxed, scores = self.network.scored(images, alpha)
             relaxed, scores = relaxed.float(), scores.float()
             if dist.is_initialized():
                 relaxed, scores = _GatherRows.apply(relaxed), _GatherRows.apply(scores)
-            return self.objective(relaxed, labels, scores)
+            return self.objective(relaxed, labels, relaxed.new_zeros(0, 0), log_memberships=scores)
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self._bf16):
             relaxed = self.network(images, alpha)
         relaxed = relaxed.float()

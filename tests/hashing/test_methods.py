@@ -12,7 +12,9 @@ from medhash.hashing.catalogue import CATALOGUE, alpha_at, find_method, settings
 from medhash.hashing.encoders import CODERS
 from medhash.hashing.method_types import DeepMethod, Recipe, ShallowMethod, StructuredMethod, TwoStepMethod, Unbinarised
 from medhash.hashing.networks.build import build_network
-from medhash.hashing.objectives.settings import DmihSettings, DrhSettings, OsdhSettings
+from medhash.hashing.objectives.dmih import DmihObjective
+from medhash.hashing.objectives.drh import DrhObjective
+from medhash.hashing.objectives.osdh import OsdhObjective
 from medhash.hashing.shallow.ksh import fit_ksh, need_for_ksh
 
 
@@ -108,7 +110,7 @@ def test_what_pools_bags_has_the_objective_that_takes_them() -> None:
         if isinstance(method, DeepMethod | TwoStepMethod):
             deep = method.network if isinstance(method, TwoStepMethod) else method
             pools = deep.network.get("pooling", "none") != "none"
-            assert not pools or isinstance(deep.objective, DmihSettings)
+            assert not pools or isinstance(deep.objective, DmihObjective)
             assert not pools or isinstance(method, DeepMethod)
     assert {name: method.network.get("pooling") for name, method in CATALOGUE.items() if name.startswith("dmih-")} == {
         "dmih-max": "max",
@@ -125,7 +127,7 @@ def test_the_paper_rows_hold_the_papers_settings() -> None:
     drh, osdh = find_method("drh-18-paper"), find_method("osdh-paper")
     assert isinstance(drh, DeepMethod)
     assert isinstance(osdh, DeepMethod)
-    assert drh.objective == DrhSettings(
+    assert drh.objective == DrhObjective(
         nca="expected", temperature=1.0, quantization=0.05, balance=0.025, bit_balance="literal", orthogonality=0.01
     )
     assert drh.recipe == Recipe(
@@ -137,7 +139,7 @@ def test_the_paper_rows_hold_the_papers_settings() -> None:
         momentum=0.9,
         decay=0.1,
     )
-    assert osdh.objective == OsdhSettings(ranking=0.1, classification=1.0, margin=5.0, lists="sampled")
+    assert osdh.objective == OsdhObjective(ranking=0.1, classification=1.0, margin=5.0, lists="sampled")
     assert osdh.recipe == Recipe(
         batch_size=256,
         optimizer="sgd",

@@ -15,7 +15,7 @@ from medhash.core.files import sha256_file
 from medhash.core.params import Params, TrainParams
 from medhash.hashing.catalogue import find_method
 from medhash.hashing.model import load_model
-from medhash.hashing.objectives.settings import DmihSettings
+from medhash.hashing.objectives.dmih import DmihObjective
 from medhash.training import deep
 from medhash.training.data import read_data
 from medhash.training.processes import Processes
@@ -112,7 +112,7 @@ def test_settings_of_the_objective_reach_the_model_card(workspace, tmp_path):
     train_method(workspace, params("dmih-max", epochs=1), "dmih-max", out=tmp_path / "m")
     document = json.loads((tmp_path / "m" / "model.json").read_text())
     assert document["network"]["pooling"] == "max"
-    assert (document["settings"]["penalty"], document["settings"]["huber"]) == ("huber", DmihSettings().huber)
+    assert (document["settings"]["penalty"], document["settings"]["huber"]) == ("huber", DmihObjective().huber)
 
 
 def test_where_one_instance_of_eight_carries_the_signal_pooling_beats_the_vote_of_instance_codes_by_far(tmp_path):

@@ -9,7 +9,7 @@ from torch import nn
 
 from medhash.hashing.catalogue import find_method
 from medhash.hashing.networks.build import build_network
-from medhash.hashing.objectives.settings import DmihSettings
+from medhash.hashing.objectives.dmih import DmihObjective
 from medhash.training.step import BatchLoss
 
 METHODS = ("drh-18", "osdh-paper", "dmih-si")
@@ -92,7 +92,7 @@ BAG_LABELS = torch.tensor([[1.0, 0, 0], [0, 1, 0], [1, 0, 0], [0, 0, 1]])
 def bag_gradients(done, instances=0.5):
     torch.manual_seed(0)
     network = build_network(find_method("dmih-attention").network, 8)
-    loss = BatchLoss(network, DmihSettings(instances=instances).build(8, 3), "fp32")
+    loss = BatchLoss(network, DmihObjective(instances=instances).build(8, 3), "fp32")
     images = torch.rand((12, 1, 16, 16), generator=torch.Generator().manual_seed(1))
     terms = loss(images, BAG_LABELS, 1.0, BAGS, done)
     torch.stack(list(terms.values())).sum().backward()

@@ -18,7 +18,8 @@ from medhash.hashing.codes import binarise
 from medhash.hashing.method_types import DeepMethod, Recipe, TwoStepMethod
 from medhash.hashing.model import load_model, save_model
 from medhash.hashing.networks.build import build_network
-from medhash.hashing.objectives.settings import ClassifySettings, DrhSettings
+from medhash.hashing.objectives.classify import ClassifyObjective
+from medhash.hashing.objectives.drh import DrhObjective
 from medhash.hashing.shallow.itq import fit_itq
 from medhash.hashing.shallow.ksh import fit_ksh
 from medhash.retrieval.encode import encode_bags
@@ -33,10 +34,10 @@ NCA_ONLY = DeepMethod(
     "J_S, then ITQ",
     "none",
     RESIDUAL,
-    DrhSettings(nca="log", temperature=0.25, temperature_per_bit=True, quantization=0, balance=0, orthogonality=0),
+    DrhObjective(nca="log", temperature=0.25, temperature_per_bit=True, quantization=0, balance=0, orthogonality=0),
     RECIPE,
 )
-CLASSIFIED = replace(NCA_ONLY, network=RESIDUAL | {"head": "embedding"}, objective=ClassifySettings())
+CLASSIFIED = replace(NCA_ONLY, network=RESIDUAL | {"head": "embedding"}, objective=ClassifyObjective())
 METHODS = {
     "hash head": TwoStepMethod(NCA_ONLY, fit_itq, "linear"),
     "embedding": TwoStepMethod(CLASSIFIED, fit_itq, "linear"),

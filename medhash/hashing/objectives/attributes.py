@@ -1,12 +1,14 @@
 """What a batch knows of each attribute: cases that do not know it take no part in its losses."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
+from medhash.core.errors import MedhashError
 from medhash.hashing.layout import Layout
+from medhash.hashing.objectives.objective import Batch, Terms
 
 
 class Known(NamedTuple):
@@ -20,23 +22,25 @@ class Known(NamedTuple):
     labels: torch.Tensor
     """Multi-hot, (n, C_a), no row empty."""
 
-    def terms(
-        self, weights: dict[str, float], losses: dict[str, Callable[[], torch.Tensor]]
-    ) -> dict[str, torch.Tensor]:
-        """`ATTRIBUTE/TERM` → weight times loss, of terms that weigh anything; 0 where nobody knows the attribute."""
-        nothing = self.h.sum() + self.log_membership.sum()  # 0, with a gradient of 0
-        return {
-            f"{self.name}/{term}": weight * losses[term]() if len(self.h) else nothing
-            for term, weight in weights.items()
-            if weight > 0
-        }
+    def named(self, terms: Terms) -> Terms:
+        """The same terms under the names ATTRIBUTE/TERM; each is 0 where no case knows the attribute."""
+        for name, weight, compute in terms:
+            yield f"{self.name}/{name}", weight, compute if len(self.h) else self._zero
+
+    def _zero(self) -> torch.Tensor:
+        return self.h.sum() + self.log_membership.sum()  # of no rows: 0, with a gradient of 0
 
 
 class AttributeTargets(nn.Module):
     """From the combinations that cases carry to what they have of each attribute."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout | None) -> None:
         super().__init__()
+        if layout is None:
+            raise MedhashError(
+                "an objective on attributes needs the layout of a structured code",
+                "make the row of the catalogue a StructuredMethod",
+            )
         self.layout = layout
         self.names = tuple(attribute.name for attribute in layout.attributes)
         for place, attribute in enumerate(layout.attributes):
@@ -51,14 +55,15 @@ class AttributeTargets(nn.Module):
         matrix: torch.Tensor = self.get_buffer(f"of_label_{place}")
         return (labels @ matrix.to(labels.dtype) > 0).to(labels.dtype)
 
-    def known(self, h: torch.Tensor, labels: torch.Tensor, log_memberships: torch.Tensor) -> Iterator[Known]:
-        """For every attribute what the cases that know it have. h: (N, K); log_memberships: (N, V)."""
+    def known(self, batch: Batch) -> Iterator[Known]:
+        """For every attribute what the cases that know it have."""
+        assert batch.log_memberships is not None
         for place, name in enumerate(self.names):
-            targets = self.of(place, labels)
+            targets = self.of(place, batch.labels)
             rows = targets.any(dim=1)
             yield Known(
                 name,
-                h[rows][:, self.layout.bit_slices[place]],
-                log_memberships[rows][:, self.layout.value_slices[place]],
+                batch.h[rows][:, self.layout.bit_slices[place]],
+                batch.log_memberships[rows][:, self.layout.value_slices[place]],
                 targets[rows],
             )

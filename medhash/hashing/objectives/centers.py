@@ -1,17 +1,17 @@
 """Binary hash centres: one code per label, far from each other."""
 
-from typing import Literal
-
 import numpy as np
 import torch
 from scipy.linalg import hadamard
+from torch import nn
 
 from medhash.core.errors import MedhashError
+from medhash.hashing.objectives.objective import Centers
 
 _BERNOULLI = "centers: bernoulli for this method in train.overrides of params.yaml"
 
 
-def hash_centers(n_labels: int, bits: int, kind: Literal["hadamard", "bernoulli"], seed: int) -> torch.Tensor:
+def hash_centers(n_labels: int, bits: int, kind: Centers, seed: int) -> torch.Tensor:
     """Float32, (C, K), of ±1, the same for the same arguments.
 
     hadamard: rows of the Hadamard matrix H of order K or their negatives: different ones up to K labels, exactly
@@ -41,3 +41,18 @@ def hash_centers(n_labels: int, bits: int, kind: Literal["hadamard", "bernoulli"
         chosen = rows[random.permutation(bits)[:n_labels]]
         return torch.from_numpy(chosen * random.choice(signs, (n_labels, 1)))
     return torch.from_numpy(np.concatenate([rows, -rows])[random.permutation(2 * bits)[:n_labels]])
+
+
+class HashCenters(nn.Module):
+    """A centre per label, `rows`, ±1 (C, K); and `ties`, ±1 (K,), which settles even votes of several labels.
+
+    Both follow from the arguments and are no part of the module's state.
+    """
+
+    rows: torch.Tensor
+    ties: torch.Tensor
+
+    def __init__(self, n_labels: int, bits: int, kind: Centers, seed: int) -> None:
+        super().__init__()
+        self.register_buffer("rows", hash_centers(n_labels, bits, kind, seed), persistent=False)
+        self.register_buffer("ties", hash_centers(1, bits, "bernoulli", seed + 1)[0], persistent=False)

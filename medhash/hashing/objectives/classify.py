@@ -1,23 +1,29 @@
 """Multi-label classification alone, to fine-tune a representation."""
 
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
-from medhash.hashing.losses.classification import classification_loss
-from medhash.hashing.objectives.terms import full_precision
+from pydantic.dataclasses import dataclass
+
+from medhash.hashing.layout import Layout
+from medhash.hashing.objectives.objective import STRICT, Batch, Objective, Terms
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
-class ClassifyObjective(nn.Module):
-    """L = mean multi-label cross-entropy of a linear classifier on the representation.
+@dataclass(frozen=True, config=STRICT)
+class ClassifyObjective(Objective):
+    """L = mean multi-label cross-entropy of a linear classifier on the representation, whatever its activation.
 
     Source: Deep Residual Hashing, §4: A-KSH and V-KSH fine-tune by cross-entropy before KSH.
     """
 
-    def __init__(self, width: int, n_labels: int) -> None:
-        super().__init__()
-        self.classifier = nn.Linear(width, n_labels)
+    def parts(self, bits: int, n_labels: int, layout: Layout | None) -> "dict[str, nn.Module]":
+        from torch import nn
 
-    def forward(self, h: torch.Tensor, labels: torch.Tensor, hash_weight: torch.Tensor) -> dict[str, torch.Tensor]:
-        """h: (N, width), as the network gives it; labels: float multi-hot, (N, C); hash_weight: unused."""
-        with torch.autocast(h.device.type, enabled=False):
-            return {"classification": classification_loss(self.classifier(full_precision(h)), labels)}
+        return {"classifier": nn.Linear(bits, n_labels)}
+
+    def terms(self, batch: Batch) -> Terms:
+        from medhash.hashing.losses.classification import classification_loss
+
+        yield "classification", 1.0, lambda: classification_loss(batch.parts["classifier"](batch.h), batch.labels)

@@ -1,42 +1,42 @@
-"""The objective of Central Similarity Quantization."""
+"""Central Similarity Quantization: every image near the hash centre of its labels."""
 
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
-from medhash.hashing.losses.center import center_loss, center_targets
-from medhash.hashing.losses.quantization import quantization_loss
-from medhash.hashing.objectives.centers import hash_centers
-from medhash.hashing.objectives.settings_pointwise import CsqSettings
-from medhash.hashing.objectives.terms import full_precision, weighted
+from pydantic.dataclasses import dataclass
+
+from medhash.hashing.layout import Layout
+from medhash.hashing.objectives.objective import STRICT, Batch, Centers, Objective, Seed, Terms, Weight
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
-class CsqObjective(nn.Module):
+@dataclass(frozen=True, config=STRICT)
+class CsqObjective(Objective):
     """L = L_C + λ L_Q: cross-entropy of the bits against the centre of the image's labels, and log cosh(|h| - 1).
 
-    The centres, and the vector that settles even votes, come from `centers_seed`; they are rebuilt, never saved.
+    h in [-1, 1]: needs tanh. The defaults are the paper's. Centres, and the vector that settles even votes, come from
+    `centers_seed`; they are rebuilt, never saved.
     Source: Yuan et al., Central Similarity Quantization (CVPR 2020). Deviations: means over the batch where the paper
     sums; which rows of the Hadamard matrix are taken (hash_centers); images without labels have no L_C.
     """
 
-    centers: torch.Tensor
-    ties: torch.Tensor
+    quantization: Weight = 1e-4
+    """λ"""
+    centers: Centers = "hadamard"
+    """hadamard: bits a power of two and at most 2K labels."""
+    centers_seed: Seed = 0
 
-    def __init__(self, settings: CsqSettings, bits: int, n_labels: int) -> None:
-        super().__init__()
-        self.settings = settings
-        centers = hash_centers(n_labels, bits, settings.centers, settings.centers_seed)
-        ties = hash_centers(1, bits, "bernoulli", settings.centers_seed + 1)[0]
-        self.register_buffer("centers", centers, persistent=False)
-        self.register_buffer("ties", ties, persistent=False)
+    def parts(self, bits: int, n_labels: int, layout: Layout | None) -> "dict[str, nn.Module]":
+        from medhash.hashing.objectives.centers import HashCenters
 
-    def forward(self, h: torch.Tensor, labels: torch.Tensor, hash_weight: torch.Tensor) -> dict[str, torch.Tensor]:
-        """h: (N, K), in [-1, 1]; labels: float multi-hot, (N, C); hash_weight: unused. Returns weighted terms."""
-        with torch.autocast(h.device.type, enabled=False):
-            h = full_precision(h)
-            target = center_targets(labels, self.centers, self.ties).to(h.dtype)
-            return weighted(
-                {
-                    "center": (1.0, lambda: center_loss(h, target, labels.sum(dim=1) > 0)),
-                    "quantization": (self.settings.quantization, lambda: quantization_loss(h)),
-                }
-            )
+        return {"centers": HashCenters(n_labels, bits, self.centers, self.centers_seed)}
+
+    def terms(self, batch: Batch) -> Terms:
+        from medhash.hashing.losses.center import center_loss, center_targets
+        from medhash.hashing.losses.quantization import quantization_loss
+
+        centers = batch.parts["centers"]
+        target = center_targets(batch.labels, centers.rows, centers.ties).to(batch.h.dtype)
+        yield "center", 1.0, lambda: center_loss(batch.h, target, batch.labels.sum(dim=1) > 0)
+        yield "quantization", self.quantization, lambda: quantization_loss(batch.h)

@@ -1,79 +1,82 @@
-"""The objective of Deep Multiple Instance Hashing."""
+"""Deep Multiple Instance Hashing: robust pairs of bags, and of their instances while training begins."""
 
-import torch
-from torch import nn
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from medhash.hashing.losses.balance import balance_loss
-from medhash.hashing.losses.nca import nca_loss
-from medhash.hashing.losses.orthogonality import orthogonality_loss
-from medhash.hashing.losses.pairs import different_images, share_a_label
-from medhash.hashing.losses.quantization import quantization_loss
-from medhash.hashing.losses.robust_pairs import robust_pair_loss
-from medhash.hashing.networks.pooling import bag_of
-from medhash.hashing.objectives.settings import DmihSettings
-from medhash.hashing.objectives.terms import full_precision, weighted
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from medhash.hashing.objectives.objective import STRICT, Batch, Objective, Positive, Terms, Weight
+
+if TYPE_CHECKING:
+    import torch
 
 
-class DmihObjective(nn.Module):
+@dataclass(frozen=True, config=STRICT)
+class DmihObjective(Objective):
     """J = λ_MI(t) J_bag + λ_SI(t) J_instance + λ_q J_Q + λ_b J_B + λ_o R_O, λ_SI = λ_0 (1 - t/T)², λ_MI = 1 - λ_SI.
 
     J_bag is the robust pair loss (or NCA) of the bags' codes; J_instance the robust pair loss of the instances' codes,
     which inherit the labels of their bags. Pairs of instances of one bag are left out: they say nothing about how cases
     compare, and would pull a bag's instances together whatever they show. The other terms are of the bags.
     Without instances (`dmih-si`: every image a bag by itself, known to the network as such) J_bag is all there is.
+    Needs tanh; on bags a network with a pooling, on single images one without. The instances' pairs are m × m: see
+    docs/dmih.md for what that costs.
 
     Source: Deep Multiple Instance Hashing (MICCAI 2017): its abstract names the pooling, an auxiliary single-instance
     arm that is down-regulated gradually, and robust optimisation. Equations, λ_SI(t), J_B and R_O are ours.
     """
 
-    def __init__(self, settings: DmihSettings, bits: int) -> None:
-        super().__init__()
-        self.settings = settings
-        self.temperature = settings.temperature * bits
+    loss: Literal["pairs", "nca"] = "pairs"
+    """Of the bags: robust pairs, or the neighbourhood component analysis of Deep Residual Hashing."""
+    penalty: Literal["huber", "tukey", "none"] = "huber"
+    """ρ of the pairs."""
+    huber: Positive = 0.1
+    """δ, in shares of the bits."""
+    tukey: Positive = 1.0
+    """c, in shares of the bits."""
+    margin: Positive = 0.5
+    """Share of the bits beyond which dissimilar codes are far enough apart."""
+    temperature: Positive = 0.25
+    """Of nca, in units of K."""
+    instances: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """λ_0, which is λ_SI at the beginning of training; it falls to 0 at its end."""
+    quantization: Weight = 0.001
+    """λ_q"""
+    balance: Weight = 0.001
+    """λ_b"""
+    orthogonality: Weight = 0.001
+    """λ_o"""
 
-    def forward(
-        self,
-        h: torch.Tensor,
-        labels: torch.Tensor,
-        hash_weight: torch.Tensor,
-        instances: torch.Tensor | None = None,
-        starts: torch.Tensor | None = None,
-        done: float = 0.0,
-    ) -> dict[str, torch.Tensor]:
-        """Weighted terms; J is their sum.
+    def terms(self, batch: Batch) -> Terms:
+        from medhash.hashing.losses.balance import balance_loss
+        from medhash.hashing.losses.orthogonality import orthogonality_loss
+        from medhash.hashing.losses.quantization import quantization_loss
 
-        h: codes of the bags, (n, K); labels: float multi-hot, (n, C); hash_weight: (K, d); instances: codes of their
-        instances, (m, K), packed, with starts, int64 (n + 1,); done: t/T, the share of the training that is done.
-        The instances' pairs are m × m: see docs/dmih.md for what that costs.
-        """
-        weights = self.settings
-        of_instances = weights.instances * (1 - done) ** 2 if instances is not None else 0.0
-        with torch.autocast(h.device.type, enabled=False):
-            h, hash_weight = full_precision(h), full_precision(hash_weight)
-            similar = share_a_label(labels.float())
-            return weighted(
-                {
-                    "bags": (1 - of_instances, lambda: self._of_bags(h, similar)),
-                    "instances": (of_instances, lambda: self._of_instances(instances, starts, similar)),
-                    "quantization": (weights.quantization, lambda: quantization_loss(h)),
-                    "balance": (weights.balance, lambda: balance_loss(h)),
-                    "orthogonality": (weights.orthogonality, lambda: orthogonality_loss(hash_weight)),
-                }
-            )
+        of_instances = self.instances * (1 - batch.done) ** 2 if batch.instances is not None else 0.0
+        yield "bags", 1 - of_instances, lambda: self._bag_loss(batch)
+        yield "instances", of_instances, lambda: self._instance_loss(batch)
+        yield "quantization", self.quantization, lambda: quantization_loss(batch.h)
+        yield "balance", self.balance, lambda: balance_loss(batch.h)
+        yield "orthogonality", self.orthogonality, lambda: orthogonality_loss(batch.hash_weight)
 
-    def _of_bags(self, h: torch.Tensor, similar: torch.Tensor) -> torch.Tensor:
-        if self.settings.loss == "nca":
-            return nca_loss(h, similar, self.temperature, "log")
-        return self._pairs(h, similar, different_images(len(h), h.device))
+    def _bag_loss(self, batch: Batch) -> "torch.Tensor":
+        from medhash.hashing.losses.nca import nca_loss
+        from medhash.hashing.losses.pairs import different_images
 
-    def _of_instances(
-        self, instances: torch.Tensor | None, starts: torch.Tensor | None, similar: torch.Tensor
-    ) -> torch.Tensor:
-        assert instances is not None
-        assert starts is not None
-        bags = bag_of(starts)
-        return self._pairs(full_precision(instances), similar[bags][:, bags], bags[:, None] != bags[None, :])
+        if self.loss == "nca":
+            return nca_loss(batch.h, batch.similar, self.temperature * batch.h.shape[1], "log")
+        return self._pair_loss(batch.h, batch.similar, different_images(len(batch.h), batch.h.device))
 
-    def _pairs(self, h: torch.Tensor, similar: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
-        scale = self.settings.tukey if self.settings.penalty == "tukey" else self.settings.huber
-        return robust_pair_loss(h, similar, counted, self.settings.margin, self.settings.penalty, scale)
+    def _instance_loss(self, batch: Batch) -> "torch.Tensor":
+        from medhash.hashing.networks.pooling import bag_of
+
+        assert batch.instances is not None
+        assert batch.starts is not None
+        bags = bag_of(batch.starts)
+        return self._pair_loss(batch.instances, batch.similar[bags][:, bags], bags[:, None] != bags[None, :])
+
+    def _pair_loss(self, h: "torch.Tensor", similar: "torch.Tensor", counted: "torch.Tensor") -> "torch.Tensor":
+        from medhash.hashing.losses.robust_pairs import robust_pair_loss
+
+        scale = self.tukey if self.penalty == "tukey" else self.huber
+        return robust_pair_loss(h, similar, counted, self.margin, self.penalty, scale)

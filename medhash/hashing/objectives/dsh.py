@@ -1,38 +1,28 @@
-"""The objective of Deep Supervised Hashing."""
+"""Deep Supervised Hashing: similar images near each other, dissimilar ones a margin apart."""
 
-import torch
-from torch import nn
+from pydantic.dataclasses import dataclass
 
-from medhash.hashing.losses.binary_gap import binary_gap_loss
-from medhash.hashing.losses.contrastive import contrastive_loss
-from medhash.hashing.losses.pairs import share_a_label
-from medhash.hashing.objectives.settings_pairwise import DshSettings
-from medhash.hashing.objectives.terms import full_precision, weighted
+from medhash.hashing.objectives.objective import STRICT, Batch, Objective, Positive, Terms, Weight
 
 
-class DshObjective(nn.Module):
-    """L = mean over pairs of [½ s d² + ½ (1 - s) max(m - d², 0) + η (‖|h_i| - 1‖₁ + ‖|h_j| - 1‖₁)], m = 2K.
+@dataclass(frozen=True, config=STRICT)
+class DshObjective(Objective):
+    """L = mean over pairs of [½ s d² + ½ (1 - s) max(m - d², 0) + η (‖|h_i| - 1‖₁ + ‖|h_j| - 1‖₁)].
 
-    Two images are similar if they share a label. The regulariser's mean over pairs is 2K times its mean over images
-    and bits. Source: Liu et al., Deep Supervised Hashing (CVPR 2016). Deviation: mean where the paper sums over pairs.
+    Needs `activation: none`. The defaults are the paper's. Two images are similar if they share a label. The
+    regulariser's mean over pairs is 2K times its mean over images and bits.
+    Source: Liu et al., Deep Supervised Hashing (CVPR 2016). Deviation: mean where the paper sums over pairs.
     """
 
-    def __init__(self, settings: DshSettings, bits: int) -> None:
-        super().__init__()
-        self.bits = bits
-        self.settings = settings
+    margin_per_bit: Positive = 2.0
+    """m = this × K, in squared units of h: 2K is half of the bits."""
+    quantization: Weight = 0.01
+    """η, on the sum over the bits of both images of a pair."""
 
-    def forward(self, h: torch.Tensor, labels: torch.Tensor, hash_weight: torch.Tensor) -> dict[str, torch.Tensor]:
-        """h: (N, K), unbounded; labels: float multi-hot, (N, C); hash_weight: unused. Returns weighted terms."""
-        with torch.autocast(h.device.type, enabled=False):
-            h = full_precision(h)
-            similar = share_a_label(labels.float())
-            return weighted(
-                {
-                    "contrastive": (
-                        1.0,
-                        lambda: contrastive_loss(h, similar, self.settings.margin_per_bit * self.bits),
-                    ),
-                    "quantization": (self.settings.quantization * 2 * self.bits, lambda: binary_gap_loss(h, 1)),
-                }
-            )
+    def terms(self, batch: Batch) -> Terms:
+        from medhash.hashing.losses.binary_gap import binary_gap_loss
+        from medhash.hashing.losses.contrastive import contrastive_loss
+
+        bits = batch.h.shape[1]
+        yield "contrastive", 1.0, lambda: contrastive_loss(batch.h, batch.similar, self.margin_per_bit * bits)
+        yield "quantization", self.quantization * 2 * bits, lambda: binary_gap_loss(batch.h, 1)

@@ -1,40 +1,44 @@
-"""The objective of HashNet, and of HashNet with a classifier beside it."""
+"""HashNet: class-balanced pairwise likelihood of codes that grow binary, and a classifier beside it if asked for."""
 
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
-from medhash.hashing.losses.classification import classification_loss
-from medhash.hashing.losses.pairs import share_a_label
-from medhash.hashing.losses.pairwise_likelihood import pairwise_likelihood_loss
-from medhash.hashing.objectives.settings_pairwise import HashnetSettings
-from medhash.hashing.objectives.terms import full_precision, weighted
+from pydantic.dataclasses import dataclass
+
+from medhash.hashing.layout import Layout
+from medhash.hashing.objectives.objective import STRICT, Batch, Objective, Positive, Terms, Weight
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
-class HashnetObjective(nn.Module):
-    """L = class-balanced pairwise negative log likelihood on γ⟨h_i, h_j⟩, γ = 10/K, + λ · mean classification.
+@dataclass(frozen=True, config=STRICT)
+class HashnetObjective(Objective):
+    """L = class-balanced pairwise negative log likelihood on γ⟨h_i, h_j⟩ + λ · mean classification.
 
-    Two images are similar if they share a label; h = tanh(β z) with a β that grows while training.
+    Needs tanh and a growing continuation: h = tanh(β z). The public code's β is √(1 + 0.005 t) at iteration t, held
+    for 200 iterations. Two images are similar if they share a label.
     Source: Cao et al., HashNet: Deep Learning to Hash by Continuation (ICCV 2017). Deviations: those of the loss;
     the classifier is ours, and there is none at the default λ = 0.
     """
 
-    def __init__(self, settings: HashnetSettings, bits: int, n_labels: int) -> None:
-        super().__init__()
-        self.settings = settings
-        self.slope = settings.slope_per_bit / bits
-        self.classifier = nn.Linear(bits, n_labels) if settings.classification else nn.Identity()
+    slope_per_bit: Positive = 10.0
+    """γ = this / K: log odds of ±10 between equal and opposite codes, as in the public code."""
+    classification: Weight = 0.0
+    """λ of a multi-label cross-entropy of a linear classifier on h, which the paper does not have."""
 
-    def forward(self, h: torch.Tensor, labels: torch.Tensor, hash_weight: torch.Tensor) -> dict[str, torch.Tensor]:
-        """h: (N, K), in [-1, 1]; labels: float multi-hot, (N, C); hash_weight: unused. Returns weighted terms."""
-        with torch.autocast(h.device.type, enabled=False):
-            h = full_precision(h)
-            similar = share_a_label(labels.float())
-            return weighted(
-                {
-                    "likelihood": (1.0, lambda: pairwise_likelihood_loss(h, similar, self.slope, balanced=True)),
-                    "classification": (
-                        self.settings.classification,
-                        lambda: classification_loss(self.classifier(h), labels),
-                    ),
-                }
-            )
+    def parts(self, bits: int, n_labels: int, layout: Layout | None) -> "dict[str, nn.Module]":
+        from torch import nn
+
+        return {"classifier": nn.Linear(bits, n_labels)} if self.classification else {}
+
+    def terms(self, batch: Batch) -> Terms:
+        from medhash.hashing.losses.classification import classification_loss
+        from medhash.hashing.losses.pairwise_likelihood import pairwise_likelihood_loss
+
+        slope = self.slope_per_bit / batch.h.shape[1]
+        yield "likelihood", 1.0, lambda: pairwise_likelihood_loss(batch.h, batch.similar, slope, balanced=True)
+        yield (
+            "classification",
+            self.classification,
+            lambda: classification_loss(batch.parts["classifier"](batch.h), batch.labels),
+        )

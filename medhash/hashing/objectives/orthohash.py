@@ -1,35 +1,43 @@
-"""The objective of OrthoHash: one cosine similarity to orthogonal binary centres."""
+"""OrthoHash, one loss for all: one cosine similarity to orthogonal binary centres."""
 
 import math
+from typing import TYPE_CHECKING
 
-import torch
-from torch import nn
+from pydantic.dataclasses import dataclass
 
-from medhash.hashing.losses.cosine_margin import cosine_margin_loss
-from medhash.hashing.objectives.centers import hash_centers
-from medhash.hashing.objectives.settings_pointwise import OrthohashSettings
-from medhash.hashing.objectives.terms import full_precision
+from medhash.hashing.layout import Layout
+from medhash.hashing.objectives.objective import STRICT, Batch, Centers, Objective, Positive, Seed, Terms, Weight
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
-class OrthohashObjective(nn.Module):
-    """L = cross-entropy of softmax(√K · (cosine to the centres - margin at the image's own labels)).
+@dataclass(frozen=True, config=STRICT)
+class OrthohashObjective(Objective):
+    """L = cross-entropy of softmax(scale · (cosine to the centres - margin at the image's own labels)).
 
-    The centres come from `centers_seed`; they are rebuilt, never saved. The paper balances the bits by a batch
-    normalisation of z: the network's `code_norm: batch`.
+    Needs `activation: none`, and by the paper `code_norm: batch`, a batch normalisation of z that balances the bits.
+    The centres come from `centers_seed`; they are rebuilt, never saved.
     Source: Hoe et al., One Loss for All: Deep Hashing with a Single Cosine Similarity based Learning Objective
     (NeurIPS 2021). Deviation: the scale is √K at any length, where the public code has 8, which is √64.
     """
 
-    centers: torch.Tensor
+    margin: Weight = 0.2
+    """In units of the cosine."""
+    scale_per_root_bit: Positive = 1.0
+    """The scale is this × √K."""
+    centers: Centers = "hadamard"
+    """hadamard: bits a power of two and at most 2K labels."""
+    centers_seed: Seed = 0
 
-    def __init__(self, settings: OrthohashSettings, bits: int, n_labels: int) -> None:
-        super().__init__()
-        self.margin = settings.margin
-        self.scale = settings.scale_per_root_bit * math.sqrt(bits)
-        centers = hash_centers(n_labels, bits, settings.centers, settings.centers_seed)
-        self.register_buffer("centers", centers, persistent=False)
+    def parts(self, bits: int, n_labels: int, layout: Layout | None) -> "dict[str, nn.Module]":
+        from medhash.hashing.objectives.centers import HashCenters
 
-    def forward(self, h: torch.Tensor, labels: torch.Tensor, hash_weight: torch.Tensor) -> dict[str, torch.Tensor]:
-        """h: z, (N, K), unbounded; labels: float multi-hot, (N, C); hash_weight: unused. Returns the one term."""
-        with torch.autocast(h.device.type, enabled=False):
-            return {"cosine": cosine_margin_loss(full_precision(h), labels, self.centers, self.scale, self.margin)}
+        return {"centers": HashCenters(n_labels, bits, self.centers, self.centers_seed)}
+
+    def terms(self, batch: Batch) -> Terms:
+        from medhash.hashing.losses.cosine_margin import cosine_margin_loss
+
+        scale = self.scale_per_root_bit * math.sqrt(batch.h.shape[1])
+        centers = batch.parts["centers"].rows
+        yield "cosine", 1.0, lambda: cosine_margin_loss(batch.h, batch.labels, centers, scale, self.margin)

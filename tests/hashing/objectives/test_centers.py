@@ -5,7 +5,8 @@ import torch
 
 from medhash.core.errors import MedhashError
 from medhash.hashing.objectives.centers import hash_centers
-from medhash.hashing.objectives.settings import CsqSettings, OrthohashSettings
+from medhash.hashing.objectives.csq import CsqObjective
+from medhash.hashing.objectives.orthohash import OrthohashObjective
 
 
 def distances(centers: torch.Tensor) -> torch.Tensor:
@@ -50,13 +51,13 @@ def test_the_seed_decides_and_the_global_stream_is_left_alone(kind: str) -> None
     assert torch.equal(torch.rand(1), expected)
 
 
-@pytest.mark.parametrize("settings", [CsqSettings(), OrthohashSettings()], ids=["csq", "orthohash"])
+@pytest.mark.parametrize("settings", [CsqObjective(), OrthohashObjective()], ids=["csq", "orthohash"])
 @pytest.mark.parametrize(
     ("bits", "n_labels", "problem"),
     [(48, 5, "power of two of bits, not 48"), (16, 33, "32 hash centres, but there are 33 labels")],
 )
 def test_impossible_centres_are_refused_with_the_way_out(
-    settings: CsqSettings | OrthohashSettings, bits: int, n_labels: int, problem: str
+    settings: CsqObjective | OrthohashObjective, bits: int, n_labels: int, problem: str
 ) -> None:
     with pytest.raises(MedhashError, match=problem) as error:
         settings.build(bits, n_labels)

@@ -8,7 +8,7 @@ from medhash.hashing.catalogue import find_method, with_overrides
 from medhash.hashing.losses.nca import nca_loss
 from medhash.hashing.losses.pairs import different_images
 from medhash.hashing.losses.robust_pairs import robust_pair_loss
-from medhash.hashing.objectives.settings import DmihSettings
+from medhash.hashing.objectives.dmih import DmihObjective
 
 RANDOM = torch.Generator().manual_seed(0)
 BITS = 16
@@ -23,7 +23,7 @@ WEIGHT = torch.randn(BITS, 8, generator=RANDOM)
 
 
 def terms(done: float, **settings: object) -> dict[str, torch.Tensor]:
-    return DmihSettings(**settings).build(BITS, 3)(H, LABELS, WEIGHT, INSTANCES, STARTS, done)
+    return DmihObjective(**settings).build(BITS, 3)(H, LABELS, WEIGHT, instances=INSTANCES, starts=STARTS, done=done)
 
 
 def penalty(e: float, delta: float = 0.1) -> float:
@@ -72,7 +72,7 @@ def test_at_the_end_the_instance_arm_has_no_gradient_at_all() -> None:
     for done, moves in ((0.0, True), (0.99, True), (1.0, False)):
         instances = INSTANCES.clone().requires_grad_()
         h = H.clone().requires_grad_()
-        made = DmihSettings().build(BITS, 3)(h, LABELS, WEIGHT, instances, STARTS, done)
+        made = DmihObjective().build(BITS, 3)(h, LABELS, WEIGHT, instances=instances, starts=STARTS, done=done)
         torch.stack(list(made.values())).sum().backward()
         assert (instances.grad is not None and bool((instances.grad != 0).any())) == moves
         assert (h.grad != 0).any(dim=1).all()
@@ -80,16 +80,16 @@ def test_at_the_end_the_instance_arm_has_no_gradient_at_all() -> None:
 
 
 def test_without_instances_images_are_all_there_is() -> None:
-    single = DmihSettings().build(BITS, 3)(H, LABELS, WEIGHT)
+    single = DmihObjective().build(BITS, 3)(H, LABELS, WEIGHT)
     torch.testing.assert_close(single["bags"], terms(1.0)["bags"])
     assert set(single) == {"bags", "quantization", "balance", "orthogonality"}
 
 
 def test_gradients_of_both_arms_agree_with_finite_differences() -> None:
-    objective = DmihSettings().build(BITS, 3).double()
+    objective = DmihObjective().build(BITS, 3).double()
 
     def total(h: torch.Tensor, instances: torch.Tensor) -> torch.Tensor:
-        made = objective(h, LABELS.double(), WEIGHT.double(), instances, STARTS, 0.2)
+        made = objective(h, LABELS.double(), WEIGHT.double(), instances=instances, starts=STARTS, done=0.2)
         return torch.stack(list(made.values())).sum()
 
     inputs = tuple(codes.double().requires_grad_() for codes in (H, INSTANCES))
@@ -100,7 +100,7 @@ def test_gradients_of_both_arms_agree_with_finite_differences() -> None:
 @pytest.mark.parametrize("settings", [{}, {"loss": "nca"}, {"penalty": "tukey"}])
 def test_odd_batches_have_finite_losses_and_gradients(labels: torch.Tensor, settings: dict[str, str]) -> None:
     h, instances = H[:1].repeat(4, 1).requires_grad_(), INSTANCES[:1].repeat(8, 1).requires_grad_()
-    made = DmihSettings(**settings).build(BITS, 3)(h, labels, WEIGHT, instances, STARTS, 0.3)
+    made = DmihObjective(**settings).build(BITS, 3)(h, labels, WEIGHT, instances=instances, starts=STARTS, done=0.3)
     loss = torch.stack(list(made.values())).sum()
     loss.backward()
     assert torch.isfinite(loss)

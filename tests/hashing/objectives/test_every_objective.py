@@ -3,41 +3,39 @@
 import pytest
 import torch
 
-from medhash.hashing.objectives.settings import (
-    ClassifySettings,
-    CsqSettings,
-    DmihSettings,
-    DpshSettings,
-    DrhSettings,
-    DshSettings,
-    GreedyhashSettings,
-    HashnetSettings,
-    IdhnSettings,
-    ObjectiveSettings,
-    OrthohashSettings,
-    OsdhSettings,
-)
+from medhash.hashing.objectives.classify import ClassifyObjective
+from medhash.hashing.objectives.csq import CsqObjective
+from medhash.hashing.objectives.dmih import DmihObjective
+from medhash.hashing.objectives.dpsh import DpshObjective
+from medhash.hashing.objectives.drh import DrhObjective
+from medhash.hashing.objectives.dsh import DshObjective
+from medhash.hashing.objectives.greedyhash import GreedyhashObjective
+from medhash.hashing.objectives.hashnet import HashnetObjective
+from medhash.hashing.objectives.idhn import IdhnObjective
+from medhash.hashing.objectives.objective import Objective
+from medhash.hashing.objectives.orthohash import OrthohashObjective
+from medhash.hashing.objectives.osdh import OsdhObjective
 
 BITS, LABELS = 16, 5
-EVERY: dict[str, ObjectiveSettings] = {
-    "drh": DrhSettings(),
-    "drh-log": DrhSettings(nca="log"),
-    "osdh": OsdhSettings(lists="expected"),
-    "osdh-r": OsdhSettings(ranking=0.0),
-    "osdh-c": OsdhSettings(classification=0.0, lists="expected"),
-    "dsh": DshSettings(),
-    "dpsh": DpshSettings(),
-    "hashnet": HashnetSettings(),
-    "hashnet-classified": HashnetSettings(classification=0.3),
-    "idhn": IdhnSettings(),
-    "csq": CsqSettings(),
-    "csq-bernoulli": CsqSettings(centers="bernoulli"),
-    "orthohash": OrthohashSettings(),
-    "greedyhash": GreedyhashSettings(),
-    "classify": ClassifySettings(),
-    "dmih": DmihSettings(),
-    "dmih-nr": DmihSettings(penalty="none"),
-    "dmih-nca": DmihSettings(loss="nca"),
+EVERY: dict[str, Objective] = {
+    "drh": DrhObjective(),
+    "drh-log": DrhObjective(nca="log"),
+    "osdh": OsdhObjective(lists="expected"),
+    "osdh-r": OsdhObjective(ranking=0.0),
+    "osdh-c": OsdhObjective(classification=0.0, lists="expected"),
+    "dsh": DshObjective(),
+    "dpsh": DpshObjective(),
+    "hashnet": HashnetObjective(),
+    "hashnet-classified": HashnetObjective(classification=0.3),
+    "idhn": IdhnObjective(),
+    "csq": CsqObjective(),
+    "csq-bernoulli": CsqObjective(centers="bernoulli"),
+    "orthohash": OrthohashObjective(),
+    "greedyhash": GreedyhashObjective(),
+    "classify": ClassifyObjective(),
+    "dmih": DmihObjective(),
+    "dmih-nr": DmihObjective(penalty="none"),
+    "dmih-nca": DmihObjective(loss="nca"),
 }
 PAIRWISE = ["drh", "drh-log", "osdh-c", "dsh", "dpsh", "hashnet", "idhn", "dmih", "dmih-nr", "dmih-nca"]
 UNBOUNDED = {"dsh", "dpsh", "orthohash", "greedyhash", "classify"}

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from medhash.hashing.losses.nca import nca_loss
-from medhash.hashing.objectives.settings import DrhSettings, OsdhSettings
+from medhash.hashing.objectives.drh import DrhObjective
+from medhash.hashing.objectives.osdh import OsdhObjective
 
 RANDOM = torch.Generator().manual_seed(0)
 H = torch.tanh(torch.randn(12, 16, generator=RANDOM))
@@ -13,17 +14,17 @@ WEIGHT = torch.randn(16, 8, generator=RANDOM)
 
 
 def test_each_weight_scales_its_own_term_and_no_other() -> None:
-    paper = DrhSettings().build(16, 5)(H, LABELS, WEIGHT)
+    paper = DrhObjective().build(16, 5)(H, LABELS, WEIGHT)
     for key in ("quantization", "balance", "orthogonality"):
-        changed = DrhSettings(**{key: 0.5}).build(16, 5)(H, LABELS, WEIGHT)
-        ratio = 0.5 / getattr(DrhSettings(), key)
+        changed = DrhObjective(**{key: 0.5}).build(16, 5)(H, LABELS, WEIGHT)
+        ratio = 0.5 / getattr(DrhObjective(), key)
         assert {name: round((changed[name] / paper[name]).item(), 4) for name in paper} == {
             name: pytest.approx(ratio if name == key else 1) for name in paper
         }
 
 
 def test_the_defaults_are_the_papers() -> None:
-    drh, osdh = DrhSettings(), OsdhSettings()
+    drh, osdh = DrhObjective(), OsdhObjective()
     assert (drh.nca, drh.temperature, drh.quantization, drh.balance, drh.orthogonality) == (
         "expected",
         1.0,
@@ -36,16 +37,16 @@ def test_the_defaults_are_the_papers() -> None:
 
 def test_a_temperature_per_bit_grows_with_the_code() -> None:
     similar = LABELS @ LABELS.T > 0
-    terms = DrhSettings(nca="log", temperature=0.25, temperature_per_bit=True).build(16, 5)(H, LABELS, WEIGHT)
+    terms = DrhObjective(nca="log", temperature=0.25, temperature_per_bit=True).build(16, 5)(H, LABELS, WEIGHT)
     torch.testing.assert_close(terms["nca"], nca_loss(H, similar, 4.0, "log"))
 
 
 def test_osdh_trains_its_classifier_and_drh_has_nothing_to_train() -> None:
-    objective = OsdhSettings().build(16, 5)
+    objective = OsdhObjective().build(16, 5)
     sum(objective(H, LABELS, WEIGHT).values()).backward()
     assert {name: tuple(parameter.shape) for name, parameter in objective.named_parameters()} == {
-        "classifier.weight": (5, 16),
-        "classifier.bias": (5,),
+        "parts.classifier.weight": (5, 16),
+        "parts.classifier.bias": (5,),
     }
     assert all(parameter.grad.abs().sum() > 0 for parameter in objective.parameters())
-    assert list(DrhSettings().build(16, 5).parameters()) == []
+    assert list(DrhObjective().build(16, 5).parameters()) == []

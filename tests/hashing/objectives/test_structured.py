@@ -7,12 +7,10 @@ from medhash.core.documents import Attribute
 from medhash.hashing.layout import make_layout
 from medhash.hashing.losses.cauchy import cauchy_loss
 from medhash.hashing.losses.pairs import different_images
-from medhash.hashing.objectives.settings_structured import (
-    FuzzhashSettings,
-    ModhashSettings,
-    OphashSettings,
-    StructuredSettings,
-)
+from medhash.hashing.objectives.fuzzhash import FuzzhashObjective
+from medhash.hashing.objectives.modhash import ModhashObjective
+from medhash.hashing.objectives.objective import Objective
+from medhash.hashing.objectives.ophash import OphashObjective, similarities
 
 ATTRIBUTES = [
     Attribute(name="organ", values=["brain", "breast", "chest"], of_label=[0, 1, 2, 2]),
@@ -20,12 +18,12 @@ ATTRIBUTES = [
 ]
 LAYOUT = make_layout("a method", 16, {"organ": 10, "pathology": 6}, ATTRIBUTES, ())
 ORGAN, PATHOLOGY = slice(0, 10), slice(10, 16)
-EVERY: dict[str, StructuredSettings] = {
-    "ophash": OphashSettings(),
-    "modhash": ModhashSettings(),
-    "fuzzhash": FuzzhashSettings(),
-    "fuzzhash-crisp": FuzzhashSettings(code_classification=0.0),
-    "fuzzhash-source": FuzzhashSettings(reach=1.0),
+EVERY: dict[str, Objective] = {
+    "ophash": OphashObjective(),
+    "modhash": ModhashObjective(),
+    "fuzzhash": FuzzhashObjective(),
+    "fuzzhash-crisp": FuzzhashObjective(code_classification=0.0),
+    "fuzzhash-source": FuzzhashObjective(reach=1.0),
 }
 SEPARATE = [name for name in EVERY if name != "ophash"]
 NO_PATHOLOGY = 2
@@ -34,7 +32,7 @@ NO_PATHOLOGY = 2
 
 def build(name: str) -> torch.nn.Module:
     torch.manual_seed(3)
-    return EVERY[name].build_structured(LAYOUT)
+    return EVERY[name].build(16, 4, LAYOUT)
 
 
 def batch(n: int = 12) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -46,15 +44,21 @@ def batch(n: int = 12) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return torch.tanh(torch.randn(n, 16, generator=random)), labels, log_memberships
 
 
+def terms_of(
+    objective: torch.nn.Module, h: torch.Tensor, labels: torch.Tensor, log_memberships: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    return objective(h, labels, h.new_zeros(0, 0), log_memberships=log_memberships)
+
+
 def total(objective: torch.nn.Module, *given: torch.Tensor) -> torch.Tensor:
-    return torch.stack(list(objective(*given).values())).sum()
+    return torch.stack(list(terms_of(objective, *given).values())).sum()
 
 
 @pytest.mark.parametrize("name", SEPARATE)
 def test_a_heads_losses_move_its_own_bits_and_no_others(name):
     h, labels, log_memberships = batch()
     h.requires_grad_()
-    terms = build(name)(h, labels, log_memberships)
+    terms = terms_of(build(name), h, labels, log_memberships)
     sum(value for key, value in terms.items() if key.startswith("organ/")).backward()
     assert (h.grad[:, ORGAN] != 0).any()
     assert not h.grad[:, PATHOLOGY].any()
@@ -64,7 +68,7 @@ def test_a_heads_losses_move_its_own_bits_and_no_others(name):
 def test_who_does_not_know_an_attribute_takes_no_part_in_its_losses(name):
     h, labels, log_memberships = batch()
     h.requires_grad_()
-    terms = build(name)(h, labels, log_memberships)
+    terms = terms_of(build(name), h, labels, log_memberships)
     sum(value for key, value in terms.items() if key.startswith("pathology/")).backward()
     unknown = labels[:, NO_PATHOLOGY] > 0
     assert not h.grad[unknown].any()
@@ -76,7 +80,10 @@ def test_leaving_such_cases_out_changes_nothing_of_that_attribute(name):
     h, labels, log_memberships = batch()
     knows = labels[:, NO_PATHOLOGY] == 0
     objective = build(name)
-    whole, fewer = objective(h, labels, log_memberships), objective(h[knows], labels[knows], log_memberships[knows])
+    whole, fewer = (
+        terms_of(objective, h, labels, log_memberships),
+        terms_of(objective, h[knows], labels[knows], log_memberships[knows]),
+    )
     for key in whole:
         if key.startswith("pathology/"):
             torch.testing.assert_close(whole[key], fewer[key])
@@ -98,9 +105,9 @@ def test_an_odd_batch_has_the_same_terms_all_finite(name, change):
     objective, given = build(name), batch()
     h, labels, log_memberships = change(*given)
     h = h.clone().requires_grad_()
-    terms = objective(h, labels, log_memberships)
+    terms = terms_of(objective, h, labels, log_memberships)
     total(objective, h, labels, log_memberships).backward()
-    assert terms.keys() == objective(*given).keys()
+    assert terms.keys() == terms_of(objective, *given).keys()
     assert all(torch.isfinite(value) for value in terms.values())
     assert torch.isfinite(h.grad).all()
 
@@ -120,7 +127,7 @@ def test_gradients_agree_with_finite_differences_and_order_is_nothing(name):
 
 def test_ophash_relates_by_one_half_cases_of_one_organ_and_another_pathology():
     labels = torch.eye(4)[[0, 1, 3, 2]]  # glioma of the brain, cyst of the breast, cyst of the chest, chest
-    semantic, relational, counted = build("ophash")._similarities(labels)
+    semantic, relational, counted = similarities(build("ophash").parts["targets"], labels)
     assert relational.tolist() == [[1, 0, 0, 0], [0, 1, 0.5, 0], [0, 0.5, 1, 1], [0, 0, 1, 1]]
     assert semantic.tolist() == [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]
     assert counted.tolist() == (~torch.eye(4, dtype=torch.bool)).tolist()
@@ -128,8 +135,8 @@ def test_ophash_relates_by_one_half_cases_of_one_organ_and_another_pathology():
 
 def test_each_of_ophashs_two_similarities_has_its_own_weight():
     h, labels, log_memberships = batch()
-    terms = OphashSettings(semantic=2.0, relational=3.0).build_structured(LAYOUT)(h, labels, log_memberships)
-    semantic, relational, counted = build("ophash")._similarities(labels)
+    terms = terms_of(OphashObjective(semantic=2.0, relational=3.0).build(16, 4, LAYOUT), h, labels, log_memberships)
+    semantic, relational, counted = similarities(build("ophash").parts["targets"], labels)
     torch.testing.assert_close(terms["semantic"], 2 * cauchy_loss(h, semantic, counted, 1.0))
     torch.testing.assert_close(terms["relational"], 3 * cauchy_loss(h, relational, counted, 1.0))
     assert counted.equal(different_images(12, h.device))
@@ -147,7 +154,7 @@ def test_codes_left_free_come_to_lie_nearer_in_the_sub_code_of_what_they_share(n
         optimizer.step()
     b = torch.where(z >= 0, 1.0, -1.0)
     for place, bits in enumerate((ORGAN, PATHOLOGY)):
-        targets = objective.targets.of(place, labels)
+        targets = objective.parts["targets"].of(place, labels)
         knows = targets.any(dim=1)
         shared = (targets @ targets.T > 0)[knows][:, knows]
         width = bits.stop - bits.start
