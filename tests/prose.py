@@ -8,7 +8,7 @@ _BLOCKS = (
     re.compile(r"(?<=\n\n)( {4}.*\n)+"),  # code by indentation
 )
 _NO_PROSE = re.compile(r"\s*(#|\||!\[|<)")
-_ITEM = re.compile(r"\s*([-*+]|\d+\.)\s+")
+_ITEM = re.compile(r"^\s*([-*+]|\d+\.)\s+")
 _ABBREVIATION = re.compile(r"\b(e\.g|i\.e|et al|vs|cf|Fig)\.(?=\s)")
 _END = re.compile(r"(?<=[.!?])[\"')*_]*\s+(?=[\"'(*_]*[A-Z0-9])")
 
