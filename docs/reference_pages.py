@@ -93,21 +93,36 @@ def measures() -> str:
 
 
 def methods() -> str:
-    """The catalogue: a row per method, and the settings of each."""
+    """The catalogue: a row per method, its settings, and what each setting means."""
     from medhash.hashing.catalogue import CATALOGUE
+    from medhash.hashing.method_types import Recipe
 
     rows = [[f"`{name}`", _kind(method), method.title, method.source] for name, method in CATALOGUE.items()]
-    parts = ["# Methods", _MADE, _grid(["name", "type", "title", "source"], rows), "## Settings"]
+    parts = ["# Methods", _MADE, _grid(["name", "type", "title", "source"], rows)]
+    parts += ["`train.overrides.METHOD` changes the settings of an objective or a recipe.", "## Values"]
+    objectives = {}
     for name, method in CATALOGUE.items():
-        deep = getattr(method, "network", None)
-        deep = method if hasattr(method, "recipe") else deep
-        if deep is None or not hasattr(deep, "recipe"):
+        deep = method if hasattr(method, "recipe") else getattr(method, "network", None)
+        if deep is None:
             continue
-        lines = [
-            f"{part}: {_values(value)}" for part, value in (("objective", deep.objective), ("recipe", deep.recipe))
-        ]
+        objectives[type(deep.objective)] = None
         network = ", ".join(f"{key} {value}" for key, value in deep.network.items())
-        parts += [f"### {name}", _fenced("\n".join([f"network: {network}", *lines]))]
+        values = [
+            f"objective: {type(deep.objective).__name__} {_values(deep.objective)}",
+            f"recipe: {_values(deep.recipe)}",
+        ]
+        parts += [f"### {name}", _fenced("\n".join([f"network: {network}", *values]))]
+    told = _told(ROOT / "medhash/hashing/objectives") | _told(ROOT / "medhash/hashing/method_types.py")
+    parts.append("## Meanings")
+    for settings_class in (Recipe, *objectives):
+        lineage = [told.get(each.__name__, {}) for each in reversed(settings_class.__mro__)]
+        notes = {key: note for each in lineage for key, note in each.items()}
+        rows = [
+            [f"`{field.name}`", f"`{field.default!r}`", notes.get(field.name, "")] for field in fields(settings_class)
+        ]
+        rows = [[name, "required" if "MISSING" in default else default, note] for name, default, note in rows]
+        table = _grid(["setting", "default", "meaning"], rows) if rows else ""
+        parts += [f"### {settings_class.__name__}", _fenced(notes[""]), table]
     return _page(parts)
 
 
