@@ -18,6 +18,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     "Try it": {
         "demo": Command("medhash.commands.demo", "run the whole pipeline through Airflow on the bundled sample"),
         "benchmark": Command("medhash.commands.benchmark", "measure the papers' tables on a data set of yours"),
+        "methods": Command("medhash.commands.methods", "list the hashing methods, or show one with its settings"),
     },
     "Run the stages, in the order data flows (settings: params.yaml; `dvc repro` runs what is not up to date)": {
         "ingest": Command("components.ingest.__main__", "read an archive into images.parquet and the pixel store"),

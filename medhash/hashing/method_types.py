@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -40,6 +40,7 @@ class Recipe:
 class ShallowMethod:
     """A code learnt on GIST features."""
 
+    type_name: ClassVar[str] = "shallow"
     name: str
     title: str
     source: str
@@ -53,6 +54,7 @@ class ShallowMethod:
 class DeepMethod:
     """A network trained end to end on pixels."""
 
+    type_name: ClassVar[str] = "deep"
     name: str
     title: str
     source: str
@@ -69,6 +71,8 @@ class DeepMethod:
 class StructuredMethod(DeepMethod):
     """A network whose code has a part per attribute that the labels combine."""
 
+    type_name: ClassVar[str] = "structured"
+
     ignores: tuple[str, ...] = ()
     """Attributes that it does not follow."""
 
@@ -76,6 +80,8 @@ class StructuredMethod(DeepMethod):
 @dataclass(frozen=True)
 class TwoStepMethod:
     """A network first, then a shallow method on what it makes of the images."""
+
+    type_name: ClassVar[str] = "two-step"
 
     network: DeepMethod
     """Trained as it stands, unless it is frozen."""
@@ -103,6 +109,7 @@ class TwoStepMethod:
 class Unbinarised:
     """A deep method's relaxed codes, ranked by Euclidean distance: what binarising costs; for benchmarks only."""
 
+    type_name: ClassVar[str] = "unbinarised"
     name: str
     title: str
     source: str
