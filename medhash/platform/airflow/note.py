@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from medhash.core.workspace import Workspace
-from medhash.releases.promotion.recording import Latest
+from medhash.releases.promotion.latest import Latest
 
 DECISION = "decision"
 """XCom of the task `promote`: the document Latest."""

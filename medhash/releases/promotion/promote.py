@@ -20,14 +20,13 @@ from medhash.releases.promotion.decision import decision_report
 from medhash.releases.promotion.decision_text import account
 from medhash.releases.promotion.evidence import Evidence, gather
 from medhash.releases.promotion.gates import require_gates
+from medhash.releases.promotion.latest import Latest, write_latest
 from medhash.releases.promotion.query_groups import Turn, decision_name, read_uses, turn_of, with_decision
 from medhash.releases.promotion.recording import (
-    Latest,
     refusing,
     require_unchanged,
     take_back,
     write_down,
-    write_latest,
 )
 from medhash.releases.promotion.renewal import renew_champion
 from medhash.releases.promotion.rule import decide, measured_clauses

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from medhash.core.documents import Document
 from medhash.core.errors import MedhashError
 from medhash.core.files import replacing_file
 from medhash.core.workspace import Workspace
@@ -15,29 +14,12 @@ from medhash.releases.hold import held
 from medhash.releases.promotion.decision import DecisionReport
 from medhash.releases.promotion.decision_page import render_page
 from medhash.releases.promotion.decision_text import account
+from medhash.releases.promotion.latest import Latest, write_latest
 from medhash.releases.promotion.query_groups import Uses, write_uses
 from medhash.releases.registry import CHAMPION, Registry
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
-
-
-class Latest(Document):
-    """Version None: refused before anything was registered."""
-
-    model: str
-    version: str | None
-    promoted: bool
-    outcome: str
-    """promoted, forced, held, not promoted, or champion already."""
-    why: str
-    failed_clauses: list[str]
-    renewed: str | None = None
-    """What became of the champion's gallery, where images came or left while the champion stayed."""
-
-
-def write_latest(workspace: Workspace, latest: Latest) -> None:
-    latest.write(workspace.decisions / "latest.json")
 
 
 def append_once(workspace: Workspace, act: str, what: dict[str, Any], who: str | None = None) -> Line:

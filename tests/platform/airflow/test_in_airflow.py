@@ -29,7 +29,7 @@ pathlib.Path('result').write_text(wish)
 REFUSE = """
 import sys
 from pathlib import Path
-from medhash.releases.promotion.recording import Latest, write_latest
+from medhash.releases.promotion.latest import Latest, write_latest
 from medhash.core.workspace import Workspace
 print('promotes with', sys.argv[1:])
 if '--dry-run' not in sys.argv:
@@ -216,7 +216,7 @@ def test_a_failed_gate_is_told_with_its_fix_and_a_crash_without_what_it_printed(
 
 
 def test_the_last_words_of_a_failed_task_are_its_message_and_the_fix(runs):
-    lines = [line for line in runs.said["gate"].splitlines() if "components" in line or "Task failed" in line]
+    lines = [line for line in runs.said["gate"].splitlines() if "medhash" in line or "Task failed" in line]
     after = "\n".join(lines[max(number for number, line in enumerate(lines) if "Task failed" in line) :])
     assert after.index("row 3 has no patient") < after.index("fix: mend row 3")
 

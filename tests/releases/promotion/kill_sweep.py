@@ -35,8 +35,8 @@ from medhash.releases.assemble import build_release  # noqa: E402
 from medhash.releases.history.audit import append, read_log  # noqa: E402
 from medhash.releases.promotion import evidence, gates, promote, recording  # noqa: E402
 from medhash.releases.promotion import recording as audited  # noqa: E402
+from medhash.releases.promotion.latest import write_latest  # noqa: E402
 from medhash.releases.promotion.query_groups import read_uses, turn_of, write_uses  # noqa: E402
-from medhash.releases.promotion.recording import write_latest  # noqa: E402
 from medhash.releases.registry import Registry  # noqa: E402
 
 TODAY = date(2026, 3, 2)

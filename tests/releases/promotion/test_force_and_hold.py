@@ -16,8 +16,8 @@ from medhash.core.errors import MedhashError
 from medhash.releases.acts import Act
 from medhash.releases.history.audit import read_log
 from medhash.releases.hold import Hold, hold, lift
+from medhash.releases.promotion.latest import Latest
 from medhash.releases.promotion.promote import promote
-from medhash.releases.promotion.recording import Latest
 from medhash.releases.registry import ROLLED_BACK, Registry
 
 FORCE = Act.now("the ward needs it", "Dr. A")

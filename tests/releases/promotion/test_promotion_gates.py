@@ -12,7 +12,7 @@ from medhash.core.errors import MedhashError
 from medhash.core.workspace import Workspace
 from medhash.releases.history.audit import read_log
 from medhash.releases.promotion.gates import require_gates, stale_stages
-from medhash.releases.promotion.recording import Latest
+from medhash.releases.promotion.latest import Latest
 
 PIPELINE = """
 stages:

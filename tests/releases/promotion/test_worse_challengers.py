@@ -15,8 +15,8 @@ from medhash.core.contracts import LABELS, read_table
 from medhash.core.files import sha256_file
 from medhash.hashing.model import HashModel
 from medhash.releases.history.audit import read_log
+from medhash.releases.promotion.latest import Latest
 from medhash.releases.promotion.promote import promote
-from medhash.releases.promotion.recording import Latest
 from medhash.releases.registry import Registry
 from medhash.retrieval.code_table import PlacedCodes, place_codes, read_codes
 from medhash.retrieval.index import GALLERY_FOLDS, write_index
