@@ -32,7 +32,7 @@ _READER_GONE = 141
 
 
 def reports_errors(main: Main) -> Main:
-    """Turn errors the user can mend into one message and exit code 1, and Ctrl-C into exit code 130.
+    """Turn errors the user can correct into one message and exit code 1, and Ctrl-C into exit code 130.
 
     Where the reader of its output went away, as `head -1` does, a command ends quietly with exit code 141.
     """
@@ -51,7 +51,7 @@ def reports_errors(main: Main) -> Main:
                 return _READER_GONE
             print(
                 f"error: {error.strerror or error}: {error.filename or 'while writing'}\n"
-                "  fix: free space or mend permissions, then run the same command again; nothing was lost",
+                "  fix: free space or correct permissions, then run the same command again; nothing was lost",
                 file=sys.stderr,
             )
             return 1

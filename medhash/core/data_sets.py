@@ -1,4 +1,4 @@
-"""A data set: a YAML file data/sets/NAME.yaml laid over params.yaml, and where its benchmark lies."""
+"""A data set: a YAML file data/sets/NAME.yaml laid over params.yaml, and the folder of its benchmark."""
 
 import re
 from dataclasses import dataclass
@@ -105,7 +105,7 @@ def resolve_set(checkout: Path, path: Path, epochs: int | None) -> dict[str, Any
         first = error.errors()[0]
         raise MedhashError(
             f"{path}, laid over params.yaml: {'.'.join(map(str, first['loc']))}: {first['msg']}",
-            "mend that key; medhash/core/params/ lists every key",
+            "correct that key; medhash/core/params/ lists every key",
         ) from error
     _require_archive(checkout, path, params.ingest.archive)
     resolved: dict[str, Any] = params.model_dump(mode="json")
@@ -115,14 +115,14 @@ def resolve_set(checkout: Path, path: Path, epochs: int | None) -> dict[str, Any
 def _require_archive(checkout: Path, path: Path, archive: str) -> None:
     if PLACEHOLDER in archive:
         raise MedhashError(
-            f"{path}: ingest.archive does not say yet where the archive lies",
+            f"{path}: ingest.archive does not name the archive's folder yet",
             f"write the archive's folder as ingest.archive in {path}, or copy the file under another "
             "name, write it there, and give --dataset that file's path",
         )
     if not (checkout / archive).exists():
         raise MedhashError(
             f"{path}: ingest.archive: the folder {archive} does not exist",
-            f"mend ingest.archive in {path}; a relative path is taken from the checkout",
+            f"correct ingest.archive in {path}; a relative path is taken from the checkout",
         )
 
 
@@ -148,7 +148,7 @@ def _yaml(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
-        raise MedhashError(f"{path} is not valid YAML: {error}", "mend the line it names") from error
+        raise MedhashError(f"{path} is not valid YAML: {error}", "correct the line it names") from error
     except UnicodeDecodeError as error:
         raise MedhashError(
             f"{path} is not text in UTF-8: {error.reason} at byte {error.start}", "save the file as UTF-8"

@@ -68,14 +68,14 @@ class ModelSpec(Document):
     format: Literal[2] = 2
     method: str
     family: Literal["shallow", "deep", "two-step"]
-    """shallow: GIST, then a coder; deep: a network; two-step: a network, then a coder on what it makes of an image."""
+    """shallow: GIST, then an encoder; deep: a network; two-step: a network, then an encoder on its features."""
     bits: int
     input: Literal["gist-512", "gist-1024", "pixels"]
     size_px: int
     network: dict[str, str | int | float]
-    """Depth, width, kind … as hashing.networks takes them; shallow: empty."""
+    """Depth, width, kind … as medhash.hashing.networks takes them; shallow: empty."""
     coder: str
-    """How a shallow or two-step method turns features into a code: a name of hashing.coders; deep: empty."""
+    """How a shallow or two-step method turns features into a code: a name in medhash.hashing.encoders; deep: empty."""
     sub_codes: list[SubCode]
     labels: list[str]
     """The vocabulary at training time."""
@@ -91,10 +91,10 @@ class ModelSpec(Document):
 
 
 class Check(Document):
-    """One expectation of a gate: did it hold, and where not."""
+    """One expectation of a gate: whether it holds, and which rows break it."""
 
     expectation: str
-    """In words, e.g. 'no patient stands in two folds'."""
+    """In words, such as `no patient stands in two folds`."""
     about: str
     """The table or method it is about."""
     success: bool
@@ -131,23 +131,29 @@ class Figures(Document):
     """The retrieval figures of one ranking; ties are taken in expectation unless the name says otherwise."""
 
     map: float
+    """Mean average precision over the whole ranking."""
     map_worst_ties: float
     map_best_ties: float
     ndcg_at_100: float
+    """Normalised discounted cumulative gain of the first 100; the gain grows with the number of shared labels."""
     ndcg_at_100_worst_ties: float
     ndcg_at_100_best_ties: float
     acg_at_100: float
+    """Average cumulative gain: mean number of shared labels of the first 100."""
     acg_at_100_worst_ties: float
     acg_at_100_best_ties: float
     weighted_map: float
+    """Mean over the relevant places of ACG up to there; may exceed 1."""
     weighted_map_worst_ties: float
     weighted_map_best_ties: float
     precision_at_1: float
+    """Share of the first one that is relevant; likewise of the first 5 and 10."""
     precision_at_5: float
     precision_at_10: float
     precision_h2: float
-    """An empty Hamming ball counts as 0."""
+    """Precision within Hamming radius 2; an empty ball counts as 0."""
     empty_ball_rate: float
+    """Share of queries with nothing within Hamming radius 2."""
 
 
 class SliceFigures(Document):
@@ -187,7 +193,7 @@ class Spread(Document):
 class AttributeFigures(Document):
     """Retrieval where relevant is what shares a value of one attribute (or, `joint`, a combination).
 
-    Cases that do not know the attribute are neither asked nor searched. Ties in expectation.
+    Cases whose value of the attribute is not known are no queries and not in the gallery. Ties in expectation.
     """
 
     n_queries: int
@@ -197,9 +203,9 @@ class AttributeFigures(Document):
     chance_map: float
     """Of a gallery in random order."""
     exchanged_map: float
-    """MAP where the queries exchange their values: what codes in groups score whatever a query shows."""
+    """MAP with the queries' values permuted: the baseline for a gallery that is training data."""
     ndcg_at_100: float
-    """joint: the gain of a case is that of the number of attributes that it shares with the query."""
+    """joint: the gain of a case grows with the number of attributes that it shares with the query."""
     chance_ndcg_at_100: float
     precision_at_10: float
     interval: Interval
@@ -232,7 +238,7 @@ class CalibrationBin(Document):
 
 
 class Calibration(Document):
-    """How far memberships, or the confidence of bits, can be taken at their word. Test cases; empty bins left out."""
+    """How far memberships, or the confidence of bits, equal the observed accuracy. Test cases; empty bins left out."""
 
     n: int
     bins: list[CalibrationBin]
@@ -267,7 +273,7 @@ class Headline(Document):
     map_chance: float
     """MAP of a gallery in random order."""
     map_permuted: float | None
-    """MAP where the queries exchange their labels; None where it was not measured."""
+    """MAP with the queries' labels permuted; None where it was not measured."""
     validation_map: float | None
     ndcg_at_100: float
     precision_at_10: float
@@ -283,7 +289,7 @@ class Metrics(Document):
     n_queries: int
     n_gallery: int
     no_relevant_rate: float
-    """Share of queries to which nothing in the gallery is relevant; they stand outside the means."""
+    """Share of queries to which nothing in the gallery is relevant; the means leave them out."""
     figures: Figures
     chance: Figures
     """The same figures for a gallery in random order."""

@@ -2,7 +2,7 @@
 
 
 class MedhashError(Exception):
-    """Something the user can mend: what is wrong, where (file, row or key), and the fix.
+    """Something the user can correct: what is wrong, where (file, row or key), and the fix.
 
     The text never holds an identifying value: rows are named by number, images by their pseudonym.
     """

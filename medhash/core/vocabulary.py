@@ -27,14 +27,14 @@ def choose_labels(present: dict[str, set[str]], settings: LabelParams) -> list[s
     if len(set(classes)) < len(classes) or NO_FINDING in classes:
         again = sorted({name for name in classes if classes.count(name) > 1 or name == NO_FINDING})
         raise MedhashError(
-            f"labels.classes: {', '.join(again)} stands there twice or is no class",
+            f"labels.classes: {', '.join(again)} is named twice or is no class",
             f"name every class once; what becomes of `{NO_FINDING}` is set by labels.no_finding",
         )
     unknown = [name for name in classes if name not in known]
     if unknown:
         raise MedhashError(
             "labels.classes: " + "; ".join(_suggest(name, known) for name in unknown),
-            "mend the names in params.yaml, or remove them; an empty list takes every label that occurs",
+            "correct the names in params.yaml, or remove them; an empty list takes every label that occurs",
         )
     return classes + ([NO_FINDING] if settings.no_finding == "label" and NO_FINDING in known else [])
 

@@ -1,4 +1,4 @@
-"""Where everything lies, relative to the root of the repository: the one list of paths.
+"""All paths of a checkout, relative to the root of the repository: the one list of them.
 
 `data/derived/` is tracked by DVC and holds nothing identifying. `var/` is this machine's state (the decode
 cache, the private source names, checkpoints, MLflow, Airflow) and is tracked by nothing.

@@ -53,7 +53,7 @@ def load_params(path: Path) -> Params:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
-        raise MedhashError(f"{path} is not valid YAML: {error}", "mend the line it names") from error
+        raise MedhashError(f"{path} is not valid YAML: {error}", "correct the line it names") from error
     except UnicodeDecodeError as error:
         raise MedhashError(
             f"{path} is not text in UTF-8: {error.reason} at byte {error.start}", "save the file as UTF-8"
@@ -66,5 +66,5 @@ def load_params(path: Path) -> Params:
         ]
         raise MedhashError(
             f"{path}: " + "; ".join(lines),
-            "mend or remove those keys; medhash/core/params/ lists every key with its type and meaning",
+            "correct or remove those keys; medhash/core/params/ lists every key with its type and meaning",
         ) from error

@@ -12,7 +12,7 @@ class LabelParams(Section):
     attribute: str = "finding"
     """Which of the archive's attributes is the label; combination: those of `structure` together."""
     structure: Annotated[list[str], Field(min_length=1)] = ["modality", "organ", "pathology"]
-    """What a combination is made of: modality, organ, or any attribute that the archive's labels stand under."""
+    """What a combination is made of: modality, organ, or any attribute of the archive's labels."""
     shared_values: list[str] = []
     """combination: values, such as a pathology, that mean the same in every organ; others belong to one organ."""
     classes: list[str] = list(NIH_FINDINGS)

@@ -24,7 +24,7 @@ class QualityParams(Section):
     max_burned_in_share: Share = 0.0
     """Images whose header says that writing is burnt into the pixels: it may name the patient."""
     max_bit_imbalance: Share = 0.49
-    """A bit whose share of ones lies further than this from one half is dead."""
+    """A bit is dead if its share of ones is further than this from one half."""
     max_dead_bit_share: Share = 0.25
     """Share of a code's bits that may be dead."""
     min_distinct_code_share: Share = 0.01

@@ -1,4 +1,4 @@
-"""Section `split`: in which fold each patient stands."""
+"""Section `split`: the fold of each patient."""
 
 from typing import Literal, Self
 
@@ -15,7 +15,7 @@ class SplitParams(Section):
     val_share: Share = 0.15
     """Share of the other patients in val."""
     both_lists: Literal["refuse", "train", "test"] = "refuse"
-    """official: what becomes of patients whose images stand in both of the publisher's lists."""
+    """official: what happens to patients whose images are in both of the publisher's lists."""
     held_out: list[dict[str, str]] = []
     """combination: attribute → value, such as {modality: mr, organ: breast}; an image that has all of them is held out.
     """
