@@ -137,7 +137,7 @@ def python_interface() -> str:
     package = importlib.import_module("medhash")
     parts = ["# Python", _MADE, _fenced(inspect.getdoc(package) or "")]
     for name in sorted(getattr(package, "_PUBLIC", [])):
-        parts += _callable(name, getattr(package, name))
+        parts += _documented(name, getattr(package, name))
     return _page(parts)
 
 
@@ -262,30 +262,37 @@ def _documents(wanted: Any) -> list[str]:
 
 
 def _functions(folder: str) -> list[str]:
-    """Public functions of a folder's modules, with signature and docstring, by syntax tree: nothing is imported."""
-    parts = [f"## {folder}"]
+    """The functions of a folder's modules, by syntax tree: nothing is imported."""
+    parts = [f"## {folder}", ast.get_docstring(ast.parse((ROOT / folder / "__init__.py").read_text("utf-8"))) or ""]
     for path in sorted((ROOT / folder).glob("[!_]*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        public = [node for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
-        parts += [f"### {path.stem}"] if public else []
-        for node in public:
-            returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
-            signature = f"{node.name}({ast.unparse(node.args)}){returns}"
-            parts.append(_fenced(f"{signature}\n\n{ast.get_docstring(node) or ''}".rstrip(), "python"))
+        shown = _public_functions(ast.parse(path.read_text("utf-8")).body)
+        parts += [f"### {path.stem}", *shown] if shown else []
     return parts
 
 
-def _callable(name: str, thing: Any) -> list[str]:
-    parts = [
-        f"## {name}",
-        _fenced(f"{name}{inspect.signature(thing)}\n\n{inspect.getdoc(thing) or ''}".rstrip(), "python"),
-    ]
-    if inspect.isclass(thing):
-        for method, function in inspect.getmembers(thing, inspect.isfunction):
-            if not method.startswith("_"):
-                text = f"{name}.{method}{inspect.signature(function)}\n\n{inspect.getdoc(function) or ''}"
-                parts += [f"### {name}.{method}", _fenced(text.rstrip(), "python")]
-    return parts
+def _public_functions(body: list[ast.stmt]) -> list[str]:
+    """Each with its signature and docstring."""
+    return [_function(node) for node in body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
+
+
+def _function(node: ast.FunctionDef) -> str:
+    returns = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+    signature = f"{node.name}({ast.unparse(node.args).removeprefix('self, ')}){returns}"
+    return _fenced(f"{signature}\n\n{ast.get_docstring(node) or ''}", "python")
+
+
+def _documented(name: str, thing: Any) -> list[str]:
+    """A function with its signature; a class with its fields and methods."""
+    path = Path(inspect.getfile(thing))
+    nodes = {node.name: node for node in ast.parse(path.read_text("utf-8")).body if hasattr(node, "name")}
+    node = nodes[thing.__name__]
+    if isinstance(node, ast.FunctionDef):
+        return [f"## {name}", _function(node)]
+    notes = _told(path)[thing.__name__]
+    fields_of = getattr(thing, "__annotations__", {})
+    rows = [[f"`{field}`", _type_text(kind), notes.get(field, "")] for field, kind in fields_of.items()]
+    table = _grid(["field", "type", "meaning"], rows) if rows else ""
+    return [f"## {name}", notes[""], table, *_public_functions(node.body)]
 
 
 def _kind(method: Any) -> str:

@@ -157,7 +157,8 @@ def test_what_the_readme_runs_in_a_shell_runs(tmp_path: Path) -> None:
     assert len(bytes.fromhex(drawn)) == 32
     subprocess.run(["tar", "-xzf", ROOT / tar.group(1), "-C", tmp_path, tar.group(2)], check=True)
     assert f"medhash query var/{tar.group(2)}" in text
-    for arguments in (["--help"], ["query", "--help"]):
+    assert "`medhash methods`" in text
+    for arguments in (["--help"], ["methods"], ["query", "--help"]):
         subprocess.run([sys.executable, "-m", "medhash.cli", *arguments], cwd=ROOT, check=True, capture_output=True)
 
 
