@@ -43,9 +43,9 @@ GROUPS: dict[str, dict[str, Command]] = {
         "rollback": Command("medhash.releases.rollback", "make the champion's predecessor the champion again"),
     },
     "Look after it": {
-        "up": Command("medhash.platform.services.up", "start Airflow and MLflow as services on 127.0.0.1"),
-        "down": Command("medhash.platform.services.down", "stop these services"),
-        "status": Command("medhash.platform.services.status", "show their health, the champion and the last run"),
+        "up": Command("medhash.commands.up", "start Airflow and MLflow as services on 127.0.0.1"),
+        "down": Command("medhash.commands.down", "stop these services"),
+        "status": Command("medhash.commands.status", "show their health, the champion and the last run"),
         "ui": Command("medhash.commands.ui", "open Airflow and MLflow on 127.0.0.1 until Ctrl-C"),
         "work": Command("medhash.commands.work", "run one item of the graph on another machine"),
         "audit": Command("medhash.commands.audit", "show who did what and when, and verify the log"),

@@ -1,12 +1,14 @@
 """The server profile for real: its own files and units' commands, over a real PostgreSQL, without systemd."""
 
 import configparser
+import contextlib
 import json
 import os
 import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +20,10 @@ from medhash.core.process import end_family
 from medhash.platform.airflow.home import prepare_airflow
 from medhash.platform.services.health import answers, beats
 from medhash.platform.services.make_server import make_server
-from medhash.platform.services.ports import HOST, free_ports, marked
+from medhash.platform.services.ports import HOST, free_ports
+from medhash.platform.services.process_tags import tag, tagged
 from medhash.platform.services.server_environment import read_environment
-from medhash.platform.services.service import Health, Service
+from medhash.platform.services.service import Health
 
 AIRFLOW = ("airflow-api-server", "airflow-dag-processor", "airflow-triggerer", "airflow-scheduler")
 QUICK = """AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD=10
@@ -30,6 +33,43 @@ AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL=5
 OMP_NUM_THREADS=1
 """
 """A killed scheduler's tasks are given up after seconds, not half a minute."""
+
+
+class Unit:
+    """A service as systemd runs it: stopping it ends all it started."""
+
+    def __init__(self, name: str, argv: list[str], environment: dict[str, str], root: Path, health: Health) -> None:
+        self.name, self._root, self._health = name, root, health
+        self.log = root / "var" / "logs" / f"{name}.log"
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self._started_at = time.time()
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                argv,
+                env=environment | tag(root, name),
+                cwd=root,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_until_healthy(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not self._health(self._started_at):
+            assert self.process.poll() is None, f"{self.name} ended while it started: {self.log}"
+            assert time.monotonic() < deadline, f"{self.name} was not healthy within {seconds} s: {self.log}"
+            time.sleep(0.5)
+
+    def ask_to_stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+
+    def stop(self) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(30)
+        end_family(tagged(self._root, self.name))
+        self.process.wait()
 
 
 class Server:
@@ -46,7 +86,7 @@ class Server:
             text = text.replace("TASKS_CHECK_INTERVAL=30", "TASKS_CHECK_INTERVAL=5")
             (self._etc / name).write_text(text + (QUICK if name == "airflow.env" else ""))
         postgres.run((self._etc / "databases.sql").read_text())
-        self.services: dict[str, Service] = {}
+        self.services: dict[str, Unit] = {}
 
     @property
     def environment(self) -> dict[str, str]:
@@ -67,7 +107,7 @@ class Server:
         for service in self.services.values():
             service.wait_until_healthy(240)
 
-    def start_unit(self, name: str) -> Service:
+    def start_unit(self, name: str) -> "Unit":
         """What `systemctl start` does: the check, then the command."""
         unit = configparser.ConfigParser(strict=False, interpolation=None)
         unit.read(self.root / "deploy" / "server" / "systemd" / f"medhash-{name}.service")
@@ -76,23 +116,16 @@ class Server:
         _, *check = shlex.split(unit["Service"]["ExecStartPre"])
         subprocess.run([sys.executable, *check[:-1], str(file)], cwd=self.root, env=environment, check=True)
         _, *command = shlex.split(unit["Service"]["ExecStart"])
-        self.services[name] = Service(
-            name,
-            [sys.executable, *command],
-            environment,
-            self.root,
-            self.root / "var" / "logs" / f"{name}.log",
-            self._health(name),
-        )
-        self.services[name].start()
+        self.services[name] = Unit(name, [sys.executable, *command], environment, self.root, self._health(name))
         return self.services[name]
 
     def kill(self, name: str) -> None:
         """SIGKILL to the unit's main process; what else is left of it then goes too, as systemd's KillMode says."""
-        pid = self.services[name].pid
-        assert pid is not None, f"{name} does not run"
-        os.kill(pid, signal.SIGKILL)
-        for process in marked(self.root, name):
+        process = self.services[name].process
+        assert process.poll() is None, f"{name} does not run"
+        process.kill()
+        process.wait()
+        for process in tagged(self.root, name):
             process.kill()
 
     def _health(self, name: str) -> Health:
@@ -116,7 +149,7 @@ def running_server(root: Path, postgres: Postgres) -> Iterator[Server]:
             service.ask_to_stop()
         for service in server.services.values():
             service.stop()
-        end_family(marked(root))
+        end_family(tagged(root))
 
 
 def _with_home(values: dict[str, str]) -> dict[str, str]:

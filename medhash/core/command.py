@@ -17,12 +17,18 @@ class Main(Protocol):
     def __call__(self, argv: list[str] | None = None) -> int: ...
 
 
-def stage_parser(name: str, description: str | None) -> argparse.ArgumentParser:
-    """A parser with --root and --params; the first line of `description` is the summary."""
+def command_parser(name: str, description: str | None) -> argparse.ArgumentParser:
+    """A parser of `medhash NAME` with --root; the first line of `description` is the summary."""
     parser = argparse.ArgumentParser(
         prog=f"medhash {name}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--root", type=Path, default=Path("."), help="the checkout to work in (default: this folder)")
+    return parser
+
+
+def stage_parser(name: str, description: str | None) -> argparse.ArgumentParser:
+    """A parser with --root and --params."""
+    parser = command_parser(name, description)
     parser.add_argument("--params", type=Path, default=None, help="settings (default: ROOT/params.yaml)")
     return parser
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from medhash.core.workspace import Workspace
+from medhash.platform.airflow.rest import AirflowApi
 from medhash.releases.promotion.latest import Latest
 
 DECISION = "decision"
@@ -47,7 +48,6 @@ def _path(root: Path) -> Path:
 
 
 CONNECTION = "medhash_airflow_api"
-_SECONDS = 10.0
 _LONGEST = 1000
 """Characters that Airflow takes."""
 
@@ -57,16 +57,8 @@ def write_note(ti: Any, text: str, log: Any) -> bool:
     import requests
 
     try:
-        address, login = _api()
-        token = _ask(requests, "POST" if login else "GET", f"{address}/auth/token", json=login)["access_token"]
-        _ask(
-            requests,
-            "PATCH",
-            f"{address}/api/v2/dags/{quote(ti.dag_id)}/dagRuns/{quote(ti.run_id)}?update_mask=note",
-            json={"note": text[:_LONGEST]},
-            headers={"Authorization": f"Bearer {token}"},
-        )
-    except (requests.RequestException, ValueError, KeyError) as error:
+        _api().patch(f"dags/{quote(ti.dag_id)}/dagRuns/{quote(ti.run_id)}?update_mask=note", {"note": text[:_LONGEST]})
+    except (requests.RequestException, KeyError) as error:
         log.warning(
             "the run has no note: Airflow's API did not take it (%s). Under `airflow dags test` there is none; "
             "elsewhere see to [api] base_url and the connection %s",
@@ -78,8 +70,8 @@ def write_note(ti: Any, text: str, log: Any) -> bool:
     return True
 
 
-def _api() -> tuple[str, dict[str, str] | None]:
-    """The address, and user name and password if there is a connection that holds them."""
+def _api() -> AirflowApi:
+    """Airflow's API by the connection, else by Airflow's own settings."""
     from airflow.sdk import Connection
     from airflow.sdk.configuration import conf
     from airflow.sdk.exceptions import AirflowNotFoundException
@@ -87,18 +79,11 @@ def _api() -> tuple[str, dict[str, str] | None]:
     try:
         connection = Connection.get(CONNECTION)
     except AirflowNotFoundException:
-        return conf.get("api", "base_url", fallback="http://localhost:8080").rstrip("/"), None
+        return AirflowApi(conf.get("api", "base_url", fallback="http://localhost:8080"))
     host = connection.host or "localhost"
     address = host if "://" in host else f"{connection.schema or 'http'}://{host}"
     address = f"{address}:{connection.port}" if connection.port else address
-    login = {"username": connection.login, "password": connection.password or ""} if connection.login else None
-    return address.rstrip("/"), login
-
-
-def _ask(requests: Any, method: str, address: str, **more: Any) -> Any:
-    answer = requests.request(method, address, timeout=_SECONDS, **more)
-    answer.raise_for_status()
-    return answer.json()
+    return AirflowApi(address, connection.login or None, connection.password or "")
 
 
 def _status(error: Exception) -> str:

@@ -18,7 +18,6 @@ def local_services(root: Path, airflow_port: int, mlflow_port: int) -> list[Serv
     """The scheduler comes first: it is stopped before the others."""
     # Tasks that nobody runs any more are looked for at the start and then so often; Airflow's own 300 s is long.
     environment = airflow_environment(root, airflow_port) | {"AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30"}
-    logs = Workspace(root).state / "logs"
     airflow, mlflow = f"http://{HOST}:{airflow_port}", f"http://{HOST}:{mlflow_port}"
 
     def part(name: str, *options: str) -> Service:
@@ -31,9 +30,8 @@ def local_services(root: Path, airflow_port: int, mlflow_port: int) -> list[Serv
             f"airflow-{name}",
             [sys.executable, "-m", "airflow", name, *options],
             environment,
-            root,
-            logs / f"airflow-{name}.log",
             health,
+            port=airflow_port if name == "api-server" else None,
             has_tasks=name == "scheduler",
         )
 
@@ -47,9 +45,8 @@ def local_services(root: Path, airflow_port: int, mlflow_port: int) -> list[Serv
             "mlflow",
             _mlflow_server(root, mlflow_port),
             os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
-            root,
-            logs / "mlflow.log",
             answers(f"{mlflow}/health"),
+            port=mlflow_port,
         ),
     ]
 

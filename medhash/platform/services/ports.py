@@ -3,36 +3,11 @@
 import contextlib
 import socket
 from contextlib import ExitStack
-from pathlib import Path
 
 import psutil
 
 from medhash.core.errors import MedhashError
-
-MARK = "MEDHASH_SERVICE"
-
-
-def mark(root: Path, service: str) -> dict[str, str]:
-    """What to add to a service's environment. SPT_NOENV keeps Airflow, which renames its processes, from writing the
-    name over the environment."""
-    return {MARK: f"{service} {root.resolve()}", "SPT_NOENV": "1"}
-
-
-def mark_of(process: psutil.Process) -> tuple[str, Path] | None:
-    """Service and checkout that a process belongs to; None if it belongs to none, or is not ours to look at."""
-    try:
-        service, _, root = process.environ().get(MARK, "").partition(" ")
-    except (psutil.Error, OSError):
-        return None
-    return (service, Path(root)) if root else None
-
-
-def marked(root: Path, service: str | None = None) -> list[psutil.Process]:
-    """The processes of one service, or of all services, of a checkout."""
-    wanted = root.resolve()
-    found = ((process, mark_of(process)) for process in psutil.process_iter())
-    return [process for process, its in found if its is not None and its[1] == wanted and service in (None, its[0])]
-
+from medhash.platform.services.process_tags import tag_of
 
 HOST = "127.0.0.1"
 
@@ -53,13 +28,11 @@ def require_free(port: int, option: str) -> None:
 
 def _holder(port: int) -> str:
     """Who listens there, as far as this account may know."""
-    import psutil
-
     with contextlib.suppress(psutil.Error, OSError):
         for connection in psutil.net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
                 process = psutil.Process(connection.pid)
-                its = mark_of(process)
+                its = tag_of(process)
                 owner = f"{its[0]} of the checkout {its[1]}" if its else process.name()
                 return f": it is taken by {owner}, process {process.pid}"
     return ""

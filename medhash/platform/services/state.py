@@ -1,10 +1,9 @@
-"""Who watches the services of a checkout, and how they are: var/run/services.json, and a lock that the watcher holds.
+"""Who runs the services of a checkout: var/run/services.json, and a lock that supervisord holds.
 
-The kernel frees the lock whatever happens to its holder, so a file left by `kill -9` or by a reboot deceives nobody.
+The kernel frees the lock whatever happens to its holder: a file left by `kill -9` or by a reboot misleads nobody.
 """
 
 import contextlib
-import fcntl
 import getpass
 import socket
 import time
@@ -17,40 +16,24 @@ from medhash.core.workspace import Workspace
 
 _READ_SECONDS = 5.0
 _SAME_START_SECONDS = 120.0
-"""A watcher writes down when it began a little after its process started."""
-
-
-class ServiceState(Document):
-    """One service as its watcher last saw it."""
-
-    name: str
-    pid: int | None
-    port: int | None
-    healthy: bool | None
-    """None: not known yet, or not to be known now."""
-    started_at: float
-    """Seconds since 1970."""
-    restarts: int
-    gave_up: bool
-    """It ended too often in a row and is not started again."""
-    log: str
+"""Between the start of a process and the note of it here."""
 
 
 class State(Document):
-    """The watcher and its services."""
+    """The start of the services."""
 
     pid: int
+    """supervisord; while the databases are prepared, the command that starts it."""
     who: str
     host: str
     started_at: float
-    """Seconds since 1970."""
+    """Seconds since 1970, of that process."""
     airflow_port: int
     mlflow_port: int
     phase: Literal["starting", "running", "stopping", "failed"]
-    problem: str
+    problem: str = ""
     """Why it failed; else empty."""
-    fix: str
-    services: list[ServiceState]
+    fix: str = ""
 
     def holder(self) -> str:
         """Who, where and since when, for people."""
@@ -61,21 +44,37 @@ class State(Document):
         )
 
 
+def new_state(pid: int, airflow_port: int, mlflow_port: int) -> State:
+    """A start by this account on this machine, now."""
+    return State(
+        pid=pid,
+        who=getpass.getuser(),
+        host=socket.gethostname(),
+        started_at=time.time(),
+        airflow_port=airflow_port,
+        mlflow_port=mlflow_port,
+        phase="starting",
+    )
+
+
 def state_file(workspace: Workspace) -> Path:
     return workspace.state / "run" / "services.json"
 
 
 def acquire(workspace: Workspace) -> IO[str] | None:
-    """The lock, held until it is closed; None if somebody holds it."""
+    """The locked file, until it is closed by all who have it open; None if somebody holds the lock.
+
+    Not a lock of medhash.core.locks: its file is handed over to supervisord, open and locked.
+    """
+    from filelock import lock_descriptor
+
     path = workspace.state / "run" / "services.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = path.open("a")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        handle.close()
-        return None
-    return handle
+    if lock_descriptor(handle.fileno(), blocking=False):
+        return handle
+    handle.close()
+    return None
 
 
 def acquire_or_refuse(workspace: Workspace) -> IO[str]:
@@ -91,7 +90,7 @@ def acquire_or_refuse(workspace: Workspace) -> IO[str]:
 
 
 def last_state(workspace: Workspace, seconds: float = 0.0) -> State | None:
-    """What the watcher last wrote; None if nothing, even after waiting so long for a watcher that just started."""
+    """What was last written; None if nothing, even after waiting so long for a command that just started."""
     path, deadline = state_file(workspace), time.monotonic() + seconds
     while not path.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -105,13 +104,8 @@ def last_state(workspace: Workspace, seconds: float = 0.0) -> State | None:
         return None
 
 
-def here() -> tuple[str, str]:
-    """Who this process works for, and on which machine."""
-    return getpass.getuser(), socket.gethostname()
-
-
-def watches_here(state: State) -> bool:
-    """Whether the watcher is a process of this machine: its number is taken by one that started when it did.
+def runs_here(state: State) -> bool:
+    """Whether its process is one of this machine: the number is taken by one that started when it did.
 
     The machine's name does not tell: laptops change theirs.
     """
