@@ -1,18 +1,15 @@
-"""Who is told how a run ended: a JSON document by POST, a mail in plain text, by the connections params.yaml names.
+"""Notifications of how a run ended, by Airflow's HTTP and SMTP notifiers and the connections params.yaml names.
 
-Airflow calls this once a run has ended, in its DAG processor, which knows the run's id and the task that decided its
-end; what failed, and what promotion decided, those tasks left as XComs. A message that cannot be delivered is an
-error in the log of the DAG processor, after two attempts, and changes nothing about the run.
+Airflow's DAG processor calls this once a run has ended. It knows the run's id and the task that decided its end; what
+failed, and what promotion decided, those tasks left as XComs. A message that cannot be delivered is an error in the
+log of the DAG processor, after two attempts, and changes nothing about the run.
 """
 
+import html
 import logging
-import smtplib
-import ssl
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from email.message import EmailMessage
-from email.utils import localtime
 from typing import Any
 from urllib.parse import quote
 
@@ -134,18 +131,16 @@ def message_of(context: Any, state: str) -> dict[str, str | None]:
 
 
 def tell(notify: NotifyParams, message: dict[str, str | None]) -> None:
-    """Send it to all who want it; one that cannot be reached keeps nobody else from hearing."""
-    ways: list[tuple[str, Callable[[], None]]] = []
-    if notify.webhook:
-        ways.append((notify.webhook, lambda: _post(notify.webhook, message)))
-    if notify.email:
-        ways.append((notify.email, lambda: _mail(notify.email, notify.recipients, message)))
-    for connection, send in ways:
+    """Send it to all who want it; one that cannot be reached keeps nobody else from hearing.
+
+    The notifiers are called here and not by Airflow, which would log the text of an error. It may quote the address,
+    and with it a secret of a webhook.
+    """
+    for connection, notifier in _notifiers(notify, message).items():
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                send()
+                notifier.notify({})
             except Exception as error:
-                # The text of these errors may quote the address, and with it a secret of a webhook.
                 _log.error(
                     "connection %s: attempt %d of %d to tell how run %s ended failed: %s%s",
                     connection,
@@ -161,41 +156,27 @@ def tell(notify: NotifyParams, message: dict[str, str | None]) -> None:
                 break
 
 
-def _post(connection: str, message: dict[str, str | None]) -> None:
-    from airflow.providers.http.hooks.http import HttpHook
+def _notifiers(notify: NotifyParams, message: dict[str, str | None]) -> dict[str, Any]:
+    """Connection → notifier."""
+    from airflow.providers.http.notifications.http import HttpNotifier
+    from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 
-    HttpHook("POST", connection).run(json=message, extra_options={"timeout": _TIMEOUT_SECONDS})
-
-
-def _mail(connection: str, recipients: list[str], message: dict[str, str | None]) -> None:
-    """A mail in plain text, which the hook of the SMTP provider cannot send; the connection means the same to both.
-
-    TLS from the start, unless its extra has disable_ssl; then STARTTLS, unless it has disable_tls too.
-    """
-    from airflow.sdk import Connection
-
-    server = Connection.get(connection)
-    extra = server.extra_dejson
-    mail = EmailMessage()
-    mail["Subject"] = f"{message['dag']}: {message['decision'] or message['state']}" + (
-        f" at {message['failed_task']}" if message["failed_task"] else ""
-    )
-    mail["From"] = extra.get("from_email") or server.login
-    mail["To"] = ", ".join(recipients)
-    mail["Date"] = localtime()
-    mail.set_content("\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in message.items() if value) + "\n")
-    secure = ssl.create_default_context()
-    at, limit = {"host": server.host, "port": server.port or 0}, extra.get("timeout", _TIMEOUT_SECONDS)
-    with (
-        smtplib.SMTP(**at, timeout=limit)
-        if extra.get("disable_ssl")
-        else smtplib.SMTP_SSL(**at, timeout=limit, context=secure)
-    ) as client:
-        if extra.get("disable_ssl") and not extra.get("disable_tls"):
-            client.starttls(context=secure)
-        if server.login and server.password:
-            client.login(server.login, server.password)
-        client.send_message(mail)
+    found: dict[str, Any] = {}
+    if notify.webhook:
+        limit = {"timeout": _TIMEOUT_SECONDS}
+        found[notify.webhook] = HttpNotifier(http_conn_id=notify.webhook, json=message, extra_options=limit)
+    if notify.email:
+        subject = f"{message['dag']}: {message['decision'] or message['state']}"
+        subject += f" at {message['failed_task']}" if message["failed_task"] else ""
+        text = "\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in message.items() if value)
+        found[notify.email] = SmtpNotifier(
+            to=notify.recipients,
+            subject=subject,
+            html_content=f"<pre>{html.escape(text)}</pre>",
+            mime_subtype="alternative",
+            smtp_conn_id=notify.email,
+        )
+    return found
 
 
 def _number(error: Exception) -> str:
