@@ -25,7 +25,8 @@ _WAIT_SECONDS = 30.0
 def release_dead_locks(root: Path, say: Callable[[str], None]) -> None:
     """Take out the entries of dead processes; those of a running DVC stay. `say` is told what was done.
 
-    Raises MedhashError if the list stays in use for half a minute: DVC itself holds it for milliseconds.
+    DVC's own lock guards the list: a zc.lockfile, not one of medhash.core.locks. Raises MedhashError if it stays held
+    for half a minute; DVC itself holds it for milliseconds.
     """
     import zc.lockfile
 

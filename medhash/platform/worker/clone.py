@@ -5,7 +5,6 @@ FOLDER/cache             DVC's cache
 FOLDER/items/ITEM        the clone an item is worked on in; its var/checkpoints let a training go on
 """
 
-import fcntl
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import psutil
 
 from medhash.core.errors import MedhashError
 from medhash.core.git import GitFailed, git
+from medhash.core.locks import only_one
 from medhash.core.process import end_family, family_of
 from medhash.platform.worker.remote import Unreachable
 
@@ -37,12 +37,10 @@ def clone_of(repository: str, commit: str, item: str, folder: Path, say: Say) ->
     folder = _marked(folder)
     clone = folder / "items" / item
     clone.parent.mkdir(parents=True, exist_ok=True)
-    with (folder / "items" / f"{item}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f"another process works on {item} in {folder}; waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with only_one(
+        folder / "items" / f"{item}.lock",
+        on_wait=lambda: say(f"another process works on {item} in {folder}; waiting for it"),
+    ):
         _end_leftovers(clone)
         _bring_to(clone, repository, commit)
         # Folders are deps as a whole: a file that an earlier commit left in one would change the result's name.
