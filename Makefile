@@ -35,8 +35,9 @@ status: setup    ## say whether they are healthy, how the last run ended and who
 test: setup      ## run the tests, real services included
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-lint: setup      ## ruff and mypy
+lint: setup      ## ruff, mypy and the layers
 	ruff check .
+	lint-imports
 	mypy
 
 docs: setup      ## build the documentation into site/; broken links are errors
