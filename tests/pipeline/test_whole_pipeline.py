@@ -167,6 +167,7 @@ def test_a_poisoned_archive_stops_at_the_gate_of_labels(runs):
     assert aliases(runs.by_hand) == champion
 
 
+@pytest.mark.thorough
 def test_both_pages_answer_and_interrupting_them_leaves_no_process(runs):
     airflow_port, mlflow_port = free_ports(2)
     with subprocess.Popen(

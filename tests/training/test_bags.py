@@ -115,6 +115,7 @@ def test_settings_of_the_objective_reach_the_model_card(workspace, tmp_path):
     assert (document["settings"]["penalty"], document["settings"]["huber"]) == ("huber", DmihObjective().huber)
 
 
+@pytest.mark.thorough
 def test_where_one_instance_of_eight_carries_the_signal_pooling_beats_the_vote_of_instance_codes_by_far(tmp_path):
     """Measured over seeds 1-3 with 600 bags and 10 epochs: see docs/dmih.md. Chance is about 0.34."""
     workspace = signal_workspace(tmp_path, n_bags=450)

@@ -35,41 +35,56 @@ def workspace(tmp_path_factory):
     return structured_workspace(tmp_path_factory.mktemp("structured"), n_each=14, held_out=HELD_OUT, unknown=7)
 
 
-@pytest.fixture(scope="module")
-def trained(workspace):
-    """Method → model and figures."""
-    found = {}
+BRIEF = PARAMS.model_copy(update={"train": PARAMS.train.model_copy(update={"epochs": 2})})
+
+
+def models_of(workspace, params, into):
     threads = torch.get_num_threads()
     for method in METHODS:
-        train_method(workspace, PARAMS, method)
-        model = load_model(workspace.model(method))
-        write_codes(workspace.codes(method), model, encode_bags(workspace, model, confidence=True))
-        found[method] = (
-            model,
-            measure(
-                read_codes(workspace.codes(method)),
-                Tables.read(workspace),
-                EvaluateParams(bootstrap_samples=200),
-                seed=7,
-            ).metrics.structured,
-        )
+        train_method(workspace, params, method, out=into / method)
     torch.set_num_threads(threads)
+    return {method: load_model(into / method) for method in METHODS}
+
+
+@pytest.fixture(scope="module")
+def brief(tmp_path_factory):
+    """The folder of the models of two epochs."""
+    return tmp_path_factory.mktemp("brief")
+
+
+@pytest.fixture(scope="module")
+def briefly_trained(workspace, brief):
+    """Method → model after two epochs."""
+    return models_of(workspace, BRIEF, brief)
+
+
+@pytest.fixture(scope="module")
+def trained(workspace, tmp_path_factory):
+    """Method → model and figures, once it has learnt."""
+    found = {}
+    for method, model in models_of(workspace, PARAMS, tmp_path_factory.mktemp("trained")).items():
+        write_codes(workspace.codes(method), model, encode_bags(workspace, model, confidence=True))
+        measured = measure(
+            read_codes(workspace.codes(method)), Tables.read(workspace), EvaluateParams(bootstrap_samples=200), seed=7
+        )
+        found[method] = model, measured.metrics.structured
     return found
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_heads_hash_weights_change_in_training(workspace, trained, method):
+def test_every_heads_hash_weights_change_in_training(workspace, briefly_trained, method):
     data = read_data(workspace)
     first = make_learner(
         open_pixels(workspace, 32), PARAMS, find_method(method), data, PARAMS.seed, Processes(torch.device("cpu"), 0, 1)
     ).network.state_dict()
-    model, _ = trained[method]
+    model = briefly_trained[method]
     layers = sorted(name for name in model.tensors if name.startswith("hash_layer.heads.") and name.endswith("weight"))
     assert len({name.split(".")[2] for name in layers}) == 3
     for name in layers:
         assert np.abs(model.tensors[name] - first[name].numpy()).max() > 1e-2, name
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS)
 def test_each_sub_code_ranks_its_own_attribute_above_chance_and_above_the_other_sub_codes(trained, method):
     model, figures = trained[method]
@@ -82,6 +97,7 @@ def test_each_sub_code_ranks_its_own_attribute_above_chance_and_above_the_other_
             assert own.map > figures.sub_codes[other][attribute].map + 0.02, (attribute, other)
 
 
+@pytest.mark.thorough
 def test_independent_encoders_find_combinations_that_nobody_trained_on(trained):
     unseen = trained["indephash"][1].combinations["held out"]
     assert unseen.n_queries >= 5
@@ -96,40 +112,46 @@ def test_no_training_image_is_of_the_held_out_combination(workspace):
     assert any(name.startswith("mr · breast") for name in data.vocabulary)
 
 
-def test_rules_are_the_combinations_of_the_train_fold_in_words(workspace, trained):
-    model, _ = trained["fuzzhash"]
+def test_rules_are_the_combinations_of_the_train_fold_in_words(briefly_trained):
+    model = briefly_trained["fuzzhash"]
     assert "IF modality is ct AND organ is brain AND pathology is glioma" in model.rules
     assert not any("modality is mr AND organ is breast" in rule for rule in model.rules)
-    assert trained["modhash"][0].rules == []
+    assert briefly_trained["modhash"].rules == []
 
 
-def test_memberships_and_firing_levels_sum_to_one_and_the_fired_rule_is_that_of_the_picture(workspace, trained):
-    model, _ = trained["fuzzhash"]
-    data = read_data(workspace)
-    fold = data.folds["train"]
-    certainty = model.certainty(open_pixels(workspace, 32)[fold.rows], fold.starts)
+def certainty_of(model, workspace, fold):
+    return model.certainty(open_pixels(workspace, 32)[fold.rows], fold.starts)
+
+
+def test_memberships_and_firing_levels_sum_to_one(workspace, briefly_trained):
+    model = briefly_trained["fuzzhash"]
+    certainty = certainty_of(model, workspace, read_data(workspace).folds["train"])
     start = 0
     for attribute in model.spec.attributes:
         part = certainty.membership[:, start : start + len(attribute.values)]
         np.testing.assert_allclose(part.sum(axis=1), 1, atol=1e-5)
         start += len(attribute.values)
     np.testing.assert_allclose(certainty.firing.sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.thorough
+def test_the_fired_rule_is_that_of_the_picture(workspace, trained):
+    model, _ = trained["fuzzhash"]
+    data = read_data(workspace)
+    fold = data.folds["train"]
     own = [
         f"modality is {name.split(' · ')[0]} AND organ is {name.split(' · ')[1]}"
         for name in (data.vocabulary[row.argmax()] for row in fold.labels)
     ]
-    fired = [model.rules[row.argmax()] for row in certainty.firing]
+    fired = [model.rules[row.argmax()] for row in certainty_of(model, workspace, fold).firing]
     assert np.mean([mine in rule for mine, rule in zip(own, fired, strict=True)]) > 0.7
 
 
-def test_two_trainings_give_the_same_bytes(workspace, tmp_path):
-    few = PARAMS.model_copy(update={"train": PARAMS.train.model_copy(update={"epochs": 2})})
-    for name in ("once", "again"):
-        train_method(workspace, few, "fuzzhash", out=tmp_path / name)
-    assert (tmp_path / "once" / "weights.safetensors").read_bytes() == (
-        tmp_path / "again" / "weights.safetensors"
-    ).read_bytes()
-    assert (tmp_path / "once" / "model.json").read_bytes() == (tmp_path / "again" / "model.json").read_bytes()
+@pytest.mark.usefixtures("briefly_trained")
+def test_two_trainings_give_the_same_bytes(workspace, brief, tmp_path):
+    train_method(workspace, BRIEF, "fuzzhash", out=tmp_path / "again")
+    for name in ("weights.safetensors", "model.json"):
+        assert (brief / "fuzzhash" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
 def test_the_temperature_makes_memberships_as_sure_as_they_are_right():

@@ -144,6 +144,7 @@ def test_down_stops_all_of_it_and_can_be_said_twice(checkout):
     assert (status.returncode, status.stdout) == (1, "not running: medhash up starts the services\n")
 
 
+@pytest.mark.thorough
 def test_a_start_that_fails_says_why_and_leaves_nothing_running(checkout):
     database = checkout.root / "var" / "airflow" / "airflow.db"
     database.rename(database.with_suffix(".away"))

@@ -13,13 +13,35 @@ from checkout import checkout_environment, run_in
 from machines import run_medhash, running_in
 
 from medhash.core.files import sha256_file
+from medhash.platform.worker.publish import publish
+from medhash.platform.worker.work import collect, work
 
 
 def digests(folder: Path) -> dict[str, str]:
     return {path.name: sha256_file(path) for path in sorted(folder.iterdir())}
 
 
+@pytest.mark.usefixtures("one_mlflow")
+def test_what_a_worker_did_the_coordinator_collects_without_computing_it(coordinator, tmp_path, monkeypatch):
+    """In this process and its environment; another machine's own environment is thorough."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", os.environ["MEDHASH_TEST_MLFLOW"])
+    monkeypatch.setenv("PYTHONPATH", str(coordinator.root))
+    monkeypatch.chdir(coordinator.root)  # the run-cache names files from where one stands
+    said: list[str] = []
+    commit = publish(coordinator.root, ["train@lsh"], None, said.append).commit
+    work(str(coordinator.root), commit, "train@lsh", tmp_path / "scratch", f"store={coordinator.store}", said.append)
+    assert "Running stage 'train@lsh':" in said
+    fetched = tmp_path / "scratch" / "items" / "train@lsh" / "data" / "derived"
+    assert not (fetched / "images" / "rejected.parquet").exists(), "only what the item reads is fetched"
+    said.clear()
+    collect(coordinator.root, "train@lsh", said.append)
+    assert "Stage 'train@lsh' is cached - skipping run" in "\n".join(said)
+    assert not any(line.startswith("Running stage") for line in said)
+    assert digests(coordinator.root / "data" / "derived" / "models" / "lsh") == digests(fetched / "models" / "lsh")
+
+
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.usefixtures("one_mlflow")
 def test_another_machine_trains_and_the_coordinator_retrains_nothing(coordinator, machine, tmp_path):
     before = (

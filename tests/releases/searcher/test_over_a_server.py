@@ -82,6 +82,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_client_on_another_machine_answers_through_outage_promotion_and_rollback(server, tmp_path, monkeypatch):
     import cv2
     import mlflow

@@ -105,6 +105,24 @@ def test_a_new_champion_that_is_not_sound_does_not_answer_and_the_old_one_goes_o
     assert (searcher.serving.version, searcher.note) == ("1", "")
 
 
+def test_while_mlflow_does_not_answer_the_old_release_goes_on(store, monkeypatch):
+    searcher, registry = Searcher(store, NAME), registry_of(store)
+    registry.point("champion", registry.version("1"))
+    with monkeypatch.context() as patched:
+        patched.setattr(searcher._registry.client, "get_registered_model", out_of_reach)
+        assert not searcher.refresh()
+        assert searcher.note.startswith("version 2 goes on answering: MLflow at sqlite")
+        assert searcher.answer([store.root / "3.png"], 1).version == "2"
+    assert searcher.refresh()
+    assert (searcher.serving.version, searcher.note) == ("1", "")
+
+
+def out_of_reach(name):
+    import requests
+
+    raise requests.ConnectionError("connection refused")
+
+
 def test_without_a_champion_a_searcher_goes_on_and_says_so(store):
     searcher = Searcher(store, NAME)
     registry_of(store).client.delete_registered_model_alias(NAME, "champion")
