@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from made_once import own_copy
 from releases.champion.registered import register, workspace_with_store
 
 from medhash.core.workspace import Workspace
@@ -11,12 +12,12 @@ from medhash.core.workspace import Workspace
 
 @pytest.fixture(scope="session")
 def three_versions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.delenv("MLFLOW_TRACKING_URI", raising=False)
-        workspace = workspace_with_store(tmp_path_factory.mktemp("versions") / "root")
+    def make(root: Path) -> None:
+        workspace = workspace_with_store(root)
         for seed in (1, 2, 3):
             register(workspace, seed)
-    return workspace.root
+
+    return own_copy(tmp_path_factory, "three-versions", make)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from made_once import own_copy
 from releases.drift.bench import Bench
 from releases.drift.population import Patients, crown, train_lsh, write_params, write_patients
 
@@ -15,17 +16,15 @@ N_OLD = 200
 
 @pytest.fixture(scope="session")
 def crowned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("crowned") / "run"
-    root.mkdir()
-    write_params(root)
-    workspace = Workspace(root)
-    write_patients(workspace, Patients(N_OLD, seed=1, first=0))
-    train_lsh(workspace)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.delenv("MLFLOW_TRACKING_URI", raising=False)
+    def make(root: Path) -> None:
+        write_params(root)
+        workspace = Workspace(root)
+        write_patients(workspace, Patients(N_OLD, seed=1, first=0))
+        train_lsh(workspace)
         crown(workspace)
         assert find_champion(workspace, "medhash-nih") is not None  # and its copy lies in the cache from now on
-    return root
+
+    return own_copy(tmp_path_factory, "crowned", make)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from made_once import own_copy
 from releases.erasure.holding import checkout_with_releases, name_of, scatter
 
 from medhash.core.workspace import Workspace
@@ -32,16 +33,18 @@ class Holding(NamedTuple):
 @pytest.fixture(scope="session")
 def prototype(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The checkout's path; MLflow keeps absolute paths, so a test works there, and it is put back after it."""
-    root = tmp_path_factory.mktemp("forget") / "checkout"
-    with pytest.MonkeyPatch.context() as patched:
-        patched.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patched.setattr("medhash.releases.promotion.gates.stale_stages", lambda root, stages: [])
-        workspace = checkout_with_releases(root)
-    images = pq.read_table(workspace.images)
-    rows = [row for row, patient in enumerate(images["patient_id"].to_pylist()) if patient == PATIENT]
-    scatter(
-        workspace, PATIENT, images["image_id"].take(rows).to_pylist(), rows, images["sha256"].take(rows).to_pylist()
-    )
+
+    def make(root: Path) -> None:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("medhash.releases.promotion.gates.stale_stages", lambda root, stages: [])
+            workspace = checkout_with_releases(root)
+        images = pq.read_table(workspace.images)
+        rows = [row for row, patient in enumerate(images["patient_id"].to_pylist()) if patient == PATIENT]
+        scatter(
+            workspace, PATIENT, images["image_id"].take(rows).to_pylist(), rows, images["sha256"].take(rows).to_pylist()
+        )
+
+    root = own_copy(tmp_path_factory, "held-everywhere", make)
     shutil.copytree(root, root.with_name("kept"))
     return root
 

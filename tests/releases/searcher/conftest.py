@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from made_once import own_copy
 from of_bags import METHOD, run_of_bags
 from releases.searcher.asked import two_versions
 
@@ -14,9 +15,7 @@ from medhash.core.workspace import Workspace
 
 @pytest.fixture(scope="session")
 def two_versions_made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.delenv("MLFLOW_TRACKING_URI", raising=False)
-        return two_versions(tmp_path_factory.mktemp("two") / "root").root
+    return own_copy(tmp_path_factory, "two-versions", two_versions)
 
 
 @pytest.fixture
@@ -33,8 +32,10 @@ def bags(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     from medhash.core.params import load_params
     from medhash.releases.assemble import build_release
 
-    workspace = run_of_bags(tmp_path_factory.mktemp("bags"))
-    build_release(workspace, load_params(workspace.root / "params.yaml"), METHOD, workspace.root / "release")
-    for row, pixels in enumerate(np.load(workspace.pixels)):
-        cv2.imwrite(str(workspace.root / f"{row}.png"), pixels.transpose(1, 2, 0)[:, :, ::-1])
-    return workspace
+    def make(root: Path) -> None:
+        workspace = run_of_bags(root)
+        build_release(workspace, load_params(root / "params.yaml"), METHOD, root / "release")
+        for row, pixels in enumerate(np.load(workspace.pixels)):
+            cv2.imwrite(str(root / f"{row}.png"), pixels.transpose(1, 2, 0)[:, :, ::-1])
+
+    return Workspace(own_copy(tmp_path_factory, "release-of-bags", make))

@@ -1,16 +1,33 @@
-"""A copy of the finished run with an MLflow store of its own: what a test deletes there is nobody else's."""
+"""A finished run that promoted three times, made once; each test gets it with a store that is nobody else's."""
 
-import shutil
 from pathlib import Path
 
 import pytest
+from made_once import copied, own_copy
 from releases.promotion.conftest import finished_run as finished_run
 from releases.promotion.finished import Run
 
+from medhash.releases.acts import Act
+from medhash.releases.promotion.promote import promote
+
+
+@pytest.fixture(scope="session")
+def promoted_thrice(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """lsh was the first champion, itq took its place, and lsh again."""
+
+    def make(root: Path) -> None:
+        run = Run(copied(finished_run, root))
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("medhash.releases.promotion.gates.stale_stages", lambda root, stages: [])
+            for method in ("lsh", "itq"):
+                promote(run.workspace, run.params(method), force=Act.now("to begin with", "somebody"))
+            promote(run.workspace, run.params("lsh"), force=Act.now("back again", "somebody"))
+
+    return own_copy(tmp_path_factory, "promoted-thrice", make)
+
 
 @pytest.fixture
-def run(finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def own_store(promoted_thrice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setattr("medhash.releases.promotion.gates.stale_stages", lambda root, stages: [])
-    shutil.copytree(finished_run, tmp_path / "run", ignore=shutil.ignore_patterns("mlflow"))
-    return Run(tmp_path / "run")
+    return Run(copied(promoted_thrice, tmp_path / "run"))

@@ -10,7 +10,6 @@ from releases.promotion.finished import Run, after_training
 from medhash.commands.withdraw import main
 from medhash.core import tracking
 from medhash.core.contracts import IMAGES, LABELS, RELEASED, SPLIT, read_table, write_table
-from medhash.releases.acts import Act
 from medhash.releases.erasure.withdraw import withdraw
 from medhash.releases.history.audit import read_log
 from medhash.releases.history.lineage import trace_release
@@ -18,15 +17,6 @@ from medhash.releases.history.lineage_text import release_as_text
 from medhash.releases.promotion.promote import promote
 from medhash.releases.registry import Registry
 from medhash.retrieval.index import load_index
-
-
-@pytest.fixture
-def own_store(run: Run) -> Run:
-    """lsh was the first champion, itq took its place, and lsh again; all three versions are in this run's own store."""
-    for method in ("lsh", "itq"):
-        promote(run.workspace, run.params(method), force=Act.now("to begin with", "somebody"))
-    promote(run.workspace, run.params("lsh"), force=Act.now("back again", "somebody"))
-    return run
 
 
 def registry(run: Run) -> Registry:
