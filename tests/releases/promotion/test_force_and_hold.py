@@ -52,6 +52,7 @@ def test_a_held_champion_stays_whatever_comes_and_a_lifted_hold_lets_the_same_ve
     assert acts(served) == ["promote", "hold", "refuse", "lift", "promote"]
 
 
+@pytest.mark.usefixtures("drawn_pages")
 def test_force_promotes_a_worse_model_past_a_hold_and_its_name_and_reason_stay(served: Any) -> None:
     plant(served, "itq", random_codes())
     hold(served.workspace, registry(served), Hold.now("a study runs", "Dr. B"))

@@ -125,6 +125,7 @@ def test_a_planted_worse_challenger_is_refused_by_its_clause(
     assert (last.entry.act, last.entry.what["version"], last.digest) == ("refuse", "2", challenger.tags["audit"])
 
 
+@pytest.mark.usefixtures("drawn_pages")
 def test_the_artifacts_of_a_refusal_say_what_was_found(served: Any) -> None:
     from mlflow.artifacts import load_dict, load_text
 
