@@ -45,6 +45,13 @@ COVERED = {
         "tests/slim_environment.py",
         *CHECKOUTS,
     ),
+    "tests/releases/searcher/test_without_checkout.py": (
+        "medhash/releases/searcher",
+        "medhash/releases/logged_model.py",
+        "medhash/releases/pyfunc_model.py",
+        "medhash/archives/decode.py",
+        "tests/slim_environment.py",
+    ),
     "tests/releases/searcher/test_over_a_server.py": (
         "medhash/releases/searcher",
         "medhash/releases/lease.py",

@@ -202,6 +202,7 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
+@pytest.mark.thorough
 def test_mlflow_serves_the_logged_model_and_answers_bad_input_in_one_line(python_of_model, logged, queries, expected):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
