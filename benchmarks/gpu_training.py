@@ -28,9 +28,9 @@ def speed(
     from medhash.core.params import Params, TrainParams
     from medhash.hashing.catalogue import find_method, with_overrides
     from medhash.training.deep import train_deep
-    from medhash.training.processes import joined
+    from medhash.training.processes import joined_processes
 
-    with tempfile.TemporaryDirectory() as folder, joined(device, 8) as processes:
+    with tempfile.TemporaryDirectory() as folder, joined_processes(device, 8) as processes:
         workspace, data = data_set(Path(folder), pixels, classes, n_val=min(256, len(pixels) // 4))
         params = Params(
             methods=[METHOD],

@@ -37,8 +37,8 @@ def main() -> int:
     from medhash.hashing.catalogue import find_method, with_overrides
     from medhash.training.augment import AugmentRange
     from medhash.training.deep import make_learner
-    from medhash.training.loop import Plan, Progress, Row, train
-    from medhash.training.processes import joined
+    from medhash.training.loop import EpochRow, Plan, Progress, train
+    from medhash.training.processes import joined_processes
 
     method = with_overrides(find_method(args.method), {"batch_size": args.batch_size})
     params = Params(
@@ -50,16 +50,16 @@ def main() -> int:
         ),
     )
     pixels, classes = pixels_of(args.images, args.size_px)
-    ours: list[Row] = []
+    ours: list[EpochRow] = []
     peer: list[float] = []
-    with tempfile.TemporaryDirectory() as folder, joined(args.device, args.threads) as processes:
+    with tempfile.TemporaryDirectory() as folder, joined_processes(args.device, args.threads) as processes:
         _, data = data_set(Path(folder), pixels, classes)
         mapped = np.load(Path(folder) / "data/derived/images/pixels.npy", mmap_mode="r")
         learner, bare = (make_learner(mapped, params, method, data, 0, processes) for _ in range(2))  # type: ignore[arg-type]
         images = torch.rand(args.batch_size, 1, args.size_px, args.size_px, device=processes.device)
         labels = torch.eye(4, device=processes.device)[torch.arange(args.batch_size) % 4]
 
-        def peer_epoch(progress: Progress, speed: Row) -> None:
+        def peer_epoch(progress: Progress, speed: EpochRow) -> None:
             ours.append(speed)
             bare.loss.train()
             started = time.perf_counter()

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from medhash.hashing.catalogue import Method, ShallowMethod, TwoStepMethod, Unbinarised, find_method
-from medhash.hashing.encoders import CODERS
+from medhash.hashing.encoders import ENCODERS
 from medhash.hashing.method_types import StructuredMethod
 
 _PACKAGES = ("medhash", "components")
@@ -72,13 +72,13 @@ def imported(modules: Iterable[str]) -> list[str]:
 
 
 def modules_of(method: Method) -> list[str]:
-    """The modules of the library that a method is made of: its fit, its coder, its objective, its network."""
+    """The modules of the library that a method is made of: its fit, its encoder, its objective, its network."""
     if isinstance(method, Unbinarised):
         return modules_of(find_method(method.of))
     if isinstance(method, ShallowMethod):
-        return [method.fit.__module__, CODERS[method.coder].relaxed.__module__]
+        return [method.fit.__module__, ENCODERS[method.encoder].relaxed.__module__]
     if isinstance(method, TwoStepMethod):
-        return [method.fit.__module__, CODERS[method.coder].relaxed.__module__, *modules_of(method.network)]
+        return [method.fit.__module__, ENCODERS[method.encoder].relaxed.__module__, *modules_of(method.network)]
     trunk = TRUNKS[str(method.network.get("kind", "residual"))]
     pooling = str(method.network.get("pooling", "none")).replace("-", "_")
     inference = str(method.network.get("inference", "none"))

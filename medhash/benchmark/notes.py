@@ -29,7 +29,7 @@ def reach(
 ) -> list[str]:
     """Sentences about the table's first figure; none where nothing was measured.
 
-    exchanged: (row, bits) → MAP where the queries exchange their labels, of `exchanged_maps`.
+    exchanged: (row, bits) → MAP where the queries exchange their labels, of `permuted_labels_maps`.
     A percentile interval of n patients is too narrow by a factor of √(1 - 1/n) at least: the spread within a
     resample has n in its divisor, not n - 1 (Efron & Tibshirani 1993, ch. 13).
     """

@@ -10,7 +10,7 @@ from medhash.benchmark.papers import T_SNE_METHODS, TITLES
 from medhash.benchmark.results import Measured
 from medhash.core.data_sets import SetWorkspace
 from medhash.core.plots import MUTED, PALETTE, Canvas, canvas, method_line
-from medhash.retrieval.code_map import OTHER, coloured_labels
+from medhash.retrieval.code_map import OTHER_LABELS, coloured_labels
 
 _LONGEST = 64
 _MOST_POINTS = 1000
@@ -93,7 +93,7 @@ def _precision_recall(path: Path, results: list[Measured]) -> None:
 def _t_sne(path: Path, workspace: SetWorkspace, results: list[Measured], seed: int) -> int:
     """A panel per row; returns how many cases are drawn."""
     maps = [_codes_and_labels(workspace, result, seed) for result in results]
-    names = sorted({name for _, labels in maps for name in labels}, key=lambda name: (name == OTHER, name))
+    names = sorted({name for _, labels in maps for name in labels}, key=lambda name: (name == OTHER_LABELS, name))
     with canvas(4.7 * min(2, len(results)), 4.6 * ((len(results) + 1) // 2)) as drawn:
         panels = np.atleast_1d(drawn.figure.subplots((len(results) + 1) // 2, min(2, len(results)))).ravel()
         for panel, result, (bits, labels) in zip(panels, results, maps, strict=False):
@@ -106,7 +106,7 @@ def _t_sne(path: Path, workspace: SetWorkspace, results: list[Measured], seed: i
                     linewidths=0,
                     alpha=0.75,
                     zorder=1 + position,
-                    color="#b8c2cc" if name == OTHER else PALETTE[position % (len(PALETTE) - 1)],
+                    color="#b8c2cc" if name == OTHER_LABELS else PALETTE[position % (len(PALETTE) - 1)],
                     label=name,
                 )
             panel.set(xticks=[], yticks=[], title=f"{result.row.name}, MAP {result.metrics[0].figures.map:.3f}")

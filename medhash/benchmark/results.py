@@ -15,7 +15,7 @@ from medhash.core.data_sets import SetWorkspace
 from medhash.core.documents import Difference, Interval, Metrics
 from medhash.core.errors import MedhashError
 from medhash.retrieval.evaluation.compare import compare
-from medhash.retrieval.evaluation.ranked import COLUMNS
+from medhash.retrieval.evaluation.ranked import FIGURE_COLUMNS
 
 COLLAPSED_SHARE = 0.02
 """Fewer distinct codes than this share of the gallery: most of a ranking is decided by the order of ties."""
@@ -122,7 +122,7 @@ def mean_queries(folders: list[Path]) -> pa.Table | None:
     if not tables:
         return None
     first = tables[0]
-    for column in COLUMNS.values():
+    for column in FIGURE_COLUMNS.values():
         mean = np.mean([table[column].to_numpy().astype(np.float64) for table in tables], axis=0)
         first = first.set_column(
             first.column_names.index(column), QUERIES.field(column), pa.array(mean, pa.float64(), from_pandas=True)

@@ -421,7 +421,7 @@ def with_overrides(method: Method, overrides: Mapping[str, Any]) -> Method:
         ) from error
 
 
-def settings_of(method: DeepMethod) -> dict[str, str | int | float | bool]:
+def flat_settings(method: DeepMethod) -> dict[str, str | int | float | bool]:
     """Recipe and objective as one flat mapping, for ModelSpec.settings and MLflow."""
     return asdict(method.recipe) | asdict(method.objective)
 

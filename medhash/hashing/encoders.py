@@ -1,4 +1,4 @@
-"""Coders: how a fitted shallow method turns features into relaxed codes, and the shapes its tensors must have."""
+"""Encoders: how a fitted shallow method turns features into relaxed codes, and the shapes its tensors must have."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from medhash.hashing.shallow.sh import eigenfunction_shapes, eigenfunctions
 
 
 @dataclass(frozen=True)
-class Coder:
+class FeatureEncoder:
     """What a model of one family of codes computes."""
 
     relaxed: Callable[[np.ndarray, Mapping[str, np.ndarray]], np.ndarray]
@@ -24,11 +24,11 @@ class Coder:
     """(tensors, D, K) → the shape each tensor must have; free sizes are read from the tensors."""
 
 
-CODERS: dict[str, Coder] = {
-    "linear": Coder(project, linear_shapes),  # lsh, itq, ssh
-    "eigenfunctions": Coder(eigenfunctions, eigenfunction_shapes),  # sh
-    "circulant": Coder(circulant, circulant_shapes),  # cbe
-    "kernel": Coder(kernel_bits, kernel_shapes),  # ksh
-    "layers": Coder(layer_outputs, layer_shapes),  # dh, sdh
-    "forest": Coder(forest_paths, forest_shapes),  # mhf
+ENCODERS: dict[str, FeatureEncoder] = {
+    "linear": FeatureEncoder(project, linear_shapes),  # lsh, itq, ssh
+    "eigenfunctions": FeatureEncoder(eigenfunctions, eigenfunction_shapes),  # sh
+    "circulant": FeatureEncoder(circulant, circulant_shapes),  # cbe
+    "kernel": FeatureEncoder(kernel_bits, kernel_shapes),  # ksh
+    "layers": FeatureEncoder(layer_outputs, layer_shapes),  # dh, sdh
+    "forest": FeatureEncoder(forest_paths, forest_shapes),  # mhf
 }

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from medhash.hashing.catalogue import find_method
-from medhash.hashing.encoders import CODERS
+from medhash.hashing.encoders import ENCODERS
 from medhash.hashing.method_types import (
     Method,
     ShallowMethod,
@@ -48,7 +48,7 @@ CUTS = tuple(
         (
             "medhash.hashing.catalogue:CATALOGUE",
             "medhash.hashing.catalogue:find_method",
-            "medhash.hashing.encoders:CODERS",
+            "medhash.hashing.encoders:ENCODERS",
             *(name for names in (*TRUNKS.values(), *POOLINGS.values()) for name in names),
             _OF_NETWORKS,
             _OF_BAGS,
@@ -66,9 +66,9 @@ def encoding_roots(method: Method) -> list[str]:
     if isinstance(method, Unbinarised):
         return encoding_roots(find_method(method.of))
     if isinstance(method, ShallowMethod):
-        return _coder(method.coder)
+        return _encoder(method.encoder)
     if isinstance(method, TwoStepMethod):
-        return [*_coder(method.coder), *encoding_roots(method.network)]
+        return [*_encoder(method.encoder), *encoding_roots(method.network)]
     network = method.network
     pooling = str(network.get("pooling", "none"))
     return [
@@ -99,9 +99,9 @@ def row_settings(method: Method) -> dict[str, Any]:
     if isinstance(method, Unbinarised):
         return {"name": method.name, "of": method.of}
     if isinstance(method, ShallowMethod):
-        return {"name": method.name, "coder": method.coder, "features": method.features}
+        return {"name": method.name, "coder": method.encoder, "features": method.features}
     if isinstance(method, TwoStepMethod):
-        return {"coder": method.coder, "frozen": method.frozen, "network": row_settings(method.network)}
+        return {"coder": method.encoder, "frozen": method.frozen, "network": row_settings(method.network)}
     return {
         "name": method.name,
         "network": dict(method.network),
@@ -112,9 +112,9 @@ def row_settings(method: Method) -> dict[str, Any]:
     }
 
 
-def _coder(name: str) -> list[str]:
-    coder = CODERS[name]
-    return [_named(type(coder)), _named(coder.relaxed), _named(coder.shapes)]
+def _encoder(name: str) -> list[str]:
+    encoder = ENCODERS[name]
+    return [_named(type(encoder)), _named(encoder.relaxed), _named(encoder.shapes)]
 
 
 def _named(definition: Callable[..., object]) -> str:

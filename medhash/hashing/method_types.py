@@ -45,8 +45,8 @@ class ShallowMethod:
     title: str
     source: str
     fit: Fit
-    coder: str = "linear"
-    """How hashing.coders turns features into a code with what was fitted."""
+    encoder: str = "linear"
+    """Name in hashing.encoders of what turns features into a code, with what was fitted."""
     features: Literal["gist-512", "gist-1024"] = "gist-512"
 
 
@@ -86,7 +86,8 @@ class TwoStepMethod:
     network: DeepMethod
     """Trained as it stands, unless it is frozen."""
     fit: Fit
-    coder: str
+    encoder: str
+    """Name in hashing.encoders, as of ShallowMethod."""
     frozen: bool = False
     """The network is not trained: its initial weights (train.initial_weights, or random ones) make the features."""
     needs: Callable[[np.ndarray], None] | None = None

@@ -16,7 +16,7 @@ from medhash.core.errors import MedhashError
 from medhash.core.files import replacing_file, sha256_file
 from medhash.hashing.bags import check_starts, content_order, vote
 from medhash.hashing.codes import Certainty, binarise, bit_confidence
-from medhash.hashing.encoders import CODERS
+from medhash.hashing.encoders import ENCODERS
 from medhash.hashing.layout import layout_of
 
 if TYPE_CHECKING:
@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
 SPEC_FILE = "model.json"
 WEIGHTS_FILE = "weights.safetensors"
-NETWORK, CODER = "network.", "coder."
-"""Prefixes of a two-step model's tensors: those of the network, and those of the method that hashes its embedding."""
-Tensors = Mapping[str, np.ndarray]
+NETWORK, ENCODER = "network.", "coder."
+"""Prefixes of a two-step model's tensors: those of the network, and those of the encoder of its embedding."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,9 @@ class Coded:
 class HashModel:
     """A model in memory. Loading one executes no code from its files.
 
-    deep: a network gives relaxed codes of pixels. shallow: a coder gives them of GIST features. two-step: a coder gives
-    them of what a network makes of pixels. The codes of bags are pooled by the network if it has a pooling, and by
-    `vote` of the instances' codes otherwise; a bag of one has the code of its image.
+    deep: a network gives relaxed codes of pixels. shallow: an encoder gives them of GIST features. two-step: an
+    encoder gives them of a network's embedding of pixels. The codes of bags are pooled by the network if it has a
+    pooling, and by `vote` of the instances' codes otherwise; a bag of one has the code of its image.
 
     Bags come as the packed instances of one after the other: `inputs` is uint8 pixels (m, C, S, S) or, for a shallow
     model, float32 features (m, D); `starts` is int64 (n + 1,), see hashing.bags. The order of instances within a bag
@@ -53,7 +52,7 @@ class HashModel:
     """
 
     spec: ModelSpec
-    tensors: Tensors
+    tensors: Mapping[str, np.ndarray]
     digest: str
     """SHA-256 of model.json, which holds the SHA-256 of the weights."""
     device: str = "cpu"
@@ -129,7 +128,7 @@ class HashModel:
         """Relaxed codes, float32 (N, K), of features, float32 (N, D): GIST of `spec.input`; shallow models only."""
         if self.spec.family != "shallow":
             raise MedhashError(f"{self.spec.method} encodes pixels, not features", "encode its pixels")
-        return CODERS[self.spec.coder].relaxed(features, self.tensors)
+        return ENCODERS[self.spec.coder].relaxed(features, self.tensors)
 
     def _relaxed(self, inputs: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Relaxed codes of bags, (n, K), and of instances in the order given, (m, K)."""
@@ -175,7 +174,7 @@ class HashModel:
             outputs: np.ndarray = self.network(x).float().cpu().numpy()
         if self.spec.family == "deep":
             return outputs
-        return CODERS[self.spec.coder].relaxed(outputs, under(CODER, self.tensors))
+        return ENCODERS[self.spec.coder].relaxed(outputs, under(ENCODER, self.tensors))
 
 
 def save_model(folder: Path, spec: ModelSpec, tensors: Mapping[str, Any]) -> str:
@@ -224,8 +223,8 @@ def under(prefix: str, tensors: Mapping[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def _check_tensors(path: Path, spec: ModelSpec, tensors: Tensors) -> None:
-    """The names and shapes must be those of the method's network and coder."""
+def _check_tensors(path: Path, spec: ModelSpec, tensors: Mapping[str, np.ndarray]) -> None:
+    """The names and shapes must be those of the method's network and encoder."""
     expected = _expected_shapes(path, spec, tensors)
     for name in sorted(expected.keys() | tensors.keys()):
         found = tuple(tensors[name].shape) if name in tensors else "no such tensor"
@@ -237,21 +236,21 @@ def _check_tensors(path: Path, spec: ModelSpec, tensors: Tensors) -> None:
             )
 
 
-def _expected_shapes(path: Path, spec: ModelSpec, tensors: Tensors) -> dict[str, tuple[int, ...]]:
-    if spec.family != "deep" and spec.coder not in CODERS:
+def _expected_shapes(path: Path, spec: ModelSpec, tensors: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+    if spec.family != "deep" and spec.coder not in ENCODERS:
         raise MedhashError(
-            f"{path}: model.json names the coder {spec.coder!r}, which does not exist",
-            f"known coders: {', '.join(CODERS)}; train the model again",
+            f"{path}: model.json names the encoder {spec.coder!r}, which does not exist",
+            f"known encoders: {', '.join(ENCODERS)}; train the model again",
         )
     if spec.family == "shallow":
-        return CODERS[spec.coder].shapes(tensors, int(spec.input.removeprefix("gist-")), spec.bits)
+        return ENCODERS[spec.coder].shapes(tensors, int(spec.input.removeprefix("gist-")), spec.bits)
     network = _empty_network(spec)
     shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     if spec.family == "deep":
         return shapes
-    coder = CODERS[spec.coder].shapes(under(CODER, tensors), network.n_outputs, spec.bits)
+    encoder = ENCODERS[spec.coder].shapes(under(ENCODER, tensors), network.n_outputs, spec.bits)
     return {NETWORK + name: shape for name, shape in shapes.items()} | {
-        CODER + name: shape for name, shape in coder.items()
+        ENCODER + name: shape for name, shape in encoder.items()
     }
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from medhash.core.plots import PALETTE, canvas
 
-OTHER = "other labels"
+OTHER_LABELS = "other labels"
 _N_COLOURS = len(PALETTE) - 1
 
 
@@ -15,7 +15,7 @@ def code_map(codes: np.ndarray, labels: list[list[str]], seed: int) -> str:
     those that have a colour. Distances: bits that differ. Seeded, so equal codes give an equal picture.
     """
     coloured = coloured_labels(labels)
-    names = sorted(set(coloured), key=lambda name: (name == OTHER, -coloured.count(name), name))
+    names = sorted(set(coloured), key=lambda name: (name == OTHER_LABELS, -coloured.count(name), name))
     places = _tsne(codes, seed)
     with canvas(6.4, 4.6) as drawn:
         axes = drawn.figure.subplots()
@@ -27,7 +27,7 @@ def code_map(codes: np.ndarray, labels: list[list[str]], seed: int) -> str:
                 s=13,
                 linewidths=0,
                 alpha=0.75,
-                color="#b8c2cc" if name == OTHER else PALETTE[position % _N_COLOURS],
+                color="#b8c2cc" if name == OTHER_LABELS else PALETTE[position % _N_COLOURS],
                 marker="osD^vP*"[position % 7],
                 label=f"{name} ({member.sum()})",
                 zorder=1 + position,
@@ -47,7 +47,7 @@ def coloured_labels(labels: list[list[str]]) -> list[str]:
             counts[name] = counts.get(name, 0) + 1
     shown = sorted(counts, key=lambda name: (-counts[name], name))[:_N_COLOURS]
     return [
-        min((name for name in names if name in shown), key=lambda name: (counts[name], name), default=OTHER)
+        min((name for name in names if name in shown), key=lambda name: (counts[name], name), default=OTHER_LABELS)
         for names in labels
     ]
 

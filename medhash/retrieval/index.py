@@ -1,4 +1,4 @@
-"""Which image of one case matched which of another: the pair whose codes differ in the fewest bits."""
+"""The FAISS index of a gallery: written, loaded and searched; and which images of two cases match best."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ def write_index(folder: Path, gallery: PlacedCodes, model_digest: str, codes_sha
 _REBUILD = "restore it with `dvc checkout`, or run the stage index again for this method"
 
 
-class Neighbour(NamedTuple):
+class IndexEntry(NamedTuple):
     """An entry of the index and its Hamming distance (bits) from the query."""
 
     bag_id: str
@@ -133,13 +133,13 @@ def require_built_from(index: Index, folder: Path, code_path: Path, codes: pa.Ta
         )
 
 
-def search(index: Index, code: np.ndarray, k: int, exclude_patient: str | None = None) -> list[Neighbour]:
+def search(index: Index, code: np.ndarray, k: int, exclude_patient: str | None = None) -> list[IndexEntry]:
     """The k nearest entries by (distance, bag_id), entries of `exclude_patient` left out; all of them if k is more.
 
     Raises as `ranked` does.
     """
     return [
-        Neighbour(index.bag_ids[position].as_py(), distance, int(index.set_ids[position]))
+        IndexEntry(index.bag_ids[position].as_py(), distance, int(index.set_ids[position]))
         for distance, position in ranked(index, code, k, exclude_patient)
     ]
 

@@ -60,7 +60,7 @@ def parse_preference(
     return preference if preference != Preference() else None
 
 
-def require_known(kind: str, name: str, known: Iterable[str]) -> None:
+def require_choice(kind: str, name: str, known: Iterable[str]) -> None:
     """Raise MedhashError naming what there is, the most similar first, if a name is not among them."""
     known = list(known)
     if name not in known:
@@ -181,4 +181,4 @@ def _require_parts(preference: Preference, parts: list[str]) -> None:
                 f"codes of this model are of one part, so {name!r} cannot be preferred or weighed",
                 "search without --prefer and --weights, or with a model whose codes have a part for each attribute",
             )
-        require_known("sub-code", name, parts)
+        require_choice("sub-code", name, parts)

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from medhash.core.attributes import targets, values_of
 from medhash.core.documents import Vocabulary
 
-ARCHIVE = "archive"
+ARCHIVE_ATTRIBUTE = "archive"
 """The label attribute under which joined archives say where an image comes from."""
 NONE = ""
 """Of an image that does not know an attribute, or has several of its values."""
@@ -32,10 +32,10 @@ def classes_of_images(
         attribute.name: _only_value(by_set[attribute.name], attribute.values)[sets]
         for attribute in vocabulary.attributes
     }
-    if ARCHIVE not in found:
-        archives = [values[0] if len(values) == 1 else NONE for values in values_of(images, ARCHIVE)]
+    if ARCHIVE_ATTRIBUTE not in found:
+        archives = [values[0] if len(values) == 1 else NONE for values in values_of(images, ARCHIVE_ATTRIBUTE)]
         if any(archives):
-            found[ARCHIVE] = np.array(archives, dtype=str)
+            found[ARCHIVE_ATTRIBUTE] = np.array(archives, dtype=str)
     return found
 
 
@@ -72,7 +72,7 @@ SIZE, BORDER, BRIGHTNESS, ENDS, GREY, COLOUR = (
 BORDER_PX = 3
 BLACK, WHITE = 5, 250
 """Grey values up to the first are black, from the second on white; compression moves either by a few."""
-N_BINS = 16
+N_GREY_BINS = 16
 _BATCH = 256
 
 
@@ -96,13 +96,13 @@ def _of_pixels(batch: np.ndarray) -> dict[str, np.ndarray]:
     inner = np.zeros(grey.shape[1:], dtype=bool)
     inner[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX] = True
     border, flat = grey[:, ~inner], grey.reshape(len(grey), -1)
-    of_image = N_BINS * np.arange(len(flat))[:, None]
-    counts = np.bincount((flat // (256 // N_BINS) + of_image).ravel(), minlength=N_BINS * len(flat))
+    of_image = N_GREY_BINS * np.arange(len(flat))[:, None]
+    counts = np.bincount((flat // (256 // N_GREY_BINS) + of_image).ravel(), minlength=N_GREY_BINS * len(flat))
     found = {
         BORDER: _moments(border),
         BRIGHTNESS: _moments(flat),
         ENDS: np.column_stack([(flat <= BLACK).mean(axis=1), (flat >= WHITE).mean(axis=1)]),
-        GREY: counts.reshape(len(flat), N_BINS) / flat.shape[1],
+        GREY: counts.reshape(len(flat), N_GREY_BINS) / flat.shape[1],
     }
     return found if batch.shape[1] == 1 else found | {COLOUR: batch.std(axis=1).mean(axis=(1, 2))[:, None]}
 
@@ -231,7 +231,7 @@ class Shortcut:
                 return f"{self.attribute} is not told apart by these statistics ({by})."
 
 
-MOST_IMAGES = 4000
+MAX_PROBE_IMAGES = 4000
 N_PERMUTED = 3
 FEWEST_FITTED, FEWEST_MEASURED = 5, 2
 """Cases of a value in either fold, below which it is left out."""
@@ -251,7 +251,7 @@ def audit_shortcuts(
             pc.is_valid(images["pixel_row"]), pc.is_in(images["bag_id"], value_set=labels["bag_id"].combine_chunks())
         )
     )
-    drawn = np.sort(np.random.default_rng(seed).permutation(len(known))[:MOST_IMAGES])
+    drawn = np.sort(np.random.default_rng(seed).permutation(len(known))[:MAX_PROBE_IMAGES])
     if not len(drawn):
         return []
     known = known.take(drawn)

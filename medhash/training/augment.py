@@ -22,7 +22,7 @@ class AugmentRange:
     log_gamma: float = 0.04
 
 
-def draw(n_images: int, generator: torch.Generator, ranges: AugmentRange) -> torch.Tensor:
+def draw_augmentation(n_images: int, generator: torch.Generator, ranges: AugmentRange) -> torch.Tensor:
     """Draw the seven numbers of each image, (N, 7), in [-1, 1] times the half-widths.
 
     Columns: rotation (radians), shift x, shift y, scale, gain, offset, log gamma. They are drawn on the CPU for
@@ -45,8 +45,8 @@ def draw(n_images: int, generator: torch.Generator, ranges: AugmentRange) -> tor
 def augment(images: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
     """Rotate, scale and shift each image, then x → clamp(gain · x^γ + offset, 0, 1).
 
-    images: (N, channels, size, size), in [0, 1]; draws: (N, 7), of `draw`. Returns the same shape and range; zero
-    draws return the images. What a map brings in from outside takes the border's value.
+    images: (N, channels, size, size), in [0, 1]; draws: (N, 7), of `draw_augmentation`. Returns the same shape and
+    range; zero draws return the images. What a map brings in from outside takes the border's value.
     Source: Deep Residual Hashing, §4 (jitter, rotation, intensity). Deviation: the paper varies intensity by
     matching histograms between images that share labels, which is `match_histograms`, before the map and on uint8;
     gain, offset and gamma vary it without a second image.

@@ -16,7 +16,7 @@ from medhash.core.errors import MedhashError
 from medhash.core.files import sha256_file
 from medhash.core.params import Params
 from medhash.core.workspace import Workspace
-from medhash.hashing.catalogue import alpha_at, settings_of
+from medhash.hashing.catalogue import alpha_at, flat_settings
 from medhash.hashing.layout import Layout, make_layout
 from medhash.hashing.method_types import DeepMethod, StructuredMethod
 from medhash.hashing.networks.build import build_network
@@ -25,7 +25,7 @@ from medhash.training.augment import AugmentRange
 from medhash.training.batches import BatchFeeder
 from medhash.training.checkpoint import load_checkpoint, optimizer_state, restore_optimizer, save_checkpoint
 from medhash.training.data import DataSet, Fold, open_pixels
-from medhash.training.loop import Learner, Plan, Progress, Row, train
+from medhash.training.loop import EpochRow, Learner, Plan, Progress, train
 from medhash.training.processes import Processes
 from medhash.training.schedules import Schedule, make_optimizer
 from medhash.training.seeds import derive_seed
@@ -42,11 +42,11 @@ class Start:
     spec: ModelSpec
     digest: str
     """Of everything that decides the result."""
-    history: list[Row]
+    history: list[EpochRow]
     """The epochs that a checkpoint brings along."""
 
 
-Started = Callable[[Start], Callable[[Row, Row], None]]
+Started = Callable[[Start], Callable[[EpochRow, EpochRow], None]]
 """Told of the start; returns what wants to hear of every epoch: its history row and its speed."""
 
 
@@ -82,7 +82,7 @@ def train_deep(
             f"{method.name}: a batch of {batch_size} images does not divide among {processes.world} processes",
             f"set train.overrides.{method.name}.batch_size to a multiple of their number",
         )
-    spec = describe(params, method, data, pixels.shape[1], seed)
+    spec = model_spec(params, method, data, pixels.shape[1], seed)
     digest = _digest(method, params, spec, data, processes)
     learner = make_learner(pixels, params, method, data, seed, processes)
     folder = workspace.checkpoint(method.name)
@@ -91,7 +91,7 @@ def train_deep(
     if started is not None and processes.is_first:
         listener = started(Start(spec, digest, list(progress.history)))
 
-    def after_epoch(progress: Progress, speed: Row) -> None:
+    def after_epoch(progress: Progress, speed: EpochRow) -> None:
         if processes.is_first:
             _save(folder, digest, learner, progress)
             if listener is not None:
@@ -114,9 +114,9 @@ def train_deep(
     return spec, progress, learner
 
 
-def describe(params: Params, method: DeepMethod, data: DataSet, in_channels: int, seed: int) -> ModelSpec:
+def model_spec(params: Params, method: DeepMethod, data: DataSet, in_channels: int, seed: int) -> ModelSpec:
     """model.json of a deep model, before its weights are known."""
-    settings: dict[str, Any] = settings_of(method) | {
+    settings: dict[str, Any] = flat_settings(method) | {
         "alpha_first": method.continuation[0],
         "alpha_last": method.continuation[-1],
         "alpha_stages": len(method.continuation),

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from medhash.core.errors import MedhashError
 from medhash.hashing.codes import binarise
 from medhash.hashing.networks.network import HashNetwork
-from medhash.training.augment import AugmentRange, augment, draw, draw_partners, match_histograms
+from medhash.training.augment import AugmentRange, augment, draw_augmentation, draw_partners, match_histograms
 from medhash.training.batches import BatchFeeder, plan_epoch
 from medhash.training.data import DataSet, Fold
 from medhash.training.processes import Processes
@@ -36,7 +36,7 @@ def give_back_freed() -> None:
         trim(0)
 
 
-Row = dict[str, float]
+EpochRow = dict[str, float]
 CHECK_EVERY = 50
 """Batches between two looks at whether the loss is finite: each look waits for the device."""
 TRIM_EVERY = 8
@@ -47,7 +47,7 @@ TRIM_EVERY = 8
 class Progress:
     """How far a training has come."""
 
-    history: list[Row] = field(default_factory=list)
+    history: list[EpochRow] = field(default_factory=list)
     """One row per finished epoch; only values that repeat, no times."""
     best_epoch: int = -1
     best_map: float = -math.inf
@@ -92,7 +92,7 @@ def train(
     data: DataSet,
     processes: Processes,
     progress: Progress,
-    after_epoch: Callable[[Progress, Row], None],
+    after_epoch: Callable[[Progress, EpochRow], None],
 ) -> Progress:
     """Train from `progress` on, until the epochs are done or patience is over.
 
@@ -134,7 +134,7 @@ def train(
     return progress
 
 
-def _one_epoch(plan: Plan, learner: Learner, epoch: int, bar: "tqdm[Any]") -> Row:
+def _one_epoch(plan: Plan, learner: Learner, epoch: int, bar: "tqdm[Any]") -> EpochRow:
     """One pass over the train fold; the mean of the loss and of each of its terms."""
     fold, pools = learner.fold, learner.network.pooling != "none"
     torch.manual_seed(derive_seed(plan.seed, plan.method, "objective", epoch))
@@ -155,7 +155,7 @@ def _one_epoch(plan: Plan, learner: Learner, epoch: int, bar: "tqdm[Any]") -> Ro
             images = match_histograms(images, draw_partners(each.labels, share, plan.histogram_matching, matches))
         images = learner.encoder.prepare(images)
         if plan.augment is not None:
-            images = augment(images, draw(len(each), draws, plan.augment)[share])
+            images = augment(images, draw_augmentation(len(each), draws, plan.augment)[share])
         labels = torch.from_numpy(fold.labels[batch.chosen]).to(images.device)
         learner.optimizer.zero_grad(set_to_none=True)
         terms = learner.loss(images, labels, alpha, batch.starts if pools else None, done)
@@ -190,7 +190,7 @@ def _require_finite(
         )
 
 
-def _validate(learner: Learner, data: DataSet, alpha: float) -> Row:
+def _validate(learner: Learner, data: DataSet, alpha: float) -> EpochRow:
     """An embedding has no code yet, so nothing to search by."""
     if learner.network.hash_layer is None:
         return {}

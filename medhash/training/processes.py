@@ -26,7 +26,7 @@ class Processes:
 
 
 @contextmanager
-def joined(device: str, threads: int) -> Iterator[Processes]:
+def joined_processes(device: str, threads: int) -> Iterator[Processes]:
     """Choose the device, fix what makes results repeat, and join the other processes if torchrun started several.
 
     device: auto, cpu or cuda. Raises MedhashError if cuda is asked for and there is none.

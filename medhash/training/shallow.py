@@ -7,17 +7,17 @@ from medhash.core.params import Params
 from medhash.core.workspace import Workspace
 from medhash.hashing.bags import vote
 from medhash.hashing.codes import binarise
-from medhash.hashing.encoders import CODERS
+from medhash.hashing.encoders import ENCODERS
 from medhash.hashing.method_types import ShallowMethod
 from medhash.training.data import DataSet, open_gist
-from medhash.training.loop import Row
+from medhash.training.loop import EpochRow
 from medhash.training.seeds import derive_seed
 from medhash.training.validation import fold_row
 
 
 def train_shallow(
     workspace: Workspace, params: Params, method: ShallowMethod, data: DataSet, seed: int
-) -> tuple[ModelSpec, dict[str, np.ndarray], Row]:
+) -> tuple[ModelSpec, dict[str, np.ndarray], EpochRow]:
     """Fit the method on the train fold: model.json without the weights' digest, the weights, one history row."""
     gist = open_gist(workspace, method.features)
     train, val = data.folds["train"], data.folds["val"]
@@ -25,7 +25,7 @@ def train_shallow(
     labels = train.instances().labels
     tensors = method.fit(features, labels, params.bits, derive_seed(seed, method.name, "fit") % 2**32)
     gallery, queries = (
-        binarise(vote(CODERS[method.coder].relaxed(of_fold, tensors), fold.starts))
+        binarise(vote(ENCODERS[method.encoder].relaxed(of_fold, tensors), fold.starts))
         for of_fold, fold in ((features, train), (gist[val.rows], val))
     )
     spec = ModelSpec(
@@ -33,7 +33,7 @@ def train_shallow(
         family="shallow",
         bits=params.bits,
         input=method.features,
-        coder=method.coder,
+        coder=method.encoder,
         size_px=params.size_px,
         network={},
         sub_codes=[SubCode(name="code", start=0, stop=params.bits)],

@@ -14,7 +14,7 @@ from medhash.hashing.method_types import ShallowMethod, TwoStepMethod, Unbinaris
 from medhash.hashing.model import save_model
 from medhash.training.data import read_data
 from medhash.training.deep import Start, Started, train_deep
-from medhash.training.processes import joined
+from medhash.training.processes import joined_processes
 from medhash.training.shallow import train_shallow
 from medhash.training.training_code import training_digest
 from medhash.training.two_step import train_two_step
@@ -46,7 +46,7 @@ def train_method(
             f"train {method.of}; `medhash benchmark` measures {name} on its model",
         )
     data = read_data(workspace)
-    with joined(params.train.device, params.train.threads) as processes:
+    with joined_processes(params.train.device, params.train.threads) as processes:
         if isinstance(method, ShallowMethod):
             if not processes.is_first:
                 return None

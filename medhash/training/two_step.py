@@ -11,12 +11,12 @@ from medhash.core.params import Params
 from medhash.core.workspace import Workspace
 from medhash.hashing.bags import vote
 from medhash.hashing.codes import binarise
-from medhash.hashing.encoders import CODERS
+from medhash.hashing.encoders import ENCODERS
 from medhash.hashing.method_types import TwoStepMethod
-from medhash.hashing.model import CODER, NETWORK, under
+from medhash.hashing.model import ENCODER, NETWORK, under
 from medhash.training.data import DataSet, open_pixels
-from medhash.training.deep import Learner, Start, Started, describe, make_learner, train_deep
-from medhash.training.loop import Progress, Row
+from medhash.training.deep import Learner, Start, Started, make_learner, model_spec, train_deep
+from medhash.training.loop import EpochRow, Progress
 from medhash.training.processes import Processes
 from medhash.training.seeds import derive_seed
 from medhash.training.training_code import training_digest
@@ -32,17 +32,17 @@ def train_two_step(
     processes: Processes,
     started: Started | None,
 ) -> tuple[ModelSpec, dict[str, Any], Progress]:
-    """Train the network (unless frozen), embed the train fold, fit the coder.
+    """Train the network (unless frozen), embed the train fold, fit the encoder.
 
     Returns model.json without the weights' digest, the tensors of both, and the network's progress with one row more:
-    the validation MAP of the coder's codes, which `started`'s listener is told too. Raises MedhashError before anything
-    is trained where the coder could not be fitted to the train fold's labels.
+    the validation MAP of the encoder's codes, which `started`'s listener receives too. Raises MedhashError before
+    anything is trained where the encoder could not be fitted to the train fold's labels.
     """
     if method.needs is not None:
         method.needs(data.folds["train"].instances().labels)
-    listeners: list[Callable[[Row, Row], None]] = []
+    listeners: list[Callable[[EpochRow, EpochRow], None]] = []
 
-    def heard(start: Start) -> Callable[[Row, Row], None]:
+    def heard(start: Start) -> Callable[[EpochRow, EpochRow], None]:
         assert started is not None
         listeners.append(started(replace(start, spec=_two_step_spec(start.spec, method))))
         return listeners[-1]
@@ -51,7 +51,7 @@ def train_two_step(
     if method.frozen:
         pixels = open_pixels(workspace, params.size_px)
         learner = make_learner(pixels, params, method.network, data, seed, processes)
-        spec, progress = describe(params, method.network, data, pixels.shape[1], seed), Progress()
+        spec, progress = model_spec(params, method.network, data, pixels.shape[1], seed), Progress()
         progress.best = {name: tensor.detach().cpu().clone() for name, tensor in learner.network.state_dict().items()}
         if listening is not None:
             digest = training_digest(method, {"spec": spec.model_dump(mode="json"), "data": data.digest})
@@ -74,7 +74,7 @@ def _two_step_spec(spec: ModelSpec, method: TwoStepMethod) -> ModelSpec:
     return spec.model_copy(
         update={
             "family": "two-step",
-            "coder": method.coder,
+            "coder": method.encoder,
             "settings": spec.settings | {"frozen": method.frozen} | trained,
         }
     )
@@ -82,14 +82,14 @@ def _two_step_spec(spec: ModelSpec, method: TwoStepMethod) -> ModelSpec:
 
 def _fit(
     params: Params, method: TwoStepMethod, learner: Learner, data: DataSet, seed: int
-) -> tuple[dict[str, Any], Row]:
+) -> tuple[dict[str, Any], EpochRow]:
     train, val = data.folds["train"], data.folds["val"]
     embedded = learner.encoder(train.rows, 1.0)
     labels = train.instances().labels
     fitted = method.fit(embedded, labels, params.bits, derive_seed(seed, method.name, "fit") % 2**32)
-    tensors = {CODER + name: array for name, array in fitted.items()}
+    tensors = {ENCODER + name: array for name, array in fitted.items()}
 
     def codes(embedding: np.ndarray, starts: np.ndarray) -> np.ndarray:
-        return binarise(vote(CODERS[method.coder].relaxed(embedding, under(CODER, tensors)), starts))
+        return binarise(vote(ENCODERS[method.encoder].relaxed(embedding, under(ENCODER, tensors)), starts))
 
     return tensors, fold_row(codes(learner.encoder(val.rows, 1.0), val.starts), codes(embedded, train.starts), data)

@@ -10,7 +10,7 @@ from medhash.core.errors import MedhashError
 from medhash.core.params import EvaluateParams
 from medhash.retrieval.evaluation.compare import compare, spread_over_seeds
 from medhash.retrieval.evaluation.measure import measure
-from medhash.retrieval.evaluation.ranked import COLUMNS
+from medhash.retrieval.evaluation.ranked import FIGURE_COLUMNS
 from medhash.retrieval.measures.bootstrap import paired_bootstrap
 
 SETTINGS = EvaluateParams(bootstrap_samples=20)
@@ -27,7 +27,7 @@ def with_noise(root, share, seed):
 def test_the_better_method_lies_above_the_worse_in_every_figure(tmp_path):
     better, worse = with_noise(tmp_path / "a", 0.1, 0), with_noise(tmp_path / "b", 0.3, 1)
     found = compare(better.queries, worse.queries, 400, seed=0)
-    assert set(found) == set(COLUMNS) == set(Figures.model_fields) - {"empty_ball_rate"}
+    assert set(found) == set(FIGURE_COLUMNS) == set(Figures.model_fields) - {"empty_ball_rate"}
     for name, difference in found.items():
         value = getattr(better.metrics.figures, name) - getattr(worse.metrics.figures, name)
         assert difference.value == pytest.approx(value, abs=1e-12)

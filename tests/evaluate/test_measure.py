@@ -13,7 +13,7 @@ from medhash.core.contracts import QUERIES
 from medhash.core.errors import MedhashError
 from medhash.core.params import EvaluateParams
 from medhash.retrieval.evaluation.measure import measure, measure_relaxed
-from medhash.retrieval.evaluation.ranked import COLUMNS
+from medhash.retrieval.evaluation.ranked import FIGURE_COLUMNS
 
 SETTINGS = EvaluateParams(bootstrap_samples=50)
 
@@ -63,7 +63,7 @@ def test_each_query_is_measured_as_loops_over_the_gallery_would(random_codes, re
 
 def test_the_figures_are_means_over_the_queries_and_lie_within_their_intervals(random_codes):
     metrics, queries = measure(*random_codes, SETTINGS, seed=0)
-    for figure, column in COLUMNS.items():
+    for figure, column in FIGURE_COLUMNS.items():
         assert getattr(metrics.figures, figure) == pytest.approx(pc.mean(queries[column]).as_py(), abs=1e-12)
     assert set(metrics.intervals) == {
         "map",

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from medhash.core.errors import MedhashError
-from medhash.hashing.catalogue import CATALOGUE, alpha_at, find_method, settings_of, with_overrides
-from medhash.hashing.encoders import CODERS
+from medhash.hashing.catalogue import CATALOGUE, alpha_at, find_method, flat_settings, with_overrides
+from medhash.hashing.encoders import ENCODERS
 from medhash.hashing.method_types import DeepMethod, Recipe, ShallowMethod, StructuredMethod, TwoStepMethod, Unbinarised
 from medhash.hashing.networks.build import build_network
 from medhash.hashing.objectives.dmih import DmihObjective
@@ -62,7 +62,7 @@ def test_every_name_finds_its_own_row_with_a_source() -> None:
         if isinstance(method, DeepMethod | TwoStepMethod) and not isinstance(method, StructuredMethod)
     ],
 )
-def test_every_network_takes_a_step_on_its_objective_and_has_the_coder_it_names(name: str) -> None:
+def test_every_network_takes_a_step_on_its_objective_and_has_the_encoder_it_names(name: str) -> None:
     method = find_method(name)
     deep = method.network if isinstance(method, TwoStepMethod) else method
     assert isinstance(deep, DeepMethod)
@@ -80,23 +80,23 @@ def test_every_network_takes_a_step_on_its_objective_and_has_the_coder_it_names(
     moved = [p for p in network.parameters() if p.grad is not None and p.grad.abs().sum() > 0]
     assert len(moved) > 3
     if isinstance(method, TwoStepMethod):
-        assert method.coder in CODERS
+        assert method.encoder in ENCODERS
         assert method.needs is (need_for_ksh if method.fit is fit_ksh else None)
     else:
         assert network.n_outputs == 16
 
 
 @pytest.mark.parametrize("name", [name for name, method in CATALOGUE.items() if isinstance(method, ShallowMethod)])
-def test_every_shallow_row_names_the_coder_that_reads_what_it_fits(name: str) -> None:
+def test_every_shallow_row_names_the_encoder_that_reads_what_it_fits(name: str) -> None:
     method = find_method(name)
     assert isinstance(method, ShallowMethod)
     random = np.random.default_rng(0)
     width = int(method.features.removeprefix("gist-"))
     features, labels = random.random((400, width), np.float32), random.integers(0, 2, (400, 3)).astype(np.float32)
     tensors = method.fit(features, labels, 16, 0)
-    expected = CODERS[method.coder].shapes(tensors, width, 16)
+    expected = ENCODERS[method.encoder].shapes(tensors, width, 16)
     assert {name: tensor.shape for name, tensor in tensors.items()} == expected
-    assert CODERS[method.coder].relaxed(features[:5], tensors).shape == (5, 16)
+    assert ENCODERS[method.encoder].relaxed(features[:5], tensors).shape == (5, 16)
 
 
 def test_an_unbinarised_row_points_to_a_deep_one() -> None:
@@ -162,7 +162,7 @@ def test_overrides_replace_settings_of_recipe_and_objective_and_nothing_else() -
     changed = with_overrides(method, {"learning_rate": 0.5, "margin": 2})
     assert isinstance(method, DeepMethod)
     assert isinstance(changed, DeepMethod)
-    before, after = settings_of(method), settings_of(changed)
+    before, after = flat_settings(method), flat_settings(changed)
     assert {key: value for key, value in after.items() if value != before[key]} == {"learning_rate": 0.5, "margin": 2}
     assert with_overrides(method, {}) == method
     assert isinstance(find_method("lsh"), ShallowMethod)

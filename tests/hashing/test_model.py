@@ -92,7 +92,7 @@ def test_a_shallow_model_projects_gist_and_takes_pixels_as_well(tmp_path: Path, 
     assert np.array_equal(model.relaxed_pixels(pixels), relaxed)
 
 
-def test_a_two_step_model_gives_what_the_network_sees_to_the_coder(tmp_path: Path, pixels: np.ndarray) -> None:
+def test_a_two_step_model_gives_what_the_network_sees_to_the_encoder(tmp_path: Path, pixels: np.ndarray) -> None:
     torch.manual_seed(0)
     network = build_network(NETWORK | {"head": "embedding"}, 16).eval()
     coder = {"mean": np.linspace(-1, 1, 32, dtype=np.float32), "projection": np.eye(32, 16, dtype=np.float32)}
@@ -120,8 +120,8 @@ def test_a_network_whose_weights_depend_on_the_images_size_is_rebuilt_at_the_mod
         save_model(tmp_path, spec_of("deep", network={"kind": "cnn-f"}, size_px=64), network.state_dict())
 
 
-def test_a_coder_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    with pytest.raises(MedhashError, match="names the coder 'lineal', which does not exist"):
+def test_an_encoder_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MedhashError, match="names the encoder 'lineal', which does not exist"):
         save_model(tmp_path, spec_of("shallow", coder="lineal"), {})
 
 

@@ -11,7 +11,7 @@ from medhash.core.documents import Check, CurvePoint, Figures, GateReport, Inter
 from medhash.core.files import write_json
 from medhash.core.workspace import Workspace
 from medhash.retrieval.evaluation.headline import headline_of
-from medhash.retrieval.evaluation.ranked import COLUMNS
+from medhash.retrieval.evaluation.ranked import FIGURE_COLUMNS
 
 STAGES = ("ingest", "split", "labels", "similarity", "features", "train", "encode", "index", "evaluate")
 
@@ -87,7 +87,7 @@ def write_metrics(workspace: Workspace, method: str, bits: int, model_digest: st
         ap = float((np.cumsum(hits) / np.arange(1, len(hits) + 1))[hits].mean())
         rows.append(
             {"bag_id": ids[query], "patient_id": patients[query], "n_relevant": int(hits.sum()), "n_within_h2": 1}
-            | dict.fromkeys(COLUMNS.values(), ap)
+            | dict.fromkeys(FIGURE_COLUMNS.values(), ap)
         )
     value = float(np.mean([row["ap_expected"] for row in rows]))
     chance = float(np.mean([row["n_relevant"] / len(gallery) for row in rows]))

@@ -12,7 +12,7 @@ from components.report.run import best_method, read_run
 from medhash.core.contracts import IMAGES, LABELS, read_table
 from medhash.core.documents import Interval, Metrics
 from medhash.core.params import load_params
-from medhash.retrieval.code_map import OTHER, coloured_labels
+from medhash.retrieval.code_map import OTHER_LABELS, coloured_labels
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +80,8 @@ def test_an_image_takes_the_colour_of_its_rarest_frequent_label() -> None:
     coloured = coloured_labels(labels)
     assert coloured[0] == "a"
     assert coloured[9] == "b"  # b is on 2 images, a on 10
-    assert coloured[11] == OTHER  # nothing labelled
-    assert coloured[-1] == OTHER  # g is the seventh label by frequency
+    assert coloured[11] == OTHER_LABELS  # nothing labelled
+    assert coloured[-1] == OTHER_LABELS  # g is the seventh label by frequency
 
 
 @pytest.mark.parametrize("shape", [(1, 64, 64), (3, 64, 64), (1, 400, 300)])

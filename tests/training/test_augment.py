@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from medhash.training.augment import AugmentRange, augment, draw
+from medhash.training.augment import AugmentRange, augment, draw_augmentation
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_each_draw_does_what_its_name_says(images, values, expected):
 
 def test_draws_repeat_with_the_seed_and_stay_in_range():
     ranges = AugmentRange(rotation_deg=10, shift=0.06)
-    first, second = (draw(1000, torch.Generator().manual_seed(3), ranges) for _ in range(2))
+    first, second = (draw_augmentation(1000, torch.Generator().manual_seed(3), ranges) for _ in range(2))
     assert torch.equal(first, second)
     assert first[:, 0].abs().max() <= torch.pi / 18
     assert 0.055 < first[:, 1].abs().max() <= 0.06
@@ -44,6 +44,6 @@ def test_draws_repeat_with_the_seed_and_stay_in_range():
 
 def test_augmented_images_stay_in_range(images):
     many = images.repeat(50, 1, 1, 1)
-    out = augment(many, draw(len(many), torch.Generator().manual_seed(1), AugmentRange(gain=2, offset=2)))
+    out = augment(many, draw_augmentation(len(many), torch.Generator().manual_seed(1), AugmentRange(gain=2, offset=2)))
     assert out.min() >= 0
     assert out.max() <= 1

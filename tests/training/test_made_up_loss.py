@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 FILE = """
 from pydantic.dataclasses import dataclass
 
-from medhash.hashing.objectives.objective import STRICT, Batch, Objective, Terms, Weight
+from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Terms, Weight
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -21,7 +21,7 @@ class MadeUpObjective(Objective):
     pull: Weight = 1.0
     unused: Weight = 0.0
 
-    def terms(self, batch: Batch) -> Terms:
+    def terms(self, batch: CodeBatch) -> Terms:
         yield "pull", self.pull, lambda: (batch.h[:, None] - batch.h[None, :])[batch.similar].square().sum(-1).mean()
         yield "unused", self.unused, lambda: batch.h.sum() / 0
 """

@@ -1,4 +1,4 @@
-"""Two-step methods: a network, then a coder on what it makes of an image, saved and used as one model."""
+"""Two-step methods: a network, then an encoder on what it makes of an image, saved and used as one model."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -155,7 +155,7 @@ def test_an_interrupted_network_goes_on_and_ends_with_the_same_bytes(
     assert digests(workspace.model(NAME)) == digests(tmp_path / "undisturbed")
 
 
-def test_a_coder_that_fails_leaves_the_trained_network_for_the_next_attempt(workspace: Workspace, offer) -> None:
+def test_an_encoder_that_fails_leaves_the_trained_network_for_the_next_attempt(workspace: Workspace, offer) -> None:
     offer(TwoStepMethod(CLASSIFIED, fit_ksh, "kernel"))
     with pytest.raises(MedhashError, match="300 training images"):
         train_method(workspace, params(), NAME)

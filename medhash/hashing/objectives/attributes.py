@@ -8,10 +8,10 @@ from torch import nn
 
 from medhash.core.errors import MedhashError
 from medhash.hashing.layout import Layout
-from medhash.hashing.objectives.objective import Batch, Terms
+from medhash.hashing.objectives.objective import CodeBatch, Terms
 
 
-class Known(NamedTuple):
+class KnownCases(NamedTuple):
     """The cases of a batch that know an attribute."""
 
     name: str
@@ -55,13 +55,13 @@ class AttributeTargets(nn.Module):
         matrix: torch.Tensor = self.get_buffer(f"of_label_{place}")
         return (labels @ matrix.to(labels.dtype) > 0).to(labels.dtype)
 
-    def known(self, batch: Batch) -> Iterator[Known]:
+    def known(self, batch: CodeBatch) -> Iterator[KnownCases]:
         """For every attribute what the cases that know it have."""
         assert batch.log_memberships is not None
         for place, name in enumerate(self.names):
             targets = self.of(place, batch.labels)
             rows = targets.any(dim=1)
-            yield Known(
+            yield KnownCases(
                 name,
                 batch.h[rows][:, self.layout.bit_slices[place]],
                 batch.log_memberships[rows][:, self.layout.value_slices[place]],

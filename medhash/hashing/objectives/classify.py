@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from medhash.hashing.layout import Layout
-from medhash.hashing.objectives.objective import STRICT, Batch, Objective, Terms
+from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Terms
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,7 +23,7 @@ class ClassifyObjective(Objective):
 
         return {"classifier": nn.Linear(bits, n_labels)}
 
-    def terms(self, batch: Batch) -> Terms:
+    def terms(self, batch: CodeBatch) -> Terms:
         from medhash.hashing.losses.classification import classification_loss
 
         yield "classification", 1.0, lambda: classification_loss(batch.parts["classifier"](batch.h), batch.labels)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from medhash.hashing.layout import Layout
-from medhash.hashing.objectives.objective import STRICT, Batch, Centers, Objective, Seed, Terms, Weight
+from medhash.hashing.objectives.objective import STRICT, Centers, CodeBatch, Objective, Seed, Terms, Weight
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,7 +32,7 @@ class CsqObjective(Objective):
 
         return {"centers": HashCenters(n_labels, bits, self.centers, self.centers_seed)}
 
-    def terms(self, batch: Batch) -> Terms:
+    def terms(self, batch: CodeBatch) -> Terms:
         from medhash.hashing.losses.center import center_loss, center_targets
         from medhash.hashing.losses.quantization import quantization_loss
 

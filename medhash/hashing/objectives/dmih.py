@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from medhash.hashing.objectives.objective import STRICT, Batch, Objective, Positive, Terms, Weight
+from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Positive, Terms, Weight
 
 if TYPE_CHECKING:
     import torch
@@ -47,7 +47,7 @@ class DmihObjective(Objective):
     orthogonality: Weight = 0.001
     """λ_o"""
 
-    def terms(self, batch: Batch) -> Terms:
+    def terms(self, batch: CodeBatch) -> Terms:
         from medhash.hashing.losses.balance import balance_loss
         from medhash.hashing.losses.orthogonality import orthogonality_loss
         from medhash.hashing.losses.quantization import quantization_loss
@@ -59,7 +59,7 @@ class DmihObjective(Objective):
         yield "balance", self.balance, lambda: balance_loss(batch.h)
         yield "orthogonality", self.orthogonality, lambda: orthogonality_loss(batch.hash_weight)
 
-    def _bag_loss(self, batch: Batch) -> "torch.Tensor":
+    def _bag_loss(self, batch: CodeBatch) -> "torch.Tensor":
         from medhash.hashing.losses.nca import nca_loss
         from medhash.hashing.losses.pairs import different_images
 
@@ -67,7 +67,7 @@ class DmihObjective(Objective):
             return nca_loss(batch.h, batch.similar, self.temperature * batch.h.shape[1], "log")
         return self._pair_loss(batch.h, batch.similar, different_images(len(batch.h), batch.h.device))
 
-    def _instance_loss(self, batch: Batch) -> "torch.Tensor":
+    def _instance_loss(self, batch: CodeBatch) -> "torch.Tensor":
         from medhash.hashing.networks.pooling import bag_of
 
         assert batch.instances is not None

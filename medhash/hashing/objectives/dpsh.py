@@ -2,7 +2,7 @@
 
 from pydantic.dataclasses import dataclass
 
-from medhash.hashing.objectives.objective import STRICT, Batch, Objective, Terms, Weight
+from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Terms, Weight
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -19,7 +19,7 @@ class DpshObjective(Objective):
     """η, on the mean over images and bits. The paper's is 10 to 100 where pairs and images are summed; among 5,000
     training images of 32 bits and in means, that is 0.06 to 0.6."""
 
-    def terms(self, batch: Batch) -> Terms:
+    def terms(self, batch: CodeBatch) -> Terms:
         from medhash.hashing.losses.binary_gap import binary_gap_loss
         from medhash.hashing.losses.pairwise_likelihood import pairwise_likelihood_loss
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
-from medhash.hashing.objectives.objective import STRICT, Batch, Objective, Positive, Terms, Weight
+from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Positive, Terms, Weight
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -27,7 +27,7 @@ class DrhObjective(Objective):
     orthogonality: Weight = 0.01
     """λ_o"""
 
-    def terms(self, batch: Batch) -> Terms:
+    def terms(self, batch: CodeBatch) -> Terms:
         from medhash.hashing.losses.balance import balance_loss
         from medhash.hashing.losses.nca import nca_loss
         from medhash.hashing.losses.orthogonality import orthogonality_loss

@@ -2,7 +2,7 @@
 
 from pydantic.dataclasses import dataclass
 
-from medhash.hashing.objectives.objective import STRICT, Batch, Objective, Positive, Terms, Weight
+from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Positive, Terms, Weight
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -19,7 +19,7 @@ class DshObjective(Objective):
     quantization: Weight = 0.01
     """η, on the sum over the bits of both images of a pair."""
 
-    def terms(self, batch: Batch) -> Terms:
+    def terms(self, batch: CodeBatch) -> Terms:
         from medhash.hashing.losses.binary_gap import binary_gap_loss
         from medhash.hashing.losses.contrastive import contrastive_loss
 

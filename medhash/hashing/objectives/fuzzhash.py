@@ -6,13 +6,13 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from medhash.hashing.layout import Layout
-from medhash.hashing.objectives.objective import STRICT, Batch, Objective, Terms, Weight
+from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Terms, Weight
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from medhash.hashing.objectives.attributes import Known
+    from medhash.hashing.objectives.attributes import KnownCases
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -52,12 +52,12 @@ class FuzzhashObjective(Objective):
         }
         return {"targets": targets, "classifiers": nn.ModuleDict(classifiers)}
 
-    def terms(self, batch: Batch) -> Terms:
+    def terms(self, batch: CodeBatch) -> Terms:
         for place, known in enumerate(batch.parts["targets"].known(batch)):
             classifier = batch.parts["classifiers"][str(place)] if self.code_classification else None
             yield from known.named(self._attribute_terms(known, classifier))
 
-    def _attribute_terms(self, known: "Known", classifier: "nn.Module | None") -> Terms:
+    def _attribute_terms(self, known: "KnownCases", classifier: "nn.Module | None") -> Terms:
         from torch.nn.functional import log_softmax
 
         from medhash.hashing.losses.membership import membership_loss

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from medhash.hashing.layout import Layout
-from medhash.hashing.objectives.objective import STRICT, Batch, Objective, Terms, Weight
+from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Terms, Weight
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,7 +28,7 @@ class GreedyhashObjective(Objective):
 
         return {"classifier": nn.Linear(bits, n_labels)}
 
-    def terms(self, batch: Batch) -> Terms:
+    def terms(self, batch: CodeBatch) -> Terms:
         from medhash.hashing.losses.binary_gap import binary_gap_loss
         from medhash.hashing.losses.classification import classification_loss
         from medhash.hashing.losses.straight_through import sign_straight_through

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from medhash.hashing.layout import Layout
-from medhash.hashing.objectives.objective import STRICT, Batch, Objective, Positive, Terms, Weight
+from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Positive, Terms, Weight
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,7 +31,7 @@ class HashnetObjective(Objective):
 
         return {"classifier": nn.Linear(bits, n_labels)} if self.classification else {}
 
-    def terms(self, batch: Batch) -> Terms:
+    def terms(self, batch: CodeBatch) -> Terms:
         from medhash.hashing.losses.classification import classification_loss
         from medhash.hashing.losses.pairwise_likelihood import pairwise_likelihood_loss
 

@@ -2,7 +2,7 @@
 
 from pydantic.dataclasses import dataclass
 
-from medhash.hashing.objectives.objective import STRICT, Batch, Objective, Positive, Terms, Weight
+from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Positive, Terms, Weight
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -22,7 +22,7 @@ class IdhnObjective(Objective):
     quantization: Weight = 0.1
     """λ, on the mean over images and bits."""
 
-    def terms(self, batch: Batch) -> Terms:
+    def terms(self, batch: CodeBatch) -> Terms:
         from medhash.hashing.losses.binary_gap import binary_gap_loss
         from medhash.hashing.losses.soft_similarity import soft_similarity_loss
 

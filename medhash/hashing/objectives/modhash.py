@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from medhash.hashing.layout import Layout
-from medhash.hashing.objectives.objective import STRICT, Batch, Objective, Positive, Terms, Weight
+from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Positive, Terms, Weight
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from medhash.hashing.objectives.attributes import Known
+    from medhash.hashing.objectives.attributes import KnownCases
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -35,11 +35,11 @@ class ModhashObjective(Objective):
 
         return {"targets": AttributeTargets(layout)}
 
-    def terms(self, batch: Batch) -> Terms:
+    def terms(self, batch: CodeBatch) -> Terms:
         for known in batch.parts["targets"].known(batch):
             yield from known.named(self._attribute_terms(known))
 
-    def _attribute_terms(self, known: "Known") -> Terms:
+    def _attribute_terms(self, known: "KnownCases") -> Terms:
         from medhash.hashing.losses.membership import membership_loss
         from medhash.hashing.losses.pairs import share_a_label
         from medhash.hashing.losses.pairwise_likelihood import pairwise_likelihood_loss

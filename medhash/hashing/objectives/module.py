@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from medhash.hashing.objectives.objective import Batch, Objective
+from medhash.hashing.objectives.objective import CodeBatch, Objective
 
 
 class ObjectiveModule(nn.Module):
@@ -27,13 +27,13 @@ class ObjectiveModule(nn.Module):
         starts: torch.Tensor | None = None,
         done: float = 0.0,
     ) -> dict[str, torch.Tensor]:
-        """Weight times term by name, of terms whose weight is above 0. Shapes: those of Batch.
+        """Weight times term by name, of terms whose weight is above 0. Shapes: those of CodeBatch.
 
         A term of weight 0 is not computed: it costs nothing, and cannot turn the loss into NaN. Sums over pairs and
         bits exceed the precision of bf16, so autocast is off.
         """
         with torch.autocast(h.device.type, enabled=False):
-            batch = Batch(
+            batch = CodeBatch(
                 full_precision(h),
                 labels,
                 full_precision(hash_weight),

@@ -26,7 +26,7 @@ Terms = Iterator[tuple[str, float, Callable[[], "torch.Tensor"]]]
 
 
 @dataclass(frozen=True)
-class Batch:
+class CodeBatch:
     """What an objective sees of a batch. Floating-point tensors have single precision at least."""
 
     h: "torch.Tensor"
@@ -68,7 +68,7 @@ class Objective:
         """
         return {}
 
-    def terms(self, batch: Batch) -> Terms:
+    def terms(self, batch: CodeBatch) -> Terms:
         """Yield the terms, whose weighted sum is the loss."""
         raise NotImplementedError
 

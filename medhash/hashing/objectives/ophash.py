@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from medhash.hashing.layout import Layout
-from medhash.hashing.objectives.objective import STRICT, Batch, Objective, Positive, Terms, Weight
+from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Positive, Terms, Weight
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from medhash.hashing.objectives.attributes import AttributeTargets, Known
+    from medhash.hashing.objectives.attributes import AttributeTargets, KnownCases
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -43,7 +43,7 @@ class OphashObjective(Objective):
 
         return {"targets": AttributeTargets(layout)}
 
-    def terms(self, batch: Batch) -> Terms:
+    def terms(self, batch: CodeBatch) -> Terms:
         from medhash.hashing.losses.cauchy import cauchy_loss
 
         targets = batch.parts["targets"]
@@ -53,7 +53,7 @@ class OphashObjective(Objective):
         for known in targets.known(batch):
             yield from known.named(self._attribute_terms(known))
 
-    def _attribute_terms(self, known: "Known") -> Terms:
+    def _attribute_terms(self, known: "KnownCases") -> Terms:
         from medhash.hashing.losses.cauchy import cauchy_loss
         from medhash.hashing.losses.membership import membership_loss
         from medhash.hashing.losses.pairs import different_images, share_a_label

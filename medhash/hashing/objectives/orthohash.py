@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from medhash.hashing.layout import Layout
-from medhash.hashing.objectives.objective import STRICT, Batch, Centers, Objective, Positive, Seed, Terms, Weight
+from medhash.hashing.objectives.objective import STRICT, Centers, CodeBatch, Objective, Positive, Seed, Terms, Weight
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,7 +35,7 @@ class OrthohashObjective(Objective):
 
         return {"centers": HashCenters(n_labels, bits, self.centers, self.centers_seed)}
 
-    def terms(self, batch: Batch) -> Terms:
+    def terms(self, batch: CodeBatch) -> Terms:
         from medhash.hashing.losses.cosine_margin import cosine_margin_loss
 
         scale = self.scale_per_root_bit * math.sqrt(batch.h.shape[1])

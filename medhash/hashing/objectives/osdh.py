@@ -6,7 +6,7 @@ from pydantic.dataclasses import dataclass
 
 from medhash.core.errors import MedhashError
 from medhash.hashing.layout import Layout
-from medhash.hashing.objectives.objective import STRICT, Batch, Objective, Terms, Weight
+from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Terms, Weight
 
 if TYPE_CHECKING:
     from torch import nn
@@ -43,7 +43,7 @@ class OsdhObjective(Objective):
 
         return {"classifier": nn.Linear(bits, n_labels)} if self.classification else {}
 
-    def terms(self, batch: Batch) -> Terms:
+    def terms(self, batch: CodeBatch) -> Terms:
         from medhash.hashing.losses.classification import classification_loss
         from medhash.hashing.losses.ranking import ranking_loss
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from medhash.hashing.shallow.linear import Tensors, checked, need_images, size
+from medhash.hashing.shallow.linear import Tensors, axis_size, checked, need_images
 from medhash.hashing.shallow.similarity import labelled_sample, need_both_kinds, signed_similarity
 
 N_ANCHORS = 300
@@ -100,16 +100,16 @@ def smooth_bit(basis: np.ndarray, residual: np.ndarray, start: np.ndarray) -> np
     rises, and stops at a tolerance.
     """
     u, ahead, momentum, curvature = start, start, 1.0, 1.0
-    value = loss_and_gradient(basis, residual, start)[0]
+    value = bit_loss_and_gradient(basis, residual, start)[0]
     for _ in range(ITERATIONS):
-        value_ahead, gradient = loss_and_gradient(basis, residual, ahead)
+        value_ahead, gradient = bit_loss_and_gradient(basis, residual, ahead)
         steepness = float(gradient @ gradient)
         if steepness == 0:
             break
         curvature = max(curvature / 2, 1e-12)
         while True:
             following = ahead - gradient / curvature
-            value_following = loss(basis, residual, following)
+            value_following = bit_loss(basis, residual, following)
             if value_following <= value_ahead - steepness / (2 * curvature) or steepness / curvature < 1e-16:
                 break
             curvature *= 2
@@ -127,12 +127,12 @@ def smooth_bit(basis: np.ndarray, residual: np.ndarray, start: np.ndarray) -> np
     return u
 
 
-def loss(basis: np.ndarray, residual: np.ndarray, u: np.ndarray) -> float:
+def bit_loss(basis: np.ndarray, residual: np.ndarray, u: np.ndarray) -> float:
     b = np.tanh(basis @ u / 2)
     return float(-b @ (residual @ b))
 
 
-def loss_and_gradient(basis: np.ndarray, residual: np.ndarray, u: np.ndarray) -> tuple[float, np.ndarray]:
+def bit_loss_and_gradient(basis: np.ndarray, residual: np.ndarray, u: np.ndarray) -> tuple[float, np.ndarray]:
     """-bᵀRb and its gradient -Qᵀ((R b) ∘ (1 - b∘b)); φ' = (1 - φ²)/2, and R is symmetric."""
     b = np.tanh(basis @ u / 2)
     pull = residual @ b
@@ -154,7 +154,7 @@ def kernel_bits(features: np.ndarray, tensors: Mapping[str, np.ndarray]) -> np.n
 
 def kernel_shapes(tensors: Mapping[str, np.ndarray], n_features: int, bits: int) -> dict[str, tuple[int, ...]]:
     """mean (D,), anchors (m, D), width (1,), kernel_mean (m,), weights (m, K); m is free."""
-    n_anchors = size(tensors, "anchors")
+    n_anchors = axis_size(tensors, "anchors")
     return {
         "mean": (n_features,),
         "anchors": (n_anchors, n_features),

@@ -75,7 +75,7 @@ def descend(
     """Gradient descent up to a mean |h| of 0.8; a step that does not lower the loss is not taken and halves the rate,
     others raise it by a fifth. Returns the layers and the loss at the start and after every step: it never rises."""
     rate = _FIRST_RATE
-    value, slopes = loss_and_gradient(layers, x, code_loss)
+    value, slopes = network_loss_and_gradient(layers, x, code_loss)
     values = [value]
     for _ in range(iterations):
         if np.abs(outputs_of(layers, x)[-1]).mean() >= SATURATED:
@@ -84,7 +84,7 @@ def descend(
             Layer(layer.weight - rate * slope.weight, layer.bias - rate * slope.bias)
             for layer, slope in zip(layers, slopes, strict=True)
         ]
-        moved_value, moved_slopes = loss_and_gradient(moved, x, code_loss)
+        moved_value, moved_slopes = network_loss_and_gradient(moved, x, code_loss)
         if moved_value < value:
             layers, value, slopes = moved, moved_value, moved_slopes
             rate *= 1.2
@@ -94,7 +94,7 @@ def descend(
     return layers, values
 
 
-def loss_and_gradient(layers: list[Layer], x: np.ndarray, code_loss: CodeLoss) -> tuple[float, list[Layer]]:
+def network_loss_and_gradient(layers: list[Layer], x: np.ndarray, code_loss: CodeLoss) -> tuple[float, list[Layer]]:
     """code_loss(H) + λ2/2 Σ ||W_mᵀ W_m - I||²_F + λ3/2 Σ (||W_m||²_F + ||c_m||²), and its gradient per layer.
 
     WᵀW is the Gram matrix of a layer's outputs, as in the paper (whose W is the transpose of ours).

@@ -7,7 +7,7 @@ import numpy as np
 from medhash.core.errors import MedhashError
 
 Tensors = dict[str, np.ndarray]
-"""What a fitted method keeps, float32 or int32, named as its coder (hashing.coders) expects."""
+"""What a fitted method keeps, float32 or int32, named as its encoder (hashing.encoders) expects."""
 Fit = Callable[[np.ndarray, np.ndarray, int, int], Tensors]
 """(features (N, D) float32, labels (N, C) float32 multi-hot, bits K, seed) → tensors. Unsupervised methods leave the
 labels unread."""
@@ -72,6 +72,6 @@ def linear_shapes(tensors: Mapping[str, np.ndarray], n_features: int, bits: int)
     return {"mean": (n_features,), "projection": (n_features, bits)}
 
 
-def size(tensors: Mapping[str, np.ndarray], name: str, axis: int = 0) -> int:
+def axis_size(tensors: Mapping[str, np.ndarray], name: str, axis: int = 0) -> int:
     """A free size, read from a tensor; 1 where the tensor or the axis is missing, which the shape check then finds."""
     return int(tensors[name].shape[axis]) if name in tensors and tensors[name].ndim > axis else 1

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from medhash.hashing.shallow.linear import Tensors, checked, need_images, size
+from medhash.hashing.shallow.linear import Tensors, axis_size, checked, need_images
 from medhash.hashing.shallow.similarity import labelled_sample, similar_pairs
 
 DEPTH = 4
@@ -132,7 +132,7 @@ def forest_paths(features: np.ndarray, tensors: Mapping[str, np.ndarray]) -> np.
 
 def forest_shapes(tensors: Mapping[str, np.ndarray], n_features: int, bits: int) -> dict[str, tuple[int, ...]]:
     """mean (D,), weights (T, 2^d - 1, D), thresholds (T, 2^d - 1), path (K, 2): tree and level of a bit; d is free."""
-    depth = size(tensors, "weights", axis=1).bit_length()
+    depth = axis_size(tensors, "weights", axis=1).bit_length()
     n_trees, n_nodes = math.ceil(bits / max(depth, 1)), 2**depth - 1
     return {
         "mean": (n_features,),

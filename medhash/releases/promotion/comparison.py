@@ -14,7 +14,7 @@ from medhash.releases.promotion.clauses import SliceChange
 from medhash.releases.promotion.query_groups import Asked, Turn, patients_trained_on, who_asks
 from medhash.retrieval.code_table import PlacedCodes, place_codes, read_codes
 from medhash.retrieval.evaluation.measure import evaluation_digest
-from medhash.retrieval.evaluation.permuted_labels import exchanged_map
+from medhash.retrieval.evaluation.permuted_labels import permuted_labels_map
 from medhash.retrieval.evaluation.ranked import Ranked, rank_by_hamming
 from medhash.retrieval.evaluation.slices import slice_members
 from medhash.retrieval.evaluation.tables import Tables
@@ -111,7 +111,7 @@ def compare_releases(
         asked=asked,
         evaluation_digest=evaluation_digest(queries, gallery, levels),
         chance=_mean(ours, "chance"),
-        exchanged=exchanged_map(queries, gallery, levels, params.seed)
+        exchanged=permuted_labels_map(queries, gallery, levels, params.seed)
         if champion is None and ours is not None and answerable.any()
         else None,
         challenger=_mean(ours, "per_query"),

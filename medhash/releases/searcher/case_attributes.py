@@ -10,7 +10,7 @@ from medhash.core.documents import Attribute
 from medhash.core.errors import MedhashError
 from medhash.releases.release import LabelSets
 from medhash.retrieval.index import Index
-from medhash.retrieval.preference import require_known
+from medhash.retrieval.preference import require_choice
 
 
 class CaseAttributes:
@@ -44,9 +44,9 @@ class CaseAttributes:
                 "combinations (labels.attribute: combination)",
             )
         for attribute, value in require:
-            require_known("attribute", attribute, sorted(set().union(*self._of_set)))
+            require_choice("attribute", attribute, sorted(set().union(*self._of_set)))
             values = {known for of_set in self._of_set for known in of_set.get(attribute, [])}
-            require_known(attribute, value, sorted(values))
+            require_choice(attribute, value, sorted(values))
         fits = [all(value in of_set.get(attribute, []) for attribute, value in require) for of_set in self._of_set]
         having: np.ndarray = np.array(fits)[self._set_ids]
         return having
@@ -72,7 +72,7 @@ class CaseAttributes:
                 "codes have a part for each attribute, and promote again",
             )
         for name in prefer:
-            require_known("attribute with memberships", name, self.greatest)
+            require_choice("attribute with memberships", name, self.greatest)
         # In float32 like what it is held to: 0.7 is at least 0.7.
         sure: np.ndarray = self.confidence(prefer, positions) >= np.float32(minimum)
         return sure

@@ -10,7 +10,7 @@ from medhash.core.documents import Attribute, AttributeFigures, Interval, Satisf
 from medhash.core.params import EvaluateParams
 from medhash.retrieval.code_table import PlacedCodes, code_info
 from medhash.retrieval.evaluation.calibration import calibrations
-from medhash.retrieval.evaluation.permuted_labels import exchanged_map
+from medhash.retrieval.evaluation.permuted_labels import permuted_labels_map
 from medhash.retrieval.evaluation.ranked import Ranked, rank_by_hamming
 from medhash.retrieval.evaluation.tables import Tables
 from medhash.retrieval.measures.bootstrap import patient_bootstrap
@@ -57,9 +57,9 @@ def attribute_figures(
     if not len(queries) or not len(gallery):
         return None
     ranked = rank_by_hamming(queries, gallery, relevance.levels, threads)
-    exchanged = exchanged_map(queries, gallery, relevance.levels, seed)
+    permuted = permuted_labels_map(queries, gallery, relevance.levels, seed)
     return figures_of(
-        ranked, ranked, np.ones(len(queries), bool), queries.patient_ids, len(gallery), exchanged, n_samples, seed
+        ranked, ranked, np.ones(len(queries), bool), queries.patient_ids, len(gallery), permuted, n_samples, seed
     )
 
 
@@ -69,7 +69,7 @@ def figures_of(
     chosen: np.ndarray,
     patients: np.ndarray,
     n_gallery: int,
-    exchanged: float,
+    permuted: float,
     n_samples: int,
     seed: int,
 ) -> AttributeFigures | None:
@@ -88,7 +88,7 @@ def figures_of(
         n_gallery=n_gallery,
         map=value,
         chance_map=float(chance.ap_expected.mean()),
-        exchanged_map=exchanged,
+        exchanged_map=permuted,
         ndcg_at_100=float(np.nanmean(graded.per_query.ndcg_at_100[kept])),
         chance_ndcg_at_100=float(np.nanmean(graded.chance.ndcg_at_100[kept])),
         precision_at_10=float(found.precision_at_10.mean()),
@@ -96,7 +96,7 @@ def figures_of(
     )
 
 
-NEAREST = 10
+SATISFACTION_K = 10
 _QUERIES = 32
 
 
@@ -136,13 +136,17 @@ def satisfaction(
                 (preferred[place][others], n_own * n_distances),
                 (np.zeros(others.sum(), np.int64), 1),
             )
-            found[place] = [precision_at_k(_histogram(keys, match, n), NEAREST)[0] for keys, n in orders]
+            found[place] = [precision_at_k(_histogram(keys, match, n), SATISFACTION_K)[0] for keys, n in orders]
         return found
 
     ranges = [(start, min(start + _QUERIES, len(asked))) for start in range(0, len(asked), _QUERIES)]
     plain, preferred, chance = np.concatenate(map_ranges(counted, ranges, threads)).mean(axis=0).tolist()
     return Satisfaction(
-        k=NEAREST, n_queries=len(asked), plain=plain, preferred=None if bits is None else preferred, chance=chance
+        k=SATISFACTION_K,
+        n_queries=len(asked),
+        plain=plain,
+        preferred=None if bits is None else preferred,
+        chance=chance,
     )
 
 
@@ -185,9 +189,9 @@ def structured_figures(
 
     def joint(chosen: np.ndarray) -> AttributeFigures | None:
         asked = queries.take(chosen)
-        exchanged = exchanged_map(asked, gallery, levels, seed) if len(asked) else float("nan")
+        permuted = permuted_labels_map(asked, gallery, levels, seed) if len(asked) else float("nan")
         return figures_of(
-            ranked, graded, chosen, queries.patient_ids, len(gallery), exchanged, settings.bootstrap_samples, seed
+            ranked, graded, chosen, queries.patient_ids, len(gallery), permuted, settings.bootstrap_samples, seed
         )
 
     def by_attribute(of_queries: PlacedCodes, of_gallery: PlacedCodes) -> dict[str, AttributeFigures | None]:

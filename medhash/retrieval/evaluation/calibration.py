@@ -9,8 +9,8 @@ from medhash.core.documents import Attribute, Calibration, CalibrationBin
 from medhash.hashing.codes import FULL_CONFIDENCE
 from medhash.retrieval.code_table import PlacedCodes, code_info
 
-N_BINS = 10
-BITS = "bits"
+N_CONFIDENCE_BINS = 10
+WHOLE_CODE = "bits"
 
 
 def calibrations(
@@ -49,7 +49,7 @@ def calibrations(
                 found[name] = calibration(membership[known].max(axis=1), right, 0.0)
         start = stop
     bits = _of_bits(codes, placed, asked)
-    return found | ({BITS: bits} if bits is not None else {})
+    return found | ({WHOLE_CODE: bits} if bits is not None else {})
 
 
 def calibration(confidence: np.ndarray, right: np.ndarray, lowest: float) -> Calibration:
@@ -58,8 +58,10 @@ def calibration(confidence: np.ndarray, right: np.ndarray, lowest: float) -> Cal
     confidence, right: (n,), right in [0, 1]. Source: Guo et al., On Calibration of Modern Neural Networks (ICML 2017),
     eqs. (1) to (3); bins closed above.
     """
-    edges = np.linspace(lowest, 1, N_BINS + 1)
-    place = np.clip(np.ceil((confidence - lowest) / (1 - lowest) * N_BINS).astype(int) - 1, 0, N_BINS - 1)
+    edges = np.linspace(lowest, 1, N_CONFIDENCE_BINS + 1)
+    place = np.clip(
+        np.ceil((confidence - lowest) / (1 - lowest) * N_CONFIDENCE_BINS).astype(int) - 1, 0, N_CONFIDENCE_BINS - 1
+    )
     bins = [
         CalibrationBin(
             low=float(edges[number]),
@@ -68,7 +70,7 @@ def calibration(confidence: np.ndarray, right: np.ndarray, lowest: float) -> Cal
             confidence=float(confidence[inside].mean()),
             accuracy=float(right[inside].mean()),
         )
-        for number in range(N_BINS)
+        for number in range(N_CONFIDENCE_BINS)
         if (inside := place == number).any()
     ]
     error = sum(one.n * abs(one.accuracy - one.confidence) for one in bins) / len(confidence)

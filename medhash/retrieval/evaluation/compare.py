@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from medhash.core.documents import Difference, Figures, Metrics, Spread
 from medhash.core.errors import MedhashError
-from medhash.retrieval.evaluation.ranked import COLUMNS
+from medhash.retrieval.evaluation.ranked import FIGURE_COLUMNS
 from medhash.retrieval.measures.bootstrap import paired_bootstrap
 
 _SAME = ("bag_id", "patient_id", "n_relevant")
@@ -35,12 +35,13 @@ def compare(a: pa.Table, b: pa.Table, n_samples: int, seed: int) -> dict[str, Di
             "nothing is relevant to any query of the two tables", "check the labels' classes in params.yaml"
         )
     of_a, of_b = (
-        np.stack([table[column].to_numpy()[answerable] for column in COLUMNS.values()], axis=1) for table in (a, b)
+        np.stack([table[column].to_numpy()[answerable] for column in FIGURE_COLUMNS.values()], axis=1)
+        for table in (a, b)
     )
     found = paired_bootstrap(of_a, of_b, a["patient_id"].to_numpy()[answerable].astype(str), n_samples, seed)
     return {
         figure: Difference(value=float(value), low=float(low), high=float(high), p_value=float(p_value))
-        for figure, value, low, high, p_value in zip(COLUMNS, *found, strict=True)
+        for figure, value, low, high, p_value in zip(FIGURE_COLUMNS, *found, strict=True)
     }
 
 

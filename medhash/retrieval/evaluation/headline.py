@@ -4,7 +4,7 @@ import math
 
 from medhash.core.documents import Headline, Metrics
 from medhash.retrieval.code_table import PlacedCodes
-from medhash.retrieval.evaluation.permuted_labels import exchanged_map
+from medhash.retrieval.evaluation.permuted_labels import permuted_labels_map
 from medhash.retrieval.evaluation.tables import Tables
 from medhash.retrieval.index import GALLERY_FOLDS
 
@@ -16,7 +16,7 @@ def make_headline(metrics: Metrics, codes: PlacedCodes, tables: Tables, seed: in
     """codes: all cases of the method; the permuted-label baseline is left out above MOST_PAIRS pairs."""
     permuted = None
     if metrics.n_queries * metrics.n_gallery <= MOST_PAIRS:
-        value = exchanged_map(codes.of_folds("test"), codes.of_folds(*GALLERY_FOLDS), tables.level_matrix(), seed)
+        value = permuted_labels_map(codes.of_folds("test"), codes.of_folds(*GALLERY_FOLDS), tables.level_matrix(), seed)
         permuted = None if math.isnan(value) else value
     return headline_of(metrics, permuted)
 

@@ -105,7 +105,7 @@ WITH_INTERVAL = (
 )
 
 
-class Measured(NamedTuple):
+class Evaluation(NamedTuple):
     """Document Metrics and contract QUERIES of one method."""
 
     metrics: Metrics
@@ -114,7 +114,7 @@ class Measured(NamedTuple):
 
 def measure(
     codes: pa.Table, tables: Tables, settings: EvaluateParams, seed: int, threads: int | None = None
-) -> Measured:
+) -> Evaluation:
     """Let test bags search train and val, val bags search train, and measure what they find.
 
     codes: contract `codes_schema` with its schema metadata. Pairs of one patient are left out; queries to which
@@ -141,7 +141,7 @@ def measure_relaxed(
     settings: EvaluateParams,
     seed: int,
     threads: int | None = None,
-) -> Measured:
+) -> Evaluation:
     """The same for a method that is not binarised: bags are ranked by the Euclidean distance of relaxed codes.
 
     relaxed: float32, (N, K), in [-1, 1], the row order of `codes`, which must be its signs (1 where h ≥ 0): the
@@ -185,7 +185,7 @@ def _measured(
     settings: EvaluateParams,
     seed: int,
     structured: Callable[[Ranked], StructuredFigures | None] = lambda _: None,
-) -> Measured:
+) -> Evaluation:
     info = code_info(codes.schema)
     queries, gallery = placed.of_folds("test"), placed.of_folds("train", "val")
     require_known_sets(queries, gallery, levels)
@@ -219,7 +219,7 @@ def _measured(
         evaluation_digest=evaluation_digest(queries, gallery, levels),
         model_digest=info.model_digest,
     )
-    return Measured(metrics, _query_table(queries, ranked.per_query))
+    return Evaluation(metrics, _query_table(queries, ranked.per_query))
 
 
 def _n_distinct(codes: np.ndarray) -> int:

@@ -15,7 +15,7 @@ MOST_SETS = 32
 """Label sets that are each dealt to every query; of more, so many random deals are averaged instead."""
 
 
-def exchanged_map(queries: PlacedCodes, gallery: PlacedCodes, levels: np.ndarray, seed: int = 0) -> float:
+def permuted_labels_map(queries: PlacedCodes, gallery: PlacedCodes, levels: np.ndarray, seed: int = 0) -> float:
     """MAP expected where the label sets of the answerable queries are dealt out to them anew at random.
 
     (1/Q) Σ_q Σ_s share(s) AP_q(s), AP_q(s) the AP of q's ranking if its label set were s: every set comes to every

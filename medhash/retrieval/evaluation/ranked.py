@@ -55,11 +55,11 @@ class PerQuery:
 
     def by_figure(self) -> dict[str, np.ndarray]:
         """Field of document Figures → the per-query values whose mean it is."""
-        named = {figure: getattr(self, column) for figure, column in COLUMNS.items()}
+        named = {figure: getattr(self, column) for figure, column in FIGURE_COLUMNS.items()}
         return named | {"empty_ball_rate": (self.n_within_h2 == 0).astype(np.float64)}
 
 
-COLUMNS = {
+FIGURE_COLUMNS = {
     "map": "ap_expected",
     "map_worst_ties": "ap_worst",
     "map_best_ties": "ap_best",

@@ -42,7 +42,7 @@ class OwnPatientPairs:
         return items
 
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 
 def available_threads() -> int:
@@ -52,8 +52,8 @@ def available_threads() -> int:
 
 
 def map_ranges(
-    function: Callable[[int, int], Result], ranges: Sequence[tuple[int, int]], threads: int | None
-) -> list[Result]:
+    function: Callable[[int, int], _Result], ranges: Sequence[tuple[int, int]], threads: int | None
+) -> list[_Result]:
     """[function(start, stop) for each range], by `threads` threads (None: `available_threads`).
 
     The function must depend on its range alone; then the result does not depend on the number of threads.

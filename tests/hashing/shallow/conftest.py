@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from medhash.hashing.codes import binarise
-from medhash.hashing.encoders import CODERS
+from medhash.hashing.encoders import ENCODERS
 from medhash.hashing.shallow.lsh import fit_lsh
 from medhash.retrieval.measures.average_precision import average_precision
 from medhash.retrieval.measures.histogram import relevance_histogram
@@ -41,13 +41,13 @@ def archive() -> Archive:
 
 @pytest.fixture(scope="session")
 def map_of(archive: Archive) -> Callable[[Mapping[str, np.ndarray], str], float]:
-    """MAP of the queries in the gallery, relevant = a label shared, under fitted tensors and a coder's name."""
+    """MAP of the queries in the gallery, relevant = a label shared, under fitted tensors and an encoder's name."""
 
-    def measure(tensors: Mapping[str, np.ndarray], coder: str) -> float:
+    def measure(tensors: Mapping[str, np.ndarray], encoder: str) -> float:
         every = np.concatenate([archive.queries.labels, archive.gallery.labels])
         sets, of_image = np.unique(every, axis=0, return_inverse=True)
         queries, gallery = (
-            binarise(CODERS[coder].relaxed(part.features, tensors)) for part in (archive.queries, archive.gallery)
+            binarise(ENCODERS[encoder].relaxed(part.features, tensors)) for part in (archive.queries, archive.gallery)
         )
         patients, n_queries = np.arange(len(every)), len(queries)
         histogram = relevance_histogram(

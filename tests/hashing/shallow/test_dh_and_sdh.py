@@ -13,7 +13,7 @@ from medhash.hashing.shallow.layers import (
     Layer,
     descend,
     layer_outputs,
-    loss_and_gradient,
+    network_loss_and_gradient,
     outputs_of,
     whitened_components,
 )
@@ -35,14 +35,14 @@ def losses(labels: np.ndarray) -> dict[str, CodeLoss]:
 def test_the_gradient_of_every_weight_is_that_of_finite_differences(name: str) -> None:
     layers, x, labels = small_net()
     code_loss = losses(labels)[name]
-    _, slopes = loss_and_gradient(layers, x, code_loss)
+    _, slopes = network_loss_and_gradient(layers, x, code_loss)
     for number, part in itertools.product(range(3), (0, 1)):
         values = layers[number][part]
         for index in np.ndindex(values.shape):
             kept, sides = values[index], []
             for step in (1e-6, -1e-6):
                 values[index] = kept + step
-                sides.append(loss_and_gradient(layers, x, code_loss)[0])
+                sides.append(network_loss_and_gradient(layers, x, code_loss)[0])
             values[index] = kept
             assert slopes[number][part][index] == pytest.approx((sides[0] - sides[1]) / 2e-6, rel=1e-4, abs=1e-6)
 
@@ -57,7 +57,7 @@ def test_the_loss_is_the_papers_sum_of_terms() -> None:
         + 0.0005 * sum(np.linalg.norm(w.T @ w - np.eye(w.shape[1])) ** 2 for w, _ in layers)
         + 0.0005 * sum(np.linalg.norm(w) ** 2 + np.linalg.norm(c) ** 2 for w, c in layers)
     )
-    assert loss_and_gradient(layers, x, dh.code_loss)[0] == pytest.approx(expected)
+    assert network_loss_and_gradient(layers, x, dh.code_loss)[0] == pytest.approx(expected)
 
 
 def test_the_scatter_equals_plain_loops_over_pairs() -> None:

@@ -11,11 +11,11 @@ from scipy.spatial.distance import cdist
 
 from medhash.core.errors import MedhashError
 from medhash.hashing.shallow.ksh import (
+    bit_loss,
+    bit_loss_and_gradient,
     fit_ksh,
     greedy_bits,
     kernel_bits,
-    loss,
-    loss_and_gradient,
     need_for_ksh,
     smooth_bit,
     whitened,
@@ -43,11 +43,13 @@ def test_the_gradient_is_that_of_finite_differences_and_the_smooth_step_improves
     kernel, similarity = kernel_and_similarity
     basis, _ = whitened(kernel)
     u = np.random.default_rng(0).normal(0, 0.2, basis.shape[1])
-    wrong = check_grad(lambda p: loss(basis, similarity, p), lambda p: loss_and_gradient(basis, similarity, p)[1], u)
-    assert wrong < 1e-4 * np.linalg.norm(loss_and_gradient(basis, similarity, u)[1])
+    wrong = check_grad(
+        lambda p: bit_loss(basis, similarity, p), lambda p: bit_loss_and_gradient(basis, similarity, p)[1], u
+    )
+    assert wrong < 1e-4 * np.linalg.norm(bit_loss_and_gradient(basis, similarity, u)[1])
     solved = smooth_bit(basis, similarity, u)
-    assert loss(basis, similarity, solved) < loss(basis, similarity, u)
-    steepness = [np.linalg.norm(loss_and_gradient(basis, similarity, p)[1]) for p in (u, solved)]
+    assert bit_loss(basis, similarity, solved) < bit_loss(basis, similarity, u)
+    steepness = [np.linalg.norm(bit_loss_and_gradient(basis, similarity, p)[1]) for p in (u, solved)]
     assert steepness[1] < 0.05 * steepness[0]
 
 

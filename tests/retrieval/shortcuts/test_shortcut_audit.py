@@ -161,7 +161,7 @@ def test_the_archive_that_images_were_joined_from_is_asked_too() -> None:
 
 
 def test_many_images_are_drawn_by_the_seed_and_equal_data_give_equal_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit, "MOST_IMAGES", 100)
+    monkeypatch.setattr(audit, "MAX_PROBE_IMAGES", 100)
     given = tables()
     found = audit_shortcuts(*given, seed=3)
     assert found[0].n_fitted + found[0].n_measured <= 100

@@ -1,4 +1,4 @@
-"""Every shallow method through its coder: saved shapes, equal bytes, codes that no neighbour in a batch can change."""
+"""Every shallow method through its encoder: saved shapes, equal bytes, codes that do not depend on the batch."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import load, save
 
 from medhash.core.errors import MedhashError
-from medhash.hashing.encoders import CODERS
+from medhash.hashing.encoders import ENCODERS
 from medhash.hashing.shallow.cbe import fit_cbe
 from medhash.hashing.shallow.dh import fit_dh
 from medhash.hashing.shallow.itq import fit_itq
@@ -53,11 +53,11 @@ def fits(images: tuple[np.ndarray, np.ndarray]) -> dict[str, Mapping[str, np.nda
 
 
 @every_method
-def test_the_fitted_tensors_have_the_coders_shapes_and_types(
+def test_the_fitted_tensors_have_the_encoders_shapes_and_types(
     name: str, fits: dict[str, Mapping[str, np.ndarray]]
 ) -> None:
     found = {key: array.shape for key, array in fits[name].items()}
-    assert found == CODERS[METHODS[name][1]].shapes(fits[name], N_FEATURES, BITS)
+    assert found == ENCODERS[METHODS[name][1]].shapes(fits[name], N_FEATURES, BITS)
     assert {array.dtype for array in fits[name].values()} <= {np.dtype(np.float32), np.dtype(np.int32)}
 
 
@@ -79,7 +79,7 @@ def test_another_seed_gives_another_fit(
 def test_saved_tensors_code_an_image_alone_as_among_others(
     name: str, images: tuple[np.ndarray, np.ndarray], fits: dict[str, Mapping[str, np.ndarray]]
 ) -> None:
-    relaxed = CODERS[METHODS[name][1]].relaxed
+    relaxed = ENCODERS[METHODS[name][1]].relaxed
     whole = relaxed(images[0], fits[name])
     assert (whole.shape, whole.dtype) == ((320, BITS), np.float32)
     restored = load(save(dict(fits[name])))
@@ -93,15 +93,15 @@ def test_saved_tensors_code_an_image_alone_as_among_others(
 def test_bits_are_neither_dead_nor_copies_of_one_another(
     name: str, images: tuple[np.ndarray, np.ndarray], fits: dict[str, Mapping[str, np.ndarray]]
 ) -> None:
-    bits = CODERS[METHODS[name][1]].relaxed(images[0], fits[name]) >= 0
+    bits = ENCODERS[METHODS[name][1]].relaxed(images[0], fits[name]) >= 0
     assert bits.any(axis=0).all()
     assert not bits.all(axis=0).any()
     assert len(np.unique(bits, axis=0)) > 30
 
 
-@pytest.mark.parametrize("coder", CODERS)
-def test_shapes_of_damaged_tensors_are_told_without_a_crash(coder: str) -> None:
-    name = next(name for name, (_, used) in METHODS.items() if used == coder)
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_shapes_of_damaged_tensors_are_told_without_a_crash(encoder: str) -> None:
+    name = next(name for name, (_, used) in METHODS.items() if used == encoder)
     random = np.random.default_rng(0)
     tensors = METHODS[name][0](
         random.normal(size=(300, 16)).astype(np.float32), np.eye(3, dtype=np.float32)[random.integers(0, 3, 300)], 8, 0
@@ -110,10 +110,10 @@ def test_shapes_of_damaged_tensors_are_told_without_a_crash(coder: str) -> None:
         without = {other: array for other, array in tensors.items() if other != key}
         flat = tensors | {key: tensors[key].reshape(-1)[:1].reshape(1, 1, 1, 1)}
         for damaged in (without, flat):
-            expected = CODERS[coder].shapes(damaged, 16, 8)
+            expected = ENCODERS[encoder].shapes(damaged, 16, 8)
             assert expected != {other: array.shape for other, array in damaged.items()}
-    assert CODERS[coder].shapes(tensors, 17, 8) != {key: array.shape for key, array in tensors.items()}
-    assert CODERS[coder].shapes(tensors, 16, 9) != {key: array.shape for key, array in tensors.items()}
+    assert ENCODERS[encoder].shapes(tensors, 17, 8) != {key: array.shape for key, array in tensors.items()}
+    assert ENCODERS[encoder].shapes(tensors, 16, 9) != {key: array.shape for key, array in tensors.items()}
 
 
 @every_method

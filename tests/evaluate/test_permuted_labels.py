@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from medhash.retrieval.code_table import PlacedCodes
-from medhash.retrieval.evaluation.permuted_labels import exchanged_map
+from medhash.retrieval.evaluation.permuted_labels import permuted_labels_map
 from medhash.retrieval.measures.average_precision import average_precision
 from medhash.retrieval.measures.histogram import relevance_histogram
 
@@ -35,7 +35,7 @@ def test_it_is_the_mean_over_every_way_of_dealing_out_the_labels(seed):
     queries = placed(random.integers(0, 256, 5), [0, 0, 1, 2, 1], list("abcde"))
     gallery = placed(random.integers(0, 256, 9), [0, 1, 2] * 3, list("aavwxyzpq"))  # the asker's own are left out
     every = [mean_ap(queries, gallery, sets, levels) for sets in permutations(queries.set_ids.tolist())]
-    assert exchanged_map(queries, gallery, levels) == pytest.approx(np.mean(every), abs=1e-12)
+    assert permuted_labels_map(queries, gallery, levels) == pytest.approx(np.mean(every), abs=1e-12)
 
 
 def test_pure_groups_that_are_guessed_score_more_than_a_random_order():
@@ -45,9 +45,9 @@ def test_pure_groups_that_are_guessed_score_more_than_a_random_order():
     gallery = placed(codes, np.repeat([0, 1, 2], n), [f"g{number}" for number in range(3 * n)])
     queries = placed([0, 0, 0, 255, 255, 255], [0, 1, 2] * 2, list("abcdef"))
     expected = (1 + (1 - np.log(2)) + (1 - 2 * np.log(1.5))) / 3
-    assert exchanged_map(queries, gallery, levels) == pytest.approx(expected, abs=2e-3)
+    assert permuted_labels_map(queries, gallery, levels) == pytest.approx(expected, abs=2e-3)
     assert expected == pytest.approx(0.499, abs=1e-3)
-    assert exchanged_map(
+    assert permuted_labels_map(
         placed([0] * 6, queries.set_ids, list("abcdef")),
         placed([0] * (3 * n), gallery.set_ids, gallery.patient_ids),
         levels,
@@ -56,5 +56,5 @@ def test_pure_groups_that_are_guessed_score_more_than_a_random_order():
 
 def test_queries_that_nothing_answers_stand_outside():
     gallery = placed([0, 255], [0, 0], ["x", "y"])
-    assert np.isnan(exchanged_map(placed([0], [1], ["a"]), gallery, np.eye(2, dtype=int)))
-    assert exchanged_map(placed([0, 3], [1, 0], ["a", "b"]), gallery, np.eye(2, dtype=int)) == 1.0
+    assert np.isnan(permuted_labels_map(placed([0], [1], ["a"]), gallery, np.eye(2, dtype=int)))
+    assert permuted_labels_map(placed([0, 3], [1, 0], ["a", "b"]), gallery, np.eye(2, dtype=int)) == 1.0
