@@ -183,13 +183,6 @@ class Difference(Document):
     p_value: float
 
 
-class Spread(Document):
-    """A figure over several seeds of one method: mean and standard deviation (n - 1 in the divisor)."""
-
-    mean: float
-    std: float
-
-
 class AttributeFigures(Document):
     """Retrieval where relevant is what shares a value of one attribute (or, `joint`, a combination).
 

@@ -1,7 +1,7 @@
 """The catalogue of hashing methods: a name like `drh-18` → what it learns and how. Free of torch.
 
-It reads as the papers' tables do. `-paper` rows keep the printed settings; the others have what was found on validation
-patients of the bundled sample (docs/results.md), and share one budget.
+Its tables are those of the papers. `-paper` rows keep the printed settings; the settings of the others were chosen on
+validation patients of the bundled sample (docs/results.md), all with the same budget.
 """
 
 import difflib
@@ -46,167 +46,75 @@ from medhash.hashing.shallow.sdh import fit_sdh
 from medhash.hashing.shallow.sh import fit_sh
 from medhash.hashing.shallow.ssh import fit_ssh
 
-_DMIH = "Conjeti et al., Deep Multiple Instance Hashing (MICCAI 2017)"
-_SINGLE: dict[str, str | int | float] = {
-    "kind": "residual",
-    "depth": 18,
-    "width": "paper",
-    "stem": "small",
-    "code_norm": "batch",
-}
-"""The network of drh-18."""
-_RECIPE = Recipe(
-    batch_size=32, optimizer="adamw", learning_rate=1e-2, weight_decay=0.2, schedule="one-cycle", warmup=0.15
-)
-"""That of drh-18 but for the batch, which is of bags, and the rate, which few batches want higher (docs/dmih.md)."""
-_J = DmihObjective()
-
-
-def _pooled(name: str, title: str, pooling: str, objective: DmihObjective = _J) -> DeepMethod:
-    return DeepMethod(name, title, _DMIH, _SINGLE | {"pooling": pooling}, objective, _RECIPE)
-
-
-BAG_TABLE: tuple[Method, ...] = (
-    _pooled("dmih-max", "Deep Multiple Instance Hashing, max pooling", "max"),
-    _pooled("dmih-mean", "Deep Multiple Instance Hashing, mean pooling", "mean"),
-    _pooled("dmih-noisy-or", "Deep Multiple Instance Hashing, noisy-or of the bits", "noisy-or"),
-    _pooled("dmih-attention", "Deep Multiple Instance Hashing, gated attention", "attention"),
-    _pooled("dmih-nr", "Deep Multiple Instance Hashing without the robust penalty", "max", replace(_J, penalty="none")),
-    _pooled("dmih-nca", "Deep Multiple Instance Hashing, NCA of the bags", "max", replace(_J, loss="nca")),
-    DeepMethod(
-        "dmih-si",
-        "Deep Multiple Instance Hashing without the multiple-instance arm: images, then vote",
-        _DMIH,
-        _SINGLE,
-        _J,
-        replace(_RECIPE, batch_size=128),
-    ),
-)
-
-
-_MANNA = "Manna, Deep Neural Hashing for Medical Image Retrieval (IIT Kharagpur, 2023)"
-_SHARED: dict[str, str | int | float] = {
-    "kind": "residual",
-    "depth": 18,
-    "width": "paper",
-    "stem": "small",
-    "code_norm": "batch",
-    "encoders": "shared",
-}
-"""The network of drh-18, with a head per attribute."""
-_RECIPE_STRUCTURED_METHODS = Recipe(
-    batch_size=128, optimizer="adamw", learning_rate=4e-3, weight_decay=0.2, schedule="one-cycle", warmup=0.15
-)
-"""That of drh-18."""
-_FUZZY = _SHARED | {"inference": "fuzzy"}
-
-STRUCTURED_TABLE: tuple[Method, ...] = (
-    StructuredMethod(
-        "ophash",
-        "Organ and pathology hashing: semantic and relational similarity",
-        _MANNA + ", objective 1",
-        _SHARED,
-        OphashObjective(),
-        _RECIPE_STRUCTURED_METHODS,
-        ignores=("modality",),
-    ),
-    StructuredMethod(
-        "modhash",
-        "Sub-codes of one encoder with a head per attribute",
-        _MANNA + ", objective 2",
-        _SHARED,
-        ModhashObjective(),
-        _RECIPE_STRUCTURED_METHODS,
-    ),
-    StructuredMethod(
-        "fuzzhash",
-        "Fuzzy inference between one encoder and the heads of the sub-codes",
-        _MANNA + ", objective 3",
-        _FUZZY,
-        FuzzhashObjective(),
-        _RECIPE_STRUCTURED_METHODS,
-    ),
-    StructuredMethod(
-        "fuzzhash-crisp",
-        "The same without the fuzzy layer",
-        _MANNA + ", objective 3; ablation ours",
-        _SHARED,
-        FuzzhashObjective(code_classification=0.0),
-        _RECIPE_STRUCTURED_METHODS,
-    ),
-    StructuredMethod(
-        "indephash",
-        "Sub-codes of independent encoders, one per attribute",
-        _MANNA + ", objective 4",
-        _SHARED | {"encoders": "independent"},
-        ModhashObjective(),
-        _RECIPE_STRUCTURED_METHODS,
-    ),
-)
-
-
 Network = dict[str, str | int | float]
 
-_DRH = "Conjeti et al., Deep Residual Hashing (2016)"
-_OSDH = "Chen et al., Order-Sensitive Deep Hashing for Multimorbidity Medical Image Retrieval (MICCAI 2018)"
+_DRH_SOURCE = "Conjeti et al., Deep Residual Hashing (2016)"
+_OSDH_SOURCE = "Chen et al., Order-Sensitive Deep Hashing for Multimorbidity Medical Image Retrieval (MICCAI 2018)"
+_DMIH_SOURCE = "Conjeti et al., Deep Multiple Instance Hashing (MICCAI 2017)"
+_STRUCTURED_SOURCE = "Manna, Deep Neural Hashing for Medical Image Retrieval (IIT Kharagpur, 2023)"
 
+# Networks
 _NARROW: Network = {"kind": "residual", "depth": 18, "width": "paper", "stem": "small"}
 """8-16-32-32 channels, for about 64 px."""
 _NORMED = _NARROW | {"code_norm": "batch"}
 _UNBOUNDED = _NARROW | {"activation": "none"}
 _UNBOUNDED_NORMED = _UNBOUNDED | {"code_norm": "batch"}
+_SUB_CODES = _NORMED | {"encoders": "shared"}
+"""With a head per attribute."""
 
+# Recipes
 _ONE_CYCLE = Recipe(batch_size=128, optimizer="adamw", learning_rate=2e-3, weight_decay=0.05, schedule="one-cycle")
 _SHORT = replace(_ONE_CYCLE, weight_decay=0.2, warmup=0.15)
 """For a sample of about a thousand images: few batches, so the rate is high and the decay strong (docs/results.md)."""
 _SHORT_DRH = replace(_SHORT, learning_rate=4e-3)
 _SHORT_OSDH = replace(_SHORT, learning_rate=6e-3)
+_SHORT_BAGS = replace(_SHORT, batch_size=32, learning_rate=1e-2)
+"""Few batches of bags need a higher rate (docs/dmih.md)."""
 _FINE_TUNE = replace(_ONE_CYCLE, learning_rate=3e-4)
 _DRH_PAPER = Recipe(batch_size=128, optimizer="sgd", learning_rate=1e-2, weight_decay=5e-4, schedule="plateau")
 _OSDH_PAPER = Recipe(
     batch_size=256, optimizer="sgd", learning_rate=1e-4, weight_decay=0.005, schedule="step", decay=0.6
 )
 
+# Values of α
 _ALPHAS = tuple(2 ** (8 * step / 9) for step in range(10))
 _GENTLE_ALPHAS = tuple(2 ** (3 * step / 9) for step in range(10))
 """1 … 8: with normalised bits tanh(8 z) is ±1 for nearly all, and its gradient has not yet vanished."""
 
-_J_METHODS = DrhObjective(
+# Objectives that several rows share
+_DRH = DrhObjective(
     nca="log", temperature=0.25, temperature_per_bit=True, quantization=0.001, balance=0.001, orthogonality=0.001
 )
-_J_NQ = replace(_J_METHODS, quantization=0.0, balance=0.0)
-_J_S = replace(_J_NQ, orthogonality=0.0)
-# λ_R, the norm and the range of α were chosen on validation patients of the sample: the paper's λ_R without the
-# norm gave 9-11 distinct codes of 897, these settings hundreds, and no dead bit (docs/results.md).
-_L = OsdhObjective(ranking=0.5, lists="expected")
+_DRH_NQ = replace(_DRH, quantization=0.0, balance=0.0)
+_DRH_NCA = replace(_DRH_NQ, orthogonality=0.0)
+_OSDH = OsdhObjective(ranking=0.5, lists="expected")
+"""λ_R, the norm and the range of α were chosen on validation patients of the sample: the paper's λ_R without the norm
+gave 9-11 distinct codes of 897, these settings hundreds, and no dead bit (docs/results.md)."""
+_DMIH = DmihObjective()
+
+
+def _then_ksh(name: str, title: str, source: str, network: Network) -> TwoStepMethod:
+    """A network fine-tuned by cross-entropy, then KSH on its embedding."""
+    deep = DeepMethod(name, title, source, network | {"head": "embedding"}, ClassifyObjective(), _FINE_TUNE)
+    return TwoStepMethod(deep, fit_ksh, "kernel", needs=need_for_ksh)
 
 
 def _drh_rows(layers: int) -> tuple[Method, ...]:
     """Deep Residual Hashing and its baselines at 18 or 34 layers."""
     residual, plain = _NORMED | {"depth": layers}, _NORMED | {"depth": layers, "kind": "plain"}
+
+    def row(name: str, title: str, network: Network, objective: DrhObjective) -> DeepMethod:
+        return DeepMethod(f"{name}-{layers}", title, _DRH_SOURCE, network, objective, _SHORT_DRH)
+
     return (
-        DeepMethod(
-            f"dph-{layers}", f"Deep Plain Hashing, {layers} layers, no shortcuts", _DRH, plain, _J_METHODS, _SHORT_DRH
+        row("dph", f"Deep Plain Hashing, {layers} layers, no shortcuts", plain, _DRH),
+        row("drh", f"Deep Residual Hashing, {layers} layers", residual, _DRH),
+        row("drh-nq", f"Deep Residual Hashing without quantisation and balance, {layers} layers", residual, _DRH_NQ),
+        Unbinarised(
+            f"drh-nb-{layers}", f"Deep Residual Hashing not binarised, {layers} layers", _DRH_SOURCE, f"drh-{layers}"
         ),
-        DeepMethod(f"drh-{layers}", f"Deep Residual Hashing, {layers} layers", _DRH, residual, _J_METHODS, _SHORT_DRH),
-        DeepMethod(
-            f"drh-nq-{layers}",
-            f"Deep Residual Hashing without quantisation and balance, {layers} layers",
-            _DRH,
-            residual,
-            _J_NQ,
-            _SHORT_DRH,
-        ),
-        Unbinarised(f"drh-nb-{layers}", f"Deep Residual Hashing not binarised, {layers} layers", _DRH, f"drh-{layers}"),
         TwoStepMethod(
-            DeepMethod(
-                f"drn-ksh-{layers}",
-                f"Residual network of {layers} layers by J_S, then KSH",
-                _DRH,
-                residual,
-                _J_S,
-                _SHORT_DRH,
-            ),
+            row("drn-ksh", f"Residual network of {layers} layers by J_S, then KSH", residual, _DRH_NCA),
             fit_ksh,
             "kernel",
             needs=need_for_ksh,
@@ -220,35 +128,26 @@ _DRH_TABLES: tuple[Method, ...] = (
     ShallowMethod("cbe", "Circulant binary embedding on GIST", "Yu et al. (ICML 2014)", fit_cbe, "circulant"),
     ShallowMethod("mhf", "Metric hashing forest on GIST", "Conjeti et al. (MedIA 2016)", fit_mhf, "forest"),
     ShallowMethod("ksh", "Supervised hashing with kernels on GIST", "Liu et al. (CVPR 2012)", fit_ksh, "kernel"),
-    TwoStepMethod(
-        DeepMethod(
-            "a-ksh",
-            "AlexNet by cross-entropy, then KSH",
-            "Krizhevsky et al. (2012); " + _DRH,
-            {"kind": "alexnet", "stem": "large", "head": "embedding"},
-            ClassifyObjective(),
-            _FINE_TUNE,
-        ),
-        fit_ksh,
-        "kernel",
-        needs=need_for_ksh,
+    _then_ksh(
+        "a-ksh",
+        "AlexNet by cross-entropy, then KSH",
+        "Krizhevsky et al. (2012); " + _DRH_SOURCE,
+        {"kind": "alexnet", "stem": "large"},
     ),
-    TwoStepMethod(
-        DeepMethod(
-            "v-ksh",
-            "CNN-F (VGG-F) by cross-entropy, then KSH",
-            "Chatfield et al. (2014); " + _DRH,
-            {"kind": "cnn-f", "stem": "large", "head": "embedding"},
-            ClassifyObjective(),
-            _FINE_TUNE,
-        ),
-        fit_ksh,
-        "kernel",
-        needs=need_for_ksh,
+    _then_ksh(
+        "v-ksh",
+        "CNN-F (VGG-F) by cross-entropy, then KSH",
+        "Chatfield et al. (2014); " + _DRH_SOURCE,
+        {"kind": "cnn-f", "stem": "large"},
     ),
     *_drh_rows(18),
     *_drh_rows(34),
 )
+
+
+def _osdh_row(name: str, title: str, objective: OsdhObjective) -> DeepMethod:
+    return DeepMethod(name, title, _OSDH_SOURCE, _NORMED, objective, _SHORT_OSDH, _GENTLE_ALPHAS)
+
 
 _OSDH_TABLES: tuple[Method, ...] = (
     ShallowMethod(
@@ -266,30 +165,14 @@ _OSDH_TABLES: tuple[Method, ...] = (
     ShallowMethod("sdh", "Supervised deep hashing of GIST", "Liong et al. (CVPR 2015)", fit_sdh, "layers", "gist-1024"),
     DeepMethod("dsh", "Deep Supervised Hashing", "Liu et al. (CVPR 2016)", _UNBOUNDED_NORMED, DshObjective(), _SHORT),
     DeepMethod("hashnet", "HashNet", "Cao et al. (ICCV 2017)", _NARROW, HashnetObjective(), _SHORT, _GENTLE_ALPHAS),
-    DeepMethod(
-        "osdh", "Order-Sensitive Deep Hashing, residual backbone", _OSDH, _NORMED, _L, _SHORT_OSDH, _GENTLE_ALPHAS
-    ),
-    DeepMethod(
-        "osdh-r",
-        "Order-Sensitive Deep Hashing without the ranking loss",
-        _OSDH,
-        _NORMED,
-        replace(_L, ranking=0.0),
-        _SHORT_OSDH,
-        _GENTLE_ALPHAS,
-    ),
-    DeepMethod(
-        "osdh-c",
-        "Order-Sensitive Deep Hashing without the classification loss",
-        _OSDH,
-        _NORMED,
-        replace(_L, classification=0.0),
-        _SHORT_OSDH,
-        _GENTLE_ALPHAS,
+    _osdh_row("osdh", "Order-Sensitive Deep Hashing, residual backbone", _OSDH),
+    _osdh_row("osdh-r", "Order-Sensitive Deep Hashing without the ranking loss", replace(_OSDH, ranking=0.0)),
+    _osdh_row(
+        "osdh-c", "Order-Sensitive Deep Hashing without the classification loss", replace(_OSDH, classification=0.0)
     ),
 )
 
-_LATER: tuple[Method, ...] = (
+_OTHER_METHODS: tuple[Method, ...] = (
     DeepMethod(
         "dpsh", "Deep Pairwise-Supervised Hashing", "Li et al. (IJCAI 2016)", _UNBOUNDED_NORMED, DpshObjective(), _SHORT
     ),
@@ -335,11 +218,77 @@ _LATER: tuple[Method, ...] = (
     ),
 )
 
-_LITERAL: tuple[Method, ...] = (
+
+def _dmih_row(name: str, title: str, pooling: str, objective: DmihObjective = _DMIH) -> DeepMethod:
+    network = _NORMED | {"pooling": pooling}
+    return DeepMethod(name, f"Deep Multiple Instance Hashing{title}", _DMIH_SOURCE, network, objective, _SHORT_BAGS)
+
+
+_BAG_TABLE: tuple[Method, ...] = (
+    _dmih_row("dmih-max", ", max pooling", "max"),
+    _dmih_row("dmih-mean", ", mean pooling", "mean"),
+    _dmih_row("dmih-noisy-or", ", noisy-or of the bits", "noisy-or"),
+    _dmih_row("dmih-attention", ", gated attention", "attention"),
+    _dmih_row("dmih-nr", " without the robust penalty", "max", replace(_DMIH, penalty="none")),
+    _dmih_row("dmih-nca", ", NCA of the bags", "max", replace(_DMIH, loss="nca")),
+    DeepMethod(
+        "dmih-si",
+        "Deep Multiple Instance Hashing without the multiple-instance arm: images, then vote",
+        _DMIH_SOURCE,
+        _NORMED,
+        _DMIH,
+        replace(_SHORT_BAGS, batch_size=128),
+    ),
+)
+
+
+def _structured_row(
+    name: str, title: str, part: str, network: Network, objective: Objective, ignores: tuple[str, ...] = ()
+) -> StructuredMethod:
+    source = f"{_STRUCTURED_SOURCE}, objective {part}"
+    return StructuredMethod(name, title, source, network, objective, _SHORT_DRH, ignores=ignores)
+
+
+_STRUCTURED_TABLE: tuple[Method, ...] = (
+    _structured_row(
+        "ophash",
+        "Organ and pathology hashing: semantic and relational similarity",
+        "1",
+        _SUB_CODES,
+        OphashObjective(),
+        ignores=("modality",),
+    ),
+    _structured_row(
+        "modhash", "Sub-codes of one encoder with a head per attribute", "2", _SUB_CODES, ModhashObjective()
+    ),
+    _structured_row(
+        "fuzzhash",
+        "Fuzzy inference between one encoder and the heads of the sub-codes",
+        "3",
+        _SUB_CODES | {"inference": "fuzzy"},
+        FuzzhashObjective(),
+    ),
+    _structured_row(
+        "fuzzhash-crisp",
+        "The same without the fuzzy layer",
+        "3; ablation ours",
+        _SUB_CODES,
+        FuzzhashObjective(code_classification=0.0),
+    ),
+    _structured_row(
+        "indephash",
+        "Sub-codes of independent encoders, one per attribute",
+        "4",
+        _SUB_CODES | {"encoders": "independent"},
+        ModhashObjective(),
+    ),
+)
+
+_PAPER_SETTINGS: tuple[Method, ...] = (
     DeepMethod(
         "drh-18-paper",
         "Deep Residual Hashing, 18 layers, the paper's settings",
-        _DRH,
+        _DRH_SOURCE,
         _NARROW,
         DrhObjective(bit_balance="literal"),
         _DRH_PAPER,
@@ -347,7 +296,7 @@ _LITERAL: tuple[Method, ...] = (
     DeepMethod(
         "drh-34-paper",
         "Deep Residual Hashing, 34 layers, the paper's settings",
-        _DRH,
+        _DRH_SOURCE,
         _NARROW | {"depth": 34},
         DrhObjective(bit_balance="literal"),
         _DRH_PAPER,
@@ -355,15 +304,15 @@ _LITERAL: tuple[Method, ...] = (
     DeepMethod(
         "drh-18-standard",
         "Deep Residual Hashing, 18 layers of standard width, for 224 px",
-        _DRH,
+        _DRH_SOURCE,
         _NORMED | {"width": "standard", "stem": "large"},
-        _J_METHODS,
+        _DRH,
         _ONE_CYCLE,
     ),
     DeepMethod(
         "osdh-paper",
         "Order-Sensitive Deep Hashing, AlexNet, the paper's settings",
-        _OSDH,
+        _OSDH_SOURCE,
         {"kind": "alexnet", "stem": "large"},
         OsdhObjective(),
         _OSDH_PAPER,
@@ -372,7 +321,15 @@ _LITERAL: tuple[Method, ...] = (
 )
 
 CATALOGUE: dict[str, Method] = {
-    method.name: method for method in (*_DRH_TABLES, *_OSDH_TABLES, *_LATER, *BAG_TABLE, *STRUCTURED_TABLE, *_LITERAL)
+    method.name: method
+    for method in (
+        *_DRH_TABLES,
+        *_OSDH_TABLES,
+        *_OTHER_METHODS,
+        *_BAG_TABLE,
+        *_STRUCTURED_TABLE,
+        *_PAPER_SETTINGS,
+    )
 }
 
 

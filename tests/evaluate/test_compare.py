@@ -1,4 +1,4 @@
-"""Two methods on the same queries, and one method over seeds."""
+"""Two methods on the same queries."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from evaluate.small import N_IMAGES, measured_tables
 from medhash.core.documents import Figures
 from medhash.core.errors import MedhashError
 from medhash.core.params import EvaluateParams
-from medhash.retrieval.evaluation.compare import compare, spread_over_seeds
+from medhash.retrieval.evaluation.compare import compare
 from medhash.retrieval.evaluation.measure import measure
 from medhash.retrieval.evaluation.ranked import FIGURE_COLUMNS
 from medhash.retrieval.measures.bootstrap import paired_bootstrap
@@ -54,26 +54,3 @@ def test_the_order_of_rows_does_not_matter_but_other_queries_or_relevance_are_re
         compare(first, replaced(second, "n_relevant", [1] * 48), 50, seed=0)
     with pytest.raises(MedhashError, match="nothing is relevant"):
         compare(*(replaced(table, "n_relevant", [0] * 48) for table in (first, second)), 50, seed=0)
-
-
-def test_seeds_have_a_mean_and_a_spread_and_must_be_of_one_method_on_the_same_queries(tmp_path):
-    runs = [
-        with_noise(tmp_path / str(seed), 0.2, seed).metrics.model_copy(update={"model_digest": str(seed) * 64})
-        for seed in range(3)
-    ]
-    spread = spread_over_seeds(runs)
-    values = [run.figures.map for run in runs]
-    assert (spread["map"].mean, spread["map"].std) == pytest.approx((np.mean(values), np.std(values, ddof=1)))
-    assert set(spread) == {*Figures.model_fields, "validation_map"}
-    without = [runs[0].model_copy(update={"validation_map": None}), *runs[1:]]
-    assert set(spread_over_seeds(without)) == set(Figures.model_fields)
-    for changed, reason in (
-        ({"method": "itq"}, "differ in method"),
-        ({"bits": 8}, "differ in bits"),
-        ({"evaluation_digest": "f" * 64}, "differ in evaluation_digest"),
-        ({"model_digest": "1" * 64}, "the same model"),
-    ):
-        with pytest.raises(MedhashError, match=reason):
-            spread_over_seeds([runs[0].model_copy(update=changed), *runs[1:]])
-    with pytest.raises(MedhashError, match="two seeds or more"):
-        spread_over_seeds(runs[:1])

@@ -26,7 +26,7 @@ class MadeUpObjective(Objective):
         yield "unused", self.unused, lambda: batch.h.sum() / 0
 """
 IMPORT = "from medhash.hashing.objectives.made_up import MadeUpObjective\n"
-ROW = '_LATER += (DeepMethod("made-up", "A made-up loss", "Nobody (2020)", _NORMED, MadeUpObjective(), _SHORT),)\n'
+ROW = '_OTHER_METHODS += (DeepMethod("made-up", "Made up", "Nobody (2020)", _NORMED, MadeUpObjective(), _SHORT),)\n'
 PROGRAM = """
 import json, sys
 from pathlib import Path
