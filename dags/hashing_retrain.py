@@ -16,7 +16,13 @@ from airflow.sdk import DAG
 from medhash.core.graph import read_graph
 from medhash.core.params import load_params
 from medhash.platform.airflow.notify import callbacks
-from medhash.platform.airflow.operators import ActOperator, DriftOperator, PromoteOperator, SealOperator, StageOperator
+from medhash.platform.airflow.operators import (
+    DriftOperator,
+    ModuleOperator,
+    PromoteOperator,
+    SealOperator,
+    StageOperator,
+)
 from medhash.platform.airflow.placement import GPU_STAGES, gpu_tasks
 from medhash.platform.airflow.schedule import form, run_schedule, task_settings
 
@@ -55,5 +61,5 @@ with DAG(
     tasks["gate-similarity"] >> drift >> tasks["train"]
     seal = SealOperator(task_id="seal", root=str(ROOT))
     promote = PromoteOperator(task_id="promote", root=str(ROOT))
-    withdraw = ActOperator(task_id="withdraw", root=str(ROOT), module="medhash.commands.withdraw")
+    withdraw = ModuleOperator(task_id="withdraw", root=str(ROOT), module="medhash.commands.withdraw")
     [task for task in tasks.values() if not task.downstream_list] >> seal >> promote >> withdraw

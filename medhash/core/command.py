@@ -1,4 +1,4 @@
-"""What every command line of medhash shares: the two common options and how errors reach the user."""
+"""What every command line shares: the common options, and how errors reach the user."""
 
 import argparse
 import functools
@@ -69,7 +69,7 @@ def reports_errors(main: Main) -> Main:
 
 
 def _reader_is_gone() -> bool:
-    """Whether it is the standard output that nobody reads any more; then the rest of it goes nowhere."""
+    """Whether nobody reads the standard output any more; if so, discard the rest of it."""
     output = select.poll()
     output.register(sys.stdout, select.POLLOUT)
     if not any(event & select.POLLERR for _, event in output.poll(0)):

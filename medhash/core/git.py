@@ -1,4 +1,4 @@
-"""Git for machines: no prompt, no user's settings of a running hook, errors that say what to do."""
+"""Git without prompts and without variables of a surrounding hook; errors say what to do."""
 
 import os
 import re
@@ -17,7 +17,7 @@ class GitFailed(Exception):
 
 
 def git(folder: Path, *arguments: str, more: Mapping[str, str] | None = None) -> str:
-    """What `git ARGUMENTS` prints in a folder. Raises GitFailed, or MedhashError if there is no git."""
+    """The output of `git ARGUMENTS` in a folder. Raises GitFailed, or MedhashError if git or the folder is missing."""
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -46,7 +46,7 @@ def git(folder: Path, *arguments: str, more: Mapping[str, str] | None = None) ->
 
 
 def without_password(address: str, what: str) -> str:
-    """The address, if no password stands in it: it would be seen in process lists, logs and pod specs.
+    """The address, if it holds no password: process lists, logs and pod specs would show it.
 
     Raises MedhashError that does not repeat the address.
     """
@@ -56,7 +56,7 @@ def without_password(address: str, what: str) -> str:
         secret = ""
     if secret is not None or address.startswith("-"):
         raise MedhashError(
-            f"the address of {what} holds a password or is no address",
+            f"the address of {what} holds a password or is invalid",
             "give the address without it; git takes passwords from a credential helper or SSH keys, "
             "DVC from .dvc/config.local or the environment",
         )

@@ -1,8 +1,8 @@
-"""The graph of dvc.yaml as Airflow needs it: stages, the items of a matrix, and who waits for whom.
+"""The graph of dvc.yaml as Airflow needs it: stages, the items of a matrix, and upstream stages.
 
-Reads dvc.yaml and params.yaml as plain YAML (a few milliseconds; DVC itself takes seconds to import, and Airflow
-parses a DAG every half minute). What it understands is what dvc.yaml uses: `${dotted.key}` of params.yaml, and a
-matrix over one name. A test holds it against DVC's own reading.
+Reads dvc.yaml and params.yaml as plain YAML in milliseconds: DVC takes seconds to import, and Airflow parses a DAG
+every half minute. It supports what dvc.yaml uses: `${dotted.key}` of params.yaml, and a matrix over one name. A test
+compares it with DVC's own reading.
 """
 
 import re
@@ -27,7 +27,7 @@ class Stage:
     """What `dvc repro -s` is given: `split`, or `train@lsh`, `train@itq` …"""
     is_matrix: bool
     upstream: tuple[str, ...]
-    """Names of the stages it waits for: those whose outputs it reads, less those that another of them waits for."""
+    """Names of the stages it waits for: those whose outputs it reads, without those upstream of another of them."""
     deps: tuple[str, ...]
     outs: tuple[str, ...]
     params: tuple[str, ...]
@@ -108,7 +108,7 @@ def _touch(deps: tuple[str, ...], outs: tuple[str, ...]) -> bool:
 
 
 def _nearest(names: list[str], stages: list[Stage]) -> tuple[str, ...]:
-    """Of the stages read from, those that no other of them waits for already."""
+    """Of these stages, those that are not upstream of another of them."""
     before: dict[str, set[str]] = {}
     for stage in stages:
         before[stage.name] = set(stage.upstream).union(*(before[name] for name in stage.upstream))

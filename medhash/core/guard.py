@@ -1,12 +1,11 @@
-"""A guard around one command: when whoever asked for it is gone, the command and all it started are ended.
+"""A guard around one command: if the requesting process is gone, the command and all it started are ended.
 
     python -m medhash.core.guard [PID …] -- COMMAND …
 
-The asker holds the other end of this process's standard input and writes nothing to it: the kernel closes it whatever
-kills the asker, SIGKILL included. PIDs name further processes that must live, such as the supervisor of Airflow's
-task. On Linux the guard also inherits what the command leaves behind (prctl(2), PR_SET_CHILD_SUBREAPER), so that a
-training does not outlive a killed DVC.
-The guard ends as the command did: with its exit code, or by its signal.
+The requesting process holds the other end of this process's standard input and writes nothing to it. The kernel closes
+it however that process ends, SIGKILL included. PIDs name further processes that must live, such as the supervisor of
+Airflow's task. On Linux the guard adopts orphans of the command (prctl(2), PR_SET_CHILD_SUBREAPER): a training does
+not outlive a killed DVC. The guard ends as the command did: with its exit code, or by its signal.
 """
 
 import ctypes
@@ -26,11 +25,11 @@ _REQUESTS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _PR_SET_CHILD_SUBREAPER = 36
 _STDIN = 0
 _ROUNDS = 5
-"""A process that is being ended may start another one; so often we look again."""
+"""Searches for descendants: a process that is being ended may start another one."""
 
 
 class _Ended(BaseException):
-    """We were asked to end, or the asker is gone."""
+    """The guard was told to end, or the requesting process is gone."""
 
 
 def main(argv: list[str]) -> int:
@@ -42,8 +41,8 @@ def main(argv: list[str]) -> int:
     try:
         for number in _REQUESTS:
             signal.signal(number, _end)
-        asked_for_by = [_find(int(pid)) for pid in argv[:at]]
-        threading.Thread(target=_watch, args=[asked_for_by], daemon=True).start()
+        requesters = [_find(int(pid)) for pid in argv[:at]]
+        threading.Thread(target=_watch, args=[requesters], daemon=True).start()
         process = subprocess.Popen(argv[at + 1 :], stdin=subprocess.DEVNULL)
         code = process.wait()
         _ignore_requests()
@@ -53,11 +52,11 @@ def main(argv: list[str]) -> int:
     return code
 
 
-def _watch(asked_for_by: list[psutil.Process | None]) -> None:
+def _watch(requesters: list[psutil.Process | None]) -> None:
     poll = select.poll()
     poll.register(_STDIN, select.POLLIN | select.POLLHUP)
     while not poll.poll(_LOOK_MS):
-        if not all(process is not None and is_alive(process) for process in asked_for_by):
+        if not all(process is not None and is_alive(process) for process in requesters):
             break
     os.kill(os.getpid(), signal.SIGTERM)
 
@@ -88,7 +87,7 @@ def _end_what_is_left() -> None:
 
 
 def _end_like(code: int) -> None:
-    """End as the command did, so that who waits for us learns of its signal."""
+    """End as the command did, so that the waiting process sees its signal."""
     if code < 0:
         if -code != signal.SIGKILL:
             signal.signal(-code, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""A child process whose lines are passed on as they come, and which dies with its parent's task."""
+"""Child processes: run one and pass its lines on, end one with all it started, check whether one runs."""
 
 import contextlib
 import os
@@ -19,13 +19,13 @@ OnLine = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Finished:
-    """How a child process ended: its exit code, and its last lines."""
+    """The end of a child process: its exit code and its last lines."""
 
     code: int
     tail: tuple[str, ...]
 
     def message(self) -> str | None:
-        """The last `error: …` with its `  fix: …` among the lines: what a command of medhash tells its user."""
+        """The last `error: …` with its `  fix: …` among the lines, as medhash commands print them."""
         starts = [number for number, line in enumerate(self.tail) if line.startswith("error: ")]
         if not starts:
             return None
@@ -38,10 +38,10 @@ class Finished:
 
 
 class Child:
-    """Runs one command at a time under a guard: stopping it stops all it started, and so does the end of this process.
+    """Runs one command at a time under a guard (medhash.core.guard).
 
-    variables: of the command's environment, on top of this process's own; needed: processes without which the command
-    must not go on, beside this one.
+    Stopping the command stops all it started; so does the end of this process. variables: added to the environment.
+    needed: further processes without which the command must end.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Child:
         self._process: subprocess.Popen[str] | None = None
 
     def run(self, argv: list[str]) -> Finished:
-        """Run `argv` in the root of the checkout; `python` there is the interpreter that runs this."""
+        """Run `argv` in the root of the checkout; `python` means this interpreter."""
         tail: deque[str] = deque(maxlen=_TAIL_LINES)
         with subprocess.Popen(
             [*self._guard, *argv],
@@ -75,19 +75,19 @@ class Child:
                     tail.append(line)
                     self.on_line(line)
             except BaseException:
-                # Ctrl-C, or Airflow ending the task: the command is in a group of its own and would not notice.
+                # Ctrl-C, or Airflow ends the task: the command is in a session of its own and gets no signal.
                 self.stop()
                 raise
         return Finished(process.returncode, tuple(tail))
 
     def stop(self) -> None:
-        """Have the running command and all it started ended; what does not end when asked is killed."""
+        """End the running command and all it started; kill what does not end on request."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
 
 
 def _environment(root: Path) -> Mapping[str, str]:
-    """This process's environment; `python` in dvc.yaml means this interpreter, its packages those of this checkout."""
+    """This process's environment, in which `python` is this interpreter and imports come from this checkout."""
     return {
         **os.environ,
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
@@ -107,7 +107,7 @@ def is_alive(process: psutil.Process | int) -> bool:
 
 
 def family_of(pid: int) -> list[psutil.Process]:
-    """A process and all it started, now; also what is in sessions of its own."""
+    """A process and all its descendants, those in other sessions included."""
     try:
         process = psutil.Process(pid)
         return [process, *process.children(recursive=True)]
@@ -116,7 +116,7 @@ def family_of(pid: int) -> list[psutil.Process]:
 
 
 def end_family(family: list[psutil.Process]) -> None:
-    """Ask what is left of a family to end, and end what does not."""
+    """Terminate the processes, and kill those that do not end."""
     for process in family:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
@@ -127,7 +127,7 @@ def end_family(family: list[psutil.Process]) -> None:
 
 
 def interrupt_on_signals() -> None:
-    """SIGTERM and SIGHUP end this process as Ctrl-C does, in order; SIGINT too, which a shell's `&` starts ignored."""
+    """Let SIGTERM and SIGHUP raise KeyboardInterrupt; SIGINT too, which a shell's `&` ignores at start."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
 

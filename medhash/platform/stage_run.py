@@ -1,4 +1,4 @@
-"""The seal at the end of a run: nothing is stale, and this is the digest of dvc.lock that says what was computed."""
+"""One item of the graph, one command outside it, and the seal at the end of a run."""
 
 import json
 import sys
@@ -14,14 +14,14 @@ from medhash.core.process import Child, Finished
 from medhash.platform.stale_locks import release_dead_locks
 
 DVC = [sys.executable, "-m", "dvc", "--wait-for-lock"]
-"""Two items of a matrix run side by side; without waiting, the second one's finished work would be lost."""
+"""Two items of a matrix run in parallel. Without waiting, the result of the second would be lost."""
 _BUSY = "is busy, it is being blocked by"
-"""What DVC says of a path that another process holds; its --wait-for-lock does not cover these locks."""
+"""DVC's message for a path that another process holds. --wait-for-lock does not cover these locks."""
 _BUSY_SECONDS = 10.0
 
 
 class StageFailed(Exception):
-    """A stage or its gate failed; `retry` says whether running it again could help."""
+    """A stage or its gate failed. retry: running it again could help."""
 
     def __init__(self, message: str, *, retry: bool) -> None:
         super().__init__(message)
@@ -31,10 +31,10 @@ class StageFailed(Exception):
 def run_item(root: Path, item: str, child: Child) -> None:
     """Run `dvc repro` of exactly one item, such as `split` or `train@lsh`.
 
-    Raises StageFailed. A stage that ended with a message for the user, as a gate that found something does, is not
-    worth a retry; anything else (killed, out of memory, a lost node) is. DVC removes the old output of a stage
-    without `persist` before it runs it; after a failure the last good one is put back.
-    While another DVC of this checkout reads or writes the same paths, this waits; locks of killed ones do not count.
+    Raises StageFailed. A stage that ended with an error for the user, such as a failed gate, is not worth a retry.
+    Any other failure is: killed, out of memory, a lost node. DVC removes the old output of a stage without `persist`
+    before it runs it; after a failure the last good output is restored.
+    Waits while another DVC of this checkout uses the same paths; locks of killed processes do not count.
     """
     while True:
         release_dead_locks(root, child.on_line)
@@ -42,8 +42,7 @@ def run_item(root: Path, item: str, child: Child) -> None:
         if finished.code == 0 or not any(_BUSY in line for line in finished.tail):
             break
         child.on_line(
-            f"{item} waits: the processes named above are at work on the same files; "
-            f"looking again in {_BUSY_SECONDS:.0f} s"
+            f"{item} waits for the processes named above, which use the same files; next try in {_BUSY_SECONDS:.0f} s"
         )
         time.sleep(_BUSY_SECONDS)
     if finished.code == 0:
@@ -53,8 +52,8 @@ def run_item(root: Path, item: str, child: Child) -> None:
     raise _failure(item, finished)
 
 
-def run_act(module: str, child: Child, arguments: Sequence[str] = ()) -> None:
-    """Run `python -m MODULE ARGUMENTS`, an act outside the graph. Raises StageFailed as `run_item` does."""
+def run_module(module: str, child: Child, arguments: Sequence[str] = ()) -> None:
+    """Run `python -m MODULE ARGUMENTS`, a command outside the graph. Raises StageFailed as `run_item` does."""
     finished = child.run([sys.executable, "-m", module, *arguments])
     if finished.code != 0:
         raise _failure(module, finished)
@@ -69,20 +68,20 @@ def _failure(name: str, finished: Finished) -> StageFailed:
 
 
 def _locked(root: Path) -> set[str]:
-    """The items that dvc.lock has results for."""
+    """The items with results in dvc.lock."""
     lock = root / "dvc.lock"
     return set((yaml.safe_load(lock.read_text()) or {}).get("stages", {})) if lock.exists() else set()
 
 
 def seal(root: Path, child: Child) -> str:
-    """SHA-256 of dvc.lock, once `dvc status` finds that every result agrees with data, code and settings.
+    """SHA-256 of dvc.lock, once `dvc status` finds nothing stale.
 
-    Single stages run by name do not look at what lies before them, so a change made while the run was under way
-    would go unnoticed without this. Raises MedhashError naming the stale stages.
+    Stages that are run by name ignore their upstream stages. Without this check, a change during the run would go
+    unnoticed. Raises MedhashError naming the stale stages.
     """
     if child.run([*DVC, "status", "--quiet"]).code != 0:
         raise MedhashError(
-            f"these stages are stale: {', '.join(_stale(child)) or 'dvc status tells which'}",
+            f"these stages are stale: {', '.join(_stale(child)) or 'see dvc status'}",
             "data, code or settings changed during the run: run it again",
         )
     return sha256_file(root / "dvc.lock")

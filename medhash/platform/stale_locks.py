@@ -1,10 +1,9 @@
-"""DVC's locks after a kill: what dead processes hold is given free, and a half-written list of locks is begun anew.
+"""DVC's locks after a kill: release those of dead processes, and replace a half-written list of locks.
 
 The lock of the whole repository (`.dvc/tmp/lock`) is the kernel's and ends with its holder. The list of paths that
-running stages read and write (`.dvc/tmp/rwlock`, JSON: read, write → path → pid and cmd) is a plain file. DVC forgives
-entries whose pid is gone, but neither a list that a kill left half written, which fails every command from then on,
-nor a pid that something else has by now, as is usual after a restart of the machine or of a container.
-A checkout is worked on by one machine at a time: the list has no host names.
+running stages use (`.dvc/tmp/rwlock`, JSON: read, write → path → pid and cmd) is a plain file. DVC ignores entries
+whose pid is gone. It fails on a list that a kill left half written. It also trusts a pid that another process has by
+now, as after a restart of the machine or container. The list has no host names: one machine uses a checkout at a time.
 """
 
 import json
@@ -23,7 +22,7 @@ _WAIT_SECONDS = 30.0
 
 
 def release_dead_locks(root: Path, say: Callable[[str], None]) -> None:
-    """Take out the entries of dead processes; those of a running DVC stay. `say` is told what was done.
+    """Take out the entries of dead processes; those of a running DVC stay. say: prints what was done.
 
     DVC's own lock guards the list: a zc.lockfile, not one of medhash.core.locks. Raises MedhashError if it stays held
     for half a minute; DVC itself holds it for milliseconds.
@@ -43,7 +42,7 @@ def release_dead_locks(root: Path, say: Callable[[str], None]) -> None:
             if time.monotonic() > deadline:
                 raise MedhashError(
                     f"{folder / 'rwlock.lock'} is held by another process",
-                    "find it with `fuser` on that file; a DVC that hangs is to be ended",
+                    "find it with `fuser` on that file, and end a DVC that hangs",
                 ) from error
             time.sleep(0.1)
     try:
@@ -63,7 +62,7 @@ def _clean(path: Path, say: Callable[[str], None]) -> None:
             "write": {place: holder for place, holder in locks.get("write", {}).items() if _is_dvc(holder["pid"])},
         }
     except (ValueError, TypeError, KeyError, AttributeError):
-        say(f"{path} was cut off by a kill: begun anew")
+        say(f"{path} was half written by a killed process: replaced by an empty list")
         write_json(path, {})
         return
     kept["read"] = {place: holders for place, holders in kept["read"].items() if holders}
@@ -79,7 +78,7 @@ def _pids(locks: dict[str, Any]) -> set[int]:
 
 
 def _is_dvc(pid: int) -> bool:
-    """Whether that process runs and is DVC; when it cannot be told, it counts as DVC."""
+    """Whether that process runs and is DVC. One that may not be inspected counts as DVC."""
     try:
         return is_alive(pid) and any("dvc" in word for word in psutil.Process(pid).cmdline())
     except psutil.AccessDenied:

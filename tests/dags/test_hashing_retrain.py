@@ -16,7 +16,7 @@ from checkout import REPOSITORY, checkout_environment
 from medhash.core.graph import read_graph
 
 BROKEN = {
-    "cron": ({"schedule": {"cron": "every night"}}, "schedule.cron is 'every night', which is no cron expression"),
+    "cron": ({"schedule": {"cron": "every night"}}, "schedule.cron is 'every night', which is not a cron expression"),
     "watch": ({"schedule": {"watch_cron": "* * *"}}, "schedule.watch_cron is '* * *'"),
     "mail": ({"schedule": {"notify": {"email": "mail", "recipients": []}}}, "schedule.notify.recipients"),
     "key": ({"methodz": ["lsh"]}, "methodz"),

@@ -1,4 +1,4 @@
-"""Stages on Celery workers: the queue `gpu`, which machines with a GPU listen to."""
+"""Stages on Celery workers, which take them from the queue `gpu`."""
 
 import os
 from typing import Any
@@ -7,8 +7,8 @@ from airflow.configuration import conf
 
 from medhash.core.errors import MedhashError
 from medhash.core.graph import Stage
-from medhash.platform.airflow.operators import _InCheckout
-from medhash.platform.airflow.remote_tasks import REPOSITORY_VARIABLE, elsewhere, run_worker
+from medhash.platform.airflow.operators import CheckoutOperator
+from medhash.platform.airflow.remote_tasks import REPOSITORY_VARIABLE, remote_tasks, run_worker
 
 QUEUE = "gpu"
 FOLDER_VARIABLE = "MEDHASH_WORK_FOLDER"
@@ -16,11 +16,11 @@ REMOTE_VARIABLE = "MEDHASH_WORK_REMOTE"
 
 
 def celery_tasks(stage: Stage, root: str, **settings: Any) -> Any:
-    """The group of tasks of a stage whose items run on the GPU machines.
+    """The group of tasks of a stage whose items run on GPU machines.
 
-    The coordinator pushes what it publishes to its own MEDHASH_WORK_REPOSITORY; each GPU machine has its own too.
+    MEDHASH_WORK_REPOSITORY is the repository as a machine sees it: the coordinator pushes there, GPU machines clone it.
     """
-    # Beside another executor, as in `LocalExecutor,CeleryExecutor`, a task that goes to Celery has to say so.
+    # With several executors, as in `LocalExecutor,CeleryExecutor`, a task must name the one it needs.
     mixed = {"executor": "CeleryExecutor"} if "," in conf.get("core", "executor") else {}
 
     def working(commit: str) -> Any:
@@ -35,14 +35,14 @@ def celery_tasks(stage: Stage, root: str, **settings: Any) -> Any:
             **settings,
         ).expand(item=list(stage.items))
 
-    return elsewhere(stage, root, working, os.environ.get(REPOSITORY_VARIABLE), **settings)
+    return remote_tasks(stage, root, working, os.environ.get(REPOSITORY_VARIABLE), **settings)
 
 
-class QueuedWorkOperator(_InCheckout):
-    """Runs `medhash work` on the machine that took it from the queue, in that machine's own folder.
+class QueuedWorkOperator(CheckoutOperator):
+    """Runs `medhash work` on the machine that took it from the queue.
 
-    MEDHASH_WORK_REPOSITORY and MEDHASH_WORK_FOLDER must be set there, and MEDHASH_WORK_REMOTE (NAME=URL) if DVC's
-    remote has another address there than .dvc/config says.
+    MEDHASH_WORK_REPOSITORY and MEDHASH_WORK_FOLDER must be set there. MEDHASH_WORK_REMOTE (NAME=URL) is needed if
+    DVC's remote has another address there than in .dvc/config.
     """
 
     template_fields = ("commit",)
@@ -75,6 +75,6 @@ def _required(variable: str) -> str:
     if not value:
         raise MedhashError(
             f"{variable} is not set on this GPU machine",
-            "set it in the environment of its Celery worker; deploy/celery/README.md tells how",
+            "set it in the environment of its Celery worker, as in deploy/celery/README.md",
         )
     return value

@@ -1,4 +1,4 @@
-"""Airflow on this machine: its home is var/airflow, its database SQLite, its doors 127.0.0.1 only."""
+"""Airflow on this machine: its home is var/airflow, its database SQLite; it listens on 127.0.0.1 only."""
 
 import os
 import secrets
@@ -15,7 +15,7 @@ DAG_ID = "hashing_retrain"
 def airflow_environment(root: Path, port: int = 8080) -> dict[str, str]:
     """The environment of every Airflow process of this checkout, on top of this process's own.
 
-    port: of the pages and the REST API. Task logs are read from the disk they share, and served by nobody.
+    port: of the pages and the REST API. Task logs are read from the shared disk; no log server runs.
     """
     root = root.resolve()
     home = Workspace(root).state / "airflow"
@@ -32,9 +32,9 @@ def airflow_environment(root: Path, port: int = 8080) -> dict[str, str]:
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": str(max(2, os.cpu_count() or 2)),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
-        # A task that was killed together with what reports it is tried again after two minutes, not after five.
+        # A task killed together with its supervisor is retried after two minutes, not five.
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "120",
-        # No login: whoever reaches the port is on this machine already.
+        # No login: only accounts of this machine reach the port.
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
@@ -61,11 +61,11 @@ def prepare_airflow(environment: dict[str, str], log: Path, gpu_slots: int) -> N
             check=False,
         )
     if done.returncode != 0:
-        raise MedhashError("Airflow's database could not be prepared", f"{log} tells why")
+        raise MedhashError("Airflow's database could not be prepared", f"see {log}")
 
 
 def _inherited() -> dict[str, str]:
-    """This process's environment without what would lead Airflow elsewhere, or have it compile at every start."""
+    """This process's environment without other settings of Airflow, and without a ban on compiled files."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -74,7 +74,7 @@ def _inherited() -> dict[str, str]:
 
 
 def _secret(path: Path) -> str:
-    """A key that the processes of this home sign their requests to each other with, made on first use."""
+    """The key that signs requests between Airflow's processes, made on first use."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -15,7 +15,7 @@ from kubernetes.utils.quantity import parse_quantity
 
 from medhash.core.errors import MedhashError
 from medhash.core.graph import Stage
-from medhash.platform.airflow.remote_tasks import REPOSITORY_VARIABLE, elsewhere
+from medhash.platform.airflow.remote_tasks import REPOSITORY_VARIABLE, remote_tasks
 
 TEMPLATE_VARIABLE = "MEDHASH_PODS"
 """Path of another file than deploy/kubernetes/pod-template.yaml of the checkout."""
@@ -46,7 +46,7 @@ def pod_tasks(stage: Stage, root: str, **settings: Any) -> Any:
             **settings,
         ).expand(item=list(stage.items))
 
-    return elsewhere(stage, root, working, os.environ.get(REPOSITORY_VARIABLE), **settings)
+    return remote_tasks(stage, root, working, os.environ.get(REPOSITORY_VARIABLE), **settings)
 
 
 class ItemPodOperator(KubernetesPodOperator):

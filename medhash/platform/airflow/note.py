@@ -1,8 +1,7 @@
 """The note of a DAG run, which only Airflow's REST API can write.
 
 Address: the Airflow connection `medhash_airflow_api` (type HTTP: host, schema, port, login, password), else Airflow's
-own [api] base_url. Without that connection the API is asked for a token without login, which it gives where everybody
-on the machine is an administrator, as in the local profile.
+own [api] base_url. Without that connection no login is sent; the local profile needs none.
 """
 
 from pathlib import Path
@@ -34,7 +33,7 @@ class Decision(Latest):
 
 
 def age_of_decision(root: Path) -> int | None:
-    """When the last decision was written down, nanoseconds; None: never. It tells whether a run made one."""
+    """When the last decision was written, in nanoseconds; None if never. Shows whether a run made one."""
     path = _path(root)
     return path.stat().st_mtime_ns if path.exists() else None
 
@@ -49,19 +48,19 @@ def _path(root: Path) -> Path:
 
 CONNECTION = "medhash_airflow_api"
 _LONGEST = 1000
-"""Characters that Airflow takes."""
+"""Characters of a note; Airflow's limit."""
 
 
 def write_note(ti: Any, text: str, log: Any) -> bool:
-    """Set the note of a task's run; whether it worked. It never fails the task: what it tells of has happened."""
+    """Set the note of a task's run; returns whether that worked. It never fails the task."""
     import requests
 
     try:
         _api().patch(f"dags/{quote(ti.dag_id)}/dagRuns/{quote(ti.run_id)}?update_mask=note", {"note": text[:_LONGEST]})
     except (requests.RequestException, KeyError) as error:
         log.warning(
-            "the run has no note: Airflow's API did not take it (%s). Under `airflow dags test` there is none; "
-            "elsewhere see to [api] base_url and the connection %s",
+            "the run has no note: Airflow's API refused it (%s). `airflow dags test` has no API; otherwise check "
+            "[api] base_url and the connection %s",
             type(error).__name__ + _status(error),
             CONNECTION,
         )

@@ -23,11 +23,11 @@ FAILURE = "failure"
 """XCom of a failed task: {"item": …, "message": …}."""
 
 
-def told(failure: BaseException, limit: timedelta | None = None, *, to_others: bool = False) -> str:
-    """The message, and the fix where there is one.
+def format_failure(failure: BaseException, limit: timedelta | None = None, *, to_others: bool = False) -> str:
+    """The message of a failure, and its fix where there is one.
 
-    to_others: it leaves the machine. Then nothing is quoted that a crashed program printed: a path in it may name a
-    patient. What medhash itself says names rows by number and patients by pseudonym.
+    to_others: the text leaves the machine. Then it quotes nothing that a crashed program printed: a path may name a
+    patient. Messages of medhash itself name rows by number and patients by pseudonym.
     """
     if isinstance(failure, StageFailed) and failure.retry and to_others:
         return "it ended without a message for you\n  fix: the end of the task's log tells more"
@@ -40,65 +40,65 @@ def told(failure: BaseException, limit: timedelta | None = None, *, to_others: b
     )
 
 
-def say_last(context: Any) -> None:
-    """Callback of a task that failed or is to be tried again: its message and the fix, at the end of its log."""
+def log_failure(context: Any) -> None:
+    """Callback of a task that failed or will be retried: write its message and the fix at the end of its log."""
     exception = context.get("exception")
     if exception is None:
         return
-    # A second line of a message would otherwise stand without time and level, apart from the first.
-    for line in told(exception, context["task"].execution_timeout).splitlines():
+    # One record per line: a second line of one record would have neither time nor level.
+    for line in format_failure(exception, context["task"].execution_timeout).splitlines():
         context["task"].log.error(line)
 
 
 _ATTEMPTS = 2
 _PAUSE_SECONDS = 2.0
 _TIMEOUT_SECONDS = 6
-"""All attempts together stay below the 50 s after which Airflow ends a callback (dag_file_processor_timeout)."""
+"""Airflow ends a callback after 50 s (dag_file_processor_timeout)."""
 _REASONS = {
     "timed_out": "the run took longer than schedule.run_hours allows",
     "all_tasks_deadlocked": "no task could be started any more",
 }
-_NO_MESSAGE = "it was ended from outside, lost, or failed on another machine; its log tells more"
+_NO_MESSAGE = "the task was stopped, lost, or failed on another machine; see its log"
 Callback = Callable[[Any], None]
 _log = logging.getLogger("airflow.medhash.notify")
 
 
 def callbacks(notify: NotifyParams) -> dict[str, Callback]:
-    """The arguments of the DAG by which Airflow calls us; none where nobody wants to hear.
+    """The DAG's callback arguments; none without a webhook and an email connection.
 
-    Raises MedhashError where a mail would have no recipient.
+    Raises MedhashError if a mail would have no recipient.
     """
     if not (notify.webhook or notify.email):
         return {}
     if notify.email and not notify.recipients:
         raise MedhashError(
             "params.yaml: schedule.notify.recipients is empty, and schedule.notify.email is set",
-            "list the addresses that get the mail",
+            "list the mail addresses there",
         )
 
     def failed(context: Any) -> None:
-        _tell_of(notify, context, "failed")
+        _notify(notify, context, "failed")
 
     def succeeded(context: Any) -> None:
-        _tell_of(notify, context, "success")
+        _notify(notify, context, "success")
 
     return {"on_failure_callback": failed} | ({"on_success_callback": succeeded} if notify.on == "always" else {})
 
 
-def _tell_of(notify: NotifyParams, context: Any, state: str) -> None:
+def _notify(notify: NotifyParams, context: Any, state: str) -> None:
     from airflow.sdk.execution_time import task_runner
 
     if hasattr(task_runner, "SUPERVISOR_COMMS"):
-        tell(notify, message_of(context, state))
+        send(notify, message_of(context, state))
     else:
-        _log.info("run %s is one of `airflow dags test`: nobody is told", context["run_id"])
+        _log.info("run %s is one of `airflow dags test`: no notification is sent", context["run_id"])
 
 
 def message_of(context: Any, state: str) -> dict[str, str | None]:
-    """What is told: dag, run, state, champion, decision, failed_task, message, link.
+    """The document that is sent: dag, run, state, champion, decision, failed_task, message, link.
 
-    champion: the version that became the champion, or was found to be it already; None where the run left it as it
-    was. decision: promoted, forced, held, not promoted, champion already; None where promotion was not reached.
+    champion: the version that became or already was the champion; None if the run left the champion as it was.
+    decision: promoted, forced, held, not promoted, champion already; None if the run did not reach promotion.
     """
     from airflow.sdk.configuration import conf
 
@@ -130,8 +130,8 @@ def message_of(context: Any, state: str) -> dict[str, str | None]:
     return message
 
 
-def tell(notify: NotifyParams, message: dict[str, str | None]) -> None:
-    """Send it to all who want it; one that cannot be reached keeps nobody else from hearing.
+def send(notify: NotifyParams, message: dict[str, str | None]) -> None:
+    """Send a message through every connection; one that fails does not keep the others from being used.
 
     The notifiers are called here and not by Airflow, which would log the text of an error. It may quote the address,
     and with it a secret of a webhook.
@@ -142,7 +142,7 @@ def tell(notify: NotifyParams, message: dict[str, str | None]) -> None:
                 notifier.notify({})
             except Exception as error:
                 _log.error(
-                    "connection %s: attempt %d of %d to tell how run %s ended failed: %s%s",
+                    "connection %s: attempt %d of %d to notify of run %s failed: %s%s",
                     connection,
                     attempt,
                     _ATTEMPTS,
@@ -152,7 +152,9 @@ def tell(notify: NotifyParams, message: dict[str, str | None]) -> None:
                 )
                 time.sleep(_PAUSE_SECONDS if attempt < _ATTEMPTS else 0)
             else:
-                _log.info("connection %s: told that run %s ended as %s", connection, message["run"], message["state"])
+                _log.info(
+                    "connection %s: notified that run %s ended as %s", connection, message["run"], message["state"]
+                )
                 break
 
 

@@ -1,4 +1,4 @@
-"""Airflow's side of a task: run a plain function of this package, log its lines, fail with or without retry."""
+"""Airflow operators: run a function of this package, log its lines, fail with or without a retry."""
 
 import json
 import logging
@@ -15,9 +15,9 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 from medhash.core.errors import MedhashError
 from medhash.core.process import Child
 from medhash.platform.airflow.note import write_note
-from medhash.platform.airflow.notify import FAILURE, told
+from medhash.platform.airflow.notify import FAILURE, format_failure
 from medhash.platform.airflow.request import Request
-from medhash.platform.stage_run import StageFailed, run_act, run_item, seal
+from medhash.platform.stage_run import StageFailed, run_item, run_module, seal
 
 PREFIX = "medhash-progress "
 
@@ -28,7 +28,7 @@ def progress_line(item: str, state: str, **more: Any) -> str:
 
 
 def parse_progress(line: str) -> dict[str, Any] | None:
-    """What a line of a log says about progress, whatever the logger wrote around it; None if nothing."""
+    """The progress event in a line of a log, whatever the logger wrote around it; None if there is none."""
     start = line.find(PREFIX)
     if start < 0:
         return None
@@ -40,11 +40,11 @@ def parse_progress(line: str) -> dict[str, Any] | None:
 
 
 _NOTES = logging.getLogger("airflow.task.note")
-"""Of the notes of runs; the operators' own loggers pass on what their commands say."""
+"""For the notes of runs; the operators' own loggers carry the output of their commands."""
 
 
-class _InCheckout(BaseOperator):
-    """A task that runs commands in the root of the checkout; ending the task ends them."""
+class CheckoutOperator(BaseOperator):
+    """A task that runs commands in the root of the checkout. Stopping the task stops them."""
 
     def __init__(self, *, root: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -55,8 +55,8 @@ class _InCheckout(BaseOperator):
     def pre_execute(self, context: Any) -> None:
         self._context = context
 
-    def _leave_word(self, item: str, message: str, final: bool) -> None:
-        """The failure as an XCom, and as the run's note if there will be no other try."""
+    def _record_failure(self, item: str, message: str, final: bool) -> None:
+        """Leave the failure as an XCom, and as the run's note if there will be no retry."""
         ti = self._context.get("ti")
         if ti is not None:
             ti.xcom_push(FAILURE, {"item": item, "message": message})
@@ -64,15 +64,15 @@ class _InCheckout(BaseOperator):
                 write_note(ti, f"failed at {item}\n{message}", _NOTES)
 
     def _request(self) -> Request:
-        """What the run was asked for. Any task checks it: the first one ends a run that the last could not finish."""
+        """The request of the run. Every task checks it, so that a wrong one ends the run at its first task."""
         run = self._context.get("dag_run")
         return Request(self._context.get("params", {}), getattr(run, "triggering_user_name", None))
 
     @contextmanager
     def _reported(self, item: str) -> Iterator[Child]:
-        """Hand out a child process to work with; log start, end and failure.
+        """Yield a child process to run commands with; log start, end and failure.
 
-        What a second try cannot mend becomes an AirflowFailException.
+        A failure that a retry cannot fix becomes an AirflowFailException.
         """
         started = time.monotonic()
         self.log.info(progress_line(item, "started"))
@@ -81,9 +81,9 @@ class _InCheckout(BaseOperator):
             self._request()
             yield self._child
         except (StageFailed, MedhashError, AirflowTaskTimeout) as failure:
-            self.log.error(progress_line(item, "failed", message=told(failure, self.execution_timeout)))
+            self.log.error(progress_line(item, "failed", message=format_failure(failure, self.execution_timeout)))
             final = isinstance(failure, MedhashError) or (isinstance(failure, StageFailed) and not failure.retry)
-            self._leave_word(item, told(failure, self.execution_timeout, to_others=True), final)
+            self._record_failure(item, format_failure(failure, self.execution_timeout, to_others=True), final)
             if final:
                 raise AirflowFailException(str(failure)) from failure
             raise
@@ -98,8 +98,8 @@ class _InCheckout(BaseOperator):
             self._child.stop()
 
 
-class StageOperator(_InCheckout):
-    """Runs one item of dvc.yaml and nothing before it. A failed gate is final, and named."""
+class StageOperator(CheckoutOperator):
+    """Runs one item of dvc.yaml and nothing upstream of it. A failed gate is not retried."""
 
     def __init__(self, *, item: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -110,8 +110,8 @@ class StageOperator(_InCheckout):
             run_item(Path(self.root), self.item, child)
 
 
-class SealOperator(_InCheckout):
-    """Fails if anything is stale at the end of the run; returns the digest of dvc.lock."""
+class SealOperator(CheckoutOperator):
+    """Fails if a stage is stale at the end of the run; returns the digest of dvc.lock."""
 
     def execute(self, context: Any) -> str:
         with self._reported(self.task_id) as child:
@@ -120,8 +120,8 @@ class SealOperator(_InCheckout):
         return digest
 
 
-class ActOperator(_InCheckout):
-    """Runs `python -m components.NAME`, an act that is no stage."""
+class ModuleOperator(CheckoutOperator):
+    """Runs `python -m MODULE`, a command that is no stage."""
 
     def __init__(self, *, module: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -129,14 +129,14 @@ class ActOperator(_InCheckout):
 
     def execute(self, context: Any) -> None:
         with self._reported(self.task_id) as child:
-            run_act(self.module, child, self._arguments())
+            run_module(self.module, child, self._arguments())
 
     def _arguments(self) -> list[str]:
         return []
 
 
-class DriftOperator(ActOperator):
-    """Measures the drift of new images, and accepts it where the run was asked to."""
+class DriftOperator(ModuleOperator):
+    """Measures the drift of new images; accepts it if the run requests that."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(module="medhash.commands.drift", **kwargs)
@@ -145,8 +145,8 @@ class DriftOperator(ActOperator):
         return self._request().drift_arguments()
 
 
-class PromoteOperator(ActOperator):
-    """Promotes as the run was asked to; leaves the decision as an XCom and as the note of the run."""
+class PromoteOperator(ModuleOperator):
+    """Promotes as the run requests; leaves the decision as an XCom and as the note of the run."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(module="medhash.commands.promote", **kwargs)
@@ -163,16 +163,16 @@ class PromoteOperator(ActOperator):
                 self._context["ti"].xcom_push(DECISION, decision.model_dump(mode="json"))
                 write_note(self._context["ti"], decision.note(), _NOTES)
         if self._request().is_dry_run and "ti" in self._context:
-            write_note(self._context["ti"], "dry run: the log of promote tells the decision", _NOTES)
+            write_note(self._context["ti"], "dry run: see the decision in the log of promote", _NOTES)
 
     def _arguments(self) -> list[str]:
         return self._request().promote_arguments()
 
 
 def _supervisor() -> list[int]:
-    """The process that reports this task to Airflow; without it, a second try may begin beside this one.
+    """The process that reports this task to Airflow. Without it, Airflow may start a retry beside this one.
 
-    None where tasks run inside the command itself, as under `airflow dags test`.
+    None if tasks run inside the command itself, as under `airflow dags test`.
     """
     from airflow.sdk.execution_time import task_runner
     from airflow.sdk.execution_time.comms import CommsDecoder

@@ -12,10 +12,10 @@ PLACES = ("local", "celery", "kubernetes")
 
 
 def gpu_tasks(stage: Stage, root: str, **settings: Any) -> Any:
-    """The tasks of a stage of GPU_STAGES where MEDHASH_GPU_PLACE says (default: local), to set edges to and from.
+    """The tasks of a stage of GPU_STAGES, at the place that MEDHASH_GPU_PLACE names (default: local).
 
-    Here that is one mapped task, an instance per item. Elsewhere it is a group: publish what the items read, run each
-    on another machine (`medhash work`), and a mapped task of the stage's name that takes the results over.
+    local: one mapped task, with an instance per item. Other places: a group that publishes what the items read, runs
+    each on another machine (`medhash work`), and collects the results by a mapped task of the stage's name.
     settings: of the operators, such as their execution_timeout.
     """
     place = os.environ.get(PLACE_VARIABLE, "local")
@@ -23,7 +23,7 @@ def gpu_tasks(stage: Stage, root: str, **settings: Any) -> Any:
         return StageOperator.partial(
             task_id=stage.name, root=root, pool="gpu", map_index_template="{{ task.item }}", **settings
         ).expand(item=list(stage.items))
-    # What a place needs is imported for that place only: the Kubernetes client costs a second at every parse.
+    # Imported for their place only: the Kubernetes client costs a second at every parse.
     if place == "celery":
         from medhash.platform.airflow.celery_tasks import celery_tasks
 

@@ -1,4 +1,4 @@
-"""A stage that other machines work on: publish before, collect after, as one group of tasks with two ends."""
+"""A stage that other machines work on, as one group of tasks: publish its inputs, work, collect its results."""
 
 import re
 import sys
@@ -9,23 +9,25 @@ from airflow.sdk import TaskGroup
 
 from medhash.core.graph import Stage
 from medhash.core.process import Child, Finished
-from medhash.platform.airflow.operators import StageOperator, _InCheckout
+from medhash.platform.airflow.operators import CheckoutOperator, StageOperator
 from medhash.platform.stage_run import StageFailed
 
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 REPOSITORY_VARIABLE = "MEDHASH_WORK_REPOSITORY"
 """Address of the git repository, as this machine sees it, that workers clone; unset: the coordinator's checkout."""
 _FINAL = 1
-"""Exit code of a command of medhash whose message the user must act on; any other may mend itself."""
+"""Exit code of a medhash command whose error the user must fix. Any other error may be temporary."""
 
 
-def elsewhere(stage: Stage, root: str, working: Callable[[str], Any], repository: str | None, **settings: Any) -> Any:
+def remote_tasks(
+    stage: Stage, root: str, working: Callable[[str], Any], repository: str | None, **settings: Any
+) -> Any:
     """publish-STAGE >> work-STAGE >> STAGE.
 
-    working: makes the mapped task work-STAGE, given the template of the commit to work on. repository: where this
-    machine pushes that commit, if workers do not clone its checkout.
+    working: makes the mapped task work-STAGE from the template of the commit. repository: where this machine pushes
+    that commit, if workers do not clone its checkout.
     """
-    with TaskGroup(group_id=f"{stage.name}-elsewhere", prefix_group_id=False) as group:
+    with TaskGroup(group_id=f"{stage.name}-remote", prefix_group_id=False) as group:
         publish = PublishOperator(
             task_id=f"publish-{stage.name}", root=root, stage=stage.name, repository=repository, **settings
         )
@@ -38,7 +40,7 @@ def elsewhere(stage: Stage, root: str, working: Callable[[str], Any], repository
 
 
 def run_worker(child: Child, name: str, *arguments: str) -> Finished:
-    """Run `medhash work ARGUMENTS`. Raises StageFailed, to be tried again unless the user has to act."""
+    """Run `medhash work ARGUMENTS`. Raises StageFailed; it is worth a retry unless the user has to act."""
     finished = child.run([sys.executable, "-m", "medhash.commands.work", *arguments])
     if finished.code == 0:
         return finished
@@ -48,8 +50,8 @@ def run_worker(child: Child, name: str, *arguments: str) -> Finished:
     )
 
 
-class PublishOperator(_InCheckout):
-    """Publishes what a stage's items read; returns the commit that workers are to work on."""
+class PublishOperator(CheckoutOperator):
+    """Publishes what a stage's items read; returns the commit for the workers."""
 
     def __init__(self, *, stage: str, repository: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -64,7 +66,7 @@ class PublishOperator(_InCheckout):
 
 
 class CollectOperator(StageOperator):
-    """Takes an item's result over from the machine that worked on it; computes nothing."""
+    """Collects an item's result from the machine that computed it; computes nothing."""
 
     def execute(self, context: Any) -> None:
         with self._reported(self.item) as child:

@@ -1,4 +1,4 @@
-"""What may be asked of one run, in Airflow's form or by REST: how to promote, whether to let drifted images pass."""
+"""The request of one run, from Airflow's form or by REST: how to promote, whether to accept drift."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 from medhash.core.errors import MedhashError
 
 _LONGEST = 500
-"""Characters of a reason or a name, as `medhash promote` takes them."""
+"""Characters of a reason or a name, as in `medhash promote`."""
 _NOBODY = ("Anonymous", "dag_test")
-"""What Airflow calls whoever asks where nobody logs in, and under `airflow dags test`."""
+"""Airflow's names for a user without login, and under `airflow dags test`."""
 FORM: dict[str, dict[str, Any]] = {
     "promotion": {
         "default": "rule",
@@ -20,22 +20,22 @@ FORM: dict[str, dict[str, Any]] = {
             "force": "force: whatever the rule says",
             "dry-run": "dry run: decide, and change nothing",
         },
-        "description": "How this run's best model becomes the champion. Force still stops at a failed gate, and needs "
+        "description": "How this run's best model becomes the champion. Force still stops at a failed gate. It needs "
         "a reason and a name.",
     },
     "accept_drift": {
         "default": False,
         "type": "boolean",
         "title": "Accept drift",
-        "description": "Let images pass that lie further from the champion's training data than drift.stop allows, "
-        "from now on. Needs a reason.",
+        "description": "Accept images further from the champion's training data than drift.stop allows, from now "
+        "on. Needs a reason.",
     },
     "reason": {
         "default": None,
         "type": ["null", "string"],
         "maxLength": _LONGEST,
         "title": "Reason",
-        "description": "Why you force, or accept drift, in one line. Kept in MLflow and in the audit log; name no "
+        "description": "Why you force, or accept drift, in one line. Kept in MLflow and in the audit log: name no "
         "patient.",
     },
     "by": {
@@ -50,17 +50,17 @@ FORM: dict[str, dict[str, Any]] = {
 
 
 class Request:
-    """One run's answers to the form."""
+    """The answers of one run to the form."""
 
-    def __init__(self, answers: Mapping[str, Any], asker: str | None = None) -> None:
-        """asker: the account that started the run; None where a schedule or the watch did.
+    def __init__(self, answers: Mapping[str, Any], user: str | None = None) -> None:
+        """user: the account that started the run; None if a schedule or the archive watch did.
 
-        Raises MedhashError where an answer needs another one, so that a run ends before anything is computed.
+        Raises MedhashError if an answer needs another one, so that the run ends before it computes anything.
         """
         self._promotion = answers.get("promotion") or "rule"
         self._accept_drift = bool(answers.get("accept_drift"))
         self._reason = (answers.get("reason") or "").strip()
-        self._by = (answers.get("by") or "").strip() or (asker if asker not in _NOBODY else None) or ""
+        self._by = (answers.get("by") or "").strip() or (user if user not in _NOBODY else None) or ""
         wants = [
             name
             for name, wanted in (("promotion: force", self._promotion == "force"), ("accept_drift", self._accept_drift))
@@ -68,16 +68,16 @@ class Request:
         ]
         if wants and not self._reason:
             raise MedhashError(
-                f"the run was asked for {' and '.join(wants)} without a reason",
-                "start it again, and say why in the field reason",
+                f"{' and '.join(wants)} needs `reason`",
+                "start the run again with a reason in that field",
             )
         if wants and not self._by:
             raise MedhashError(
-                f"the run was asked for {' and '.join(wants)}, and nobody's name stands with it",
-                "start it again, and give your name in the field by",
+                f"{' and '.join(wants)} needs `by`",
+                "start the run again with your name in that field",
             )
         if not (self._reason + self._by).isprintable():
-            raise MedhashError("reason and by are one line each", "start the run again without line breaks")
+            raise MedhashError("`reason` and `by` must be one line each", "start the run again without line breaks")
 
     @property
     def is_dry_run(self) -> bool:

@@ -1,4 +1,4 @@
-"""Airflow's side of a look at the archive: the event that starts a run, or a skip."""
+"""The operator that looks at the archive: it starts a run, or is skipped."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from medhash.platform.airflow.schedule import ARCHIVE
 
 
 class LookOperator(BaseOperator):
-    """Looks at the archive once: updates the asset when a run is due, is skipped when none is, else fails."""
+    """Looks at the archive once. Updates the asset if a run is due, is skipped if not, fails on an error."""
 
     def __init__(self, *, root: str, **kwargs: Any) -> None:
         super().__init__(outlets=[ARCHIVE], **kwargs)

@@ -1,6 +1,6 @@
 """The demo on another archive: a clone of this checkout with that archive's settings, in var/demo/NAME.
 
-The checkout itself keeps its tables, models and champion. A second demo of the same archive goes on in the same clone.
+The checkout keeps its tables, models and champion. A second demo of the same archive continues in the same clone.
 """
 
 import shutil
@@ -16,15 +16,14 @@ from medhash.core.git import GitFailed, git
 _AUTHOR = ("-c", "user.name=medhash demo", "-c", "user.email=demo@localhost")
 _MARK = ".git/medhash-demo"
 VAL_SHARE = 0.2
-"""Of the patients outside test, where a data set keeps none for validation: promotion chooses by them."""
+"""Share of the patients outside test, if a data set has no validation patients: promotion needs some."""
 
 
 def demo_checkout(root: Path, asked: str) -> Path:
-    """The clone for a data set: its name in data/sets/, the path of a YAML file, or the folder of its archive.
+    """The clone for a data set, given by its name in data/sets/, a YAML file, or the folder of its archive.
 
-    Its code is that of the last commit here. A data set without validation patients, as for the papers' tables, gets
-    some. Raises MedhashError if there is no such data set, its settings are
-    wrong, its archive is not there, or the folder holds something else.
+    The clone's code is that of the last commit here. A data set without validation patients gets some. Raises
+    MedhashError if the data set or its archive is missing, its settings are wrong, or the folder holds other files.
     """
     name, path = find_set(root, _set_of_folder(root, asked) or asked)
     settings = resolve_set(root, path, None)
@@ -49,8 +48,8 @@ def demo_checkout(root: Path, asked: str) -> Path:
     except GitFailed as error:
         raise MedhashError(
             f"git could not clone this checkout to {clone}: {error}",
-            f"see that {root} is a git checkout with a commit, and that the disk has room; removing "
-            f"{clone} makes the next demo start anew",
+            f"check that {root} is a git checkout with a commit and that the disk has room; to start the demo "
+            f"from scratch, remove {clone}",
         ) from error
     return clone
 
@@ -79,9 +78,7 @@ def _in_git(root: Path, archive: str) -> bool:
 def _bring_to_head(root: Path, clone: Path) -> None:
     if clone.exists() and not (clone / _MARK).exists():
         if (clone / ".git").exists() or any(clone.iterdir()):
-            raise MedhashError(
-                f"{clone} holds files that are not a demo's", "move them elsewhere, or remove the folder"
-            )
+            raise MedhashError(f"{clone} holds files that are not a demo's", "move them away, or remove the folder")
         shutil.rmtree(clone)
     if not clone.exists():
         clone.parent.mkdir(parents=True, exist_ok=True)

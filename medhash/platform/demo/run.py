@@ -1,4 +1,4 @@
-"""The demo from end to end: Airflow and MLflow made ready, one run of the DAG, and what came out."""
+"""The demo from end to end: prepare Airflow and MLflow, run the DAG once, print the results."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from medhash.core.params import Params, load_params
 from medhash.core.process import end_family, family_of, interrupt_on_signals
 from medhash.core.workspace import Workspace
 from medhash.platform.airflow.home import DAG_ID, airflow_environment, prepare_airflow
-from medhash.platform.demo.watch import Watch
+from medhash.platform.demo.progress import Progress
 
 
 def metric_table(workspace: Workspace, params: Params) -> str:
@@ -62,18 +62,18 @@ def run_demo(root: Path) -> None:
     log.write_text("")
     _prepare(workspace, environment, log, params.schedule.gpu_slots)
 
-    watch = Watch(n_items)
-    code = _run_dag(environment, root, log, watch)
-    if code != 0 or watch.failed:
-        item, message = next(iter(watch.failed.items()), ("the run", f"`airflow dags test` ended with {code}"))
+    progress = Progress(n_items)
+    code = _run_dag(environment, root, log, progress)
+    if code != 0 or progress.failed:
+        item, message = next(iter(progress.failed.items()), ("the run", f"`airflow dags test` ended with {code}"))
         print(f"\n{message}\n", file=sys.stderr)
         raise MedhashError(
-            f"the run ended at {item}, for the reason above; what people search with is as it was",
-            f"mend that and run the same command again, what is done is not done twice; the whole "
+            f"the run failed at {item}, for the reason above; the champion did not change",
+            f"fix that and run the same command again: finished steps are not repeated; the whole "
             f"log is {os.path.relpath(log)}",
         )
     print(f"\n{metric_table(workspace, params)}\n")
-    print("\n".join(watch.said.get("promote", [])))
+    print("\n".join(progress.said.get("promote", [])))
     print(
         f"\nReport     {os.path.relpath(workspace.report)}\n"
         f"Data Docs  {os.path.relpath(workspace.data_docs / 'index.html')}\n"
@@ -83,7 +83,7 @@ def run_demo(root: Path) -> None:
 
 
 def _prepare(workspace: Workspace, environment: dict[str, str], log: Path, gpu_slots: int) -> None:
-    """Both databases at once; each takes seconds, nearly all of it imports."""
+    """Prepare both databases in parallel; each takes seconds, nearly all of them imports."""
     from medhash.core import tracking
 
     failures: list[Exception] = []
@@ -104,8 +104,8 @@ def _prepare(workspace: Workspace, environment: dict[str, str], log: Path, gpu_s
         raise failures[0]
 
 
-def _run_dag(environment: dict[str, str], root: Path, log: Path, watch: Watch) -> int:
-    """`airflow dags test`, its output to the log and to the watch; when we are stopped, it and its stage are."""
+def _run_dag(environment: dict[str, str], root: Path, log: Path, progress: Progress) -> int:
+    """Run `airflow dags test`; its output goes to the log and to the progress. An interrupt ends it and its stage."""
     with (
         log.open("a") as handle,
         subprocess.Popen(
@@ -122,7 +122,7 @@ def _run_dag(environment: dict[str, str], root: Path, log: Path, watch: Watch) -
         try:
             for line in process.stdout:
                 handle.write(line)
-                watch.read(line)
+                progress.read(line)
         except BaseException:
             end_family(family_of(process.pid))
             raise

@@ -1,4 +1,4 @@
-"""Is a service of Airflow or MLflow well: what its pages, or the heartbeats they show, say."""
+"""Health of a service of Airflow or MLflow, by its pages or the heartbeats they show."""
 
 import json
 import urllib.request
@@ -20,10 +20,10 @@ def answers(address: str) -> Health:
 
 
 def beats(airflow: str, part: str) -> Health:
-    """Healthy when a part of Airflow (scheduler, triggerer, dag_processor) has left a fresh heartbeat.
+    """Healthy when a part of Airflow (scheduler, triggerer, dag_processor) has a fresh heartbeat.
 
-    Only the API server can tell: while it does not answer, nothing is known of the others. A heartbeat from before
-    the start was left by a process that is no more.
+    The API server reports them: while it does not answer, the health of the others is unknown. A heartbeat from before
+    the start is an earlier process's.
     """
 
     def healthy(started_at: float) -> bool | None:
@@ -38,7 +38,7 @@ def beats(airflow: str, part: str) -> Health:
 
 
 def ask(address: str) -> bytes | None:
-    """What an address of this machine answers; None if it does not answer, or not with 200."""
+    """The answer of an address of this machine; None if there is none, or not with status 200."""
     try:
         with urllib.request.urlopen(address, timeout=_SECONDS) as response:
             return response.read() if response.status == 200 else None

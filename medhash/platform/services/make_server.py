@@ -1,7 +1,7 @@
-"""Make the server profile's files: environments with fresh secrets, the roles' SQL, the passwords of Airflow's users.
+"""Make the server profile's files: environments with new secrets, the roles' SQL, the passwords of Airflow's users.
 
-Every secret is drawn by the operating system's generator; there is no default one. Files are made once, readable by
-their owner only, and never overwritten: to draw new secrets, move the old files away.
+The operating system's generator draws every secret; there is no default. Only the owner can read the files. They are
+never overwritten: to draw new secrets, move the old files away.
 """
 
 import argparse
@@ -23,7 +23,7 @@ TEMPLATES = {
 }
 USERS = ("admin:ADMIN", "operator:OP", "viewer:VIEWER")
 NOTES = "notes"
-"""The user by which a run writes its own note; its password is in airflow.env too."""
+"""The user that writes the notes of runs; its password is in airflow.env too."""
 _SECRET_BYTES = 32
 _PLACE = re.compile(r"@([a-z]+)(?::([a-z_]+))?@")
 
@@ -53,14 +53,14 @@ def make_server(root: Path, target: Path, users: list[str]) -> list[Path]:
     """
     for user in users:
         if user.startswith(f"{NOTES}:"):
-            raise MedhashError(f"the user {NOTES} is the one by which runs write their notes", "choose another name")
+            raise MedhashError(f"{NOTES} is a reserved user: runs write their notes as it", "choose another name")
         if not re.fullmatch(r"[A-Za-z0-9._-]+:(VIEWER|USER|OP|ADMIN)", user):
-            raise MedhashError(f"{user!r} is no user", "write NAME:ROLE, with a role of VIEWER, USER, OP, ADMIN")
+            raise MedhashError(f"{user!r} is not NAME:ROLE", "write NAME:ROLE, with a role of VIEWER, USER, OP, ADMIN")
     passwords = root / "var" / "airflow" / "passwords.json"
     paths = [*(target / name for name in TEMPLATES), passwords]
     for path in paths:
         if path.exists():
-            raise MedhashError(f"{path} exists", "its secrets are in use perhaps: move it away to have new ones made")
+            raise MedhashError(f"{path} exists, and its secrets may be in use", "move it away to make new ones")
     drawn: dict[str, str] = {}
 
     def fill(match: re.Match[str]) -> str:

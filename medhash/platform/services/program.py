@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from medhash.platform.services.local import local_services
+from medhash.platform.services.local_services import local_services
 from medhash.platform.services.restart_policy import watch
 from medhash.platform.services.service import run
 

@@ -68,8 +68,8 @@ def _look(root: Path, service: Service, policy: RestartPolicy) -> None:
     log = Workspace(root).state / "logs" / f"{service.name}.log"
     what = "it is started again" if due == "restart" else "it is not started again: medhash down, then medhash up"
     _say(
-        f"{service.name} was not healthy for {UNHEALTHY_SECONDS:.0f} s, for the {policy.n_in_a_row}. time in a row: "
-        f"{what}; {log} tells why"
+        f"{service.name} was not healthy for {UNHEALTHY_SECONDS:.0f} s, {policy.n_in_a_row} times in a row: "
+        f"{what}; see {log}"
     )
     supervisord.stop(root, service)
     if due == "restart":

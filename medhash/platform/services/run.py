@@ -11,7 +11,7 @@ from medhash.core.process import interrupt_on_signals
 from medhash.core.workspace import Workspace
 from medhash.platform.airflow.home import DAG_ID
 from medhash.platform.services import supervisord
-from medhash.platform.services.local import local_services, prepare_stores
+from medhash.platform.services.local_services import local_services, prepare_stores
 from medhash.platform.services.ports import HOST, require_free
 from medhash.platform.services.program import commands
 from medhash.platform.services.service import Service, n_restarts, starts_file
@@ -76,15 +76,11 @@ def _wait_until_healthy(root: Path, services: list[Service], process: "subproces
         while True:
             code = process.poll()
             if code is not None:
-                raise MedhashError(
-                    f"the services were stopped while they started (exit code {code})", f"{log} tells why"
-                )
+                raise MedhashError(f"the services were stopped while they started (exit code {code})", f"see {log}")
             if n_restarts(root, service.name):
-                raise MedhashError(f"{service.name} ended while it started", f"{its_log} tells why")
+                raise MedhashError(f"{service.name} ended while it started", f"see {its_log}")
             if time.monotonic() > deadline:
-                raise MedhashError(
-                    f"{service.name} was not healthy within {_START_SECONDS:.0f} s", f"{its_log} tells why"
-                )
+                raise MedhashError(f"{service.name} was not healthy within {_START_SECONDS:.0f} s", f"see {its_log}")
             if _is_healthy(root, service):
                 print(f"  {service.name} is healthy", flush=True)
                 break
@@ -100,7 +96,10 @@ def _is_healthy(root: Path, service: Service) -> bool:
 
 
 def stop_services(root: Path) -> str:
-    """What was done. Raises MedhashError if they run on another machine or under another account, or do not stop."""
+    """Stop the services; returns what was done.
+
+    Raises MedhashError if they run on another machine or under another account, or do not stop.
+    """
     workspace = Workspace(root)
     lock = acquire(workspace)
     if lock is not None:

@@ -1,4 +1,4 @@
-"""The server profile's environment files, read strictly: what is missing, open, weak or public stops a start.
+"""Strict check of the server profile's environment files: a missing, weak or public setting stops the start.
 
     python -m medhash.platform.services.server_environment /etc/medhash/airflow.env
 
@@ -51,8 +51,8 @@ def main(argv: list[str] | None = None) -> int:
 def read_environment(path: Path) -> dict[str, str]:
     """The variables of airflow.env or mlflow.env.
 
-    Raises MedhashError naming the variable, or the line's number, that is missing, doubled, unfilled, too weak or
-    opens the service to other machines; or the file if others may read it.
+    Raises MedhashError naming the variable or the line. A variable may be missing, duplicate, not filled in, too weak,
+    or open the service to other machines. A file may be readable by others.
     """
     values = _read_lines(path)
     if "AIRFLOW_HOME" in values:
@@ -76,7 +76,7 @@ def _read_lines(path: Path) -> dict[str, str]:
                 f"{path}: line {number} is not NAME=value", "write it without spaces, quotes, backslashes and `export`"
             )
         if match[1] in values:
-            raise MedhashError(f"{path}: {match[1]} is there twice", "remove one of the lines")
+            raise MedhashError(f"{path}: {match[1]} is set twice", "remove one of the lines")
         if re.search(r"@[a-z_:]+@", match[2]) or "<" in match[2]:
             raise MedhashError(
                 f"{path}: {match[1]} is not filled in", "python -m medhash.platform.services.make_server does"
@@ -125,7 +125,7 @@ def _check_airflow(path: Path, values: dict[str, str]) -> None:
 
 
 def _check_users(path: Path, values: dict[str, str]) -> None:
-    """A user without a password would get one that Airflow prints into its log."""
+    """Airflow prints the password of a user that has none into its log."""
     file = Path(values["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
     if not file.exists():
         raise MedhashError(
@@ -136,7 +136,7 @@ def _check_users(path: Path, values: dict[str, str]) -> None:
     try:
         passwords = json.loads(file.read_text())
     except ValueError as error:
-        raise MedhashError(f"{file} is no JSON", "it is one object: user → password") from error
+        raise MedhashError(f"{file} is not JSON", "write one object: user → password") from error
     for user in values["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"].split(","):
         name = user.split(":")[0]
         if len(passwords.get(name, "")) < 16 or passwords[name] == name:

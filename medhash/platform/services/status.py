@@ -1,4 +1,4 @@
-"""How the services of a checkout are, how its last run ended, and who the champion is."""
+"""The health of the services of a checkout, its last run and its champion."""
 
 import time
 from pathlib import Path
@@ -12,7 +12,7 @@ from medhash.core.workspace import Workspace
 from medhash.platform.airflow.home import DAG_ID
 from medhash.platform.airflow.rest import AirflowApi
 from medhash.platform.services import supervisord
-from medhash.platform.services.local import local_services
+from medhash.platform.services.local_services import local_services
 from medhash.platform.services.ports import HOST
 from medhash.platform.services.process_tags import tagged
 from medhash.platform.services.service import Service, n_restarts
@@ -45,15 +45,15 @@ def status(root: Path) -> tuple[str, bool]:
 
 
 def _not_running(root: Path, state: State | None) -> str:
-    """Nobody holds the lock: what is known of why."""
+    """Nobody holds the lock: the reason, as far as it is known."""
     if state is None:
         return "not running: medhash up starts the services"
     if state.phase == "failed":
         return f"not running: the last start failed: {state.problem}\n  fix: {state.fix}"
     return (
-        f"not running: the watcher, {state.holder()}, was killed or its machine went down, and {len(tagged(root))} "
-        "processes of it are left\n"
-        "  fix: medhash up clears that and starts the services; medhash down only clears it"
+        f"not running: supervisord, {state.holder()}, was killed or its machine went down; {len(tagged(root))} of its "
+        "processes are left\n"
+        "  fix: run medhash up, which ends them and starts the services, or medhash down, which only ends them"
     )
 
 

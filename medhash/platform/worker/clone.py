@@ -1,8 +1,8 @@
-"""The worker's folder: a clone per item, brought to one commit, and one DVC cache for all of them.
+"""The worker's folder: a clone per item at one commit, and one DVC cache for all.
 
 FOLDER/.medhash-worker   marks the folder as a worker's, whose files may be overwritten
 FOLDER/cache             DVC's cache
-FOLDER/items/ITEM        the clone an item is worked on in; its var/checkpoints let a training go on
+FOLDER/items/ITEM        the clone for an item; a training resumes from its var/checkpoints
 """
 
 import re
@@ -28,22 +28,22 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]*")
 
 @contextmanager
 def clone_of(repository: str, commit: str, item: str, folder: Path, say: Say) -> Iterator[Path]:
-    """The clone for an item at a commit, ours alone until the block ends; another process that wants it waits.
+    """The clone for an item at a commit, locked until the block ends; another process waits.
 
-    Raises MedhashError if the folder is somebody else's, or the repository or the commit cannot be reached.
+    Raises MedhashError if the folder holds other files, or the repository or the commit cannot be reached.
     """
     if not _ITEM.fullmatch(item):
-        raise MedhashError(f"{item!r} is no item", "give one such as train@osdh")
+        raise MedhashError(f"{item!r} is not an item", "give one such as train@osdh")
     folder = _marked(folder)
     clone = folder / "items" / item
     clone.parent.mkdir(parents=True, exist_ok=True)
     with only_one(
         folder / "items" / f"{item}.lock",
-        on_wait=lambda: say(f"another process works on {item} in {folder}; waiting for it"),
+        on_wait=lambda: say(f"waiting for another process that works on {item} in {folder}"),
     ):
         _end_leftovers(clone)
         _bring_to(clone, repository, commit)
-        # Folders are deps as a whole: a file that an earlier commit left in one would change the result's name.
+        # A dep may be a whole folder: a file left by an earlier commit would change the key of the result.
         shutil.rmtree(clone / "data" / "derived", ignore_errors=True)
         yield clone
 
@@ -52,17 +52,17 @@ def _marked(folder: Path) -> Path:
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / _MARK).exists():
-        if any(path.name != "lost+found" for path in folder.iterdir()):  # a disk of its own has that one
+        if any(path.name != "lost+found" for path in folder.iterdir()):  # the root of a disk has that
             raise MedhashError(
                 f"{folder} holds files that are not a worker's",
-                "give --folder an empty or new folder: what lies in it is overwritten",
+                "give --folder an empty or new folder: its files are overwritten",
             )
         (folder / _MARK).write_text("medhash work keeps clones and DVC's cache here\n")
     return folder
 
 
 def _end_leftovers(clone: Path) -> None:
-    """End what a killed worker left running here, and remove its locks: this process holds the item's lock."""
+    """End processes and remove locks of a killed worker. This process holds the item's lock."""
     for process in psutil.process_iter():
         try:
             inside = clone == Path(process.cwd()) or clone in Path(process.cwd()).parents
@@ -76,7 +76,7 @@ def _end_leftovers(clone: Path) -> None:
 
 def _bring_to(clone: Path, repository: str, commit: str) -> None:
     if not _NAME.fullmatch(commit):
-        raise MedhashError(f"{commit!r} is no commit", "give the hash that `medhash work --publish` printed")
+        raise MedhashError(f"{commit!r} is not a commit", "give the hash that `medhash work --publish` printed")
     clone.mkdir(exist_ok=True)
     address = str(Path(repository).resolve()) if Path(repository).exists() else repository
     try:
@@ -94,7 +94,7 @@ def _bring_to(clone: Path, repository: str, commit: str) -> None:
 
 
 def _has(clone: Path, commit: str) -> bool:
-    """Whether the commit and all its files are here; a fetch that was cut off leaves neither."""
+    """Whether the commit and all its files are here; an interrupted fetch leaves neither."""
     try:
         git(clone, "cat-file", "-e", f"{commit}^{{tree}}")
     except GitFailed:
@@ -108,13 +108,13 @@ def _fetch(clone: Path, address: str, commit: str) -> None:
     except GitFailed as error:
         raise Unreachable(
             f"the repository {address} cannot be reached: {error}",
-            "mend --repository, or this machine's right to read it",
+            "fix --repository, or this machine's right to read it",
         ) from error
     try:
         git(clone, "fetch", "--quiet", "--no-tags", "--depth=1", "--", address, commit)
     except GitFailed as error:
         raise MedhashError(
-            f"the repository {address} gives no commit {commit}: {error}",
+            f"the repository {address} has no commit {commit}: {error}",
             "run `medhash work --publish` on the coordinator and give the hash it prints; with a "
             "repository that is not the coordinator's checkout, publish with --repository",
         ) from error

@@ -1,4 +1,4 @@
-"""Publish what workers need: settings and dvc.lock as a commit beside every branch, results on the DVC remote."""
+"""Publish what workers need: settings and dvc.lock as a commit on no branch, results on the DVC remote."""
 
 import json
 import os
@@ -25,7 +25,7 @@ _WHO = {
 
 @dataclass(frozen=True)
 class Published:
-    """commit: what to give to the workers; ref: what keeps it from git's garbage collection; items: what can start."""
+    """commit: for the workers; ref: keeps the commit from git's garbage collection; items: those that can start."""
 
     commit: str
     ref: str
@@ -35,9 +35,9 @@ class Published:
 def publish(root: Path, names: list[str], repository: str | None, say: Say) -> Published:
     """Make a commit of HEAD with the settings and dvc.lock of the checkout, and push what `names` read to the remote.
 
-    names: items, or stages with all their items; none: what of train and encode can start now. repository: where to
-    push the commit, if the workers do not clone this checkout. Index, branches and working tree stay as they are, and
-    equal contents are an equal commit. Raises MedhashError if workers would compute something other than this checkout.
+    names: items, or stages with all their items; none: the items of train and encode that can start now. repository:
+    where to push the commit, if the workers do not clone this checkout. Index, branches and working tree do not change.
+    Equal contents give an equal commit. Raises MedhashError if workers would compute something else than this checkout.
     """
     root = root.resolve()
     if repository is not None:
@@ -54,7 +54,7 @@ def publish(root: Path, names: list[str], repository: str | None, say: Say) -> P
         git(root, "update-ref", ref, commit)
     except GitFailed as error:
         raise MedhashError(
-            f"git could not make the commit: {error}", "mend the repository, then run this again"
+            f"git could not make the commit: {error}", "fix the repository, then run this again"
         ) from error
     if repository is not None:
         address = str(Path(repository).resolve()) if Path(repository).exists() else repository
@@ -63,13 +63,13 @@ def publish(root: Path, names: list[str], repository: str | None, say: Say) -> P
         except GitFailed as error:
             raise Unreachable(
                 f"the commit could not be pushed to {address}: {error}",
-                "mend --repository, or this machine's right to write refs/medhash there",
+                "fix --repository, or this machine's right to write refs/medhash there",
             ) from error
     return Published(commit, ref, list(ready))
 
 
 def _require_committed(root: Path) -> None:
-    """Workers run the code of the commit: it must be the code that is here."""
+    """Workers run the code of the commit. Require that the checkout has no other code."""
     try:
         git(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}")
         changed = [
@@ -90,13 +90,13 @@ def _require_committed(root: Path) -> None:
     if changed:
         more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
         raise MedhashError(
-            f"not in the commit as they are here: {', '.join(changed[:5])}{more}; a worker would run other code",
+            f"uncommitted changes: {', '.join(changed[:5])}{more}; a worker would run other code",
             "commit them (settings in params.yaml and dvc.yaml may stay uncommitted), then publish again",
         )
 
 
 def _ready(root: Path, items: list[str], all_of_them: bool, say: Say) -> dict[str, list[Input]]:
-    """The items whose inputs have all been made, with these."""
+    """The items whose inputs all exist, with these inputs."""
     ready, waits = {}, {}
     with opened(root) as repo:
         for item in items:
@@ -109,7 +109,7 @@ def _ready(root: Path, items: list[str], all_of_them: bool, say: Say) -> dict[st
     if waits and (all_of_them or not ready):
         item, needed = next(iter(waits.items()))
         raise MedhashError(
-            f"{item} reads {needed.path}, which {needed.made_by} has not made yet",
+            f"{item} reads {needed.path}, which {needed.made_by} has not produced yet",
             f"run `dvc repro {needed.made_by}` first",
         )
     for item, needed in waits.items():
@@ -118,28 +118,28 @@ def _ready(root: Path, items: list[str], all_of_them: bool, say: Say) -> dict[st
 
 
 def _require_as_locked(root: Path, child: Child, inputs: list[Input]) -> None:
-    """What lies here must be what dvc.lock says, as that is what workers fetch."""
+    """Check that outputs match dvc.lock: workers fetch what dvc.lock names."""
     finished = Child(root, lambda _: None).run(
         [*DVC, "status", "--json", *sorted({needed.made_by for needed in inputs})]
     )
     answer = next((line for line in reversed(finished.tail) if line.startswith("{")), None)
     if finished.code != 0 or answer is None:
-        raise MedhashError("DVC cannot tell whether the results here are those of dvc.lock", "run `dvc status`")
+        raise MedhashError("DVC cannot compare the outputs with dvc.lock", "run `dvc status`")
     for stage, changes in json.loads(answer).items():
         if any("changed outs" in change for change in changes if isinstance(change, dict)):
-            raise MedhashError(f"the results of {stage} here are not those of dvc.lock", f"run `dvc repro {stage}`")
+            raise MedhashError(f"the outputs of {stage} do not match dvc.lock", f"run `dvc repro {stage}`")
     for folder in {needed.folder for needed in inputs if needed.folder}:
         known = [root / needed.path for needed in inputs]
         for path in sorted((root / folder).rglob("*")):
             if path.is_file() and not any(path == one or one in path.parents for one in known):
                 raise MedhashError(
-                    f"{path.relative_to(root)} is no stage's result, but would count as one",
+                    f"{path.relative_to(root)} lies among the outputs, and no stage made it",
                     "remove it, then publish again",
                 )
 
 
 def _commit(root: Path) -> str:
-    """HEAD with the carried files as they are here, made without touching the checkout's own index."""
+    """A commit of HEAD with the checkout's carried files, made without changing the checkout's index."""
     index = Path(git(root, "rev-parse", "--absolute-git-dir").strip()) / f"medhash-{os.getpid()}.index"
     own = {"GIT_INDEX_FILE": str(index)}
     head = git(root, "rev-parse", "HEAD").strip()

@@ -1,4 +1,4 @@
-"""The DVC remote: where results and inputs travel, and what to say when they do not."""
+"""The DVC remote: fetch inputs, push results, and errors with a fix."""
 
 import configparser
 import re
@@ -21,7 +21,7 @@ _ABSENT = (
 
 
 class Unreachable(MedhashError):
-    """What may be there again in a while: trying again can help."""
+    """A temporary failure: trying again can help."""
 
 
 def use_remote(clone: Path, cache: Path, remote: str | None) -> None:
@@ -57,27 +57,27 @@ def require_remote(root: Path) -> None:
 
 
 def pull(child: Child, paths: list[str], commit: str) -> None:
-    """Fetch results into the checkout, whatever lies there, and the run-cache with them."""
+    """Fetch results, replacing what is there, and the run-cache."""
     finished = child.run([*DVC, "pull", "--force", "--run-cache", *paths])
     if finished.code == 0:
         return
     if any(sign in line for line in finished.tail for sign in _ABSENT):
         raise MedhashError(
-            f"the DVC remote does not hold what commit {commit} says was computed",
+            f"the DVC remote lacks results that commit {commit} names",
             "run `medhash work --publish` on the coordinator, with the same remote, and work on the commit it prints",
         )
     raise _unreachable(finished)
 
 
 def push(child: Child, targets: list[str], *, run_cache: bool) -> None:
-    """Bring results to the remote, and the run-cache's account of them. Raises Unreachable."""
+    """Push results to the remote, and their entries of the run-cache. Raises Unreachable."""
     finished = child.run([*DVC, "push", *(["--run-cache"] if run_cache else []), *targets])
     if finished.code != 0:
         raise _unreachable(finished)
 
 
 def _unreachable(finished: Finished) -> Unreachable:
-    said = [line for line in finished.tail if line.startswith("ERROR: ")] or list(finished.tail) or ["it said nothing"]
+    said = [line for line in finished.tail if line.startswith("ERROR: ")] or list(finished.tail) or ["no message"]
     return Unreachable(
         f"DVC and its remote: {said[-1].removeprefix('ERROR: ')}",
         "see that the remote can be reached and written from this machine (`dvc remote list`, docs/"

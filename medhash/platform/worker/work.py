@@ -1,4 +1,4 @@
-"""Work one item off in a clone: fetch what it reads, run it unless its result is known, push the result."""
+"""Run one item in a clone: fetch its inputs, run it unless its result is cached, push the result."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def collect(root: Path, item: str, say: Say) -> None:
 
 
 def _restore(root: Path, item: str) -> None:
-    """Put the result where it belongs; DVC itself would compute it if it could not be had."""
+    """Restore the result from the run-cache. DVC's own repro would compute it if it were missing."""
     from dvc.exceptions import DvcException
     from dvc.stage.cache import RunCacheNotFoundError
 
@@ -51,9 +51,9 @@ def _restore(root: Path, item: str) -> None:
 def work(repository: str, commit: str, item: str, folder: Path, remote: str | None, say: Say) -> None:
     """Run an item as it is at a commit, in this machine's folder, and push its result for the coordinator to collect.
 
-    A result that the run-cache of the remote has is not computed again; a training that was cut off goes on from its
-    last checkpoint. Raises MedhashError for what the user can mend, its Unreachable for what may mend itself, and
-    StageFailed if the item ended without a word for the user.
+    A result in the run-cache of the remote is not computed again. An interrupted training resumes from its last
+    checkpoint. Raises MedhashError for what the user can fix, Unreachable for what may be temporary, and StageFailed
+    if the item ended without an error message.
     """
     without_password(repository, "the repository")
     with clone_of(repository, commit, item, folder, say) as clone:

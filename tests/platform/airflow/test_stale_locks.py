@@ -37,7 +37,7 @@ def test_a_list_that_a_kill_left_empty_no_longer_fails_every_command(checkout):
     said: list[str] = []
     run_item(checkout, "work", Child(checkout, said.append))
     assert (checkout / "result").read_text() == "done\n"
-    assert any("cut off by a kill" in line for line in said)
+    assert any("half written by a killed process" in line for line in said)
 
 
 def test_entries_of_the_dead_and_of_strangers_go_and_those_of_a_running_dvc_stay(tmp_path):

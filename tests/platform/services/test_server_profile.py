@@ -67,7 +67,7 @@ def test_what_was_made_is_never_overwritten(made):
     with pytest.raises(MedhashError, match=r"airflow\.env exists"):
         make_server(root, etc, USERS)
     assert (etc / "airflow.env").read_text() == before
-    with pytest.raises(MedhashError, match="'anna' is no user"):
+    with pytest.raises(MedhashError, match="'anna' is not NAME:ROLE"):
         make_server(root, etc / "new", ["anna"])
 
 
@@ -81,7 +81,7 @@ def test_what_was_made_is_never_overwritten(made):
         ("airflow.env", r"API__HOST=.*", "API__HOST=0.0.0.0", "without TLS"),
         ("airflow.env", r"API__HOST=.*", 'API__HOST="127.0.0.1"', "is not NAME=value"),
         ("airflow.env", r"AIRFLOW__API__HOST=.*", "export AIRFLOW__API__HOST=127.0.0.1", "is not NAME=value"),
-        ("airflow.env", r"API__PORT=8080", "API__PORT=8080\nAIRFLOW__API__PORT=8081", "API__PORT is there twice"),
+        ("airflow.env", r"API__PORT=8080", "API__PORT=8080\nAIRFLOW__API__PORT=8081", "API__PORT is set twice"),
         ("airflow.env", rf"{re.escape(DATABASE)}.*", f"{DATABASE}airflow:airflow@127.0.0.1:5432/airflow", "shorter"),
         ("airflow.env", rf"{re.escape(DATABASE)}", DATABASE.replace("+psycopg2", ""), "is not postgresql.psycopg2"),
         ("airflow.env", r"USERS=.*", "USERS=anna:ADMIN,carl:OP", "the password of carl is missing"),

@@ -206,7 +206,7 @@ def test_a_service_that_does_not_come_up_is_an_error_that_names_its_log(
 ):
     monkeypatch.setattr("medhash.platform.services.run._START_SECONDS", 4.0 if program == SLEEP else 60.0)
     running = supervised(program)
-    with pytest.raises(MedhashError, match=rf"{says}[\s\S]*pages\.log tells why"):
+    with pytest.raises(MedhashError, match=rf"{says}[\s\S]*see .*pages\.log"):
         _wait_until_healthy(tmp_path, [service(lambda _: False)], running.process, tmp_path / "var" / "logs" / "x.log")
 
 

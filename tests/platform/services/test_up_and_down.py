@@ -151,6 +151,6 @@ def test_a_start_that_fails_says_why_and_leaves_nothing_running(checkout):
     database.write_text("this is no database")
     done = checkout.up()
     assert done.returncode == 1
-    assert re.search(r"Airflow's database could not be prepared\n  fix: .*airflow-database\.log tells why", done.stderr)
+    assert re.search(r"Airflow's database could not be prepared\n  fix: .*see .*airflow-database\.log", done.stderr)
     assert tagged(checkout.root) == []
     assert "the last start failed: Airflow's database" in checkout.medhash("status").stdout

@@ -52,11 +52,11 @@ def test_settings_may_differ_from_the_commit_but_code_may_not(coordinator):
 def test_publishing_refuses_what_would_be_computed_from_other_data(coordinator):
     stray = coordinator.root / "data" / "derived" / "features" / "gist-1024.npy"
     stray.write_bytes(b"of an earlier setting")
-    with pytest.raises(MedhashError, match=r"gist-1024\.npy is no stage's result"):
+    with pytest.raises(MedhashError, match=r"gist-1024\.npy lies among the outputs"):
         publish_in(coordinator, "train@lsh")
     stray.unlink()
     (coordinator.root / "data" / "derived" / "split" / "split.parquet").write_bytes(b"by hand")
-    with pytest.raises(MedhashError, match=r"results of split here are not those of dvc\.lock"):
+    with pytest.raises(MedhashError, match=r"outputs of split do not match dvc\.lock"):
         publish_in(coordinator, "train@lsh")
 
 
@@ -65,7 +65,7 @@ def test_publishing_refuses_what_would_be_computed_from_other_data(coordinator):
     [
         (["train@nothing"], "'train@nothing' is no item[^~]*train@lsh, train@osdh"),
         (["split"], "split is marked persist"),
-        (["encode@lsh"], "encode@lsh reads .*, which (gate-train|train@lsh) has not made yet"),
+        (["encode@lsh"], "encode@lsh reads .*, which (gate-train|train@lsh) has not produced yet"),
     ],
 )
 def test_publishing_names_what_cannot_be_worked_on(coordinator, names, says):
@@ -77,7 +77,7 @@ def test_a_missing_lock_file_or_repository_is_named(coordinator, tmp_path):
     with pytest.raises(Unreachable, match="could not be pushed to"):
         publish(coordinator.root, ["train@lsh"], str(tmp_path / "no repository"), quietly)
     (coordinator.root / "dvc.lock").unlink()
-    with pytest.raises(MedhashError, match=r"has not made yet[^~]*dvc repro"):
+    with pytest.raises(MedhashError, match=r"has not produced yet[^~]*dvc repro"):
         publish_in(coordinator, "train")
 
 
@@ -95,17 +95,17 @@ def test_a_worker_names_what_it_lacks(published, tmp_path):
     coordinator, commit = published
     with pytest.raises(Unreachable, match=r"repository .* cannot be reached"):
         worked(coordinator, commit, repository=str(tmp_path / "nowhere"))
-    with pytest.raises(MedhashError, match=r"gives no commit 0123[^~]*--publish"):
+    with pytest.raises(MedhashError, match=r"has no commit 0123[^~]*--publish"):
         worked(coordinator, "0123" * 10)
-    with pytest.raises(MedhashError, match="is no commit"):
+    with pytest.raises(MedhashError, match="is not a commit"):
         worked(coordinator, "--upload-pack=touch")
-    with pytest.raises(MedhashError, match="is no item"):
+    with pytest.raises(MedhashError, match="is not an item"):
         worked(coordinator, commit, "../../escape")
     with pytest.raises(MedhashError, match=r"has no result of .*, which train@lsh reads[^~]*--publish"):
         worked(coordinator, coordinator.git("rev-parse", "HEAD").strip())
     with pytest.raises(Unreachable, match=r"remote .*nowhere does not exist on this machine"):
         worked(coordinator, commit, remote=f"store={tmp_path / 'nowhere'}")
-    with pytest.raises(MedhashError, match=r"remote does not hold what commit[^~]*--publish"):
+    with pytest.raises(MedhashError, match=r"remote lacks results that commit[^~]*--publish"):
         (tmp_path / "empty").mkdir()
         worked(coordinator, commit, remote=f"store={tmp_path / 'empty'}")
     with pytest.raises(MedhashError, match="--remote is not NAME=URL"):

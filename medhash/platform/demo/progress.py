@@ -1,4 +1,4 @@
-"""Progress of a run in a terminal: a line per finished item, and what the running one says below it."""
+"""Progress of a run in a terminal: a line per finished item, and the output of the running one below."""
 
 import re
 import shutil
@@ -9,13 +9,13 @@ from typing import Any, TextIO
 from medhash.platform.airflow.operators import parse_progress
 
 _SAID = re.compile(r"\]\s+(.*?)\s+\[airflow\.task\.operators\.medhash\.")
-"""What a stage printed, between the level and the logger's name of Airflow's console format."""
+"""The output of a stage, between level and logger in Airflow's console format."""
 
 _QUIET_SECONDS = 30.0
 
 
-class Watch:
-    """Reads the log of a run line by line and prints how far it is."""
+class Progress:
+    """Reads the log of a run line by line and prints the progress."""
 
     def __init__(self, n_items: int, out: TextIO = sys.stdout) -> None:
         self.n_items = n_items
@@ -66,7 +66,7 @@ class Watch:
         self._out.flush()
 
     def _show_live(self, said: str) -> None:
-        """The running item and its last words: on a terminal overwritten by what comes next, else twice a minute."""
+        """The running item and its last output: overwritten on a terminal, else printed twice a minute."""
         text = f"        {self._running} … {said}"
         if self._live:
             self._out.write("\r\x1b[K" + text[: shutil.get_terminal_size().columns - 1])

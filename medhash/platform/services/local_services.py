@@ -16,7 +16,7 @@ from medhash.platform.services.service import Service
 
 def local_services(root: Path, airflow_port: int, mlflow_port: int) -> list[Service]:
     """The scheduler comes first: it is stopped before the others."""
-    # Tasks that nobody runs any more are looked for at the start and then so often; Airflow's own 300 s is long.
+    # Seconds between two searches for tasks that no process runs any more; Airflow's default is 300.
     environment = airflow_environment(root, airflow_port) | {"AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30"}
     airflow, mlflow = f"http://{HOST}:{airflow_port}", f"http://{HOST}:{mlflow_port}"
 
