@@ -9,11 +9,24 @@ import pyarrow.parquet as pq
 
 from components.quality.inspection import Inspection
 from medhash.archives.entries import REASONS
+from medhash.archives.readers.terms import MODALITIES, ORGANS, TOP_AGE, VIEWS
 from medhash.core.arrays import open_array
 from medhash.core.contracts import IMAGES, REJECTED, read_table
 from medhash.core.errors import MedhashError
 from medhash.core.params import IngestParams, Params
 from medhash.core.workspace import Workspace
+
+VALUES = {
+    "modality": MODALITIES,
+    "organ": ORGANS,
+    "view": VIEWS,
+    "laterality": ("L", "R"),
+    "sex": ("F", "M"),
+    "official_fold": ("train_val", "test"),
+}
+_BURNED_IN = "at most {:.1%} of the headers say that writing is burnt into the pixels, where it may name the patient"
+_PSEUDONYMS = ("image_id", "patient_id", "study_id", "bag_id")
+_BLOCK = 4096
 
 
 def inspect_bags(images: pa.Table, lines: pd.Series, settings: IngestParams) -> list[Inspection]:
@@ -92,37 +105,6 @@ def _parts(images: pa.Table, frame: pd.DataFrame) -> list[Inspection]:
     ]
 
 
-VALUES = {
-    "modality": ("xray", "mammography", "histology", "ultrasound", "mr", "ct", "unknown"),
-    "organ": (
-        "chest",
-        "breast",
-        "colon",
-        "skin",
-        "abdomen",
-        "pelvis",
-        "head",
-        "brain",
-        "neck",
-        "spine",
-        "shoulder",
-        "arm",
-        "hand",
-        "hip",
-        "leg",
-        "foot",
-        "unknown",
-    ),
-    "view": ("PA", "AP", "LATERAL", "CC", "MLO", "ML", "LM", "XCCL"),
-    "laterality": ("L", "R"),
-    "sex": ("F", "M"),
-    "official_fold": ("train_val", "test"),
-}
-_BURNED_IN = "at most {:.1%} of the headers say that writing is burnt into the pixels, where it may name the patient"
-_PSEUDONYMS = ("image_id", "patient_id", "study_id", "bag_id")
-_BLOCK = 4096
-
-
 def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
     """Columns, cells, bags, refused rows and, unless only metadata was ingested, pixels.
 
@@ -195,7 +177,11 @@ def _ages(images: pa.Table, lines: pd.Series) -> Inspection:
     return Inspection(
         "images with an age",
         pd.DataFrame({"row": lines[known], "age": images["age"].drop_null().to_numpy()}),
-        {"age is 0 to 90 (90 and above)": gxe.ExpectColumnValuesToBeBetween(column="age", min_value=0, max_value=90)},
+        {
+            "age is 0 to 90 (90 and above)": gxe.ExpectColumnValuesToBeBetween(
+                column="age", min_value=0, max_value=TOP_AGE
+            )
+        },
     )
 
 

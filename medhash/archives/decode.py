@@ -14,6 +14,8 @@ from medhash.core.errors import MedhashError
 
 MIN_CONTRAST = 4.0
 """A tile whose greys (0 to 255) have a smaller standard deviation shows nothing: empty film, glass without tissue."""
+DECODER = f"2 opencv {cv2.__version__} imagecodecs {version('imagecodecs')}"
+"""Version of what becomes of grey whole images, which releases keep. Raise the number with every change."""
 
 
 def tiles(width: int, height: int, grid: int) -> list[Region]:
@@ -77,10 +79,6 @@ def square(image: np.ndarray, size_px: int) -> np.ndarray:
     top, left = (size_px - height) // 2, (size_px - width) // 2
     filled[top : top + height, left : left + width] = image
     return filled
-
-
-DECODER = f"2 opencv {cv2.__version__} imagecodecs {version('imagecodecs')}"
-"""Version of what becomes of grey whole images, which releases keep. Raise the number with every change."""
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,6 @@ import pandas as pd
 from medhash.archives.memo import Place
 from medhash.core.errors import MedhashError
 
-
-def require_offered(by: str, offered: tuple[str, ...], source: str) -> None:
-    """Raise MedhashError, naming what there is, where ingest.bags.by asks for bags that the archive cannot tell."""
-    if by not in offered:
-        raise MedhashError(
-            f"ingest.bags.by: {by} is not what the source {source} can tell",
-            f"set ingest.bags.by to {', '.join(offered[:-1])} or {offered[-1]}",
-        )
-
-
 REASONS = {
     "malformed_row": "the row has not as many fields as the header",
     "empty_image_name": "the row names no image",
@@ -59,6 +49,15 @@ REASONS = {
     "no_coordinates": "the row does not say where its abnormality, or its piece of tissue, lies",
 }
 """Reason → what it means; the values of REJECTED.reason."""
+
+
+def require_offered(by: str, offered: tuple[str, ...], source: str) -> None:
+    """Raise MedhashError, naming what there is, where ingest.bags.by asks for bags that the archive cannot tell."""
+    if by not in offered:
+        raise MedhashError(
+            f"ingest.bags.by: {by} is not what the source {source} can tell",
+            f"set ingest.bags.by to {', '.join(offered[:-1])} or {offered[-1]}",
+        )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,15 @@ _HEADER_BYTES = 4096
 """Comments may make a header longer than that; then it is not read."""
 _BYTES_PER_PIXEL = {255: 1, 65535: 2}
 """Greatest grey value → bytes. With another one the greys would have to be stretched, which no decoder here does."""
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_PNG_COLOUR_TYPE = 25
+"""Byte at which the header says so."""
+_CHUNK_HEAD, _CHECKSUM = struct.Struct(">I4s"), struct.Struct(">I")
+_JPEG_SIGNATURE = b"\xff\xd8\xff"
+_PGM_SIGNATURE = b"P5"
+_JPEG_END = b"\xff\xd9"
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}  # the last is JPEG-LS
+_JPEG_SCAN = 0xDA
 
 
 def pgm_size(data: bytes) -> tuple[int, int]:
@@ -33,17 +42,6 @@ def pgm_size(data: bytes) -> tuple[int, int]:
     if len(data) < found.end() + width * height * _BYTES_PER_PIXEL[greatest]:
         raise Unreadable("truncated", f"the PGM ends after {len(data)} bytes, before its last pixel")
     return width, height
-
-
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_COLOUR_TYPE = 25
-"""Byte at which the header says so."""
-_CHUNK_HEAD, _CHECKSUM = struct.Struct(">I4s"), struct.Struct(">I")
-_JPEG_SIGNATURE = b"\xff\xd8\xff"
-_PGM_SIGNATURE = b"P5"
-_JPEG_END = b"\xff\xd9"
-_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}  # the last is JPEG-LS
-_JPEG_SCAN = 0xDA
 
 
 @dataclass

@@ -6,6 +6,9 @@ from typing import Self
 
 from medhash.archives.memo import FileMemo, Place
 
+NO_IMAGE = "-"
+"""Remembered of a file that turned out to be none of the archive's images."""
+
 
 def joined_file(archive: str, name: str) -> str:
     """`NAME/FILE`, by which equal file names of two archives stay two files."""
@@ -22,10 +25,6 @@ def joined_number(archive: str, number: str) -> str:
     """The number of a patient, a study or a bag: archives number their patients each for itself, so equal numbers of
     two archives are two patients. The zero byte stands in no archive's text."""
     return f"{archive}\0{number}"
-
-
-NO_IMAGE = "-"
-"""Remembered of a file that turned out to be none of the archive's images."""
 
 
 def _nobody(name: str) -> bool:

@@ -13,6 +13,12 @@ from medhash.core.params.ingest import settings_of
 from medhash.core.workspace import Workspace
 
 _MODULUS = 1 << 256
+_SAYS = {
+    "unchanged": "the archive is as it was when the last run was started for it: {n_files} files, {gigabytes:.1f} GB",
+    "changing": "the archive is not as it was at the last look: {n_files} files, {gigabytes:.1f} GB; a run starts once "
+    "two looks in a row find it the same",
+    "changed": "the archive has changed and come to rest: {n_files} files, {gigabytes:.1f} GB; a run starts",
+}
 
 
 class Signature(Document):
@@ -121,14 +127,6 @@ def look(workspace: Workspace, ingest: IngestParams, name: str) -> Look:
         verdict = "changing"
     State(seen=now, announced=announced, announced_by=by).write(path)
     return Look(verdict, now, _SAYS[verdict].format(n_files=now.n_files, gigabytes=now.n_bytes / 1e9))
-
-
-_SAYS = {
-    "unchanged": "the archive is as it was when the last run was started for it: {n_files} files, {gigabytes:.1f} GB",
-    "changing": "the archive is not as it was at the last look: {n_files} files, {gigabytes:.1f} GB; a run starts once "
-    "two looks in a row find it the same",
-    "changed": "the archive has changed and come to rest: {n_files} files, {gigabytes:.1f} GB; a run starts",
-}
 
 
 def _elsewhere(workspace: Workspace, ingest: IngestParams) -> list[Path]:

@@ -1,13 +1,11 @@
 """A tiny archive in NIH's layout, made of synthetic images, and a run of ingest over it."""
 
-import io
 import tarfile
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pyarrow as pa
 import pytest
+from small_files import add_file, png
 
 from components.ingest.__main__ import main
 from medhash.core.contracts import IMAGES, REJECTED, read_table
@@ -19,10 +17,6 @@ HEADER = (
 )
 KEY = "a key of the tests, not of a hospital"
 SIZE_PX = 16
-
-
-def png(seed: int, size: int = 24) -> bytes:
-    return cv2.imencode(".png", np.random.default_rng(seed).integers(0, 256, (size, size), np.uint8))[1].tobytes()
 
 
 class NihArchive:
@@ -89,23 +83,7 @@ class NihArchive:
         }
 
 
-def add_file(tar: tarfile.TarFile, name: str, data: bytes) -> None:
-    member = tarfile.TarInfo(name)
-    member.size = len(data)
-    tar.addfile(member, io.BytesIO(data))
-
-
 @pytest.fixture
 def archive(tmp_path, monkeypatch) -> NihArchive:
     monkeypatch.setenv("MEDHASH_PSEUDONYM_KEY", KEY)
     return NihArchive(tmp_path)
-
-
-@pytest.fixture
-def random_png():
-    return png
-
-
-@pytest.fixture
-def add_to_tar():
-    return add_file

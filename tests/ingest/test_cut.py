@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from ingest.case_archive import KEY, SIZE_PX, CaseArchive, image, png
-from ingest.watching import age, opened_files
+from watching import age, opened_files
 
 from medhash.archives.decode import decode_bytes
 from medhash.archives.preparation import Pointed, Preparation

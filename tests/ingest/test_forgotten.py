@@ -1,36 +1,13 @@
 """Patients of data/forgotten.txt stay out, whatever the archive brings."""
 
-import hashlib
-
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from dicom_files import dicom
-from ingest.watching import age, opened_files
+from forgetting import KEY, forget, named_in_outputs
+from small_files import png as small_png
+from watching import age, opened_files
 
 from components.ingest.__main__ import main
-from medhash.archives.pseudonyms import pseudonyms
-
-KEY = b"a key of the tests, not of a hospital"
-
-
-def forget(root, *patients: str) -> None:
-    """Write the list as the documentation describes it, with nothing of the product."""
-    lines = [
-        hashlib.sha256(b"forgotten\0" + pseudonyms(KEY, "patient", [patient])[0].encode()).hexdigest()
-        for patient in patients
-    ]
-    path = root / "data" / "forgotten.txt"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text("# a comment\n\n" + "".join(f"{line}\n" for line in lines))
-
-
-def named_in_outputs(root) -> str:
-    """Every cell of every table that ingest leaves, as one text."""
-    tables = [pq.read_table(path) for folder in ("data/derived", "var") for path in (root / folder).rglob("*.parquet")]
-    assert all(isinstance(table, pa.Table) for table in tables)
-    return "\n".join(str(table.to_pylist()) for table in tables)
 
 
 @pytest.mark.parametrize("layout", ["images", "images_001.tar"])
@@ -71,7 +48,7 @@ def test_a_forgotten_patient_is_in_no_table_and_in_no_cache_and_loose_files_are_
     assert "left out 2 images of 1 forgotten patients" in capsys.readouterr().out
 
 
-def test_a_forgotten_patient_who_comes_back_with_new_images_and_bad_rows_stays_out(archive, random_png, capsys):
+def test_a_forgotten_patient_who_comes_back_with_new_images_and_bad_rows_stays_out(archive, capsys):
     forget(archive.workspace.root, "98765431", "98765499")
     archive.lines += [
         "98765431_002.png,Mass,2,098765431,40,F,PA,1,1,1,1",  # a new image, the number written otherwise
@@ -82,7 +59,7 @@ def test_a_forgotten_patient_who_comes_back_with_new_images_and_bad_rows_stays_o
         "98765431_005.png,Mass,2,,40,F,PA,1,1,1,1",  # no number, but in the name of the file
     ]
     for number in range(2, 9):  # 006 to 008 have no row at all
-        archive.files[f"images/98765431_{number:03d}.png"] = random_png(50 + number)
+        archive.files[f"images/98765431_{number:03d}.png"] = small_png(50 + number)
     archive.files["images/98765432_000.png"] = b"no image"
     for layout in ("images", "images_001.tar.gz"):
         archive.write(layout)

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from small_files import png as small_png
 
 from components.ingest import pool
 from medhash.archives.decode_cache import DecodeCache
@@ -46,12 +47,12 @@ DecodeCache.pixels = read_and_die
 
 
 @pytest.fixture
-def many_images(archive, random_png):
+def many_images(archive):
     """310 images, so that the decode cache has committed once before the last of them."""
     for number in range(304):
         name = f"98766{number:03d}_000.png"
         archive.lines.append(f"{name},Mass,0,98766{number:03d},50,F,PA,2048,2500,0.171,0.171")
-        archive.files[f"images/{name}"] = random_png(1000 + number)
+        archive.files[f"images/{name}"] = small_png(1000 + number)
     archive.write("images_001.tar")
     return archive
 

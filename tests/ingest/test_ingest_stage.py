@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from small_files import png as small_png
 
 from medhash.archives.pseudonyms import pseudonyms
 
@@ -62,7 +63,7 @@ def test_tars_and_folders_of_the_same_images_in_any_order_give_the_same_bytes(la
     assert archive.output() == expected
 
 
-def test_a_second_run_decodes_only_what_is_new_and_the_same_picture_twice_only_once(archive, random_png, capsys):
+def test_a_second_run_decodes_only_what_is_new_and_the_same_picture_twice_only_once(archive, capsys):
     archive.write()
     archive.ingest()
     first = archive.output()
@@ -70,7 +71,7 @@ def test_a_second_run_decodes_only_what_is_new_and_the_same_picture_twice_only_o
     assert archive.ingest() == 0
     assert "decoded 0, reused 6" in capsys.readouterr().out
     assert archive.output() == first
-    archive.files["images/98765440_000.png"] = random_png(40)
+    archive.files["images/98765440_000.png"] = small_png(40)
     archive.lines.append("98765440_000.png,Mass,0,98765440,411,M,AP,,,,")
     archive.write()
     assert archive.ingest() == 0

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from dicom_files import dicom
-from ingest.watching import LONG_AGO, age, opened_files
+from small_files import png as small_png
+from watching import LONG_AGO, age, opened_files
 
 from components.ingest.__main__ import main
 from components.ingest.changes import require_few_withdrawn
@@ -46,19 +47,19 @@ def test_what_has_not_changed_is_not_even_opened_and_the_tables_stay_the_same(la
     assert "new 0, changed 0, withdrawn 0 images since the last run" in told
 
 
-def test_of_a_grown_archive_only_the_new_tar_and_the_new_file_are_read(archive, random_png, capsys):
+def test_of_a_grown_archive_only_the_new_tar_and_the_new_file_are_read(archive, capsys):
     archive.write()
     age(archive.folder)
     assert archive.ingest() == 0
     before = by_row(archive)
     archive.lines += ["98765440_000.png,Mass,0,98765440,41,M,AP,,,,", "98765431_007.png,Mass,0,98765431,41,M,AP,,,,"]
-    archive.files = {"98765440_000.png": random_png(40)}
+    archive.files = {"98765440_000.png": small_png(40)}
     archive.write("images_002.tar")
-    archive.files = {"98765431_007.png": random_png(41)}
+    archive.files = {"98765431_007.png": small_png(41)}
     with tarfile.open(archive.folder / "images_001.tar.gz") as tar:
         assert len(tar.getmembers()) == 6
     (archive.folder / "images").mkdir()
-    (archive.folder / "images" / "98765431_007.png").write_bytes(random_png(41))
+    (archive.folder / "images" / "98765431_007.png").write_bytes(small_png(41))
     capsys.readouterr()
     with opened_files() as opened:
         assert archive.ingest() == 0
@@ -139,8 +140,8 @@ def test_withdrawn_images_leave_the_tables_the_pixels_the_decode_cache_and_the_m
     assert name.encode() not in archive.workspace.file_memo.read_bytes()
 
 
-def test_a_row_that_comes_later_than_its_file_is_taken_from_the_tar_that_was_known(archive, random_png, capsys):
-    archive.files["images/98765440_000.png"] = random_png(40)
+def test_a_row_that_comes_later_than_its_file_is_taken_from_the_tar_that_was_known(archive, capsys):
+    archive.files["images/98765440_000.png"] = small_png(40)
     archive.write()
     age(archive.folder)
     assert archive.ingest() == 0

@@ -5,6 +5,7 @@ import signal
 
 import numpy as np
 import pytest
+from small_files import png as small_png
 
 from components.ingest import pool
 from components.ingest.pool import Wanted, decode_all
@@ -21,8 +22,8 @@ def _at_once(monkeypatch):
     monkeypatch.setattr(pool, "ALONE_BYTES", 0)
 
 
-def test_two_processes_give_the_answers_of_one_in_order_and_pull_only_a_few_ahead(random_png):
-    images = [(Wanted(str(number)), random_png(number) if number % 5 else b"no image") for number in range(40)]
+def test_two_processes_give_the_answers_of_one_in_order_and_pull_only_a_few_ahead():
+    images = [(Wanted(str(number)), small_png(number) if number % 5 else b"no image") for number in range(40)]
     pulled = []
 
     def pulling():
@@ -44,14 +45,14 @@ def test_two_processes_give_the_answers_of_one_in_order_and_pull_only_a_few_ahea
             assert (other.reason, other.detail) == (one.reason, one.detail) == ("not_an_image", one.detail)
 
 
-def test_a_killed_process_is_one_clear_error(random_png):
+def test_a_killed_process_is_one_clear_error():
     def killing():
         for number in range(100):
             if number == 20:
                 from multiprocessing import active_children
 
                 os.kill(active_children()[0].pid, signal.SIGKILL)
-            yield Wanted(str(number)), random_png(number)
+            yield Wanted(str(number)), small_png(number)
 
     with pytest.raises(MedhashError, match="a decoding process was killed"):
         list(decode_all(killing(), PREPARATION, 2))

@@ -49,6 +49,27 @@ DENSITIES = ("1", "2", "3", "4")
 """BI-RADS; two published rows have a 0, which is none."""
 EXCLUDED = ""
 _PATIENT = re.compile(r"P_\d+")
+_SUFFIXES = (".dcm", *IMAGE_SUFFIXES)
+_CASE = re.compile(r"((?:Calc|Mass)-(?:Training|Test))_P_\d+_(?:LEFT|RIGHT)_(?:CC|MLO)(_\d+)?")
+_SERIES = re.compile(r"1\.3\.6\.1\.4\.1\.9590\.[\d.]+")
+_SERIES_DESCRIPTION, _BITS_ALLOCATED = 0x0008103E, 0x00280100
+BAGS = ("image", "breast", "patient")
+SEVERITY = ("malignant", "benign", "normal")
+"""The worst first."""
+_TABLE = "the case tables (row = 1,000,000 × table + line; tables: calc train, calc test, mass train, mass test)"
+_COLUMNS = (
+    "row",
+    "source_name",
+    "patient",
+    "study",
+    "view",
+    "laterality",
+    "official_fold",
+    "labels",
+    "labels:abnormality",
+    "labels:density",
+    "breast",
+)
 
 
 class Abnormality(NamedTuple):
@@ -82,6 +103,97 @@ class CaseTables(NamedTuple):
     rejections: list[Rejection]
     n_rows: int
     collections: tuple[str, ...]
+
+
+class CaseNames:
+    """From a file's path to the case it shows, as the tables name it."""
+
+    def __init__(self, tables: CaseTables, cropped: bool) -> None:
+        self.cropped = cropped
+        self._collections = tables.collections
+        self._series: dict[str, str | None] = {}
+        """Series → its case; None for those that are not asked for, and for those that two cases claim."""
+        for row in tables.rows:
+            for series, case in (
+                (row.image_series, None if cropped else row.image),
+                (row.crop_series, row.crop if cropped else None),
+            ):
+                if series and self._series.setdefault(series, case) != case:
+                    self._series[series] = None
+
+    def name_of(self, path: str) -> str | None:
+        """The case; None for files that are not asked for. A file of no case keeps its path for a name.
+
+        The outermost folder that is a case decides, or one that is a series of the tables; then the file's own name.
+        """
+        parts = PurePosixPath(path)
+        if "mask" in parts.stem.lower():
+            return None
+        for part in (*parts.parent.parts, parts.stem):
+            if found := _CASE.fullmatch(part):
+                asked = found[1] in self._collections and bool(found[2]) == self.cropped
+                return part if asked else None
+            if part in self._series:
+                return self._series[part]
+            if _SERIES.fullmatch(part) and len(self._collections) < len(TABLES):
+                return None  # of a table that is not there, as far as one can tell
+        return path
+
+
+def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
+    """A row per published film, or per cut-out with ingest.cbis_ddsm.images: cropped.
+
+    Row number: 1,000,000 × table + line of its first abnormality, tables counted from 1 in the order calc train, calc
+    test, mass train, mass test, whichever of them are there.
+    A film's labels are those of all abnormalities of that patient, breast and view, the worst pathology of them: a
+    film with calcifications and masses is published twice, once with each, and shows both either way. A cut-out has
+    its own. Rows that ingest.cbis_ddsm.benign_without_callback excludes are counted in print, and no refusal.
+    Raises MedhashError where there is no table, where one cannot be read or lacks a column, and for other bags than
+    image, breast and patient.
+    """
+    require_offered(settings.bags.by, BAGS, "cbis_ddsm")
+    tables = read_tables(archive, settings.cbis_ddsm)
+    cropped = settings.cbis_ddsm.images == "cropped"
+    taken = [row for row in tables.rows if row.label != EXCLUDED]
+    films, images = defaultdict(list), defaultdict(list)
+    for row in taken:
+        films[row.film].append(row)
+        images[row.crop if cropped else row.image].append(row)
+    frame = (
+        pd.DataFrame(
+            [_entry(name, rows, rows if cropped else films[rows[0].film]) for name, rows in images.items()],
+            columns=list(_COLUMNS),
+        )
+        .set_index("row")
+        .sort_index()
+    )
+    if settings.bags.by != "image":
+        frame["bag"] = frame[settings.bags.by]
+    n_in_both = int((frame.groupby("patient")["official_fold"].nunique() > 1).sum())
+    print(
+        f"{tables.n_rows:,} rows of {len(tables.collections)} of 4 tables: {len(frame):,} images of {len(films):,} "
+        f"films; {len(tables.rows) - len(taken):,} rows left out as benign without callback; {n_in_both} patients "
+        "stand in train and test tables"
+    )
+    names = {row.crop if cropped else row.image for row in tables.rows}
+    names |= {rejection.source_name for rejection in tables.rejections} - {""}
+    constant = {"sex": None, "age": np.nan, "width": np.nan, "height": np.nan, "pixel_spacing": np.nan}
+    return Entries(
+        _TABLE,
+        "pathology",
+        "mammography",
+        "breast",
+        frame.drop(columns="breast").assign(**constant),
+        frozenset(names),
+        tables.n_rows,
+        tables.rejections,
+        patients_in,
+    )
+
+
+def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
+    """The files of films, or of cut-outs. Raises MedhashError where a table or a folder cannot be read."""
+    return case_files(archive, read_tables(archive, settings.cbis_ddsm), settings, known)
 
 
 def read_tables(archive: Path, settings: CbisDdsmParams) -> CaseTables:
@@ -199,12 +311,6 @@ def _once(rows: list[Abnormality]) -> tuple[list[Abnormality], list[Rejection]]:
     return kept, repeated
 
 
-_SUFFIXES = (".dcm", *IMAGE_SUFFIXES)
-_CASE = re.compile(r"((?:Calc|Mass)-(?:Training|Test))_P_\d+_(?:LEFT|RIGHT)_(?:CC|MLO)(_\d+)?")
-_SERIES = re.compile(r"1\.3\.6\.1\.4\.1\.9590\.[\d.]+")
-_SERIES_DESCRIPTION, _BITS_ALLOCATED = 0x0008103E, 0x00280100
-
-
 def case_files(archive: Path, tables: CaseTables, settings: IngestParams, known: Known | None) -> Generator[SourceFile]:
     """The image files of films, or of cut-outs, each under the name of its case; masks are left out.
 
@@ -218,41 +324,6 @@ def case_files(archive: Path, tables: CaseTables, settings: IngestParams, known:
                 known.put(file.place, NO_IMAGE)
             continue
         yield file
-
-
-class CaseNames:
-    """From a file's path to the case it shows, as the tables name it."""
-
-    def __init__(self, tables: CaseTables, cropped: bool) -> None:
-        self.cropped = cropped
-        self._collections = tables.collections
-        self._series: dict[str, str | None] = {}
-        """Series → its case; None for those that are not asked for, and for those that two cases claim."""
-        for row in tables.rows:
-            for series, case in (
-                (row.image_series, None if cropped else row.image),
-                (row.crop_series, row.crop if cropped else None),
-            ):
-                if series and self._series.setdefault(series, case) != case:
-                    self._series[series] = None
-
-    def name_of(self, path: str) -> str | None:
-        """The case; None for files that are not asked for. A file of no case keeps its path for a name.
-
-        The outermost folder that is a case decides, or one that is a series of the tables; then the file's own name.
-        """
-        parts = PurePosixPath(path)
-        if "mask" in parts.stem.lower():
-            return None
-        for part in (*parts.parent.parts, parts.stem):
-            if found := _CASE.fullmatch(part):
-                asked = found[1] in self._collections and bool(found[2]) == self.cropped
-                return part if asked else None
-            if part in self._series:
-                return self._series[part]
-            if _SERIES.fullmatch(part) and len(self._collections) < len(TABLES):
-                return None  # of a table that is not there, as far as one can tell
-        return path
 
 
 def _is_mask(data: bytes) -> bool:
@@ -270,82 +341,7 @@ def _is_mask(data: bytes) -> bool:
     return "mask" in described or ("crop" not in described and header.integers(_BITS_ALLOCATED)[:1] == [8])
 
 
-BAGS = ("image", "breast", "patient")
-SEVERITY = ("malignant", "benign", "normal")
-"""The worst first."""
-_TABLE = "the case tables (row = 1,000,000 × table + line; tables: calc train, calc test, mass train, mass test)"
-_COLUMNS = (
-    "row",
-    "source_name",
-    "patient",
-    "study",
-    "view",
-    "laterality",
-    "official_fold",
-    "labels",
-    "labels:abnormality",
-    "labels:density",
-    "breast",
-)
-
-
-def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
-    """A row per published film, or per cut-out with ingest.cbis_ddsm.images: cropped.
-
-    Row number: 1,000,000 × table + line of its first abnormality, tables counted from 1 in the order calc train, calc
-    test, mass train, mass test, whichever of them are there.
-    A film's labels are those of all abnormalities of that patient, breast and view, the worst pathology of them: a
-    film with calcifications and masses is published twice, once with each, and shows both either way. A cut-out has
-    its own. Rows that ingest.cbis_ddsm.benign_without_callback excludes are counted in print, and no refusal.
-    Raises MedhashError where there is no table, where one cannot be read or lacks a column, and for other bags than
-    image, breast and patient.
-    """
-    require_offered(settings.bags.by, BAGS, "cbis_ddsm")
-    tables = read_tables(archive, settings.cbis_ddsm)
-    cropped = settings.cbis_ddsm.images == "cropped"
-    taken = [row for row in tables.rows if row.label != EXCLUDED]
-    films, images = defaultdict(list), defaultdict(list)
-    for row in taken:
-        films[row.film].append(row)
-        images[row.crop if cropped else row.image].append(row)
-    frame = (
-        pd.DataFrame(
-            [_row_cbis_ddsm(name, rows, rows if cropped else films[rows[0].film]) for name, rows in images.items()],
-            columns=list(_COLUMNS),
-        )
-        .set_index("row")
-        .sort_index()
-    )
-    if settings.bags.by != "image":
-        frame["bag"] = frame[settings.bags.by]
-    n_in_both = int((frame.groupby("patient")["official_fold"].nunique() > 1).sum())
-    print(
-        f"{tables.n_rows:,} rows of {len(tables.collections)} of 4 tables: {len(frame):,} images of {len(films):,} "
-        f"films; {len(tables.rows) - len(taken):,} rows left out as benign without callback; {n_in_both} patients "
-        "stand in train and test tables"
-    )
-    names = {row.crop if cropped else row.image for row in tables.rows}
-    names |= {rejection.source_name for rejection in tables.rejections} - {""}
-    constant = {"sex": None, "age": np.nan, "width": np.nan, "height": np.nan, "pixel_spacing": np.nan}
-    return Entries(
-        _TABLE,
-        "pathology",
-        "mammography",
-        "breast",
-        frame.drop(columns="breast").assign(**constant),
-        frozenset(names),
-        tables.n_rows,
-        tables.rejections,
-        patients_in,
-    )
-
-
-def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
-    """The files of films, or of cut-outs. Raises MedhashError where a table or a folder cannot be read."""
-    return case_files(archive, read_tables(archive, settings.cbis_ddsm), settings, known)
-
-
-def _row_cbis_ddsm(name: str, rows: list[Abnormality], shown: list[Abnormality]) -> tuple[object, ...]:
+def _entry(name: str, rows: list[Abnormality], shown: list[Abnormality]) -> tuple[object, ...]:
     """rows: the abnormalities under whose name the image is published; shown: all that it shows."""
     first = rows[0]
     densities = sorted({row.density for row in shown} - {""})

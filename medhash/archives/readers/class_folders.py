@@ -5,7 +5,6 @@ of the file's path among those of all image files, counted from 1; it stays as l
 """
 
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
@@ -13,111 +12,15 @@ import numpy as np
 import pandas as pd
 
 from medhash.archives.entries import Entries, Rejection, SourceFile, require_offered
-from medhash.archives.files import ends_with, most_bytes, storable, tar_files, tree_files, tree_paths
 from medhash.archives.known import Known
+from medhash.archives.readers import image_tree
 from medhash.archives.readers.csv_tables import read_rows
-from medhash.archives.readers.manifest_cells import require_terms
+from medhash.archives.readers.terms import require_terms
 from medhash.core.errors import MedhashError
 from medhash.core.params import IngestParams
 from medhash.core.params.ingest import ClassFolder, GroupsFile
 
 _SETTING = "ingest.class_folders.groups"
-
-
-def read_groups(archive: Path, chosen: GroupsFile) -> dict[str, str]:
-    """Path of an image → its group; lines without a group are passed over, and so are images that are not there.
-
-    The file lies in the archive's folder, or beside its tar. Other columns are not read.
-    Raises MedhashError where it is absent, no CSV, lacks a column, or gives an image two groups.
-    """
-    folder = archive if archive.is_dir() else archive.parent
-    table = next((path for path in (folder / chosen.file, folder / f"{chosen.file}.gz") if path.is_file()), None)
-    if table is None:
-        raise MedhashError(
-            f"{folder / chosen.file} does not exist, nor does {chosen.file}.gz there",
-            f"set {_SETTING}.file to the CSV that names each image and its group, or leave groups out: "
-            "every image is then a patient of its own",
-        )
-    groups: dict[str, str] = {}
-    columns = {"path": (chosen.path_column.lower(),), "group": (chosen.group_column.lower(),)}
-    for line, cells in read_rows(table, columns):
-        if isinstance(cells, list):
-            raise MedhashError(
-                f"{table}, line {line}: {len(cells)} fields, which is not what the header has",
-                "mend the line: every image needs its group",
-            )
-        path = PurePosixPath(cells["path"]).as_posix()
-        if cells["group"] and groups.setdefault(path, cells["group"]) != cells["group"]:
-            raise MedhashError(
-                f"{table}, line {line}: an earlier line puts the same image into another group",
-                "take out the wrong line",
-            )
-    return groups
-
-
-def require_named(archive: Path, groups: dict[str, str], paths: Iterable[str]) -> None:
-    """Raise MedhashError where no image has a group: the paths then begin elsewhere."""
-    if groups.keys().isdisjoint(paths):
-        raise MedhashError(
-            f"the file of {_SETTING} names no image of {archive}",
-            f"{_SETTING}.path_column must hold paths from the archive's folder, or in a tar from the tar's root",
-        )
-
-
-_TARS = (".tar", ".tar.gz", ".tgz")
-_LISTED = "+"
-"""Remembered of a tar's member, so that the next run knows the tar's paths without reading it."""
-
-
-def image_paths(
-    archive: Path, settings: IngestParams, patients_of: Callable[[str], tuple[str, ...]], known: Known | None = None
-) -> list[str]:
-    """The paths of all image files, each once, sorted. Hidden files are left out, links to folders not followed.
-
-    An unchanged tar is not read again, unless it holds files of forgotten patients, whose paths are not remembered.
-    Raises MedhashError where there are none, a folder cannot be listed, or a tar is unsafe or damaged.
-    """
-    paths = (
-        set() if archive.is_file() else {storable(path.relative_to(archive).as_posix()) for path in tree_paths(archive)}
-    )
-    for tar in _tars(archive):
-        for file in tar_files(tar, most_bytes(settings), with_folders=True, known=_by_path(known)):
-            path = _path(file.name)
-            paths.add(path)
-            if known and not file.told and not any(map(known.forgets, patients_of(path))):
-                known.put(file.place, _LISTED)
-    if not paths:
-        raise MedhashError(
-            f"{archive} holds no PNG or JPEG file, nor does a folder or a tar in it",
-            "set the archive to the folder, or the tar, that holds the images; unpack a zip first",
-        )
-    return sorted(paths)
-
-
-def path_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
-    """The same files with their bytes, tars first."""
-    for tar in _tars(archive):
-        for file in tar_files(tar, most_bytes(settings), with_folders=True, known=_by_path(known)):
-            yield replace(file, name=_path(file.name))
-    if archive.is_dir():
-        yield from tree_files(archive, most_bytes(settings), _path, known=known)
-
-
-def _tars(archive: Path) -> list[Path]:
-    if archive.is_file():
-        return [archive]
-    return sorted(path for path in archive.iterdir() if ends_with(path.name, _TARS) and path.is_file())
-
-
-def _by_path(known: Known | None) -> Known | None:
-    return known.named(_path) if known else None
-
-
-def _path(name: str) -> str:
-    """Without the `./` that tar writes where a folder was packed from within."""
-    return PurePosixPath(name).as_posix()
-
-
 BAGS = ("image", "patient")
 _COLUMNS = ("source_name", "patient", "study", "modality", "organ", "labels")
 _UNKNOWN = {
@@ -151,7 +54,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
         require_terms(f"ingest.class_folders.folders: {listed}", shown.modality, shown.organ)
     groups = read_groups(archive, chosen.groups) if chosen.groups else None
     patients_of = _patients_of(groups)
-    paths = image_paths(archive, settings, patients_of, known)
+    paths = image_tree.image_names(archive, settings, image_tree.whole_path, patients_of, known)
     if groups is not None:
         require_named(archive, groups, paths)
     place = _placing(chosen.folders)
@@ -200,7 +103,47 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
 
 def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
     """Every image file, tars first. Raises MedhashError where a tar is unsafe or damaged."""
-    return path_files(archive, settings, known)
+    return image_tree.image_files(archive, settings, image_tree.whole_path, known)
+
+
+def read_groups(archive: Path, chosen: GroupsFile) -> dict[str, str]:
+    """Path of an image → its group; lines without a group are passed over, and so are images that are not there.
+
+    The file lies in the archive's folder, or beside its tar. Other columns are not read.
+    Raises MedhashError where it is absent, no CSV, lacks a column, or gives an image two groups.
+    """
+    folder = archive if archive.is_dir() else archive.parent
+    table = next((path for path in (folder / chosen.file, folder / f"{chosen.file}.gz") if path.is_file()), None)
+    if table is None:
+        raise MedhashError(
+            f"{folder / chosen.file} does not exist, nor does {chosen.file}.gz there",
+            f"set {_SETTING}.file to the CSV that names each image and its group, or leave groups out: "
+            "every image is then a patient of its own",
+        )
+    groups: dict[str, str] = {}
+    columns = {"path": (chosen.path_column.lower(),), "group": (chosen.group_column.lower(),)}
+    for line, cells in read_rows(table, columns):
+        if isinstance(cells, list):
+            raise MedhashError(
+                f"{table}, line {line}: {len(cells)} fields, which is not what the header has",
+                "mend the line: every image needs its group",
+            )
+        path = PurePosixPath(cells["path"]).as_posix()
+        if cells["group"] and groups.setdefault(path, cells["group"]) != cells["group"]:
+            raise MedhashError(
+                f"{table}, line {line}: an earlier line puts the same image into another group",
+                "take out the wrong line",
+            )
+    return groups
+
+
+def require_named(archive: Path, groups: dict[str, str], paths: Iterable[str]) -> None:
+    """Raise MedhashError where no image has a group: the paths then begin elsewhere."""
+    if groups.keys().isdisjoint(paths):
+        raise MedhashError(
+            f"the file of {_SETTING} names no image of {archive}",
+            f"{_SETTING}.path_column must hold paths from the archive's folder, or in a tar from the tar's root",
+        )
 
 
 def _placing(folders: dict[str, ClassFolder]) -> Callable[[str], str | None]:

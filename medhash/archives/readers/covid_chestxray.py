@@ -17,7 +17,7 @@ from medhash.archives.entries import Entries, Rejection, SourceFile, require_off
 from medhash.archives.files import folder_files, most_bytes
 from medhash.archives.known import Known
 from medhash.archives.readers.csv_tables import plain_or_packed, read_rows
-from medhash.archives.readers.nih_table import MAX_AGE, TOP_AGE
+from medhash.archives.readers.terms import MAX_AGE, TOP_AGE
 from medhash.core.errors import MedhashError
 from medhash.core.params import IngestParams
 
@@ -70,9 +70,72 @@ FINDINGS = (
 """Findings of all releases. Another one refuses its row, so that no free text passes."""
 _NOT_KNOWN = ("todo", "unknown", "")
 _VOLUMES = (".nii", ".nii.gz")
-
 Row = tuple[str, str, str, str, str, str | None, str | None, float]
 """source_name, patient, study, labels, modality, view, sex, age."""
+BAGS = ("image", "study", "patient")
+_COLUMNS = ("source_name", "patient", "study", "labels", "modality", "view", "sex", "age")
+_UNKNOWN = {"width": None, "height": None, "pixel_spacing": None, "official_fold": None}
+
+
+def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
+    """A row per line of metadata.csv, labelled under `pathology`; a study is a patient's images of one day.
+
+    Of the table only patient, day, finding, view, modality, sex, age, folder and file name are read: notes, places,
+    addresses and publications identify. `todo` and `Unknown` are no labels. Prints how many lateral views (unless
+    ingest.covid_chestxray.lateral) and NIfTI volumes are left out.
+    Raises MedhashError where the table is absent or lacks a column.
+    """
+    require_offered(settings.bags.by, BAGS, "covid_chestxray")
+    table = plain_or_packed(archive, TABLE)
+    if table is None:
+        raise MedhashError(
+            f"{archive} holds no {TABLE}",
+            "set ingest.archive to the folder that holds the COVID-19 Image Data Collection as published",
+        )
+    rows, index, rejections = [], [], []
+    n_left_out: Counter[str] = Counter()
+    names: dict[str, int] = {}
+    in_malformed: set[str] = set()
+    for line, cells in read_rows(table, COLUMNS):
+        if isinstance(cells, dict) and (why := left_out(cells, settings.covid_chestxray.lateral)):
+            n_left_out[why] += 1
+            names.setdefault(cells["name"], line)
+            continue
+        row = read_row(line, cells, names)
+        if isinstance(cells, list):  # so that its file does not count as one without a row
+            in_malformed.update(cells)
+        if isinstance(row, Rejection):
+            rejections.append(row)
+        else:
+            rows.append(row)
+            index.append(line)
+    for why, n in sorted(n_left_out.items()):
+        print(f"{n:,} {why} are left out")
+    frame = pd.DataFrame(rows, index=index, columns=list(_COLUMNS)).assign(**_UNKNOWN)
+    if settings.bags.by != "image":
+        frame["bag"] = frame[settings.bags.by]
+    return Entries(
+        TABLE,
+        "pathology",
+        "xray",
+        "chest",
+        frame,
+        frozenset(in_malformed.union(names)),
+        len(rows) + len(rejections),
+        rejections,
+    )
+
+
+def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
+    """Every image file of images/ beside the table. Raises MedhashError where there is no such folder."""
+    table = plain_or_packed(archive, TABLE)
+    folder = (table.parent if table else archive) / "images"
+    if not folder.is_dir():
+        raise MedhashError(
+            f"{folder} does not exist",
+            "fetch the collection's images, or index the table alone with --metadata-only (ingest.metadata_only: true)",
+        )
+    yield from folder_files(folder, most_bytes(settings), known=known)
 
 
 def left_out(cells: dict[str, str], lateral: bool) -> str:
@@ -143,69 +206,3 @@ def _years(text: str) -> float:
     """Whole years, 90 and above as 90; NaN where it is not known."""
     found = re.fullmatch(r"(\d{1,3})(\.\d+)?", text, re.ASCII)
     return float(min(int(found[1]), TOP_AGE)) if found and int(found[1]) <= MAX_AGE else math.nan
-
-
-BAGS = ("image", "study", "patient")
-_COLUMNS = ("source_name", "patient", "study", "labels", "modality", "view", "sex", "age")
-_UNKNOWN = {"width": None, "height": None, "pixel_spacing": None, "official_fold": None}
-
-
-def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
-    """A row per line of metadata.csv, labelled under `pathology`; a study is a patient's images of one day.
-
-    Of the table only patient, day, finding, view, modality, sex, age, folder and file name are read: notes, places,
-    addresses and publications identify. `todo` and `Unknown` are no labels. Prints how many lateral views (unless
-    ingest.covid_chestxray.lateral) and NIfTI volumes are left out.
-    Raises MedhashError where the table is absent or lacks a column.
-    """
-    require_offered(settings.bags.by, BAGS, "covid_chestxray")
-    table = plain_or_packed(archive, TABLE)
-    if table is None:
-        raise MedhashError(
-            f"{archive} holds no {TABLE}",
-            "set ingest.archive to the folder that holds the COVID-19 Image Data Collection as published",
-        )
-    rows, index, rejections = [], [], []
-    n_left_out: Counter[str] = Counter()
-    names: dict[str, int] = {}
-    in_malformed: set[str] = set()
-    for line, cells in read_rows(table, COLUMNS):
-        if isinstance(cells, dict) and (why := left_out(cells, settings.covid_chestxray.lateral)):
-            n_left_out[why] += 1
-            names.setdefault(cells["name"], line)
-            continue
-        row = read_row(line, cells, names)
-        if isinstance(cells, list):  # so that its file does not count as one without a row
-            in_malformed.update(cells)
-        if isinstance(row, Rejection):
-            rejections.append(row)
-        else:
-            rows.append(row)
-            index.append(line)
-    for why, n in sorted(n_left_out.items()):
-        print(f"{n:,} {why} are left out")
-    frame = pd.DataFrame(rows, index=index, columns=list(_COLUMNS)).assign(**_UNKNOWN)
-    if settings.bags.by != "image":
-        frame["bag"] = frame[settings.bags.by]
-    return Entries(
-        TABLE,
-        "pathology",
-        "xray",
-        "chest",
-        frame,
-        frozenset(in_malformed.union(names)),
-        len(rows) + len(rejections),
-        rejections,
-    )
-
-
-def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
-    """Every image file of images/ beside the table. Raises MedhashError where there is no such folder."""
-    table = plain_or_packed(archive, TABLE)
-    folder = (table.parent if table else archive) / "images"
-    if not folder.is_dir():
-        raise MedhashError(
-            f"{folder} does not exist",
-            "fetch the collection's images, or index the table alone with --metadata-only (ingest.metadata_only: true)",
-        )
-    yield from folder_files(folder, most_bytes(settings), known=known)

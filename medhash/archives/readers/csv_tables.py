@@ -60,7 +60,7 @@ def read_rows(
     """
     lines = csv_lines(path, delimiter, f"restore the table as published (CSV, UTF-8, separated by {delimiter!r})")
     header = next(lines)[1]
-    places = {name: _place(path, header, titles) for name, titles in columns.items()}
+    places = {name: find_column(path, header, titles) for name, titles in columns.items()}
     for line, row in lines:
         if len(row) == len(header):
             yield line, {name: row[place] for name, place in places.items()}
@@ -68,15 +68,25 @@ def read_rows(
             yield line, row
 
 
-def _place(path: Path, header: list[str], titles: tuple[str, ...]) -> int:
-    found = [place for place, title in enumerate(header) if title.lower() in titles]
+def find_column(
+    path: Path,
+    header: list[str],
+    titles: tuple[str, ...],
+    fix: str = "give the column its published name, or restore the table as published",
+) -> int:
+    """Position of the column with one of these titles, whatever the case of their letters.
+
+    Raises MedhashError, with this fix, where the column is missing, and where there are two.
+    """
+    lowered = [title.lower() for title in titles]
+    found = [position for position, title in enumerate(header) if title.lower() in lowered]
     if len(found) > 1:
-        raise MedhashError(f"{path}: column {titles[0]!r} stands there twice", "remove one of them")
+        raise MedhashError(f"{path}: column {titles[0]!r} occurs twice", "remove one of them")
     if not found:
-        near = difflib.get_close_matches(titles[0], [title.lower() for title in header], n=1, cutoff=0.7)
+        near = difflib.get_close_matches(lowered[0], [title.lower() for title in header], n=1, cutoff=0.6)
         raise MedhashError(
             f"{path}: column {' or '.join(map(repr, titles))} is missing"
             + (f"; the nearest name found is {near[0]!r}" if near else ""),
-            "give the column its published name, or restore the table as published",
+            fix,
         )
     return found[0]

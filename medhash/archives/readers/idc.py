@@ -12,7 +12,7 @@ from pathlib import Path
 
 from medhash.archives.entries import Entries, SourceFile, require_offered
 from medhash.archives.known import Known
-from medhash.archives.readers import named_images as image_tree
+from medhash.archives.readers import image_tree
 from medhash.archives.readers.named_images import NamedImage, named_entries
 from medhash.core.params import IngestParams
 
@@ -34,13 +34,13 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     Raises MedhashError where there is no image, or a tar is unsafe or damaged.
     """
     require_offered(settings.bags.by, BAGS, "idc")
-    names = image_tree.image_names(archive, settings, _patients_of, known)
+    names = image_tree.image_names(archive, settings, image_tree.base_name, _patients_of, known)
     return named_entries(names, partial(_image, settings), _patients_of)
 
 
 def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
     """Every image file, tars first. Raises MedhashError where a tar is unsafe or damaged."""
-    return image_tree.image_files(archive, settings, known)
+    return image_tree.image_files(archive, settings, image_tree.base_name, known)
 
 
 def _image(settings: IngestParams, name: str) -> NamedImage | str:

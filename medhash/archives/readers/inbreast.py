@@ -18,7 +18,7 @@ from medhash.archives.entries import REASONS, Entries, Rejection, SourceFile, re
 from medhash.archives.files import IMAGE_SUFFIXES, most_bytes, storable, tree_files, tree_paths
 from medhash.archives.known import Known
 from medhash.archives.readers.csv_tables import plain_or_packed, read_rows
-from medhash.archives.readers.nih_table import MAX_AGE, TOP_AGE
+from medhash.archives.readers.terms import MAX_AGE, TOP_AGE
 from medhash.core.errors import MedhashError
 from medhash.core.params.ingest import InbreastParams, IngestParams
 
@@ -38,6 +38,22 @@ VIEWS = ("CC", "MLO", "FB")
 _REMOVED = ("", "removed")
 _DENSITIES = ("1", "2", "3", "4")
 _AGE = re.compile(r"0*(\d{1,3})Y?", re.ASCII)
+BAGS = ("image", "breast", "patient")
+_SUFFIXES = (".dcm", *IMAGE_SUFFIXES)
+_NAME = re.compile(r"(?P<film>\d+)(_(?P<patient>[0-9a-f]{16})(_.*)?|_MG_.*)?", re.IGNORECASE | re.ASCII)
+"""22678622_61b13c59bcba149e_MG_R_CC_ANON.dcm: the film, its patient under a hash, modality, side, view."""
+_COLUMNS = (
+    "line",
+    "source_name",
+    "patient",
+    "study",
+    "view",
+    "laterality",
+    "age",
+    "labels",
+    "labels:density",
+    "breast",
+)
 
 
 class FilmRow(NamedTuple):
@@ -52,6 +68,73 @@ class FilmRow(NamedTuple):
     age: float | None
     label: str
     density: str
+
+
+def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
+    """A row per film, labelled by its BI-RADS assessment through ingest.inbreast.bi_rads.
+
+    The public table's patients are removed. A patient is whom the table names, where it does, else the hash in the
+    film's file name; a film of which neither is known is refused. A breast is one of a patient, whenever it was
+    examined; a study is a patient's films of one month.
+    Raises MedhashError where there is no table, where neither table nor files tell any patient (films that might be of
+    one patient would be spread over the folds), and for other bags than image, breast and patient.
+    """
+    require_offered(settings.bags.by, BAGS, "inbreast")
+    rows, rejections, n_rows = read_table(archive, settings.inbreast)
+    hashes = _patients_of_files(archive)
+    rejections = [_with_patients(rejection, hashes) for rejection in rejections]
+    films, patients = [], []
+    for row in rows:
+        told = {row.patient} if row.patient else hashes.get(row.film, set())
+        if len(told) == 1:
+            films.append(row)
+            patients.append(next(iter(told)))
+        else:
+            reason = "ambiguous_file" if told else "missing_image" if row.film not in hashes else "empty_patient"
+            detail = (
+                "files of two patients have the film's number"
+                if told
+                else REASONS[reason]
+                if reason == "missing_image"
+                else "neither the table nor the file's name tells the patient"
+            )
+            rejections.append(Rejection(reason, detail, row.line, row.film, patients=tuple(sorted(told))))
+    if rows and not films:
+        raise MedhashError(
+            f"neither {TABLE} (its patients are removed) nor the file names in {archive} tell who was examined; folds "
+            "could not keep patients apart",
+            "put the films there under their published names (22678622_<patient's hash>_MG_R_CC_ANON.dcm); empty files "
+            "of these names do with --metadata-only. A table with Patient ID filled in does as well",
+        )
+    frame = (
+        pd.DataFrame(
+            [_entry(row, patient) for row, patient in zip(films, patients, strict=True)], columns=list(_COLUMNS)
+        )
+        .set_index("line")
+        .sort_index()
+    )
+    if settings.bags.by != "image":
+        frame["bag"] = frame[settings.bags.by]
+    constant = {"sex": None, "width": np.nan, "height": np.nan, "pixel_spacing": np.nan, "official_fold": None}
+    names = {row.film for row in rows} | {rejection.source_name for rejection in rejections} - {""}
+    return Entries(
+        TABLE,
+        "pathology",
+        "mammography",
+        "breast",
+        frame.drop(columns="breast").assign(**constant),
+        frozenset(names),
+        n_rows,
+        rejections,
+        _patients_of,
+    )
+
+
+def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
+    """Every image file, by the number of its film. Raises MedhashError where a folder cannot be listed."""
+    rows, rejections, _ = read_table(archive, settings.inbreast)
+    listed = {row.film for row in rows} | {rejection.source_name for rejection in rejections}
+    yield from tree_files(archive, most_bytes(settings), lambda path: _name_of(path, listed), _SUFFIXES, known)
 
 
 def read_table(archive: Path, settings: InbreastParams) -> tuple[list[FilmRow], list[Rejection], int]:
@@ -123,91 +206,6 @@ def _told(patient: str) -> tuple[str, ...]:
     return (patient,) if patient else ()
 
 
-BAGS = ("image", "breast", "patient")
-_SUFFIXES = (".dcm", *IMAGE_SUFFIXES)
-_NAME = re.compile(r"(?P<film>\d+)(_(?P<patient>[0-9a-f]{16})(_.*)?|_MG_.*)?", re.IGNORECASE | re.ASCII)
-"""22678622_61b13c59bcba149e_MG_R_CC_ANON.dcm: the film, its patient under a hash, modality, side, view."""
-_COLUMNS = (
-    "line",
-    "source_name",
-    "patient",
-    "study",
-    "view",
-    "laterality",
-    "age",
-    "labels",
-    "labels:density",
-    "breast",
-)
-
-
-def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
-    """A row per film, labelled by its BI-RADS assessment through ingest.inbreast.bi_rads.
-
-    The public table's patients are removed. A patient is whom the table names, where it does, else the hash in the
-    film's file name; a film of which neither is known is refused. A breast is one of a patient, whenever it was
-    examined; a study is a patient's films of one month.
-    Raises MedhashError where there is no table, where neither table nor files tell any patient (films that might be of
-    one patient would be spread over the folds), and for other bags than image, breast and patient.
-    """
-    require_offered(settings.bags.by, BAGS, "inbreast")
-    rows, rejections, n_rows = read_table(archive, settings.inbreast)
-    hashes = _patients_of_files(archive)
-    rejections = [_with_patients(rejection, hashes) for rejection in rejections]
-    films, patients = [], []
-    for row in rows:
-        told = {row.patient} if row.patient else hashes.get(row.film, set())
-        if len(told) == 1:
-            films.append(row)
-            patients.append(next(iter(told)))
-        else:
-            reason = "ambiguous_file" if told else "missing_image" if row.film not in hashes else "empty_patient"
-            detail = (
-                "files of two patients have the film's number"
-                if told
-                else REASONS[reason]
-                if reason == "missing_image"
-                else "neither the table nor the file's name tells the patient"
-            )
-            rejections.append(Rejection(reason, detail, row.line, row.film, patients=tuple(sorted(told))))
-    if rows and not films:
-        raise MedhashError(
-            f"neither {TABLE} (its patients are removed) nor the file names in {archive} tell who was examined; folds "
-            "could not keep patients apart",
-            "put the films there under their published names (22678622_<patient's hash>_MG_R_CC_ANON.dcm); empty files "
-            "of these names do with --metadata-only. A table with Patient ID filled in does as well",
-        )
-    frame = (
-        pd.DataFrame(
-            [_row_inbreast(row, patient) for row, patient in zip(films, patients, strict=True)], columns=list(_COLUMNS)
-        )
-        .set_index("line")
-        .sort_index()
-    )
-    if settings.bags.by != "image":
-        frame["bag"] = frame[settings.bags.by]
-    constant = {"sex": None, "width": np.nan, "height": np.nan, "pixel_spacing": np.nan, "official_fold": None}
-    names = {row.film for row in rows} | {rejection.source_name for rejection in rejections} - {""}
-    return Entries(
-        TABLE,
-        "pathology",
-        "mammography",
-        "breast",
-        frame.drop(columns="breast").assign(**constant),
-        frozenset(names),
-        n_rows,
-        rejections,
-        _patients_of,
-    )
-
-
-def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
-    """Every image file, by the number of its film. Raises MedhashError where a folder cannot be listed."""
-    rows, rejections, _ = read_table(archive, settings.inbreast)
-    listed = {row.film for row in rows} | {rejection.source_name for rejection in rejections}
-    yield from tree_files(archive, most_bytes(settings), lambda path: _name_of(path, listed), _SUFFIXES, known)
-
-
 def _name_of(path: str, listed: set[str]) -> str:
     """The film's number; a file whose film has no row keeps its own name, which tells the patient."""
     stem = PurePosixPath(path).stem
@@ -237,7 +235,7 @@ def _with_patients(rejection: Rejection, hashes: dict[str, set[str]]) -> Rejecti
     return replace(rejection, patients=tuple(sorted({*rejection.patients, *told})))
 
 
-def _row_inbreast(row: FilmRow, patient: str) -> tuple[object, ...]:
+def _entry(row: FilmRow, patient: str) -> tuple[object, ...]:
     return (
         row.line,
         row.film,

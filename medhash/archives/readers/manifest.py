@@ -1,7 +1,9 @@
 """A CSV of one's own that names each image, its patient, its bag and its labels; docs/histology.md has the columns."""
 
 import difflib
+import math
 import os
+import re
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -11,9 +13,118 @@ from medhash.archives.entries import Entries, Rejection, SourceFile, require_off
 from medhash.archives.files import most_bytes, tree_files
 from medhash.archives.known import Known
 from medhash.archives.readers.csv_tables import csv_lines
-from medhash.archives.readers.manifest_cells import COLUMNS, REQUIRED, read_cells, require_terms
+from medhash.archives.readers.terms import MAX_AGE, MODALITIES, ORGANS, VIEWS, require_terms, whole_years
 from medhash.core.errors import MedhashError
 from medhash.core.params import IngestParams
+
+REQUIRED = ("path", "patient_id", "labels")
+_SET = {
+    "view": ("unknown_view", VIEWS),
+    "laterality": ("unknown_laterality", ("L", "R")),
+    "sex": ("malformed_row", ("F", "M")),
+    "official_fold": ("malformed_row", ("train_val", "test")),
+    "modality": ("unknown_modality", MODALITIES),
+    "organ": ("malformed_row", ORGANS),
+}
+"""Column → reason of refusing another value, and the values."""
+BAG_COLUMNS = {
+    "image": "",
+    "study": "study_id",
+    "breast": "laterality",
+    "slide": "slide_id",
+    "patient": "patient_id",
+    "table": "bag_id",
+}
+"""ingest.bags.by → the column it needs. A bag_id holds in the whole archive, the others within their patient."""
+Row = dict[str, str | float | None]
+"""Columns of entries.Entries.rows."""
+_NO_ROWS = ["source_name", "patient", "study", "labels", "width", "height"]
+
+
+def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
+    """A row per line, labelled under the attribute `pathology`; source_name is the path in the archive.
+
+    Files that no line names are none of the archive's.
+    Raises MedhashError where the file is absent, no CSV, without rows, or has a column missing or too many, and where
+    ingest.manifest names a modality or an organ that nobody knows.
+    """
+    require_offered(settings.bags.by, tuple(BAG_COLUMNS), "manifest")
+    chosen = settings.manifest
+    require_terms("ingest.manifest", chosen.modality, chosen.organ)
+    table = manifest_path(archive, chosen.file)
+    column = BAG_COLUMNS[settings.bags.by]
+    first: dict[str, int] = {}
+    leads_out = leading_out(archive)
+    rows, index, rejections = [], [], []
+    for line, cells in read_rows(table, (column,) if column else ()):
+        row = read_row(line, cells, first, leads_out, settings)
+        if isinstance(row, Rejection):
+            rejections.append(row)
+        else:
+            rows.append(row)
+            index.append(line)
+    if not rows and not rejections:
+        raise MedhashError(f"{table} has a header and no rows", "give each image its line")
+    return Entries(
+        table.name,
+        "pathology",
+        chosen.modality,
+        chosen.organ,
+        pd.DataFrame(rows, index=index, columns=None if rows else _NO_ROWS),
+        frozenset(first),
+        len(rows) + len(rejections),
+        rejections,
+        channels=chosen.channels,
+    )
+
+
+def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
+    """The files that the manifest names and that are there: no other is opened, nor one behind a link out of it."""
+    lines = read_rows(manifest_path(archive, settings.manifest.file))
+    paths = {normal(cells["path"]) for _, cells in lines if isinstance(cells, dict)}
+    leads_out = leading_out(archive)
+
+    def name_of(path: str) -> str | None:
+        return path if path in paths and (archive / path).is_file() and not leads_out(path) else None
+
+    yield from tree_files(archive, most_bytes(settings), name_of, ("",), known)
+
+
+def _pixels(text: str) -> float | None:
+    return float(text) if re.fullmatch(r"\d{1,6}", text, re.ASCII) and int(text) else None
+
+
+def _millimetres(text: str) -> float | None:
+    return float(text) if re.fullmatch(r"\d{1,4}(\.\d{1,12})?", text, re.ASCII) and float(text) else None
+
+
+_NUMBER: dict[str, tuple[str, Callable[[str], float | None]]] = {
+    "age": (f"a whole number of years up to {MAX_AGE}", whole_years),
+    "width": ("a whole number of pixels above 0", _pixels),
+    "height": ("a whole number of pixels above 0", _pixels),
+    "pixel_spacing": ("a number of millimetres above 0, as in 0.05", _millimetres),
+}
+"""Column → what it holds, and how it is read."""
+
+
+COLUMNS = (*REQUIRED, "group_id", "bag_id", "study_id", "slide_id", *_SET, *_NUMBER)
+"""Any other stops the run: it might name a person."""
+
+
+def read_cells(cells: dict[str, str]) -> dict[str, str | float | None] | tuple[str, str]:
+    """Values of a row's optional cells, null or NaN where one is empty; or reason and detail, which quotes no cell."""
+    values: dict[str, str | float | None] = {}
+    for column, (reason, allowed) in _SET.items():
+        text = cells.get(column, "")
+        if text and text not in allowed:
+            return reason, f"{column} is none of {', '.join(allowed)}"
+        values[column] = text or None
+    for column, (meaning, number) in _NUMBER.items():
+        text = cells.get(column, "")
+        values[column] = number(text) if text else math.nan
+        if text and values[column] is None:
+            return "malformed_row", f"{column} is not {meaning}"
+    return values
 
 
 def manifest_path(archive: Path, name: str) -> Path:
@@ -67,20 +178,6 @@ def _require_columns(path: Path, header: list[str], needed: tuple[str, ...]) -> 
     twice = next((title for title in header if header.count(title) > 1), None)
     if twice is not None:
         raise MedhashError(f"{path}: column {twice!r} stands there twice", "remove one of them")
-
-
-BAG_COLUMNS = {
-    "image": "",
-    "study": "study_id",
-    "breast": "laterality",
-    "slide": "slide_id",
-    "patient": "patient_id",
-    "table": "bag_id",
-}
-"""ingest.bags.by → the column it needs. A bag_id holds in the whole archive, the others within their patient."""
-
-Row = dict[str, str | float | None]
-"""Columns of entries.Entries.rows."""
 
 
 def normal(path: str) -> str:
@@ -197,55 +294,3 @@ def _row(name: str, cells: dict[str, str], labels: list[str], optional: Row, set
         "organ": optional["organ"] or settings.manifest.organ,
         **({"bag": bag} if BAG_COLUMNS[settings.bags.by] else {}),
     }
-
-
-_NO_ROWS = ["source_name", "patient", "study", "labels", "width", "height"]
-
-
-def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
-    """A row per line, labelled under the attribute `pathology`; source_name is the path in the archive.
-
-    Files that no line names are none of the archive's.
-    Raises MedhashError where the file is absent, no CSV, without rows, or has a column missing or too many, and where
-    ingest.manifest names a modality or an organ that nobody knows.
-    """
-    require_offered(settings.bags.by, tuple(BAG_COLUMNS), "manifest")
-    chosen = settings.manifest
-    require_terms("ingest.manifest", chosen.modality, chosen.organ)
-    table = manifest_path(archive, chosen.file)
-    column = BAG_COLUMNS[settings.bags.by]
-    first: dict[str, int] = {}
-    leads_out = leading_out(archive)
-    rows, index, rejections = [], [], []
-    for line, cells in read_rows(table, (column,) if column else ()):
-        row = read_row(line, cells, first, leads_out, settings)
-        if isinstance(row, Rejection):
-            rejections.append(row)
-        else:
-            rows.append(row)
-            index.append(line)
-    if not rows and not rejections:
-        raise MedhashError(f"{table} has a header and no rows", "give each image its line")
-    return Entries(
-        table.name,
-        "pathology",
-        chosen.modality,
-        chosen.organ,
-        pd.DataFrame(rows, index=index, columns=None if rows else _NO_ROWS),
-        frozenset(first),
-        len(rows) + len(rejections),
-        rejections,
-        channels=chosen.channels,
-    )
-
-
-def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
-    """The files that the manifest names and that are there: no other is opened, nor one behind a link out of it."""
-    lines = read_rows(manifest_path(archive, settings.manifest.file))
-    paths = {normal(cells["path"]) for _, cells in lines if isinstance(cells, dict)}
-    leads_out = leading_out(archive)
-
-    def name_of(path: str) -> str | None:
-        return path if path in paths and (archive / path).is_file() and not leads_out(path) else None
-
-    yield from tree_files(archive, most_bytes(settings), name_of, ("",), known)

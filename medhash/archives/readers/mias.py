@@ -32,6 +32,23 @@ _FILM = re.compile(r"mdb(\d{3})", re.IGNORECASE | re.ASCII)
 _NOTE = "*NOTE"
 """Stands where calcifications are too widely spread for coordinates; so does nothing at all."""
 _MAX_BYTES = 1 << 20
+BAGS = ("image", "patient")
+"""A breast has one film."""
+SEVERITY = ("malignant", "benign", "normal")
+"""The worst first."""
+_SUFFIXES = (".pgm", ".png")
+_SHOWN = 10
+_COLUMNS = (
+    "line",
+    "source_name",
+    "patient",
+    "study",
+    "laterality",
+    "labels",
+    "labels:abnormality",
+    "labels:tissue",
+    "regions",
+)
 
 
 class InfoLine(NamedTuple):
@@ -43,6 +60,75 @@ class InfoLine(NamedTuple):
     pathology: str
     abnormality: str = ""
     region: tuple[int, int, int, int] | None = None
+
+
+def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
+    """A row per film under the number of its first line: the worst severity, all abnormalities, the tissue.
+
+    Regions are the squares around the published circles, in the published frame of 1024 × 1024 px. A film whose
+    abnormalities have no coordinates is taken, without regions, and its line is printed. A film that is called normal
+    and abnormal, or has two tissues, is refused whole; a line that stands there twice, the second time.
+    Raises MedhashError where there is no Info.txt, and for bags that are neither image nor patient.
+    """
+    require_offered(settings.bags.by, BAGS, "mias")
+    lines, rejections, n_lines = read_info(archive)
+    rows, names = [], {rejection.source_name for rejection in rejections} | {line.film for line in lines}
+    by_film = sorted(lines, key=lambda line: (line.film, line.line))
+    for film, group in groupby(by_film, key=lambda line: line.film):
+        found, repeated = _once(list(group))
+        rejections += repeated
+        if len({(line.tissue, line.pathology == "normal") for line in found}) > 1:
+            rejections.append(
+                Rejection(
+                    "contradicting_labels",
+                    "the film's lines disagree on its tissue, or on whether it is normal",
+                    found[0].line,
+                    film,
+                    patients=(patient_of(film),),
+                )
+            )
+        else:
+            rows.append(_row(found))
+    frame = pd.DataFrame(rows, columns=list(_COLUMNS)).set_index("line").sort_index()
+    if settings.bags.by == "patient":
+        frame["bag"] = frame["patient"]
+    vague = frame.index[(frame["labels"] != "normal") & frame["regions"].isna()]
+    if len(vague):
+        shown = ", ".join(map(str, vague[:_SHOWN])) + (" …" if len(vague) > _SHOWN else "")
+        print(
+            f"{len(vague)} abnormal films without coordinates of their abnormality are taken, lines {shown} of "
+            f"{INFO}; ingest.cut.into: regions cuts them, and the normal ones, by its grid"
+        )
+    constant = {
+        "view": "MLO",
+        "sex": None,
+        "age": np.nan,
+        "width": np.nan,
+        "height": np.nan,
+        "pixel_spacing": np.nan,
+        "official_fold": None,
+    }
+    return Entries(
+        INFO,
+        "pathology",
+        "mammography",
+        "breast",
+        frame.assign(**constant),
+        frozenset(names - {""}),
+        n_lines,
+        rejections,
+        _patients_of,
+        frame=FRAME,
+    )
+
+
+def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
+    """Every film, of tars first, then of folders. Raises MedhashError where a tar is unsafe or damaged."""
+    max_bytes = most_bytes(settings)
+    for tar in sorted(path for pattern in TARS for path in archive.glob(pattern)):
+        for file in tar_files(tar, max_bytes, _SUFFIXES, known=known.named(_name_of) if known else None):
+            yield replace(file, name=_name_of(file.name))
+    yield from tree_files(archive, max_bytes, _name_of, _SUFFIXES, known)
 
 
 def film_name(text: str) -> str | None:
@@ -143,96 +229,6 @@ def _region(fields: list[str]) -> tuple[int, int, int, int] | None:
     if not radius or x > FRAME[0] or y > FRAME[1]:
         return None
     return x - radius, FRAME[1] - y - radius, 2 * radius, 2 * radius
-
-
-BAGS = ("image", "patient")
-"""A breast has one film."""
-SEVERITY = ("malignant", "benign", "normal")
-"""The worst first."""
-_SUFFIXES = (".pgm", ".png")
-_SHOWN = 10
-
-
-def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
-    """A row per film under the number of its first line: the worst severity, all abnormalities, the tissue.
-
-    Regions are the squares around the published circles, in the published frame of 1024 × 1024 px. A film whose
-    abnormalities have no coordinates is taken, without regions, and its line is printed. A film that is called normal
-    and abnormal, or has two tissues, is refused whole; a line that stands there twice, the second time.
-    Raises MedhashError where there is no Info.txt, and for bags that are neither image nor patient.
-    """
-    require_offered(settings.bags.by, BAGS, "mias")
-    lines, rejections, n_lines = read_info(archive)
-    rows, names = [], {rejection.source_name for rejection in rejections} | {line.film for line in lines}
-    by_film = sorted(lines, key=lambda line: (line.film, line.line))
-    for film, group in groupby(by_film, key=lambda line: line.film):
-        found, repeated = _once(list(group))
-        rejections += repeated
-        if len({(line.tissue, line.pathology == "normal") for line in found}) > 1:
-            rejections.append(
-                Rejection(
-                    "contradicting_labels",
-                    "the film's lines disagree on its tissue, or on whether it is normal",
-                    found[0].line,
-                    film,
-                    patients=(patient_of(film),),
-                )
-            )
-        else:
-            rows.append(_row(found))
-    frame = pd.DataFrame(rows, columns=list(_COLUMNS)).set_index("line").sort_index()
-    if settings.bags.by == "patient":
-        frame["bag"] = frame["patient"]
-    vague = frame.index[(frame["labels"] != "normal") & frame["regions"].isna()]
-    if len(vague):
-        shown = ", ".join(map(str, vague[:_SHOWN])) + (" …" if len(vague) > _SHOWN else "")
-        print(
-            f"{len(vague)} abnormal films without coordinates of their abnormality are taken, lines {shown} of "
-            f"{INFO}; ingest.cut.into: regions cuts them, and the normal ones, by its grid"
-        )
-    constant = {
-        "view": "MLO",
-        "sex": None,
-        "age": np.nan,
-        "width": np.nan,
-        "height": np.nan,
-        "pixel_spacing": np.nan,
-        "official_fold": None,
-    }
-    return Entries(
-        INFO,
-        "pathology",
-        "mammography",
-        "breast",
-        frame.assign(**constant),
-        frozenset(names - {""}),
-        n_lines,
-        rejections,
-        _patients_of,
-        frame=FRAME,
-    )
-
-
-def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
-    """Every film, of tars first, then of folders. Raises MedhashError where a tar is unsafe or damaged."""
-    max_bytes = most_bytes(settings)
-    for tar in sorted(path for pattern in TARS for path in archive.glob(pattern)):
-        for file in tar_files(tar, max_bytes, _SUFFIXES, known=known.named(_name_of) if known else None):
-            yield replace(file, name=_name_of(file.name))
-    yield from tree_files(archive, max_bytes, _name_of, _SUFFIXES, known)
-
-
-_COLUMNS = (
-    "line",
-    "source_name",
-    "patient",
-    "study",
-    "laterality",
-    "labels",
-    "labels:abnormality",
-    "labels:tissue",
-    "regions",
-)
 
 
 def _row(lines: list[InfoLine]) -> tuple[object, ...]:

@@ -16,10 +16,16 @@ import pandas as pd
 from medhash.archives.entries import Entries, Rejection, SourceFile, require_offered
 from medhash.archives.known import Known, joined_file, joined_number, parted_file
 from medhash.archives.readers.layouts import Source, source_of
-from medhash.archives.readers.manifest_cells import require_terms
+from medhash.archives.readers.terms import require_terms
 from medhash.core.errors import MedhashError
 from medhash.core.params import IngestParams
 from medhash.core.params.ingest import MixedArchive, settings_of
+
+_FURTHER = "labels:"
+_PATHOLOGY = "pathology"
+BAGS = ("image", "patient")
+ROWS_PER_ARCHIVE = 100_000_000
+"""More rows than any archive has, and a number in which both parts can be read."""
 
 
 @dataclass(frozen=True)
@@ -31,110 +37,6 @@ class Joined:
     folder: Path
     settings: IngestParams
     reader: Source
-
-
-def joined_archives(archive: Path, settings: IngestParams) -> list[Joined]:
-    """The archives of ingest.mixed.archives, in their order. Raises MedhashError where there is none, where one is
-    absent, lies in another, or has a modality or an organ that nobody knows."""
-    entries = settings.mixed.archives
-    if not entries:
-        raise MedhashError(
-            "ingest.mixed.archives is empty",
-            "list the archives to join, each with name, source and archive (docs/mixed-archives.md)",
-        )
-    found = []
-    for entry in entries:
-        require_terms(f"ingest.mixed.archives: {entry.name}", entry.modality, entry.organ)
-        folder = archive / entry.archive
-        if not folder.exists():
-            raise MedhashError(
-                f"ingest.mixed.archives: {entry.name}: {folder} does not exist",
-                "set the entry's archive to the archive's folder, relative to ingest.archive",
-            )
-        own = settings_of(settings, entry)
-        found.append(Joined(entry.name, entry, folder, own, source_of(own)))
-    _require_apart(found)
-    return found
-
-
-@contextmanager
-def explained(joined: Joined) -> Iterator[None]:
-    """Whatever a reader says of its archive names the archive, too."""
-    try:
-        yield
-    except MedhashError as error:
-        raise MedhashError(
-            f"archive {joined.name} of ingest.mixed: {error.problem}",
-            f"in the entry {joined.name} of ingest.mixed.archives: {error.fix}",
-        ) from error
-
-
-def _require_apart(found: list[Joined]) -> None:
-    """An archive that is read twice would count every patient as two, which folds would not keep together."""
-    for number, joined in enumerate(found):
-        for earlier in found[:number]:
-            paths = [one.folder.resolve() for one in (joined, earlier)]
-            if paths[0].is_relative_to(paths[1]) or paths[1].is_relative_to(paths[0]):
-                raise MedhashError(
-                    f"ingest.mixed.archives: {earlier.name} and {joined.name} are one folder, or one lies in the other",
-                    "give each archive a folder of its own, and name it once",
-                )
-
-
-_FURTHER = "labels:"
-_PATHOLOGY = "pathology"
-
-
-def joined_rows(entries: Entries, entry: MixedArchive) -> pd.DataFrame:
-    """The archive's rows under their own numbers, in the columns of entries.Entries.rows.
-
-    `labels` holds the pathology; `labels:archive` the archive's name; labels of other attributes keep theirs, but what
-    stood under `pathology` is left out where the entry chooses another attribute in its place.
-    Raises MedhashError where the archive lacks the attribute, or where nobody knows modality or organ.
-    """
-    rows = entries.rows
-    further = [name for name in map(str, rows.columns) if name.startswith(_FURTHER)]
-    columns = {entries.attribute: "labels", **{name.removeprefix(_FURTHER): name for name in further}}
-    chosen = entry.attribute or entries.attribute
-    if chosen not in columns:
-        if not rows.empty:
-            raise MedhashError(
-                f"it has no labels under the attribute {chosen}", f"set attribute to {' or '.join(columns)}"
-            )
-        chosen = entries.attribute
-    frame = rows.drop(columns=[*columns.values(), *(["regions"] if "regions" in rows else [])])
-    for attribute, column in columns.items():
-        if attribute not in (chosen, _PATHOLOGY):
-            frame[f"{_FURTHER}{attribute}"] = rows[column]
-    frame["labels"] = [_renamed(text, entry.labels) for text in rows[columns[chosen]].fillna("")]
-    frame[f"{_FURTHER}archive"] = entry.name
-    frame["source_name"] = [joined_file(entry.name, name) for name in rows["source_name"]]
-    for column in ("patient", "study", *(["bag"] if "bag" in rows else [])):
-        frame[column] = [joined_number(entry.name, number) for number in rows[column]]
-    frame["modality"] = entry.modality or rows.get("modality", entries.modality)
-    frame["organ"] = entry.organ or rows.get("organ", entries.organ)
-    _require_known(frame, entry)
-    return frame
-
-
-def _renamed(text: str, labels: dict[str, str | None]) -> str:
-    """`A|B` with each label under its new name, once; those that are not known any more are left out."""
-    names = [labels.get(label, label) for part in text.split("|") if (label := part.strip())]
-    return "|".join(dict.fromkeys(name for name in names if name))
-
-
-def _require_known(frame: pd.DataFrame, entry: MixedArchive) -> None:
-    for column, given, nothing in (("modality", entry.modality, ""), ("organ", entry.organ, "unknown")):
-        if given is None and not frame.empty and (frame[column] == nothing).all():
-            raise MedhashError(
-                f"its reader knows no {column} of any image",
-                f"give {column}" + ("; `organ: unknown` if nobody knows it" if column == "organ" else ""),
-            )
-
-
-BAGS = ("image", "patient")
-ROWS_PER_ARCHIVE = 100_000_000
-"""More rows than any archive has, and a number in which both parts can be read."""
 
 
 def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
@@ -192,6 +94,101 @@ def image_files(archive: Path, settings: IngestParams, known: Known | None = Non
                 joined.folder, joined.settings, known.within(joined.name) if known else None
             ):
                 yield replace(file, name=joined_file(joined.name, file.name))
+
+
+def joined_archives(archive: Path, settings: IngestParams) -> list[Joined]:
+    """The archives of ingest.mixed.archives, in their order. Raises MedhashError where there is none, where one is
+    absent, lies in another, or has a modality or an organ that nobody knows."""
+    entries = settings.mixed.archives
+    if not entries:
+        raise MedhashError(
+            "ingest.mixed.archives is empty",
+            "list the archives to join, each with name, source and archive (docs/mixed-archives.md)",
+        )
+    found = []
+    for entry in entries:
+        require_terms(f"ingest.mixed.archives: {entry.name}", entry.modality, entry.organ)
+        folder = archive / entry.archive
+        if not folder.exists():
+            raise MedhashError(
+                f"ingest.mixed.archives: {entry.name}: {folder} does not exist",
+                "set the entry's archive to the archive's folder, relative to ingest.archive",
+            )
+        own = settings_of(settings, entry)
+        found.append(Joined(entry.name, entry, folder, own, source_of(own)))
+    _require_apart(found)
+    return found
+
+
+@contextmanager
+def explained(joined: Joined) -> Iterator[None]:
+    """Whatever a reader says of its archive names the archive, too."""
+    try:
+        yield
+    except MedhashError as error:
+        raise MedhashError(
+            f"archive {joined.name} of ingest.mixed: {error.problem}",
+            f"in the entry {joined.name} of ingest.mixed.archives: {error.fix}",
+        ) from error
+
+
+def _require_apart(found: list[Joined]) -> None:
+    """An archive that is read twice would count every patient as two, which folds would not keep together."""
+    for number, joined in enumerate(found):
+        for earlier in found[:number]:
+            paths = [one.folder.resolve() for one in (joined, earlier)]
+            if paths[0].is_relative_to(paths[1]) or paths[1].is_relative_to(paths[0]):
+                raise MedhashError(
+                    f"ingest.mixed.archives: {earlier.name} and {joined.name} are one folder, or one lies in the other",
+                    "give each archive a folder of its own, and name it once",
+                )
+
+
+def joined_rows(entries: Entries, entry: MixedArchive) -> pd.DataFrame:
+    """The archive's rows under their own numbers, in the columns of entries.Entries.rows.
+
+    `labels` holds the pathology; `labels:archive` the archive's name; labels of other attributes keep theirs, but what
+    stood under `pathology` is left out where the entry chooses another attribute in its place.
+    Raises MedhashError where the archive lacks the attribute, or where nobody knows modality or organ.
+    """
+    rows = entries.rows
+    further = [name for name in map(str, rows.columns) if name.startswith(_FURTHER)]
+    columns = {entries.attribute: "labels", **{name.removeprefix(_FURTHER): name for name in further}}
+    chosen = entry.attribute or entries.attribute
+    if chosen not in columns:
+        if not rows.empty:
+            raise MedhashError(
+                f"it has no labels under the attribute {chosen}", f"set attribute to {' or '.join(columns)}"
+            )
+        chosen = entries.attribute
+    frame = rows.drop(columns=[*columns.values(), *(["regions"] if "regions" in rows else [])])
+    for attribute, column in columns.items():
+        if attribute not in (chosen, _PATHOLOGY):
+            frame[f"{_FURTHER}{attribute}"] = rows[column]
+    frame["labels"] = [_renamed(text, entry.labels) for text in rows[columns[chosen]].fillna("")]
+    frame[f"{_FURTHER}archive"] = entry.name
+    frame["source_name"] = [joined_file(entry.name, name) for name in rows["source_name"]]
+    for column in ("patient", "study", *(["bag"] if "bag" in rows else [])):
+        frame[column] = [joined_number(entry.name, number) for number in rows[column]]
+    frame["modality"] = entry.modality or rows.get("modality", entries.modality)
+    frame["organ"] = entry.organ or rows.get("organ", entries.organ)
+    _require_known(frame, entry)
+    return frame
+
+
+def _renamed(text: str, labels: dict[str, str | None]) -> str:
+    """`A|B` with each label under its new name, once; those that are not known any more are left out."""
+    names = [labels.get(label, label) for part in text.split("|") if (label := part.strip())]
+    return "|".join(dict.fromkeys(name for name in names if name))
+
+
+def _require_known(frame: pd.DataFrame, entry: MixedArchive) -> None:
+    for column, given, nothing in (("modality", entry.modality, ""), ("organ", entry.organ, "unknown")):
+        if given is None and not frame.empty and (frame[column] == nothing).all():
+            raise MedhashError(
+                f"its reader knows no {column} of any image",
+                f"give {column}" + ("; `organ: unknown` if nobody knows it" if column == "organ" else ""),
+            )
 
 
 def _joined_rejection(joined: Joined, number: int, rejection: Rejection) -> Rejection:

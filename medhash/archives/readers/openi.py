@@ -14,73 +14,13 @@ import pandas as pd
 from medhash.archives.entries import Entries, Rejection, SourceFile, require_offered
 from medhash.archives.files import most_bytes
 from medhash.archives.known import Known
-from medhash.archives.readers.openi_headers import TABLE, dicom_headers, listed_pa, table_headers
-from medhash.archives.readers.openi_reports import IMAGES_PER_REPORT, Report, image_name, images_of, read_reports
+from medhash.archives.readers.openi_images import TABLE, dicom_headers, images_of, listed_pa, table_headers
+from medhash.archives.readers.openi_reports import IMAGES_PER_REPORT, Report, image_name, read_reports
 from medhash.core.errors import MedhashError
 from medhash.core.params.ingest import IngestParams, OpeniParams
 
 _OF_THE_LUNG = ("hyperdistention", "hypoinflation")
 """Main headings do not tell these two apart from the rest of `lung`."""
-
-
-def headings(major: list[str], automatic: list[str], settings: OpeniParams) -> list[str]:
-    """All headings of a report by the rule settings.mesh, in lower case, each once, in the report's order.
-
-    A term reads `heading/qualifier/…`; its main heading is what stands before the first `/`, and `lung hyperdistention`
-    or `lung hypoinflation` where it begins `lung/hyperdistention` or `lung/hypoinflation`. A term that begins with `/`
-    has no main heading.
-    main-heading: of every major term. exact: the whole of every major term, where `lung/hyperdistention` alone is
-    `lung hyperdistention`. single-major: main-heading of reports with exactly one major term, and nothing of others.
-    major-or-automatic: main-heading of every major and every automatic term, which a program found in the text.
-    Source: Deep Residual Hashing, §4, names nine patterns and no rule; Shin et al., "Learning to Read Chest X-Rays",
-    CVPR 2016, takes reports with a single heading. Deviation: the rule is a setting, as none gives the paper's count.
-    """
-    if settings.mesh == "single-major" and len(major) != 1:
-        return []
-    terms = major + automatic if settings.mesh == "major-or-automatic" else major
-    found = (_heading(term, whole=settings.mesh == "exact") for term in terms)
-    return list(dict.fromkeys(heading for heading in found if heading))
-
-
-def _heading(term: str, whole: bool) -> str:
-    parts = [part.strip() for part in term.lower().split("/")]
-    if parts[0] == "lung" and len(parts) > 1 and parts[1] in _OF_THE_LUNG and not (whole and len(parts) > 2):
-        return f"lung {parts[1]}"
-    return "/".join(parts) if whole else parts[0]
-
-
-def frontal(rows: pd.DataFrame, settings: OpeniParams, listed_pa: frozenset[str], archive: Path) -> pd.Series:
-    """Whether each row's image is frontal by the rule settings.frontal.
-
-    rows: view (PA, AP, LATERAL or null), place in the report (from 1), image (its id). Returns bool by row.
-    first: place 1. first-not-lateral: and the view is not LATERAL. first-pa-or-ap: place 1, and the view is PA or AP,
-    or the image is listed as PA. pa-or-ap, pa: the view is that. not-lateral: the view is not LATERAL; an unknown view
-    (a third of the published ones) counts as not lateral.
-    Raises MedhashError for rules that need views where `rows` has no such column.
-    """
-    if settings.frontal == "first":
-        return rows["place"] == 1
-    if "view" not in rows:
-        raise MedhashError(
-            f"ingest.openi.frontal: {settings.frontal} needs the images' views, and {archive} has neither {TABLE} "
-            "(plain or .gz) nor DICOM files",
-            f"put {TABLE} beside the reports, or fetch the images as DICOM (NLMCXR_dcm.tgz), or set "
-            "ingest.openi.frontal to first, the one rule that needs no views",
-        )
-    facing, lateral = rows["view"].isin(["PA", "AP"]), rows["view"] == "LATERAL"
-    match settings.frontal:
-        case "first-not-lateral":
-            return (rows["place"] == 1) & ~lateral
-        case "first-pa-or-ap":
-            return (rows["place"] == 1) & (facing | rows["image"].isin(listed_pa))
-        case "pa-or-ap":
-            return facing
-        case "pa":
-            return rows["view"] == "PA"
-        case "not-lateral":
-            return ~lateral
-
-
 BAGS = ("image", "study")
 
 
@@ -143,6 +83,64 @@ def image_files(archive: Path, settings: IngestParams, known: Known | None = Non
         )
     for file in images.files(most_bytes(settings), known.named(_name_of) if known else None):
         yield replace(file, name=_name_of(file.name))
+
+
+def headings(major: list[str], automatic: list[str], settings: OpeniParams) -> list[str]:
+    """All headings of a report by the rule settings.mesh, in lower case, each once, in the report's order.
+
+    A term reads `heading/qualifier/…`; its main heading is what stands before the first `/`, and `lung hyperdistention`
+    or `lung hypoinflation` where it begins `lung/hyperdistention` or `lung/hypoinflation`. A term that begins with `/`
+    has no main heading.
+    main-heading: of every major term. exact: the whole of every major term, where `lung/hyperdistention` alone is
+    `lung hyperdistention`. single-major: main-heading of reports with exactly one major term, and nothing of others.
+    major-or-automatic: main-heading of every major and every automatic term, which a program found in the text.
+    Source: Deep Residual Hashing, §4, names nine patterns and no rule; Shin et al., "Learning to Read Chest X-Rays",
+    CVPR 2016, takes reports with a single heading. Deviation: the rule is a setting, as none gives the paper's count.
+    """
+    if settings.mesh == "single-major" and len(major) != 1:
+        return []
+    terms = major + automatic if settings.mesh == "major-or-automatic" else major
+    found = (_heading(term, whole=settings.mesh == "exact") for term in terms)
+    return list(dict.fromkeys(heading for heading in found if heading))
+
+
+def _heading(term: str, whole: bool) -> str:
+    parts = [part.strip() for part in term.lower().split("/")]
+    if parts[0] == "lung" and len(parts) > 1 and parts[1] in _OF_THE_LUNG and not (whole and len(parts) > 2):
+        return f"lung {parts[1]}"
+    return "/".join(parts) if whole else parts[0]
+
+
+def frontal(rows: pd.DataFrame, settings: OpeniParams, listed_pa: frozenset[str], archive: Path) -> pd.Series:
+    """Whether each row's image is frontal by the rule settings.frontal.
+
+    rows: view (PA, AP, LATERAL or null), place in the report (from 1), image (its id). Returns bool by row.
+    first: place 1. first-not-lateral: and the view is not LATERAL. first-pa-or-ap: place 1, and the view is PA or AP,
+    or the image is listed as PA. pa-or-ap, pa: the view is that. not-lateral: the view is not LATERAL; an unknown view
+    (a third of the published ones) counts as not lateral.
+    Raises MedhashError for rules that need views where `rows` has no such column.
+    """
+    if settings.frontal == "first":
+        return rows["place"] == 1
+    if "view" not in rows:
+        raise MedhashError(
+            f"ingest.openi.frontal: {settings.frontal} needs the images' views, and {archive} has neither {TABLE} "
+            "(plain or .gz) nor DICOM files",
+            f"put {TABLE} beside the reports, or fetch the images as DICOM (NLMCXR_dcm.tgz), or set "
+            "ingest.openi.frontal to first, the one rule that needs no views",
+        )
+    facing, lateral = rows["view"].isin(["PA", "AP"]), rows["view"] == "LATERAL"
+    match settings.frontal:
+        case "first-not-lateral":
+            return (rows["place"] == 1) & ~lateral
+        case "first-pa-or-ap":
+            return (rows["place"] == 1) & (facing | rows["image"].isin(listed_pa))
+        case "pa-or-ap":
+            return facing
+        case "pa":
+            return rows["view"] == "PA"
+        case "not-lateral":
+            return ~lateral
 
 
 def _name_of(file_name: str) -> str:

@@ -7,8 +7,8 @@ import tarfile
 import cv2
 import numpy as np
 import pytest
-from ingest.watching import age, opened_files
 from named_archive import KEY, NamedArchive, coloured
+from watching import age, opened_files
 
 from medhash.archives.pseudonyms import pseudonyms
 from medhash.archives.readers.breakhis import read_entries

@@ -8,8 +8,8 @@ import pytest
 from archives.readers.cbis_ddsm_archive import SECRET, Cbis, row
 from archives.readers.mammography import KEY, film, png
 from dicom_files import dicom
-from ingest.test_forgotten import forget, named_in_outputs
-from ingest.watching import age, opened_files
+from forgetting import forget, named_in_outputs
+from watching import age, opened_files
 
 
 @pytest.fixture

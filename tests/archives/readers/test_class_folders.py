@@ -1,9 +1,9 @@
 """Folders that say what their images show: in folders and tars, with groups of near duplicates or without."""
 
 import pytest
-from ingest.test_forgotten import forget
-from ingest.watching import age, opened_files
+from forgetting import forget
 from named_archive import KEY, NamedArchive
+from watching import age, opened_files
 
 from medhash.archives.pseudonyms import pseudonyms
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from archives.readers.mammography import KEY, MammographyArchive, film, png
 from dicom_files import dicom
-from ingest.test_forgotten import forget, named_in_outputs
+from forgetting import forget, named_in_outputs
 
 HEADER = "Patient ID;Patient age;Laterality;View;Acquisition date;File Name;ACR;Bi-Rads"
 HASHES = ("61b13c59bcba149e", "0123456789abcdef")

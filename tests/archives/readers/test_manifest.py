@@ -1,20 +1,16 @@
 """A manifest of one's own: every column, every bag, and files that no line names."""
 
-import ast
 import gzip
 import hashlib
-import re
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from archives.readers.manifest_archive import ManifestArchive
-from ingest.watching import opened_files
 from named_archive import KEY, coloured
+from watching import opened_files
 
 from medhash.archives.pseudonyms import pseudonyms
-from medhash.archives.readers import manifest_cells
 from medhash.archives.readers.manifest import image_files, read_entries
 from medhash.core.errors import MedhashError
 from medhash.core.params import IngestParams
@@ -170,17 +166,6 @@ def test_a_forgotten_patient_leaves_nothing_and_their_files_stay_closed(archive,
     assert archive.mentions("98765432") == []
     private = pq.read_table(archive.workspace.private / "sources.parquet")["source_name"].to_pylist()
     assert sorted(private) == ["a/1.png", "a/2.png"]
-
-
-def test_what_cells_may_hold_is_what_the_gate_lets_through():
-    text = (Path(manifest_cells.__file__).parents[3] / "components" / "ingest" / "gate.py").read_text()
-    values = ast.literal_eval(re.search(r"^VALUES = (\{.*?^\})", text, re.MULTILINE | re.DOTALL)[1])
-    for name, allowed in (
-        ("modality", manifest_cells.MODALITIES),
-        ("organ", manifest_cells.ORGANS),
-        ("view", manifest_cells.VIEWS),
-    ):
-        assert set(allowed) == set(values[name]), name
 
 
 def test_a_link_within_the_archive_is_followed(archive):

@@ -2,7 +2,7 @@
 
 import pytest
 from archives.readers.manifest_archive import ManifestArchive
-from ingest.test_forgotten import forget
+from forgetting import forget
 from named_archive import KEY
 
 from medhash.archives.pseudonyms import pseudonyms

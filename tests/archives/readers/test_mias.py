@@ -6,7 +6,7 @@ import tarfile
 import numpy as np
 import pytest
 from archives.readers.mammography import KEY, MammographyArchive, film, pgm, png
-from ingest.test_forgotten import forget, named_in_outputs
+from forgetting import forget, named_in_outputs
 
 from medhash.archives.readers.mias import read_entries
 from medhash.core.params import IngestParams

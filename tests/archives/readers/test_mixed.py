@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 from archives.readers.mixed_archive import FOLDERS, MixedArchive
-from ingest.test_forgotten import forget
-from ingest.watching import age, opened_files
+from forgetting import forget
 from named_archive import KEY, NamedArchive
+from watching import age, opened_files
 
 from medhash.archives.pseudonyms import pseudonyms
 

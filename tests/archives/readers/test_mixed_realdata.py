@@ -5,9 +5,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from ingest.watching import opened_files
 from named_archive import KEY
 from structured_real import OVERLAY, REAL, is_there, real_mixed_settings, write_overlay
+from watching import opened_files
 
 from components.ingest.ingest import ingest
 from medhash.core.contracts import IMAGES, read_table

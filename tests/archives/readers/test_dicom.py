@@ -180,7 +180,7 @@ def test_labels_can_be_joined_by_accession_number_which_several_images_may_share
 
 
 def test_a_header_longer_than_what_is_read_first_and_a_deflated_one_are_read_whole(hospital, monkeypatch):
-    from medhash.archives.readers import dicom_files as dicom_rows
+    from medhash.archives.readers import dicom_rows
 
     monkeypatch.setattr(dicom_rows, "_HEAD_BYTES", 300)
     hospital.add("d.dcm", 9, DeflatedExplicitVRLittleEndian, PatientID="M9")

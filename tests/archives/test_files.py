@@ -4,17 +4,18 @@ import io
 import tarfile
 
 import pytest
+from small_files import add_file
 
 from medhash.archives.files import folder_files, tar_files
 from medhash.core.errors import MedhashError
 
 
 @pytest.fixture
-def evil_tar(tmp_path, add_to_tar):
+def evil_tar(tmp_path):
     def write(member: tarfile.TarInfo):
         path = tmp_path / "images_001.tar.gz"
         with tarfile.open(path, "w:gz") as tar:
-            add_to_tar(tar, "images/98765431_000.png", b"fine")
+            add_file(tar, "images/98765431_000.png", b"fine")
             tar.addfile(member)
         return path
 
@@ -42,7 +43,7 @@ def test_a_tar_with_an_unsafe_member_is_refused_by_the_members_number(name, kind
 
 
 @pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w"])
-def test_images_come_with_their_bytes_whatever_the_packing_and_other_files_do_not(mode, tmp_path, add_to_tar):
+def test_images_come_with_their_bytes_whatever_the_packing_and_other_files_do_not(mode, tmp_path):
     path = tmp_path / "images_001.tar"
     with tarfile.open(path, mode) as tar:
         folder = tarfile.TarInfo("images/")
@@ -55,17 +56,17 @@ def test_images_come_with_their_bytes_whatever_the_packing_and_other_files_do_no
             ("a.JPG", b"1st"),
             ("images/large.png", bytes(101)),
         ):
-            add_to_tar(tar, name, data)
+            add_file(tar, name, data)
     files = [(file.name, file.data, file.reason) for file in tar_files(path, 100)]
     assert files == [("b.png", b"second", ""), ("a.JPG", b"1st", ""), ("large.png", b"", "too_large")]
 
 
 @pytest.mark.parametrize("mode", ["w:gz", "w"])
-def test_a_tar_that_was_cut_off_or_never_was_one_is_one_clear_error(mode, tmp_path, add_to_tar):
+def test_a_tar_that_was_cut_off_or_never_was_one_is_one_clear_error(mode, tmp_path):
     path = tmp_path / "images_001.tar"
     with tarfile.open(path, mode) as tar:
         for number in range(3):
-            add_to_tar(tar, f"{number}.png", bytes(range(256)) * 40)
+            add_file(tar, f"{number}.png", bytes(range(256)) * 40)
     data = path.read_bytes()
     for cut in (data[: len(data) // 2], b"not a tar at all" * 100):
         path.write_bytes(cut)

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from medhash.archives.readers.nih_table import read_table
+from medhash.archives.readers.nih import read_table
 from medhash.core.errors import MedhashError
 
 HEADER = (

@@ -5,6 +5,7 @@ import imagecodecs
 import numpy as np
 import pytest
 from ingest.case_archive import image, png
+from small_files import png as small_png
 
 from medhash.archives.decode import MIN_CONTRAST, clipped, decode_bytes, showing, square, tiles
 from medhash.archives.integrity import Unreadable
@@ -99,9 +100,9 @@ def test_colours_are_cut_as_greys_are():
     assert np.array_equal(decoded.pixels[5], np.moveaxis(colours[16:32, 16:32], 2, 0))
 
 
-def test_a_file_of_greys_is_refused_where_colours_are_asked_for(random_png):
+def test_a_file_of_greys_is_refused_where_colours_are_asked_for():
     grey_and_alpha = imagecodecs.png_encode(np.dstack([image(7), image(8)]))
-    for grey in (random_png(1), grey_and_alpha, cv2.imencode(".jpg", image(9))[1].tobytes()):
+    for grey in (small_png(1), grey_and_alpha, cv2.imencode(".jpg", image(9))[1].tobytes()):
         with pytest.raises(Unreadable) as caught:
             decode_bytes(grey, Preparation(16, 10**6, channels=3))
         assert caught.value.reason == "mixed_channels"

@@ -1,17 +1,22 @@
-"""What is known of Open-i's images beside the reports: a header table, DICOM headers, a list of PA views."""
+"""Open-i's images: their files, and what a header table, DICOM headers or a list of PA views tells of them."""
 
-import csv
-import gzip
-import zlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 import pandas as pd
 
 from medhash.archives.dicom_header import read_header
+from medhash.archives.entries import SourceFile
+from medhash.archives.files import IMAGE_SUFFIXES, ends_with, folder_files, tar_files
 from medhash.archives.integrity import Unreadable
-from medhash.archives.readers.nih_table import MAX_AGE, TOP_AGE
-from medhash.archives.readers.openi_reports import Images, image_name
+from medhash.archives.known import Known
+from medhash.archives.readers.csv_tables import csv_lines, find_column
+from medhash.archives.readers.openi_reports import TAR_SUFFIXES, holds, image_name
+from medhash.archives.readers.terms import MAX_AGE, TOP_AGE
 from medhash.core.errors import MedhashError
 
 TABLE = "nlmcxr_dicom_metadata.csv"
@@ -30,6 +35,50 @@ _TAGS = {
 _HEAD_BYTES = 1 << 20
 """What is read of a DICOM file: elements stand in the order of their tags, those of the pixels last."""
 _LATERAL = ("LL", "RL", "LATERAL", "LARGE LATERAL")
+_DICOM = (".dcm",)
+_FOLDERS = ("NLMCXR_{kind}", "NLMCXR_{kind}/*", "images", "images/*")
+
+
+@dataclass(frozen=True)
+class Images:
+    """The archive's images: all DICOM or all PNG, in tars and folders."""
+
+    suffixes: tuple[str, ...]
+    tars: list[Path]
+    folders: list[Path]
+
+    @property
+    def are_dicom(self) -> bool:
+        return self.suffixes == _DICOM
+
+    def files(self, max_bytes: int, known: Known | None = None) -> Iterator[SourceFile]:
+        """Every file, tars first. Raises MedhashError where a tar is unsafe or damaged."""
+        for tar in self.tars:
+            yield from tar_files(tar, max_bytes, self.suffixes, known=known)
+        for folder in self.folders:
+            yield from folder_files(folder, max_bytes, self.suffixes, known)
+
+    def streams(self, max_bytes: int) -> Iterator[tuple[str, BinaryIO]]:
+        """Name and opened bytes of every file that can be had: of a folder's, only what the caller reads is read."""
+        for tar in self.tars:
+            for file in tar_files(tar, max_bytes, self.suffixes):
+                if not file.reason:
+                    yield file.name, BytesIO(file.data)
+        for path in (path for folder in self.folders for path in sorted(folder.iterdir())):
+            if ends_with(path.name, self.suffixes) and path.is_file() and os.access(path, os.R_OK):
+                with path.open("rb") as handle:
+                    yield path.name, handle
+
+
+def images_of(archive: Path) -> Images | None:
+    """The DICOM files where there are any, otherwise the PNG files, which are renderings of them; or none."""
+    for kind, suffixes in (("dcm", _DICOM), ("png", IMAGE_SUFFIXES)):
+        tars = sorted(path for path in archive.glob(f"NLMCXR_{kind}*") if ends_with(path.name, TAR_SUFFIXES))
+        places = {archive, *(path for pattern in _FOLDERS for path in archive.glob(pattern.format(kind=kind)))}
+        folders = sorted(path for path in places if path.is_dir() and holds(path, suffixes))
+        if tars or folders:
+            return Images(suffixes, tars, folders)
+    return None
 
 
 def table_headers(archive: Path) -> pd.DataFrame | None:
@@ -38,7 +87,7 @@ def table_headers(archive: Path) -> pd.DataFrame | None:
     Raises MedhashError where it cannot be read, lacks `imageid` or `View Position`, or holds an image twice.
     """
     path = _plain_or_gz(archive / TABLE)
-    return None if path is None else _typed(_read(path, ("imageid", "View Position"), set(_TAGS)))
+    return None if path is None else _typed(_read(path, ("imageid", "View Position"), tuple(_TAGS)))
 
 
 def listed_pa(archive: Path) -> frozenset[str]:
@@ -49,7 +98,7 @@ def listed_pa(archive: Path) -> frozenset[str]:
     path = _plain_or_gz(archive / PA_LIST)
     if path is None:
         return frozenset()
-    views = _read(path, ("imageid", "tsne-view"), set())["tsne-view"]
+    views = _read(path, ("imageid", "tsne-view"), ())["tsne-view"]
     return frozenset(views.index[views == "PA"])
 
 
@@ -89,36 +138,24 @@ def _plain_or_gz(path: Path) -> Path | None:
     return next((found for found in (path, path.with_name(f"{path.name}.gz")) if found.is_file()), None)
 
 
-def _read(path: Path, needed: tuple[str, ...], wanted: set[str]) -> pd.DataFrame:
+def _read(path: Path, needed: tuple[str, ...], wanted: tuple[str, ...]) -> pd.DataFrame:
     """The needed and those of the wanted columns that are there, as text; index = the first needed one."""
     restore = "restore the table as published (CSV, UTF-8)"
-    rows, line = {}, 1
-    try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8-sig", newline="") as handle:
-            reader = csv.DictReader(handle)
-            for title in needed:
-                if title not in (reader.fieldnames or ()):
-                    raise MedhashError(
-                        f"{path}: column {title!r} is missing", f"give the column its published name, or {restore}"
-                    )
-            titles = wanted.union(needed).intersection(reader.fieldnames or ())
-            for row in reader:
-                line = reader.line_num
-                if None in row or None in row.values():
-                    raise csv.Error("another number of fields than the header")
-                image = row[needed[0]].strip()
-                if image in rows:
-                    raise MedhashError(
-                        f"{path}, line {line}: an earlier line describes the same image", "keep one line for each image"
-                    )
-                rows[image] = {title: row[title] for title in titles}
-    except (csv.Error, UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile) as error:  # may quote the table
-        raise MedhashError(
-            f"{path} is not readable as CSV text after line {line} ({type(error).__name__})", restore
-        ) from error
-    except OSError as error:
-        raise MedhashError(f"{path} cannot be read: {error.strerror}", "mend its permissions or its disk") from error
-    return pd.DataFrame.from_dict(rows, orient="index", columns=sorted(titles), dtype="str")
+    lines = csv_lines(path, ",", restore)
+    header = next(lines)[1]
+    places = {title: find_column(path, header, (title,)) for title in needed}
+    places |= {title: header.index(title) for title in wanted if title in header}
+    rows: dict[str, list[str]] = {}
+    for line, row in lines:
+        if len(row) != len(header):
+            raise MedhashError(f"{path}, line {line}: {len(row)} fields, the header has {len(header)}", restore)
+        image = row[places[needed[0]]]
+        if image in rows:
+            raise MedhashError(
+                f"{path}, line {line}: an earlier line describes the same image", "keep one line for each image"
+            )
+        rows[image] = [row[place] for place in places.values()]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=list(places), dtype="str")
 
 
 def _typed(raw: pd.DataFrame) -> pd.DataFrame:

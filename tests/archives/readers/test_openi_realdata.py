@@ -16,7 +16,7 @@ from medhash.core.documents import Vocabulary
 from medhash.core.params.ingest import IngestParams, OpeniParams
 from medhash.core.workspace import Workspace
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 OPENI = Path(os.environ.get("MEDHASH_REAL_DATA", REPOSITORY.parent / "shared" / "data")) / "openi"
 pytestmark = [
     pytest.mark.realdata,
