@@ -1,4 +1,4 @@
-"""Bags: whether the images that an archive puts together are one case, and which cases were lost."""
+"""Bags: whether the images that an archive groups are one case, and which cases were lost."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ def judge_bags(entries: Entries, scan: Scan | None, rejections: list[Rejection],
     """Rows of bags that are no case: all rows of a bag of two patients, or of more than max_size instances.
 
     rejections: what was refused so far; those rows do not count towards a bag's size, and are not refused again. A
-    row without the name of a bag is refused by itself. Without a scan an image is one instance, as its parts are not
+    row without the name of a bag is refused alone. Without a scan an image is one instance, as its parts are not
     known yet.
     """
     refused = {rejection.source_row for rejection in rejections}

@@ -1,4 +1,4 @@
-"""What came, changed and went since the last run, told by the tables of both."""
+"""What is new, changed and withdrawn since the last run, by the tables of both."""
 
 from collections.abc import Collection
 from typing import Any
@@ -31,12 +31,12 @@ def require_few_withdrawn(
 ) -> None:
     """Raise MedhashError if more than that share of the last run's images are gone.
 
-    refused: pseudonyms of files that were refused now, and of their bags. Neither these images nor parts of these bags
-    count (the parts of a file do not tell which it was), nor do images of forgotten patients.
+    refused: pseudonyms of files refused in this run, and of their bags. These images, parts of these bags (a part does
+    not name its file) and images of forgotten patients do not count.
 
-    A folder that was not mounted, or a table cut short, looks like a mass withdrawal, and a run would take these
-    images out of tables, codes and releases. Where no image is left of the last run's, the archive or the key is
-    another one, which is no withdrawal.
+    A folder that is not mounted, or a truncated table, looks like a mass withdrawal. A run would remove these images
+    from tables, codes and releases. Where no image of the last run is left, the archive or the key is another one;
+    that is no withdrawal.
     """
     if last is None:
         return
@@ -55,7 +55,7 @@ def require_few_withdrawn(
 
 
 def compared(last: pa.Table | None, images: pa.Table, forgotten: frozenset[str]) -> str:
-    """A line: images that are new, whose file is another than in the last run, and that are gone from the archive.
+    """A line that counts images: new ones, those with another file than in the last run, and withdrawn ones.
 
     Images of forgotten patients are not counted as gone: they may still be there.
     """
@@ -73,10 +73,10 @@ def compared(last: pa.Table | None, images: pa.Table, forgotten: frozenset[str])
 
 
 def _withdrawn(last: pa.Table, images: pa.Table, forgotten: frozenset[str]) -> list[dict[str, Any]]:
-    """Images of the last run that are gone, but for those of forgotten patients.
+    """Images of the last run that are gone, without those of forgotten patients.
 
-    Where files were cut, before or now, a part is not gone as long as its file is there, which may be cut otherwise;
-    of a table without pixels, as long as its bag is there.
+    Where files were cut, before or now, a part counts as present as long as its file is present. In a table without
+    pixels its bag must be present.
     """
     left_out = {
         patient

@@ -61,7 +61,7 @@ def _bags(frame: pd.DataFrame, max_size: int) -> Inspection:
             ),
             f"a bag holds 1 to {max_size} images"
             if max_size > 1
-            else "every image is a case by itself": gxe.ExpectColumnValuesToBeBetween(
+            else "every image is its own case": gxe.ExpectColumnValuesToBeBetween(
                 column="n_images", min_value=1, max_value=max_size
             ),
         },
@@ -69,12 +69,12 @@ def _bags(frame: pd.DataFrame, max_size: int) -> Inspection:
 
 
 def _wholes(frame: pd.DataFrame, is_cut: bool) -> Inspection:
-    standing = frame["is_part"].map({True: "in parts", False: "whole"})
-    asked = "in parts" if is_cut else "whole"
+    form = frame["is_part"].map({True: "in parts", False: "whole"})
+    expected = "in parts" if is_cut else "whole"
     return Inspection(
         "images as they are cut",
-        pd.DataFrame({"row": frame["row"], "standing": standing}),
-        {f"every image is {asked}": gxe.ExpectColumnValuesToBeInSet(column="standing", value_set=[asked])},
+        pd.DataFrame({"row": frame["row"], "form": form}),
+        {f"every image is {expected}": gxe.ExpectColumnValuesToBeInSet(column="form", value_set=[expected])},
     )
 
 
@@ -97,9 +97,7 @@ def _parts(images: pa.Table, frame: pd.DataFrame) -> list[Inspection]:
             ),
             {
                 "a part lies within its image": gxe.ExpectColumnValuesToBeInSet(column="within", value_set=[True]),
-                "the parts of an image stand in one bag": gxe.ExpectColumnValuesToBeInSet(
-                    column="n_bags", value_set=[1]
-                ),
+                "the parts of an image are in one bag": gxe.ExpectColumnValuesToBeInSet(column="n_bags", value_set=[1]),
             },
         )
     ]
@@ -108,14 +106,14 @@ def _parts(images: pa.Table, frame: pd.DataFrame) -> list[Inspection]:
 def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
     """Columns, cells, bags, refused rows and, unless only metadata was ingested, pixels.
 
-    The file is read without its contract, so that a column too many is a finding of this gate. Cells stand in the
-    inspected tables by their form only: a name in the wrong column must not reach the Data Docs.
+    The file is read without its contract, so that this gate finds surplus columns. The inspected tables hold only the
+    form of cells: a name in the wrong column must not reach the Data Docs.
     """
     if not workspace.images.exists():
         raise MedhashError(f"{workspace.images} does not exist", "run the stage ingest, or `dvc repro`")
     images = pq.read_table(workspace.images)
     columns = _columns(images)
-    if set(columns.frame["standing"]) != {"in the contract"}:
+    if set(columns.frame["status"]) != {"in the contract"}:
         return [columns]
     images = read_table(workspace.images, IMAGES)
     lines = pd.Series([f"line {line}" for line in images["source_row"].to_pylist()])
@@ -134,7 +132,7 @@ def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
 
 def _columns(images: pa.Table) -> Inspection:
     names = list(dict.fromkeys([*IMAGES.names, *images.column_names]))
-    standing = [
+    status = [
         "missing"
         if name not in images.column_names
         else "in the contract"
@@ -144,10 +142,10 @@ def _columns(images: pa.Table) -> Inspection:
     ]
     return Inspection(
         "images columns",
-        pd.DataFrame({"row": [f"column {name}" for name in names], "standing": standing}),
+        pd.DataFrame({"row": [f"column {name}" for name in names], "status": status}),
         {
             "the columns are the contract's: none missing, none that could identify": gxe.ExpectColumnValuesToBeInSet(
-                column="standing", value_set=["in the contract"]
+                column="status", value_set=["in the contract"]
             )
         },
     )
@@ -279,7 +277,7 @@ def _pixels(images: pa.Table, lines: pd.Series, pixels: np.ndarray, params: Para
 
 
 def _form(cells: pa.ChunkedArray | pa.Array) -> pd.Series:
-    """Text with every hex digit as h and everything else as ?, which tells a pseudonym from a name, but no name."""
+    """Text with every hex digit as h and everything else as ?, which shows the form of a pseudonym but no name."""
     return pc.replace_substring_regex(pc.replace_substring_regex(cells, "[^0-9a-f]", "?"), "[0-9a-f]", "h").to_pandas()
 
 

@@ -94,7 +94,7 @@ def preparation_of(entries: Entries, settings: IngestParams, size_px: int) -> Pr
 def asked_regions(entries: Entries, settings: IngestParams) -> dict[str, Regions]:
     """Image name → the regions that ingest.cut.into: regions takes of it; names without regions are left out.
 
-    Raises MedhashError if regions are asked for where the archive's table points at nothing in any image.
+    Raises MedhashError if regions are wanted and the archive's table points at none.
     """
     if settings.cut.into != "regions":
         return {}
@@ -114,16 +114,16 @@ def asked_regions(entries: Entries, settings: IngestParams) -> dict[str, Regions
 def ingest(workspace: Workspace, settings: IngestParams, size_px: int, key: bytes) -> str:
     """Ingest the archive and say in a few lines what was taken.
 
-    What has not changed since the last run is neither read nor decoded (medhash/archives/memo.py says what is
-    trusted); patients of data/forgotten.txt are left out, and what the archive no longer holds leaves the caches.
-    Raises MedhashError, with the last output untouched, where the archive cannot be read or where more than
-    settings.max_rejected_share of the table's rows (rows and files without a row) are refused, or more than
-    settings.max_withdrawn_share of the last run's images are gone.
+    Unchanged files are neither read nor decoded again (medhash/archives/memo.py says what is trusted). Patients of
+    data/forgotten.txt are left out. What the archive no longer holds leaves the caches.
+    Raises MedhashError if the archive cannot be read, if more than settings.max_rejected_share of its rows are refused
+    (files without a row count too), or if more than settings.max_withdrawn_share of the last run's images are gone.
+    The last output then stays untouched.
     """
     archive = workspace.root / settings.archive
     with only_ingest(workspace):
         digests = read_forgotten(workspace)
-        # a tar's members are remembered under the names that its reader gives them: another reader asks anew
+        # a tar's members are remembered under the names that its reader gives them, so another reader reads anew
         readers = [settings.source, *(f"{joined.archive} {joined.source}" for joined in settings.mixed.archives)]
         stamp = hashlib.sha256(
             "\n".join(
@@ -151,9 +151,9 @@ def _ingest(
 ) -> str:
     source, is_forgotten = source_of(settings), forgetting(digests, key)
     exclusion = leave_out(source.read_entries(archive, settings, Known(memo, HEADER, is_forgotten)), is_forgotten)
-    entries, told = exclusion.entries, []
+    entries, notes = exclusion.entries, []
     if exclusion.n_images:
-        told.append(f"left out {exclusion.n_images} images of {exclusion.n_patients} forgotten patients")
+        notes.append(f"left out {exclusion.n_images} images of {exclusion.n_patients} forgotten patients")
     last = last_images(workspace)
 
     def require(images: pa.Table, refused: set[str]) -> None:
@@ -177,7 +177,7 @@ def _ingest(
             images, lines = _take(workspace, settings, entries, scan, cache, preparation, key, require)
             cache.keep_only(set(scan.digests.values()))
     memo.settle()
-    return "\n".join([*lines, compared(last, images, digests), *told])
+    return "\n".join([*lines, compared(last, images, digests), *notes])
 
 
 def _skipping(
@@ -198,8 +198,8 @@ def _take(
     key: bytes,
     require: Callable[[pa.Table, set[str]], None],
 ) -> tuple[pa.Table, list[str]]:
-    rejections = entries.rejections + (entries.told(judge(entries, scan)) if scan else [])
-    rejections += entries.told(judge_bags(entries, scan, rejections, settings.bags.max_size))
+    rejections = entries.rejections + (entries.with_archive(judge(entries, scan)) if scan else [])
+    rejections += entries.with_archive(judge_bags(entries, scan, rejections, settings.bags.max_size))
     if entries.rows.empty and not rejections:
         raise MedhashError(
             f"{entries.table}: there is no row to take",

@@ -170,7 +170,7 @@ def write_private(workspace: Workspace, name: str, sources: pa.Table) -> Path:
 def _write_pixels(
     path: Path, images: pa.Table, files: dict[Wanted, Shape], cache: DecodeCache, preparation: Preparation
 ) -> None:
-    """A .npy file, written file by file: a full disk is an error here, under a memory map it would be a SIGBUS."""
+    """A .npy file, written file by file: a full disk raises an error; with a memory map it would be a SIGBUS."""
     shape = (preparation.channels, preparation.size_px, preparation.size_px)
     n_bytes = math.prod(shape)
     row_of = {

@@ -1,4 +1,4 @@
-"""The scan: every file of an archive is told by its digest, and decoded unless it was before."""
+"""The scan: every file of an archive gets its digest, and is decoded unless it was before."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ class Scan:
     """What was found: image name → digest of its file; file → its size and parts, or why it cannot be decoded."""
 
     regions: dict[str, Regions] = field(default_factory=dict)
-    """Image name → the regions that are asked for of it, if any."""
+    """Image name → the regions wanted of it, if any."""
     digests: dict[str, str] = field(default_factory=dict)
     shapes: dict[Wanted, Shape] = field(default_factory=dict)
     failures: dict[Wanted, Unreadable] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class Scan:
     n_reused: int = 0
 
     def wanted(self, name: str) -> Wanted:
-        """The file of that name and what is asked for of it. Raises KeyError where no file has the name."""
+        """The file of that name and the regions wanted of it. Raises KeyError where no file has the name."""
         return Wanted(self.digests[name], self.regions.get(name, ()))
 
 
@@ -48,7 +48,7 @@ def scan_files(
 ) -> Scan:
     """Hash all files, decode what the cache does not hold, and put it there. The files' order does not matter.
 
-    known: told the digest of each file that was read, for the next run. regions: of the names that have some.
+    known: stores the digest of each file that was read, for the next run. regions: of the names that have some.
     """
     scan = Scan(regions or {})
     wanted = set(entries.rows["source_name"])
@@ -56,12 +56,12 @@ def scan_files(
         new = _not_decoded_yet(progress, scan, entries.names, wanted, cache, known)
         with closing(decode_all(new, preparation, workers)) as decoded:
             for wanted_file, image in decoded:
-                digest, asked = wanted_file
+                digest, regions_wanted = wanted_file
                 if isinstance(image, Unreadable):
                     scan.failures[wanted_file] = image
-                    cache.put_failure(digest, image, asked)
+                    cache.put_failure(digest, image, regions_wanted)
                 else:
-                    cache.put(digest, image, asked)
+                    cache.put(digest, image, regions_wanted)
                     scan.shapes[wanted_file] = Shape(image.width, image.height, image.regions)
                     scan.n_decoded += 1
     cache.commit()
@@ -80,29 +80,29 @@ def _not_decoded_yet(
     for file in files:
         if file.name not in names:
             scan.strays.add(file.name)
-        if known and not file.told and (file.name not in wanted or file.reason):
+        if known and not file.remembered and (file.name not in wanted or file.reason):
             known.put(file.place, "")
         if file.name not in wanted:
             continue
         if file.reason:
             scan.refused[file.name] = file.reason
             continue
-        digest = file.told or hashlib.sha256(file.data).hexdigest()
-        if known and not file.told:
+        digest = file.remembered or hashlib.sha256(file.data).hexdigest()
+        if known and not file.remembered:
             known.put(file.place, digest)
         if scan.digests.setdefault(file.name, digest) != digest:
             scan.ambiguous.add(file.name)
-        asked = Wanted(digest, scan.regions.get(file.name, ()))
-        if asked in seen:
+        request = Wanted(digest, scan.regions.get(file.name, ()))
+        if request in seen:
             continue
-        seen.add(asked)
-        if shape := cache.shape(*asked):
-            scan.shapes[asked] = shape
+        seen.add(request)
+        if shape := cache.shape(*request):
+            scan.shapes[request] = shape
             scan.n_reused += 1
-        elif failure := cache.failure(*asked):
-            scan.failures[asked] = failure
+        elif failure := cache.failure(*request):
+            scan.failures[request] = failure
         else:
-            yield asked, file.data
+            yield request, file.data
 
 
 def judge(entries: Entries, scan: Scan) -> list[Rejection]:

@@ -14,15 +14,15 @@ _SHOWN = 10
 
 
 def counted_images(images: pa.Table) -> str:
-    """Images (and the files whose parts they are), patients and, unless every image is a case by itself, bags."""
+    """Images (and the files whose parts they are), patients and, where a bag has several images, bags."""
     n_whole = images["region"].null_count
     n_files = n_whole + len(images.filter(images["region"].is_valid())["sha256"].unique())
     parts = f"{len(images)} parts of " if n_whole < len(images) else ""
-    told = f"{parts}{n_files} images of {len(images['patient_id'].unique())} patients"
+    counted = f"{parts}{n_files} images of {len(images['patient_id'].unique())} patients"
     sizes = Counter(images["bag_id"].to_pylist()).values()
     if max(sizes) == 1:
-        return told
-    return f"{told} in {len(sizes)} bags ({min(sizes)} to {max(sizes)} {'parts' if parts else 'images'})"
+        return counted
+    return f"{counted} in {len(sizes)} bags ({min(sizes)} to {max(sizes)} {'parts' if parts else 'images'})"
 
 
 def counted_refusals(entries: Entries, rejections: list[Rejection]) -> str:
@@ -43,22 +43,22 @@ def too_many(entries: Entries, rejections: list[Rejection], settings: IngestPara
         for rejection in rejections
         if rejection.source_row is not None
     )
-    told = [
+    faults = [
         f"row {row}: {reason}" + (f" ({detail})" if detail != REASONS[reason] else "") for row, reason, detail in rows
     ]
-    # A line of a table of labels has no row; its number stands in the detail.
-    told += [
+    # A line of a table of labels has no row; its number is in the detail.
+    faults += [
         f"{rejection.reason} ({rejection.detail})"
         for rejection in rejections
         if rejection.source_row is None and rejection.detail != REASONS[rejection.reason]
     ]
-    first = "; ".join(told[:_SHOWN])
+    first = "; ".join(faults[:_SHOWN])
     share = len(rejections) / max(entries.n_rows, 1)
     return MedhashError(
         f"{entries.table}: {len(rejections)} refused against {entries.n_rows} rows ({share:.1%}, "
         f"ingest.max_rejected_share allows {settings.max_rejected_share:.1%}): {counted_refusals(entries, rejections)}"
         + (f"; the first: {first}" if first else ""),
-        f"names and reasons are in {private}; mend the archive, or raise ingest.max_rejected_share if this loss is "
+        f"names and reasons are in {private}; fix the archive, or raise ingest.max_rejected_share if this loss is "
         "acceptable"
         + (
             "; where images are still to come, index the table alone with --metadata-only"

@@ -41,15 +41,12 @@ def main(argv: list[str] | None = None) -> int:
         )
     for name, count in sorted(Counter(incomplete["attribute"].to_pylist()).items()):
         print(
-            f"{name} is not known of {count:,} {what}, which {workspace.incomplete.name} lists: they teach nothing "
-            "about it, and are not asked or found by it"
+            f"{name} is not known of {count:,} {what} (listed in {workspace.incomplete.name}); its losses and figures "
+            "leave them out"
         )
     untrained = [name for name in vocabulary.labels if not vocabulary.n_bags[name]["train"]]
     if untrained:
-        print(
-            f"no training {what.removesuffix('s')} carries {', '.join(untrained)}: no method can learn what that "
-            "looks like"
-        )
+        print(f"no training {what.removesuffix('s')} carries {', '.join(untrained)}: no method can learn it")
     return 0
 
 

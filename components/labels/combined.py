@@ -18,9 +18,9 @@ def combined_labels(images: pa.Table, settings: LabelParams) -> tuple[np.ndarray
     """Image number and label of every combination that every image carries.
 
     images: contract IMAGES. An image that knows only some of its attributes has a combination with the others unknown.
-    Raises MedhashError where an attribute of settings.structure is known of no image or has one value only, stands
-    there twice, or where a value, such as a pathology, stands under two organs without being named in
-    settings.shared_values; and for a setting that says nothing about combinations.
+    Raises MedhashError if an attribute of settings.structure is listed twice, is unknown for all images or has only one
+    value; if a value, such as a pathology, occurs under two organs and is not in settings.shared_values; and for a
+    setting that does not apply to combinations.
     """
     if settings.no_finding != "label":
         raise MedhashError(
@@ -28,7 +28,7 @@ def combined_labels(images: pa.Table, settings: LabelParams) -> tuple[np.ndarray
             "set labels.no_finding to label: in a combination `No Finding` is a value like any other",
         )
     if repeated := [name for name in settings.structure if settings.structure.count(name) > 1]:
-        raise MedhashError(f"labels.structure: {repeated[0]} stands there twice", "name every attribute once")
+        raise MedhashError(f"labels.structure: {repeated[0]} is listed twice", "name every attribute once")
     known = {name: values_of(images, name) for name in settings.structure}
     for name, values in known.items():
         _require_values(images, name, values)
@@ -88,7 +88,7 @@ def _require_values(images: pa.Table, name: str, values: list[Values]) -> None:
     if len(distinct) == 1:
         raise MedhashError(
             f"labels.structure: every image that knows its {name} has the same one, {distinct[0]!r}, so "
-            "there is nothing to tell apart",
+            "there is nothing to distinguish",
             f"take {name} out of labels.structure, or ingest archives with another {name}",
         )
 
@@ -102,13 +102,13 @@ def _require_one_organ(name: str, values: list[Values], organs: list[Values], sh
                 counts[value][organ] += 1
     torn = {value: by_organ for value, by_organ in sorted(counts.items()) if len(by_organ) > 1 and value not in shared}
     if torn:
-        told = "; ".join(
+        listed = "; ".join(
             f"{value!r} under " + " and ".join(f"{organ} ({n:,} images)" for organ, n in sorted(by_organ.items()))
             for value, by_organ in list(torn.items())[:_SHOWN]
         )
         more = f" and {len(torn) - _SHOWN} more" if len(torn) > _SHOWN else ""
         raise MedhashError(
-            f"a {name} stands under two organs: {told}{more}",
-            f"mend the labels, give each organ's {name} a name of its own, or add it to "
+            f"a {name} occurs under two organs: {listed}{more}",
+            f"fix the labels, give each organ's {name} a name of its own, or add it to "
             "labels.shared_values where it means the same in every organ",
         )

@@ -36,7 +36,7 @@ def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
                     if params.labels.classes
                     else {}
                 ),
-                "no label stands there twice": gxe.ExpectColumnValuesToBeUnique(column="label"),
+                "no label occurs twice": gxe.ExpectColumnValuesToBeUnique(column="label"),
             },
         ),
         *_attributes(vocabulary),
@@ -53,12 +53,12 @@ def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
                 }
             ),
             {
-                "no set stands there twice": gxe.ExpectColumnValuesToBeUnique(column="members"),
+                "no set occurs twice": gxe.ExpectColumnValuesToBeUnique(column="members"),
                 "labels of a set are sorted": gxe.ExpectColumnValuesToBeInSet(column="sorted", value_set=[True]),
                 "only labels of the vocabulary occur": gxe.ExpectColumnValuesToBeInSet(
                     column="known", value_set=[True]
                 ),
-                "No Finding never stands beside a finding": gxe.ExpectColumnValuesToBeInSet(
+                "No Finding never occurs with a finding": gxe.ExpectColumnValuesToBeInSet(
                     column="contradictory", value_set=[False]
                 ),
                 "the number of bags is right": gxe.ExpectColumnValuesToBeInSet(column="miscounted", value_set=[False]),
@@ -107,7 +107,7 @@ def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
 
 
 def _attributes(vocabulary: Vocabulary) -> list[Inspection]:
-    """Of labels that are combinations: what their attributes can tell apart."""
+    """Of labels that are combinations: the values of their attributes."""
     if not vocabulary.attributes:
         return []
     n_labels = len(vocabulary.labels)

@@ -1,4 +1,4 @@
-"""Canonical label sets: what a bag is labelled with, whatever the order its labels were written in."""
+"""Canonical label sets: the labels of a bag, independent of the order they were written in."""
 
 import hashlib
 from typing import Literal
@@ -26,7 +26,7 @@ def label_bags(
     """Labels of every bag, bool (bags, labels), and whether it keeps its place, bool (bags,).
 
     membership: bool, (images, labels), labels from the worst to the mildest; bags: the bag of every image, (images,);
-    no_finding: the column that says that nothing was found, which gives way to any finding.
+    no_finding: the column of `No Finding`, which any finding replaces.
     worst: of the image with the lowest column; of several such images, all their labels. union: of all images.
     agree: of any image; a bag whose images differ loses its place. A bag of one has its image's labels under each.
     """
@@ -56,18 +56,18 @@ def draw_per_class(
     at_most: of a class with fewer than n images left, all of these instead of an error.
 
     membership: bool, (N, C), bag × class; names: the C classes; bag_ids: (N,). Each class draws among the bags
-    that carry it and were not drawn before, each as likely: those with the lowest SHA-256 of seed, class and bag
-    id, so that the order of the tables plays no part. The class of fewest bags is first, equals in the order of
+    that carry it and were not drawn before: those with the lowest SHA-256 of seed, class and bag id. So the draw is
+    uniform and does not depend on the order of the tables. The class of fewest bags is first, equals in the order of
     `names`. A drawn bag counts for one class only, but keeps its other labels.
-    Source: Order-Sensitive Deep Hashing, §4, takes 13,000 images of 13 classes and does not say which; 1,000 of each,
-    rarest first, is our reading. Raises MedhashError if a class has fewer than n images left.
+    Source: Order-Sensitive Deep Hashing, §4, takes 13,000 images of 13 classes and does not say which. We read
+    it as 1,000 of each, rarest first. Raises MedhashError if a class has fewer than n images left.
     """
     drawn = np.zeros(len(membership), dtype=bool)
     for number in np.argsort(membership.sum(axis=0), kind="stable"):
         left = np.flatnonzero(membership[:, number] & ~drawn)
         if len(left) < n_per_class and not at_most:
             raise MedhashError(
-                f"labels.images_per_class: {n_per_class} bags of {names[number]} are asked for; it has "
+                f"labels.images_per_class: {n_per_class} bags of {names[number]} are wanted; it has "
                 f"{membership[:, number].sum()} bags, of which rarer classes left {len(left)}",
                 "lower labels.images_per_class, or take that class out (labels.classes; for No Finding: "
                 "labels.no_finding: exclude), in params.yaml",
@@ -200,7 +200,7 @@ def _refuse_torn_bags(ids: np.ndarray, first: np.ndarray, bags: np.ndarray, spli
         if torn.any():
             raise MedhashError(
                 f"bag {ids[bags[torn.argmax()]]} has images of two {what}",
-                "run the stages ingest and split again: a bag is of one patient, and stays together",
+                "run the stages ingest and split again: a bag has one patient and one fold",
             )
 
 

@@ -11,7 +11,7 @@ from medhash.core.workspace import Workspace
 
 
 def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
-    """A row per label set that says what is wrong with its pairs; a row per pair would be 641,601 on ChestX-ray14."""
+    """A row per label set with the errors of its pairs; a row per pair would be 641,601 on ChestX-ray14."""
     sets: list[list[int]] = read_table(workspace.label_sets, LABEL_SETS)["labels"].to_pylist()
     table = read_table(workspace.similarity, SIMILARITY)
     set_a, set_b, level, jaccard = (table[name].to_numpy() for name in ("set_a", "set_b", "level", "jaccard"))
@@ -39,7 +39,7 @@ def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
             "similarity",
             frame,
             {
-                "every ordered pair of sets stands there once": _none("not_once"),
+                "every ordered pair of sets occurs once": _none("not_once"),
                 "symmetric": _none("asymmetric"),
                 "level 0 only where the sets are disjoint": _none("wrong_zero"),
                 "a set's level with itself is its size": _none("own_level_off"),

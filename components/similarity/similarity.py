@@ -11,7 +11,7 @@ def compare_sets(label_sets: pa.Table) -> pa.Table:
     """Contract SIMILARITY of contract LABEL_SETS, sorted by (set_a, set_b).
 
     level r_ab = |Y_a ∩ Y_b| = (M Mᵀ)_ab for the 0/1 matrix M (sets, labels); jaccard = r_ab / |Y_a ∪ Y_b|, 0 for
-    two empty sets. Exact for images too, since an image's relevance depends on its set alone; the table of all
+    two empty sets. Exact for images too, since an image's relevance depends on its set alone. The table of all
     image pairs would be 20,000 times as large on ChestX-ray14.
     """
     lists = label_sets["labels"].combine_chunks()

@@ -1,4 +1,4 @@
-"""Expectations of split.parquet: whole patients, every image once, folds of the asked size."""
+"""Expectations of split.parquet: whole patients, every image once, folds of the set size."""
 
 import great_expectations.expectations as gxe
 import numpy as np
@@ -18,12 +18,12 @@ def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
     images = table.select(["image_id", "patient_id"]).to_pandas()
     split = read_table(workspace.split, SPLIT).to_pandas()
     expected: dict[str, gxe.Expectation] = {
-        "every fold that is asked for has a patient": gxe.ExpectColumnValuesToBeInSet(column="empty", value_set=[False])
+        "every wanted fold has a patient": gxe.ExpectColumnValuesToBeInSet(column="empty", value_set=[False])
     }
     if params.split.strategy in ("hash", "stratified"):
         limit = params.quality.fold_share_tolerance
-        expected[f"each fold's share of patients is within {limit} of what params.yaml asks for"] = (
-            gxe.ExpectColumnValuesToBeBetween(column="deviation", min_value=-limit, max_value=limit)
+        expected[f"each fold's share of patients is within {limit} of params.yaml"] = gxe.ExpectColumnValuesToBeBetween(
+            column="deviation", min_value=-limit, max_value=limit
         )
     return [
         Inspection(
@@ -43,7 +43,7 @@ def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
         Inspection(
             "split patients",
             _patients(split),
-            {"no patient stands in two folds": gxe.ExpectColumnValuesToBeInSet(column="n_folds", value_set=[1])},
+            {"no patient is in two folds": gxe.ExpectColumnValuesToBeInSet(column="n_folds", value_set=[1])},
         ),
         Inspection("split folds", _folds(split, params.split), expected),
         *([_held_out(table, split, params.split)] if params.split.strategy == "combination" else []),
@@ -86,23 +86,23 @@ def _held_out(images: pa.Table, split: pd.DataFrame, settings: SplitParams) -> I
         "held-out combinations",
         pd.DataFrame(rows),
         {
-            "nobody trains on them": gxe.ExpectColumnValuesToBeInSet(column="train", value_set=[0]),
-            "some of them ask": gxe.ExpectColumnValuesToBeBetween(column="test", min_value=1),
-            "some of them are there to be found": gxe.ExpectColumnValuesToBeBetween(column="val", min_value=1),
+            "none of them is in train": gxe.ExpectColumnValuesToBeInSet(column="train", value_set=[0]),
+            "some of them are queries": gxe.ExpectColumnValuesToBeBetween(column="test", min_value=1),
+            "some of them are in the gallery": gxe.ExpectColumnValuesToBeBetween(column="val", min_value=1),
         },
     )
 
 
 def _folds(split: pd.DataFrame, settings: SplitParams) -> pd.DataFrame:
     rest = 1 - settings.test_share
-    asked = {"train": rest * (1 - settings.val_share), "val": rest * settings.val_share, "test": settings.test_share}
+    target = {"train": rest * (1 - settings.val_share), "val": rest * settings.val_share, "test": settings.test_share}
     n_patients = split.groupby("fold")["patient_id"].nunique()
     shares = {fold: n_patients.get(fold, 0) / n_patients.sum() for fold in FOLDS}
-    wanted = {fold for fold in FOLDS if asked[fold] > 0} | ({"test"} if settings.strategy == "official" else set())
+    wanted = {fold for fold in FOLDS if target[fold] > 0} | ({"test"} if settings.strategy == "official" else set())
     return pd.DataFrame(
         {
             "row": [f"{fold} ({n_patients.get(fold, 0)} patients, {shares[fold]:.1%})" for fold in FOLDS],
             "empty": [fold in wanted and not n_patients.get(fold, 0) for fold in FOLDS],
-            "deviation": [round(shares[fold] - asked[fold], 9) for fold in FOLDS],
+            "deviation": [round(shares[fold] - target[fold], 9) for fold in FOLDS],
         }
     )

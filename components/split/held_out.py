@@ -12,12 +12,12 @@ from medhash.core.params import SplitParams
 def held_out_folds(
     images: pa.Table, patients: list[str], numbers: np.ndarray, folds: list[str], settings: SplitParams, seed: int
 ) -> list[str]:
-    """Folds with every patient of a held-out image taken out of train: half go to val, half to test, by a hash.
+    """Folds with every patient of a held-out image moved out of train: half to val, half to test, by a hash.
 
-    images: contract IMAGES; numbers: patient number of every image; folds: of every patient, else. In val they are in
-    the gallery that test searches, but nothing in train is relevant to them, so that no epoch is chosen by them.
-    Raises MedhashError for a combination that no image has or that one patient alone has, and where a value of one is
-    left without any training image: what its parts look like could not be learnt.
+    images: contract IMAGES; numbers: patient number of every image; folds: of every patient, before the move. Val is
+    part of the gallery that test searches. Nothing in train is relevant to them, so they choose no epoch.
+    Raises MedhashError for a combination of fewer than two patients, and if no training image is left with one of its
+    values, which could then not be learnt.
     """
     if not settings.held_out:
         raise MedhashError(
@@ -35,8 +35,8 @@ def held_out_folds(
         if len(held) < 2:
             raise MedhashError(
                 f"split.held_out: {_text(combination)} is of {carried.sum()} images of {len(held)} "
-                "patients; it takes two, one to ask and one to be found",
-                f"mend it, or take it out; the archive has {_offered(combination, known)}",
+                "patients; it needs two, one for the queries and one for the gallery",
+                f"change or remove it; the archive has {_offered(combination, known)}",
             )
         asks = [uniform("held out", patients[number], seed) < 0.5 for number in held]
         if len(set(asks)) == 1:  # of few patients a hash may send all the same way
@@ -59,7 +59,7 @@ def _require_parts(held_out: list[dict[str, str]], known: dict[str, list[Values]
             if not any(value in values for values, trained in zip(known[name], in_train, strict=True) if trained):
                 raise MedhashError(
                     f"split.held_out: {_text(combination)}: no training image is left with {name} "
-                    f"{value}, so nobody could learn what it looks like",
+                    f"{value}, so no method could learn it",
                     f"hold out fewer combinations, or add images of {name} {value} in another one",
                 )
 

@@ -1,6 +1,6 @@
 """Patients whose images are nearly the same picture: slices of one scan, frames of one film, a film under two numbers.
 
-Where an archive does not tell patients, each image counts as one, and near duplicates would stand in train and in test.
+Where an archive does not name patients, each image counts as one, and near duplicates would be in train and in test.
 """
 
 import numpy as np

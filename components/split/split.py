@@ -23,8 +23,8 @@ def official_test_patients(
     """Which patients the publisher put into test, bool (patients,).
 
     numbers: patient number of every image, (images,). Rows are named by their line in the archive's table.
-    both_lists: where a patient goes whose images the publisher has put into both lists, as CBIS-DDSM has: no patient
-    may stand in two folds, so train and test move all of the patient's images there.
+    both_lists: the fold of a patient whose images are in both of the publisher's lists, as in CBIS-DDSM. All of the
+    patient's images go there, as no patient may be in two folds.
     Raises MedhashError for an image in no official list, and for a patient in both under `refuse`.
     """
     official = images["official_fold"].to_numpy(zero_copy_only=False)
@@ -32,7 +32,7 @@ def official_test_patients(
     known = np.isin(official, ["train_val", "test"])
     if not known.all():
         raise MedhashError(
-            f"{np.sum(~known)} of {len(rows)} images stand in no official list, first on line {_lines(rows[~known])} "
+            f"{np.sum(~known)} of {len(rows)} images are in no official list, first on line {_lines(rows[~known])} "
             "of the archive's table",
             "add them to the publisher's lists, or set split.strategy: hash in params.yaml",
         )
@@ -42,9 +42,9 @@ def official_test_patients(
     both = (n_test > 0) & (n_test < n_images)
     if both.any() and both_lists == "refuse":
         raise MedhashError(
-            f"{np.sum(both)} patients stand in both official lists, on line {_lines(rows[both[numbers]])} of the "
+            f"{np.sum(both)} patients are in both official lists, on line {_lines(rows[both[numbers]])} of the "
             "archive's table",
-            "mend the lists, or set split.both_lists (train or test takes these patients whole) or "
+            "fix the lists, or set split.both_lists (train or test takes these patients whole) or "
             "split.strategy: hash in params.yaml",
         )
     return n_test == n_images if both_lists == "train" else n_test > 0
@@ -58,14 +58,14 @@ def _lines(rows: np.ndarray) -> str:
 def split_patients(images: pa.Table, settings: SplitParams, seed: int, pixels: np.ndarray | None = None) -> pa.Table:
     """Place every image in a fold by its patient.
 
-    images: contract IMAGES; pixels: the pixel store, which only settings.near_duplicates asks for: patients with nearly
-    the same picture then share a fold, whatever the strategy. Returns contract SPLIT, sorted by image_id.
+    images: contract IMAGES; pixels: the pixel store, for settings.near_duplicates only. Patients with nearly the same
+    picture then share a fold under every strategy. Returns contract SPLIT, sorted by image_id.
     `hash`: the fold depends on (seed, patient) alone, so that it never changes when patients arrive.
     `official`: the publisher's test patients; the others are divided into train and val by the same hash.
     `stratified`: exact shares of patients with the labels spread evenly; folds move when patients arrive.
     `combination`: hash, but patients with an image of a held-out combination are in val or test (split.held_out).
-    Near duplicates take the fold of one patient among them; a new image that links two groups can move one.
-    Raises MedhashError if a fold that is asked for would be empty, or the official folds do not serve.
+    Near duplicates take the fold of one of their patients; a new image that links two groups can move one of them.
+    Raises MedhashError if a wanted fold would be empty, or the official lists cannot be used.
     """
     encoded = images["patient_id"].combine_chunks().dictionary_encode()
     patients: list[str] = encoded.dictionary.to_pylist()

@@ -19,8 +19,8 @@ def stratified_folds(
     images: contract IMAGES; numbers: patient number of every image. Deterministic by seed and patient ids, not
     by the order of the rows.
     Source: Sechidis et al. 2011, On the Stratification of Multi-Label Data, Algorithm 1. Deviations: the items
-    are patients, weighed by their cases (bags of images) with the label; a fold takes exactly its share of patients
-    and no more; ties are broken by a hash instead of at random.
+    are patients, weighted by their cases (bags of images) with the label. A fold takes exactly its share of patients.
+    Ties are broken by a hash instead of at random.
     """
     shares = np.array(
         [
@@ -54,18 +54,18 @@ def stratified_folds(
 
 def _quotas(n_patients: int, shares: np.ndarray) -> np.ndarray:
     """Whole patients per fold by largest remainder, at least one for every fold with a share."""
-    asked = shares > 0
-    if n_patients < asked.sum():
+    wanted_folds = shares > 0
+    if n_patients < wanted_folds.sum():
         raise MedhashError(
-            f"too few patients for {asked.sum()} folds: {n_patients}",
+            f"too few patients for {wanted_folds.sum()} folds: {n_patients}",
             "ingest more patients, or set split.val_share to 0 in params.yaml; without a test fold "
             "nothing can be measured",
         )
     exact = shares * n_patients
-    places = np.maximum(np.floor(exact).astype(int), asked)
+    places = np.maximum(np.floor(exact).astype(int), wanted_folds)
     while places.sum() != n_patients:
         step = 1 if places.sum() < n_patients else -1
-        gap = np.where(asked & (places + step >= 1), step * (exact - places), -np.inf)
+        gap = np.where(wanted_folds & (places + step >= 1), step * (exact - places), -np.inf)
         places[int(np.argmax(gap))] += step
     return places
 

@@ -15,7 +15,7 @@ from medhash.core.errors import MedhashError
 MIN_CONTRAST = 4.0
 """A tile whose greys (0 to 255) have a smaller standard deviation shows nothing: empty film, glass without tissue."""
 DECODER = f"2 opencv {cv2.__version__} imagecodecs {version('imagecodecs')}"
-"""Version of what becomes of grey whole images, which releases keep. Raise the number with every change."""
+"""Version of the decoding of grey whole images; releases keep it. Raise the number with every change."""
 
 
 def tiles(width: int, height: int, grid: int) -> list[Region]:
@@ -41,7 +41,7 @@ def showing(greys: np.ndarray, parts: list[Region]) -> list[Region]:
 
 
 def clipped(regions: Regions, width: int, height: int) -> list[Region]:
-    """What of the regions lies in the image, in their order, each once; scaled from their frame, rounded outwards.
+    """The regions clipped to the image, in order, each once; scaled from their frame and rounded outwards.
 
     Raises Unreadable: region_outside, if nothing of one does.
     """
@@ -98,9 +98,8 @@ def decode_bytes(data: bytes, preparation: Preparation, regions: Regions = ()) -
     16 bits become 8 by rounding v / 257, those of DICOM through the header's window (see decode_dicom); alpha is
     ignored. One channel: colours become luma (0.299 R + 0.587 G + 0.114 B). Three: red, green, blue; files of greys,
     and of DICOM, which is read as greys, are refused. Instances: the regions, clipped to the image; without any, the
-    grid's tiles that show something (see parts.showing); without a grid, the whole. The longer side of an instance is
-    scaled to size_px, the shorter one is padded with zeros on both sides, so that nothing is cut off and shapes keep
-    their proportions.
+    grid's tiles that show something (see showing); without a grid, the whole. The longer side of an instance is
+    scaled to size_px. The shorter one is padded with zeros on both sides, which keeps proportions.
     Raises Unreadable, before decoding where the header declares more than max_image_pixels.
     """
     image = _picture(data, preparation)

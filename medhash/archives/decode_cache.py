@@ -44,8 +44,8 @@ class Shape(NamedTuple):
 class DecodeCache:
     """Instances of one preparation and decoder; a context manager that keeps what it was given on an error.
 
-    The decoder is its version and its code: what other code decoded is decoded anew. `regions` are those that were
-    asked for: the same file with others is another entry.
+    The decoder is its version and its code: other code decodes anew. `regions` are the requested ones: the same file
+    with other regions is another entry.
     """
 
     def __init__(self, path: Path, preparation: Preparation) -> None:
@@ -174,7 +174,7 @@ class DecodeCache:
         return bytes.fromhex(sha256), self._preparation.max_image_pixels, self._decoder(regions)
 
     def _decoder(self, regions: Regions) -> str:
-        """What made the pixels, and of which parts; greys of whole images stand under the decoder alone."""
+        """What made the pixels, and of which parts; for greys of whole images the decoder alone."""
         return " | ".join(
             [
                 self._made_by,

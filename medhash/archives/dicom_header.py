@@ -1,7 +1,7 @@
-"""DICOM headers: the elements that are asked for, as raw bytes, and where the pixel data lie.
+"""DICOM headers: the requested elements as raw bytes, and the position of the pixel data.
 
-Values stay the bytes of the file until a caller reads one: pydicom's own conversions put the value at fault, which
-may be a patient's name, into their warnings and errors, so they are not used.
+Values stay bytes until a caller reads one. pydicom's own conversions are not used: their warnings and errors repeat
+the value at fault, which may be a patient's name.
 """
 
 import io
@@ -28,7 +28,7 @@ _STANDARD_UID = re.compile(r"1\.2\.840\.10008\.1\.2[.\d]{0,20}")
 
 @dataclass(frozen=True)
 class PixelSpan:
-    """Where the pixel data lie in a header's buffer."""
+    """Position of the pixel data in a header's buffer."""
 
     tag: int
     vr: str | None
@@ -116,7 +116,7 @@ def read_header(data: bytes, tags: Iterable[int], max_bytes: int) -> Header:
     refused. Raises Unreadable: not_an_image, truncated, damaged, unsupported or too_large.
     """
     if not is_dicom(data):
-        raise Unreadable("not_an_image", "DICM does not stand at byte 128")
+        raise Unreadable("not_an_image", "DICM is not at byte 128")
     start, syntax = _meta(data)
     if syntax == DEFLATED:
         data, start = _inflated(data[start:], max_bytes), 0

@@ -32,13 +32,13 @@ _MAX_BYTES_PER_PIXEL, _MAX_HEADER_BYTES = 8, 1 << 24
 
 
 def grey_table(header: Header, bits: int, signed: bool, inverted: bool) -> np.ndarray:
-    """Grey of every stored value: uint8, (2^bits,); a signed value stands where its two's complement does.
+    """Grey of every stored value: uint8, (2^bits,); signed values are indexed by their two's complement.
 
-    Modality LUT, else slope and intercept; then VOI LUT, else the first window (LINEAR, LINEAR_EXACT or SIGMOID),
-    else the full range that `bits` can hold, so that 8 bits without a window stay as they are. 0 … 1 becomes
-    0 … 255, rounded; inverted (MONOCHROME1) from 255 to 0. Raises Unreadable where a table or window is none.
-    Not pydicom's apply_modality_lut and apply_voi_lut (equal greys, test_dicom_luts.py): they take 35 times as long on
-    the pixels, repeat values of the header in warnings, and wrap the index of a VOI LUT of 8 bits.
+    First the modality LUT, else slope and intercept. Then the VOI LUT, else the first window (LINEAR, LINEAR_EXACT or
+    SIGMOID), else the full range of `bits`, which leaves 8 bits without a window unchanged. 0 … 1 becomes 0 … 255,
+    rounded; inverted (MONOCHROME1) 255 … 0. Raises Unreadable for an invalid table or window.
+    Own code, as pydicom's apply_modality_lut and apply_voi_lut take 35 times as long on the pixels. They also repeat
+    header values in warnings, and wrap the index of 8-bit VOI LUTs. test_dicom_luts.py compares the greys.
     """
     stored = np.arange(1 << bits, dtype=np.float64)
     if signed:

@@ -46,16 +46,16 @@ REASONS = {
     "unknown_view": "the row gives a view that the source does not know",
     "unknown_laterality": "the row names neither the left nor the right side",
     "unknown_pathology": "the row gives a label that the source does not know",
-    "no_coordinates": "the row does not say where its abnormality, or its piece of tissue, lies",
+    "no_coordinates": "the row does not say where its abnormality, or its piece of tissue, is",
 }
 """Reason → what it means; the values of REJECTED.reason."""
 
 
 def require_offered(by: str, offered: tuple[str, ...], source: str) -> None:
-    """Raise MedhashError, naming what there is, where ingest.bags.by asks for bags that the archive cannot tell."""
+    """Raise MedhashError, naming the valid levels, if the source does not support the bag level ingest.bags.by."""
     if by not in offered:
         raise MedhashError(
-            f"ingest.bags.by: {by} is not what the source {source} can tell",
+            f"ingest.bags.by: {by} is not supported by the source {source}",
             f"set ingest.bags.by to {', '.join(offered[:-1])} or {offered[-1]}",
         )
 
@@ -70,7 +70,7 @@ class Rejection:
     source_name: str = ""
     value: str = ""
     patients: tuple[str, ...] = ()
-    """Whom it is about; several where the row does not tell for certain, none where it does not tell at all."""
+    """Whom it is about: several where the row is ambiguous, none where it names nobody."""
 
 
 def _no_patient(name: str) -> tuple[str, ...]:
@@ -85,24 +85,24 @@ def _one_archive(name: str) -> str:
 class Entries:
     """An archive's table.
 
-    rows: accepted rows, index = line of the table (header = 1), ascending, a row per image file, with the columns
+    rows: accepted rows, a row per image file. The index is the line of the table (header = 1), ascending. Columns:
     source_name, patient, study, labels (joined by |; empty = none), view, sex, age, width, height, pixel_spacing and
-    official_fold; where they are known per image also laterality, burned_in, modality and organ, which else hold for
-    the whole archive. Further columns, where the archive has them:
+    official_fold. Where they are known per image: laterality, burned_in, modality and organ; otherwise the fields of
+    that name hold for the whole archive. Further columns, where the archive has them:
 
-    - bag: text that names the file's bag within the archive, as it stands there; ingest makes a pseudonym of it. A
-      bag has one patient (else it is refused whole). Without the column every file is a case by itself.
-    - regions: what the table points at in the file: a tuple of (x, y, w, h), whole px of the original image, x and y
-      counted from its left top corner; may reach over the edge, is clipped. None or () where it points at nothing.
-      Used with ingest.cut.into: regions only, and given whatever that setting says.
+    - bag: the name of the file's bag in the archive; ingest makes a pseudonym of it. A bag has one patient (else it is
+      refused whole). Without the column every file is its own case.
+    - regions: what the table points at in the file: a tuple of (x, y, w, h), whole px of the original image, from its
+      top left corner. Regions may cross the edge and are clipped. None or () where the table points at nothing.
+      Given whatever ingest.cut.into is, used with `regions` only.
     - labels:ATTRIBUTE: labels of a further attribute, joined by |, empty = none; `labels` holds those of `attribute`.
 
     names: image names of every row, refused ones too. n_rows: rows of the table, refused ones too.
-    patients_of: whom a file without a row may be of, by its name.
+    patients_of: the patients that a file without a row may show, by its name.
     channels: 1 for greys (colours become luma), 3 for red, green, blue; a grey file is then refused: mixed_channels.
-    frame: (w, h) px of the images that `regions` are given for, where the files may be copies of another size: regions
-    are then scaled to each file's own. None: they are given in the file's own px.
-    archive_of: which of several joined archives a file is of, by its name; empty where there is one archive.
+    frame: (w, h) px of the images that `regions` refer to. Files may be copies of another size; regions are then scaled
+    to each file. None: regions are in px of the file.
+    archive_of: from a file's name to its archive, where several are joined; else empty.
     """
 
     table: str
@@ -118,8 +118,8 @@ class Entries:
     frame: tuple[int, int] | None = None
     archive_of: Callable[[str], str] = _one_archive
 
-    def told(self, rejections: list[Rejection]) -> list[Rejection]:
-        """The same refusals; where archives are joined, each says which one it is of."""
+    def with_archive(self, rejections: list[Rejection]) -> list[Rejection]:
+        """The same refusals; where archives are joined, each names its archive."""
         return [
             replace(rejection, detail=f"{archive}: {rejection.detail}")
             if (archive := self.archive_of(rejection.source_name))
@@ -130,12 +130,12 @@ class Entries:
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file of an archive: its name as the table uses it, and its bytes, or the reason why there are none."""
+    """A file of an archive: its name in the table, and its bytes or the reason why there are none."""
 
     name: str
     data: bytes
     reason: str = ""
     place: Place | None = None
-    """Where it lies, for the file memo; None where it changed while it was read."""
-    told: str = ""
-    """What the file memo knows of it; it was not read then."""
+    """Where it is, for the file memo; None where it changed while it was read."""
+    remembered: str = ""
+    """What the file memo holds of it; the file was then not read."""

@@ -28,20 +28,20 @@ def tar_files(
     with_folders: bool = False,
     known: Known | None = None,
 ) -> Iterator[SourceFile]:
-    """Files of a tar, compressed or not, that end as an image does, read in one pass and one file at a time.
+    """Files of a tar (compressed or not) with an image suffix, in one pass, one file at a time.
 
     with_folders: a file's name is its whole path in the tar, instead of the last part of it.
     known: spares reading a tar that has not changed, and leaves out files of forgotten patients.
 
-    Raises MedhashError where a member's path is absolute or climbs out with `..`, where a member is a link or a
-    device, and where the tar itself is damaged; the member is named by its number.
+    Raises MedhashError for a member that is a link or a device or whose path leaves the archive, and for a damaged
+    tar. The error names the member by its number.
     """
     number = n_yielded = 0
     try:
         whole = place_of(path, path.stat())
         members = known.members(whole, max_bytes) if known else None
         if known and members is not None:
-            yield from _told(members, known, max_bytes)
+            yield from _remembered(members, known, max_bytes)
             return
         with tarfile.open(path, "r|*") as tar:
             for number, member in enumerate(tar, start=1):
@@ -64,9 +64,7 @@ def tar_files(
             known.tar_ended(whole, n_yielded)
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise MedhashError(
-                f"{path} cannot be read: {error.strerror}", "mend its permissions or its disk"
-            ) from error
+            raise MedhashError(f"{path} cannot be read: {error.strerror}", "fix its permissions or its disk") from error
         raise MedhashError(
             f"{path} is damaged after member {number} ({error})",
             "fetch it again and compare its checksum with the publisher's; what was decoded is kept",
@@ -76,7 +74,7 @@ def tar_files(
 def folder_files(
     folder: Path, max_bytes: int, suffixes: tuple[str, ...] = IMAGE_SUFFIXES, known: Known | None = None
 ) -> Iterator[SourceFile]:
-    """Files that lie in a folder itself and end as an image does, sorted by name.
+    """Files directly in a folder with an image suffix, sorted by name.
 
     known: spares reading what has not changed and what no row asks for, and leaves out files of forgotten patients.
     """
@@ -105,12 +103,12 @@ def tree_files(
 
 
 def tree_paths(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> Iterator[Path]:
-    """Where these files lie, sorted. Raises MedhashError where a folder cannot be listed."""
+    """The paths of these files, sorted. Raises MedhashError where a folder cannot be listed."""
 
     def unlisted(error: OSError) -> NoReturn:  # its text would name the folder, and with it a patient
         raise MedhashError(
             f"{folder}, or a folder in it, cannot be listed: {error.strerror}",
-            "set ingest.archive to the folder that holds the images; mend permissions or the disk",
+            "set ingest.archive to the folder that holds the images; fix permissions or the disk",
         ) from None
 
     for place, folders, files in os.walk(folder, onerror=unlisted):
@@ -121,11 +119,11 @@ def tree_paths(folder: Path, suffixes: tuple[str, ...] = IMAGE_SUFFIXES) -> Iter
 def _taken(path: Path, name: str, max_bytes: int, known: Known | None) -> SourceFile:
     try:
         place = place_of(path, path.stat())
-        told = known.told(place, name) if known else ""
+        remembered = known.recall(place, name) if known else ""
         if place.size > max_bytes:
             return SourceFile(name, b"", "too_large")
-        if told or (known and not known.wants(name)):
-            return SourceFile(name, b"", "", place, told)
+        if remembered or (known and not known.wants(name)):
+            return SourceFile(name, b"", "", place, remembered)
         return SourceFile(name, *_read(path, place))
     except OSError:  # its text would name the file, and with it the patient
         return SourceFile(name, b"", "unreadable")
@@ -138,7 +136,7 @@ def _read(path: Path, place: Place) -> tuple[bytes, str, Place | None]:
         return data, "", place if place_of(path, os.fstat(handle.fileno())) == place else None
 
 
-def _told(members: list[tuple[Place, str]], known: Known, max_bytes: int) -> Iterator[SourceFile]:
+def _remembered(members: list[tuple[Place, str]], known: Known, max_bytes: int) -> Iterator[SourceFile]:
     for place, value in members:
         if not known.leaves_out(place.name):
             yield SourceFile(place.name, b"", "too_large" if place.n_bytes > max_bytes else "", place, value)

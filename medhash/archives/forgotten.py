@@ -1,4 +1,4 @@
-"""Forgotten patients: known by digests only, so that the list of them names nobody."""
+"""Forgotten patients, stored as digests: the list names nobody."""
 
 import hashlib
 import re
@@ -20,8 +20,7 @@ def forgotten_digest(pseudonym: str) -> str:
 def read_forgotten(workspace: Workspace) -> frozenset[str]:
     """The digests in data/forgotten.txt; none where there is no such file.
 
-    Raises MedhashError naming the line that is neither a digest nor a comment: a patient on a line that nobody can
-    read would come back.
+    Raises MedhashError naming a line that is neither a digest nor a comment: skipping it would bring a patient back.
     """
     path = workspace.forgotten
     if not path.exists():

@@ -1,4 +1,4 @@
-"""What a run knows of files before it opens them: that nobody asks for them, or what an earlier run learnt of them."""
+"""What a run knows of files before it opens them: whether it needs them, and what an earlier run learnt of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,8 +22,8 @@ def parted_file(name: str) -> tuple[str, str]:
 
 
 def joined_number(archive: str, number: str) -> str:
-    """The number of a patient, a study or a bag: archives number their patients each for itself, so equal numbers of
-    two archives are two patients. The zero byte stands in no archive's text."""
+    """The number of a patient, a study or a bag. Archives number patients independently, so equal numbers of two
+    archives are two patients. No archive's text holds the zero byte."""
     return f"{archive}\0{number}"
 
 
@@ -41,7 +41,7 @@ def _itself(name: str) -> str:
 
 @dataclass(frozen=True)
 class Known:
-    """The file memo, as the readers of an archive ask it: for one kind of knowledge, under the names of the table."""
+    """The file memo as a reader uses it: for one kind of entry, under the names of the table."""
 
     memo: FileMemo
     kind: str
@@ -50,7 +50,7 @@ class Known:
     skips: Callable[[str], bool] = _nobody
     """Whether the file of that name belongs to a forgotten patient."""
     wanted: frozenset[str] | None = None
-    """Names of the files whose bytes are asked for; None: of all."""
+    """Names of the files whose bytes are needed; None: of all."""
     usable: Callable[[str, str], bool] = _anything
     """Whether what is remembered spares reading the file of that name."""
     naming: Callable[[str], str] = _itself
@@ -61,7 +61,7 @@ class Known:
         return replace(self, naming=naming)
 
     def within(self, archive: str) -> Self:
-        """The same for one of several archives that are joined, whose reader knows nothing of the others."""
+        """The same for one of several joined archives, under the names that its own reader uses."""
         start = joined_file(archive, "")
         wanted = (
             None
@@ -82,9 +82,9 @@ class Known:
     def wants(self, name: str) -> bool:
         return self.wanted is None or self.naming(name) in self.wanted
 
-    def told(self, place: Place, name: str) -> str:
+    def recall(self, place: Place, name: str) -> str:
         """What is remembered of an unchanged file, if that spares reading it; else empty."""
-        value = self.memo.told(self.kind, place)
+        value = self.memo.recall(self.kind, place)
         return value if value == NO_IMAGE or (value and self.usable(value, self.naming(name))) else ""
 
     def members(self, tar: Place, max_bytes: int) -> list[tuple[Place, str]] | None:

@@ -1,7 +1,7 @@
-"""The file memo: what earlier runs learnt of each file, by its place, size and time of change, to spare reading it.
+"""The file memo: what earlier runs learnt of each file, by its place, size and modification time.
 
-It trusts the file system: a file whose size and modification time are those of the last run is taken to be the same
-file. It holds names of files and of patients, so it lies in var/private; it may be deleted.
+It spares reading files again. A file of unchanged size and modification time is taken to be the same file. The memo
+holds names of files and patients, so it is in var/private. It may be deleted.
 """
 
 import os
@@ -29,11 +29,11 @@ CREATE TABLE IF NOT EXISTS stamp (text TEXT)"""
 
 
 class Place(NamedTuple):
-    """Where a file's bytes are: a file, or a member of a tar, which is told by the tar's own size and time."""
+    """Where a file's bytes are: a file, or a member of a tar, with the size and time of that file or tar."""
 
     path: str
     offset: int
-    """Of the member's header in the tar; 0 for a file that lies in a folder."""
+    """Of the member's header in the tar; 0 for a file in a folder."""
     name: str
     """Of the member."""
     size: int
@@ -42,12 +42,12 @@ class Place(NamedTuple):
 
 
 def place_of(path: Path, status: os.stat_result) -> Place:
-    """The place of a file that lies in a folder, or of a tar."""
+    """The place of a file in a folder, or of a tar."""
     return Place(os.path.abspath(path), 0, "", status.st_size, status.st_mtime_ns, status.st_size)
 
 
 class FileMemo:
-    """A context manager that keeps what it was told even on an error. Another `stamp` than last time empties it."""
+    """A context manager that commits even on an error. A new `stamp` empties the memo."""
 
     def __init__(self, path: Path, stamp: str) -> None:
         self._path = path
@@ -77,7 +77,7 @@ class FileMemo:
         finally:
             self._connection.close()
 
-    def told(self, kind: str, place: Place) -> str:
+    def recall(self, kind: str, place: Place) -> str:
         """What was remembered of a file that has not changed since; empty if nothing was."""
         with self._explaining():
             row = self._connection.execute(
@@ -107,7 +107,7 @@ class FileMemo:
         ]
 
     def put(self, kind: str, place: Place, value: str) -> None:
-        """Remember what a file held; not of a file so new that a later change might leave its time as it is."""
+        """Remember what a file held, unless it is so new that a further change could leave its time unchanged."""
         if _still_fresh(place.mtime_ns):
             return
         with self._explaining():
@@ -156,6 +156,6 @@ class FileMemo:
 
 
 def _still_fresh(mtime_ns: int) -> bool:
-    """Times of change are kept in steps, of a few ms mostly, of up to 2 s where they are whole seconds."""
+    """File systems round modification times: mostly to a few ms, some to up to 2 s (then they are whole seconds)."""
     step = _FINE_NS if mtime_ns % 1_000_000_000 else _COARSE_NS
     return time.time_ns() - mtime_ns < step

@@ -1,4 +1,4 @@
-"""How the bytes of an image file become what a model sees: said once, for a gallery and for the queries it is asked."""
+"""How an image file becomes a model's input, for the gallery and for queries alike."""
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -8,7 +8,7 @@ Region = tuple[int, int, int, int]
 
 
 class Pointed(NamedTuple):
-    """A region as a table gives it, in px of an image of frame_width × frame_height; 0 × 0: of the file's own image."""
+    """A region as a table gives it, in px of an image of frame_width × frame_height (0 × 0: of the file)."""
 
     x: int
     y: int
@@ -19,7 +19,7 @@ class Pointed(NamedTuple):
 
 
 Regions = tuple[Pointed, ...]
-"""What is asked for of a file; empty where its table points at nothing."""
+"""The regions wanted of a file; empty where its table points at nothing."""
 _VERSION = "1"
 """Of how colours, parts and stains are made. Raise it with every change there; greys of whole images have decode's."""
 
@@ -40,7 +40,7 @@ class Preparation:
     stain: Literal["none", "macenko"] = "none"
 
     def key(self) -> str:
-        """What tells the pixels from those of grey whole images of the same size; empty for these.
+        """What distinguishes the pixels from those of grey whole images of the same size; empty for these.
 
         Equal keys, sizes and decoders give the same file the same pixels.
         """

@@ -20,8 +20,8 @@ _HOW_TO = (
 def pseudonyms(key: bytes, kind: str, values: Iterable[str]) -> list[str]:
     """HMAC-SHA256(key, kind ‖ 0 ‖ value) of each value, its first 64 bits as 16 hex digits.
 
-    kind: `image`, `patient` or `study`; it separates the domains, so that equal numbers of a patient and a
-    study do not show as equal pseudonyms. Source: RFC 2104.
+    kind: `image`, `patient` or `study`; it separates the domains: equal numbers of a patient and a study get
+    different pseudonyms. Source: RFC 2104.
     """
     prefix = kind.encode() + b"\0"
     return [hmac.digest(key, prefix + value.encode(), "sha256")[:8].hex() for value in values]

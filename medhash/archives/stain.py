@@ -2,9 +2,12 @@
 
 Source: M. Macenko et al., "A method for normalizing histology slides for quantitative analysis", ISBI 2009. The
 reference, and the numbers that the paper leaves open, are those of M. Veta's normalizeStaining (2013), which most
-later work uses. Deviations, for photographs whose glass is grey or tinted: the light is the image's own, the paper
-takes it as known; tissue is told by the length of a pixel's densities, where Veta asks for LEAST_DENSITY in every
-channel, which drops pure eosin; concentrations are compared among the tissue's pixels, so that glass does not count.
+later work uses. Deviations, for photographs whose glass is grey or tinted:
+
+- The light is estimated from the image; the paper takes it as known.
+- A pixel is tissue by the length of its densities. Veta requires LEAST_DENSITY in every channel, which drops pure
+  eosin.
+- Concentrations are compared among the tissue's pixels, so that glass does not count.
 """
 
 import cv2
@@ -19,7 +22,7 @@ REFERENCE = np.array([[0.5626, 0.7201, 0.4062], [0.2159, 0.8012, 0.5581]])
 REFERENCE_MAXIMA = np.array([1.9705, 1.0308])
 """Concentrations of the two (99th percentile) in the reference image."""
 LEAST_TISSUE = 0.05
-"""Less tissue than this share of the pixels tells nothing of the stains."""
+"""Below this share of tissue pixels, the stains are not estimated."""
 _EXTREME = 1.0
 """Percentile of the angles that a stain is taken at; so much of light and concentrations counts as outliers too."""
 _LEAST_ANGLE = 5.0
@@ -27,7 +30,7 @@ _LEAST_ANGLE = 5.0
 _LEAST_DENSITY_OF_A_STAIN = -0.2
 """Stains take light; a direction that gives so much of it in a colour (tissues come to -0.05) is none."""
 _SAMPLE = 1 << 18
-"""At most about so many pixels estimate light and stains; they lie on a regular grid."""
+"""At most about so many pixels estimate light and stains; they form a regular grid."""
 _ROWS = 512
 
 
@@ -36,8 +39,8 @@ def normalise(image: np.ndarray) -> np.ndarray:
 
     With the optical density D = -ln((I + 1) / I₀), the stains S (2, 3) and the concentrations C of D = C S by least
     squares: I' = 240 exp(-C diag(m_ref / m) S_ref) - 1, m the 99th percentiles of C. I₀ is the 99th percentile of each
-    channel. An image is left as it is where less than LEAST_TISSUE of it is tissue, or where its stains cannot be told
-    apart.
+    channel. An image is left as it is where less than LEAST_TISSUE of it is tissue, or where its two stains are too
+    similar.
     """
     sample = _sampled(image)
     table = _densities(sample)
@@ -59,7 +62,7 @@ def normalise(image: np.ndarray) -> np.ndarray:
 
 
 def stains_of(image: np.ndarray) -> np.ndarray | None:
-    """Optical densities of haematoxylin and eosin, float64 (2, 3), each of length 1; None where they cannot be told.
+    """Optical densities of haematoxylin and eosin, float64 (2, 3), each of length 1; None without two clear stains.
 
     image: uint8 (H, W, 3), red first.
     """

@@ -32,9 +32,9 @@ class Signature(Document):
 def look_at(archive: Path, others: list[Path] | None = None) -> Signature:
     """The signature of an archive's folder with all below it, and of files elsewhere that belong to it.
 
-    digest = Σ SHA-256(name, size, mtime) mod 2^256 over the files, so the order in which the file system lists them
-    does not matter and none is kept in memory. Links are followed; a folder that is met again is not entered again.
-    others: read whole, since git gives a file a new time where its content is the same; one that is absent is empty.
+    digest = Σ SHA-256(name, size, mtime) mod 2^256 over the files. It does not depend on the order of listing, and
+    needs no list in memory. Links are followed; a folder that is met again is not entered again.
+    others: compared by content, as git changes a file's time without its content. An absent file counts as empty.
     Raises MedhashError where the archive is missing, is empty (as a share that is not mounted is) or cannot be read.
     """
     if not archive.is_dir():
@@ -61,7 +61,7 @@ def look_at(archive: Path, others: list[Path] | None = None) -> Signature:
                     n_files += 1
                     n_bytes += max(size, 0)
     except OSError as error:
-        # Not the path: below the archive, names identify patients.
+        # Without the path: names below the archive identify patients.
         raise MedhashError(
             f"the archive {archive} could not be read through: {error.strerror}",
             "let the account that runs Airflow read every folder in it, then look again",
@@ -75,7 +75,7 @@ def look_at(archive: Path, others: list[Path] | None = None) -> Signature:
 
 
 def _status(entry: os.DirEntry[str]) -> tuple[int, int, bool]:
-    """Size, time and whether it is a folder; -1 for a link to nowhere and for a file that went away just now."""
+    """Size, time and whether it is a folder; size -1 for a broken link and a file that was just removed."""
     try:
         status = entry.stat()
     except FileNotFoundError:
@@ -109,9 +109,9 @@ class Look(NamedTuple):
 def look(workspace: Workspace, ingest: IngestParams, name: str) -> Look:
     """Look at the archive and at the list of forgotten patients once, and remember what was seen.
 
-    name: of this look. A change is announced once: by the look that first finds it at rest. That look says so again if
-    it is repeated under the same name, as after a crash between its verdict and its report. Raises MedhashError where
-    the archive cannot be read; then nothing is remembered.
+    name: of this look. A change is announced once: by the look that first finds it at rest. The same look, repeated
+    under its name as after a crash, announces it again. Raises MedhashError if the archive cannot be read; then
+    nothing is remembered.
     """
     now = look_at(workspace.root / ingest.archive, _elsewhere(workspace, ingest))
     path = workspace.state / "watch" / "archive.json"
@@ -130,7 +130,7 @@ def look(workspace: Workspace, ingest: IngestParams, name: str) -> Look:
 
 
 def _elsewhere(workspace: Workspace, ingest: IngestParams) -> list[Path]:
-    """What else decides what ingest takes: the forgotten patients, and DICOM's labels where they lie apart."""
+    """What else decides what ingest takes: the forgotten patients, and DICOM's labels outside of the archive."""
     archive = workspace.root / ingest.archive
     labels = [archive / ingest.dicom.labels] if ingest.source == "dicom" else []
     if ingest.source == "mixed":

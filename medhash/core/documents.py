@@ -94,7 +94,7 @@ class Check(Document):
     """One expectation of a gate: whether it holds, and which rows break it."""
 
     expectation: str
-    """In words, such as `no patient stands in two folds`."""
+    """In words, such as `no patient is in two folds`."""
     about: str
     """The table or method it is about."""
     success: bool

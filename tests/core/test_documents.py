@@ -12,7 +12,7 @@ REPORT = GateReport(
     success=False,
     checks=[
         Check(
-            expectation="no patient stands in two folds",
+            expectation="no patient is in two folds",
             about="split.parquet",
             success=False,
             observed="1",

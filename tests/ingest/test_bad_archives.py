@@ -135,10 +135,10 @@ STOPPED = {
     "no header": (_no_header, "column 'Image Index' is missing"),
     "patient in both official lists": (
         _lists([0, 2, 4], [1, 3, 5]),
-        "3 patients stand in both",
+        "3 patients are in both",
         "rows 2, 3, 4, 5, 6, 7 of Data_Entry",
     ),
-    "image in both official lists": (_lists([0, 1, 2], [2, 3]), "1 images stand in both", "rows 4 of Data_Entry"),
+    "image in both official lists": (_lists([0, 1, 2], [2, 3]), "1 images are in both", "rows 4 of Data_Entry"),
     "member that climbs out of the tar": (_evil, "images_001.tar.gz: member 7 has a path that leaves the archive"),
 }
 

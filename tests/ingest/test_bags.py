@@ -153,7 +153,7 @@ def test_where_every_bag_is_lost_the_error_says_so(cases, monkeypatch):
 )
 def test_a_chest_archive_names_the_bags_that_it_can_tell(source, by, offered, tmp_path):
     settings = IngestParams.model_validate({"source": source, "bags": {"by": by}})
-    with pytest.raises(MedhashError, match=f"{by} is not what the source {source} can tell") as caught:
+    with pytest.raises(MedhashError, match=f"{by} is not supported by the source {source}") as caught:
         source_of(settings).read_entries(tmp_path, settings)
     assert offered in str(caught.value)
 

@@ -110,7 +110,7 @@ def test_at_most_so_many_of_each_class_are_kept_and_rare_classes_whole():
             r"same one, 'chest'.*\n.*take organ out",
         ),
         (IMAGES, ["modality", "laterality"], r"'laterality' is known of no image\n.*modality, organ, pathology"),
-        (IMAGES, ["organ", "organ"], "organ stands there twice"),
+        (IMAGES, ["organ", "organ"], "organ is listed twice"),
         (
             [("xray", "chest", ("edema",)), ("mr", "brain", ("edema",)), ("mr", "brain", ("edema",))],
             ["modality", "organ", "pathology"],

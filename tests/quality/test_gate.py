@@ -43,7 +43,7 @@ def test_the_command_fails_with_the_row_named_and_touches_nothing_but_report_and
     printed = capsys.readouterr()
     assert "✗ split patients" in printed.out
     assert "✓ split images" in printed.out
-    assert "no patient stands in two folds" in printed.err
+    assert "no patient is in two folds" in printed.err
     assert printed.err.count("\n    patient ") == 18
     after = digests(workspace.root)
     assert {path: after[path] for path in before} == before

@@ -67,7 +67,7 @@ def test_each_fault_of_bags_and_parts_fails_by_itself_and_names_its_line(cut):
     assert any(row.endswith(": 9") for row in found["a bag holds 1 to 7 images"])
     assert found["every image is in parts"] == [f"{lines[a]}: whole"]
     assert sorted(row.split(":")[0] for row in found["a part lies within its image"]) == sorted([lines[b], lines[c]])
-    assert set(found["the parts of an image stand in one bag"]) == {f"{lines[last]}: 2"}
+    assert set(found["the parts of an image are in one bag"]) == {f"{lines[last]}: 2"}
     assert found["1 channel or 3"] == ["pixels.npy: 2"]
 
 
@@ -76,5 +76,5 @@ def test_where_images_are_cases_a_bag_of_two_or_a_part_fails(workspace):
     patients = pq.read_table(workspace.images)["patient_id"].to_pylist()
     change(workspace.images, bag_id={1: ids[0]}, patient_id={1: patients[0]}, region={5: [0, 0, 9, 9]})
     found = failures(workspace)
-    assert found["every image is a case by itself"] == ["line 2: 2"]
+    assert found["every image is its own case"] == ["line 2: 2"]
     assert found["every image is whole"] == ["line 7: in parts"]

@@ -39,8 +39,8 @@ def test_a_held_out_image_in_training_is_found(workspace):
     folds[:] = "train"
     write_table(workspace.split, split.set_column(2, SPLIT.field("fold"), pa.array(folds, pa.string())), SPLIT)
     found = dict(failed("split", workspace))
-    assert found["nobody trains on them"] == ["modality: mr, organ: breast: 10"]
-    assert {"some of them ask", "some of them are there to be found"} <= found.keys()
+    assert found["none of them is in train"] == ["modality: mr, organ: breast: 10"]
+    assert {"some of them are queries", "some of them are in the gallery"} <= found.keys()
 
 
 def test_an_attribute_of_one_value_is_found(workspace):

@@ -200,7 +200,7 @@ def test_a_patient_in_both_official_lists_goes_whole_where_params_say(both_lists
     split = split_patients(images, settings, 7)
     assert fold_of_patient(split) == {"a": fold, "b": "test", "c": "train"}
     assert split["fold"].to_pylist() == [fold, fold, "test", "test", "train"]
-    with pytest.raises(MedhashError, match=r"1 patients stand in both official lists, on line 2, 3 "):
+    with pytest.raises(MedhashError, match=r"1 patients are in both official lists, on line 2, 3 "):
         split_patients(images, SplitParams(strategy="official"), 7)
 
 

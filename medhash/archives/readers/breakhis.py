@@ -34,8 +34,8 @@ _NAMES = [
     re.compile(rf"SOB_(?P<letter>[BM])_(?P<subtype>{'|'.join(SUBTYPES)}){rest}\.(?i:png|jpe?g)", re.ASCII)
     for rest in (rf"-{_SLIDE}-(?P<magnification>40|100|200|400)-{_NUMBER}", rf"_{_SLIDE}_{_NUMBER}")
 ]
-"""As published, SOB_B_A-14-22549AB-100-027.png; and as reduced copies of the archive are found to name their tiles,
-SOB_B_A_14-22549AB_0.png, after the folder of the slide and without the magnification."""
+"""As published, SOB_B_A-14-22549AB-100-027.png; and as reduced copies name their tiles, SOB_B_A_14-22549AB_0.png:
+after the slide's folder, without the magnification."""
 _MAYBE_PATIENT = re.compile(r"(?=(?<!\d)(\d+)[-_ ](\d+))", re.ASCII)
 
 
@@ -46,7 +46,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     patient. Labels are those of the archive: pathology, subtype and magnification (`40x`; none where the name has
     none). A slide whose images have two subtypes, as 14-13412 is published, keeps both, image by image.
     Prints how many images are left out by ingest.breakhis.magnifications, which is no refusal.
-    Raises MedhashError where there is no image, none of the magnifications asked for, or a tar is unsafe or damaged.
+    Raises MedhashError if there is no image, none of the wanted magnifications, or a tar is unsafe or damaged.
     """
     require_offered(settings.bags.by, BAGS, "breakhis")
     names = image_tree.image_names(archive, settings, image_tree.base_name, _patients_of, known)
@@ -58,7 +58,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     if n_left_out and entries.rows.empty:
         raise MedhashError(
             f"{archive} holds no image of the magnifications {wanted}",
-            "mend ingest.breakhis.magnifications, or leave it empty for all",
+            "change ingest.breakhis.magnifications, or leave it empty for all",
         )
     return entries
 

@@ -112,7 +112,7 @@ class CaseNames:
         self.cropped = cropped
         self._collections = tables.collections
         self._series: dict[str, str | None] = {}
-        """Series → its case; None for those that are not asked for, and for those that two cases claim."""
+        """Series → its case; None for those that are not wanted, and for those that two cases claim."""
         for row in tables.rows:
             for series, case in (
                 (row.image_series, None if cropped else row.image),
@@ -122,34 +122,34 @@ class CaseNames:
                     self._series[series] = None
 
     def name_of(self, path: str) -> str | None:
-        """The case; None for files that are not asked for. A file of no case keeps its path for a name.
+        """The case; None for files that are not wanted. The name of a file of no case is its path.
 
-        The outermost folder that is a case decides, or one that is a series of the tables; then the file's own name.
+        The outermost folder that names a case or a series of the tables decides, then the file's own name.
         """
         parts = PurePosixPath(path)
         if "mask" in parts.stem.lower():
             return None
         for part in (*parts.parent.parts, parts.stem):
             if found := _CASE.fullmatch(part):
-                asked = found[1] in self._collections and bool(found[2]) == self.cropped
-                return part if asked else None
+                is_wanted = found[1] in self._collections and bool(found[2]) == self.cropped
+                return part if is_wanted else None
             if part in self._series:
                 return self._series[part]
             if _SERIES.fullmatch(part) and len(self._collections) < len(TABLES):
-                return None  # of a table that is not there, as far as one can tell
+                return None  # probably of a table that is not there
         return path
 
 
 def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
     """A row per published film, or per cut-out with ingest.cbis_ddsm.images: cropped.
 
-    Row number: 1,000,000 × table + line of its first abnormality, tables counted from 1 in the order calc train, calc
-    test, mass train, mass test, whichever of them are there.
-    A film's labels are those of all abnormalities of that patient, breast and view, the worst pathology of them: a
-    film with calcifications and masses is published twice, once with each, and shows both either way. A cut-out has
-    its own. Rows that ingest.cbis_ddsm.benign_without_callback excludes are counted in print, and no refusal.
-    Raises MedhashError where there is no table, where one cannot be read or lacks a column, and for other bags than
-    image, breast and patient.
+    Row number: 1,000,000 × table + line of its first abnormality. Tables count from 1: calc train, calc test, mass
+    train, mass test, present or not.
+    A film's labels are those of all abnormalities of its patient, breast and view, with the worst pathology. A film
+    with calcifications and masses is published once with each, and shows both either way. A cut-out has its own labels.
+    Rows that ingest.cbis_ddsm.benign_without_callback excludes are counted in print; they are no refusals.
+    Raises MedhashError if no table can be read or one lacks a column, and for other bags than image, breast and
+    patient.
     """
     require_offered(settings.bags.by, BAGS, "cbis_ddsm")
     tables = read_tables(archive, settings.cbis_ddsm)
@@ -319,15 +319,15 @@ def case_files(archive: Path, tables: CaseTables, settings: IngestParams, known:
     names = CaseNames(tables, settings.cbis_ddsm.images == "cropped")
     max_bytes = most_bytes(settings)
     for file in tree_files(archive, max_bytes, names.name_of, _SUFFIXES, known):
-        if names.cropped and (file.told == NO_IMAGE or _is_mask(file.data)):
-            if known and not file.told:
+        if names.cropped and (file.remembered == NO_IMAGE or _is_mask(file.data)):
+            if known and not file.remembered:
                 known.put(file.place, NO_IMAGE)
             continue
         yield file
 
 
 def _is_mask(data: bytes) -> bool:
-    """Mask and cut-out lie in one folder, and the tables' paths mix them up: their headers tell them apart.
+    """Mask and cut-out are in one folder, and the tables' paths mix them up: their headers differ.
 
     By the series description, and where it does not say, by the 8 bits of a mask against a cut-out's 16.
     """

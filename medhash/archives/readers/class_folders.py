@@ -1,7 +1,7 @@
 """Images in folders whose names say everything, as MedNIST, the Brain Tumor MRI set and BUSI are published.
 
-ingest.class_folders.folders says what the images of each folder show. Rows are the files: their number is the place
-of the file's path among those of all image files, counted from 1; it stays as long as no file is added before.
+ingest.class_folders.folders says what the images of each folder show. Rows are the files. A row's number is the place
+of the file's path among all image files, counted from 1. It stays the same as long as no file is added before.
 """
 
 from collections.abc import Callable, Generator, Iterable
@@ -32,7 +32,7 @@ _UNKNOWN = {
     "pixel_spacing": np.nan,
     "official_fold": None,
 }
-"""What no folder tells; sizes come from the files."""
+"""Not known from folders; sizes come from the files."""
 
 
 def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
@@ -40,7 +40,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
 
     The patient is the image's group of near duplicates in ingest.class_folders.groups, without groups the image
     itself. An image that the groups do not name is refused: it might be a copy of one in another fold. Prints how many
-    images are left out, as they lie in no listed folder or are skipped by name.
+    images are left out, as they are in no listed folder or are skipped by name.
     Raises MedhashError where there is no image, a listed folder has none, or a tar or the groups cannot be read.
     """
     require_offered(settings.bags.by, BAGS, "class_folders")
@@ -109,7 +109,7 @@ def image_files(archive: Path, settings: IngestParams, known: Known | None = Non
 def read_groups(archive: Path, chosen: GroupsFile) -> dict[str, str]:
     """Path of an image → its group; lines without a group are passed over, and so are images that are not there.
 
-    The file lies in the archive's folder, or beside its tar. Other columns are not read.
+    The file is in the archive's folder, or beside its tar. Other columns are not read.
     Raises MedhashError where it is absent, no CSV, lacks a column, or gives an image two groups.
     """
     folder = archive if archive.is_dir() else archive.parent
@@ -126,7 +126,7 @@ def read_groups(archive: Path, chosen: GroupsFile) -> dict[str, str]:
         if isinstance(cells, list):
             raise MedhashError(
                 f"{table}, line {line}: {len(cells)} fields, which is not what the header has",
-                "mend the line: every image needs its group",
+                "fix the line: every image needs its group",
             )
         path = PurePosixPath(cells["path"]).as_posix()
         if cells["group"] and groups.setdefault(path, cells["group"]) != cells["group"]:
@@ -138,7 +138,7 @@ def read_groups(archive: Path, chosen: GroupsFile) -> dict[str, str]:
 
 
 def require_named(archive: Path, groups: dict[str, str], paths: Iterable[str]) -> None:
-    """Raise MedhashError where no image has a group: the paths then begin elsewhere."""
+    """Raise MedhashError if no image has a group: the paths are then relative to another folder."""
     if groups.keys().isdisjoint(paths):
         raise MedhashError(
             f"the file of {_SETTING} names no image of {archive}",
@@ -147,7 +147,7 @@ def require_named(archive: Path, groups: dict[str, str], paths: Iterable[str]) -
 
 
 def _placing(folders: dict[str, ClassFolder]) -> Callable[[str], str | None]:
-    """From a path to the listed folder that it lies in, the innermost of several."""
+    """From a path to the innermost listed folder that holds it."""
     listed = {PurePosixPath(folder): folder for folder in folders}
     return lambda path: next((listed[parent] for parent in PurePosixPath(path).parents if parent in listed), None)
 

@@ -80,8 +80,8 @@ _UNKNOWN = {"width": None, "height": None, "pixel_spacing": None, "official_fold
 def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
     """A row per line of metadata.csv, labelled under `pathology`; a study is a patient's images of one day.
 
-    Of the table only patient, day, finding, view, modality, sex, age, folder and file name are read: notes, places,
-    addresses and publications identify. `todo` and `Unknown` are no labels. Prints how many lateral views (unless
+    Only patient, day, finding, view, modality, sex, age, folder and file name are read, as notes, places, addresses
+    and publications identify. `todo` and `Unknown` are no labels. Prints how many lateral views (unless
     ingest.covid_chestxray.lateral) and NIfTI volumes are left out.
     Raises MedhashError where the table is absent or lacks a column.
     """

@@ -1,7 +1,7 @@
 """A hospital's own folder of DICOM files, labelled by a CSV.
 
-Rows are the files: their number is the place of the file in the folder's order (depth first, by name, tars among
-them), counted from 1; it stays as long as no file is added before. Labels are joined by SOP Instance UID or accession
+Rows are the files. A row's number is the file's place in the folder's order (depth first, by name, tars included),
+counted from 1. It stays the same as long as no file is added before. Labels are joined by SOP Instance UID or accession
 number, which go no further than this module.
 """
 
@@ -19,7 +19,7 @@ from tqdm import tqdm
 from medhash.archives.entries import REASONS, Entries, Rejection, SourceFile, require_offered
 from medhash.archives.files import most_bytes
 from medhash.archives.known import Known
-from medhash.archives.readers.csv_tables import csv_lines, find_column
+from medhash.archives.readers.csv_tables import csv_lines, find_columns
 from medhash.archives.readers.dicom_files import DicomFile, dicom_files
 from medhash.archives.readers.dicom_rows import DicomRow, UnfitHeader, header_row
 from medhash.core.errors import MedhashError
@@ -41,10 +41,10 @@ class LabelTable:
 
 
 def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
-    """The headers of all files, labelled; of each file only the header is read, and of the headers one row is kept.
+    """A row per file from its header, labelled. Only headers are read.
 
-    Refused are files without a row of labels and rows of labels without a file, files of one SOP Instance UID but the
-    first, and all files whose key is shared by two patients or has contradicting labels.
+    Refused are files without a row of labels, rows of labels without a file, and later files of one SOP Instance UID.
+    So are all files whose key two patients share or whose labels contradict each other.
     Raises MedhashError where there is no DICOM file, or where the CSV cannot be read or lacks a column.
     """
     require_offered(settings.bags.by, BAGS, "dicom")
@@ -98,7 +98,7 @@ def image_files(archive: Path, settings: IngestParams, known: Known | None = Non
     max_bytes = most_bytes(settings)
     for file in dicom_files(archive, max_bytes, known):
         if file.stream is None:
-            yield SourceFile(file.name, b"", file.reason, file.place, file.told)
+            yield SourceFile(file.name, b"", file.reason, file.place, file.remembered)
             continue
         try:
             data = file.stream.read()
@@ -121,13 +121,12 @@ def read_labels(path: Path, settings: DicomParams) -> LabelTable:
         )
     lines = csv_lines(path, ",", "export the table again (CSV, UTF-8)")
     header = next(lines)[1]
-    key_at, labels_at = (
-        find_column(path, header, (title,), f"set ingest.dicom.{setting} to the column's name in the first line")
-        for setting, title in (("key_column", settings.key_column), ("labels_column", settings.labels_column))
-    )
+    columns = {"key": (settings.key_column,), "labels": (settings.labels_column,)}
+    fix = "set ingest.dicom.key_column and labels_column to names in the first line"
+    places = find_columns(path, header, columns, fix)
     for line, row in lines:
         if len(row) == len(header):
-            _take(labels, line, row[key_at], row[labels_at], settings.findings)
+            _take(labels, line, row[places["key"]], row[places["labels"]], settings.findings)
         else:
             labels.rejections.append(
                 Rejection(
@@ -169,8 +168,8 @@ def _take(labels: LabelTable, line: int, key: str, cell: str, findings: list[str
 
 def _row(file: DicomFile, max_bytes: int, known: Known | None) -> DicomRow | UnfitHeader:
     """From the header, or from what an earlier run made of it. Nothing is remembered of a forgotten patient."""
-    if file.told:
-        unfit, fields = json.loads(file.told)
+    if file.remembered:
+        unfit, fields = json.loads(file.remembered)
         return UnfitHeader(*fields) if unfit else DicomRow(file.name, *fields)
     row: DicomRow | UnfitHeader
     try:

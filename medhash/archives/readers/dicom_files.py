@@ -21,22 +21,22 @@ _MAGIC_ENDS = 132
 
 @dataclass(frozen=True)
 class DicomFile:
-    """A file, named by its path in the archive; `stream` is open until the next one is asked for.
+    """A file, named by its path in the archive; `stream` is open until the next one is requested.
 
-    reason: one of entries.REASONS where there is no stream. told: what is known of the file, which has no stream then.
+    reason: one of entries.REASONS where there is no stream. remembered: what the file memo holds; then no stream.
     """
 
     name: str
     stream: BinaryIO | None
     reason: str = ""
     place: Place | None = None
-    told: str = ""
+    remembered: str = ""
 
 
 def dicom_files(archive: Path, max_bytes: int, known: Known | None = None) -> Generator[DicomFile]:
     """Files that end as DICOM files do, and those without ending (or with a number for one) that are DICOM.
 
-    Order: by name, folders and tars where their names stand; in a tar as packed. Hidden files are left out, and links
+    Order: by name, folders and tars among them; in a tar as packed. Hidden files are left out, and links
     to folders are not followed. A file of which enough is known is not opened.
     Raises MedhashError where a tar is unsafe or damaged.
     """
@@ -52,9 +52,9 @@ def _in_tar(path: Path, name: str, max_bytes: int, known: Known | None) -> Itera
     known = known.named(lambda member: f"{name}/{member}") if known else None
     for member in tar_files(path, max_bytes, ("",), with_folders=True, known=known):
         inner = f"{name}/{member.name}"
-        if member.told:
-            if member.told != NO_IMAGE:
-                yield DicomFile(inner, None, "", member.place, member.told)
+        if member.remembered:
+            if member.remembered != NO_IMAGE:
+                yield DicomFile(inner, None, "", member.place, member.remembered)
         elif _has_suffix(inner) if member.reason else _is_candidate(inner, member.data[:_MAGIC_ENDS]):
             yield DicomFile(inner, None if member.reason else io.BytesIO(member.data), member.reason, member.place)
         elif known:
@@ -64,9 +64,9 @@ def _in_tar(path: Path, name: str, max_bytes: int, known: Known | None) -> Itera
 def _opened(path: Path, name: str, max_bytes: int, known: Known | None) -> Iterator[DicomFile]:
     try:
         place = place_of(path, path.stat())
-        if known and (told := known.told(place, name)):
-            if told != NO_IMAGE:
-                yield DicomFile(name, None, "", place, told)
+        if known and (remembered := known.recall(place, name)):
+            if remembered != NO_IMAGE:
+                yield DicomFile(name, None, "", place, remembered)
             return
         if known and not known.wants(name):
             return

@@ -45,7 +45,7 @@ _TAGS = (
     _BURNED_IN,
 )
 _HEAD_BYTES = 1 << 18
-"""So much of a file holds most headers; the pixels stand last."""
+"""So much of a file holds most headers; the pixels come last."""
 _MODALITIES = {"DX": "xray", "CR": "xray", "RG": "xray", "MG": "mammography"}
 _ORGANS = {
     "CHEST": "chest",
@@ -129,7 +129,7 @@ class DicomRow(NamedTuple):
 
     @classmethod
     def without(cls, name: str, error: UnfitHeader) -> Self:
-        """The place of a file that makes no row; its keys tell that it is there."""
+        """The place of a file that makes no row; its keys show that the file exists."""
         return cls(name, "", "", error.sop_instance_uid, error.accession_number, "", "", *[None] * 8)
 
 
@@ -204,6 +204,6 @@ def _years(text: str) -> float | None:
 
 
 def _spacing(header: Header) -> float | None:
-    """Distance of columns in mm: in the patient where the header tells, else at the detector."""
+    """Distance of columns in mm: in the patient where the header has it, else at the detector."""
     spacing = header.numbers(_SPACING) or header.numbers(_DETECTOR_SPACING)
     return spacing[-1] if spacing and spacing[-1] > 0 else None

@@ -17,8 +17,8 @@ from medhash.archives.readers.named_images import NamedImage, named_entries
 from medhash.core.params import IngestParams
 
 LABELS = {"0": "non_idc", "1": "idc"}
-"""A name's class → pathology. The publication says `IDC` and `non-IDC` of a patch, no diagnosis: tissue without
-invasive carcinoma may be normal, benign or carcinoma in situ, and all of it is of patients who have cancer."""
+"""A name's class → pathology. `non-IDC` is no diagnosis: such tissue may be normal, benign or carcinoma in situ.
+All patients have cancer."""
 PITCH_PX = 50
 """From one patch to the next."""
 BAGS = ("image", "neighbourhood", "patient")
@@ -28,9 +28,9 @@ _NAME = re.compile(r"(?P<patient>\d+)_idx\d+_x(?P<x>\d{1,9})_y(?P<y>\d{1,9})_cla
 def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
     """A row per patch below the folder, or in its tars, by what its name says.
 
-    A patient has one slide. A bag is a patch, or a patient, or a neighbourhood: the patches of one slide whose
-    (⌊x / 50 n⌋, ⌊y / 50 n⌋) are equal, n = ingest.idc.neighbourhood; fewer than n² at the tissue's edge. Where a patch
-    lies in the slide goes no further than that: its file is all there is of it to cut.
+    A patient has one slide. A bag is a patch, a patient or a neighbourhood: the patches of one slide with equal
+    (⌊x / 50 n⌋, ⌊y / 50 n⌋), n = ingest.idc.neighbourhood. At the tissue's edge a neighbourhood has fewer than n².
+    A patch's position in the slide is used for nothing else.
     Raises MedhashError where there is no image, or a tar is unsafe or damaged.
     """
     require_offered(settings.bags.by, BAGS, "idc")

@@ -1,4 +1,4 @@
-"""All PNG and JPEG files below a folder, and in the tars that lie in it: for archives that have no table."""
+"""All PNG and JPEG files below a folder, and in the tars in it: for archives without a table."""
 
 from collections.abc import Callable, Generator
 from dataclasses import replace
@@ -16,7 +16,7 @@ _LISTED = "+"
 
 
 def base_name(path: str) -> str:
-    """The last part: a file keeps its pseudonym wherever the folders lie, packed or not."""
+    """The last part: a file keeps its pseudonym wherever its folder is, packed or not."""
     return PurePosixPath(path).name
 
 
@@ -46,7 +46,7 @@ def image_names(
     for tar in _tars(archive):
         for file in _members(tar, settings, name_of, known):
             names.add(file.name)
-            if known and not file.told and not any(map(known.forgets, patients_of(file.name))):
+            if known and not file.remembered and not any(map(known.forgets, patients_of(file.name))):
                 known.put(file.place, _LISTED)
     if not names:
         raise MedhashError(

@@ -34,7 +34,7 @@ COLUMNS = {
     "bi_rads": ("bi-rads",),
 }
 VIEWS = ("CC", "MLO", "FB")
-"""FB, from below, stands in one published row."""
+"""FB, from below, occurs in one published row."""
 _REMOVED = ("", "removed")
 _DENSITIES = ("1", "2", "3", "4")
 _AGE = re.compile(r"0*(\d{1,3})Y?", re.ASCII)
@@ -73,11 +73,11 @@ class FilmRow(NamedTuple):
 def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
     """A row per film, labelled by its BI-RADS assessment through ingest.inbreast.bi_rads.
 
-    The public table's patients are removed. A patient is whom the table names, where it does, else the hash in the
-    film's file name; a film of which neither is known is refused. A breast is one of a patient, whenever it was
-    examined; a study is a patient's films of one month.
-    Raises MedhashError where there is no table, where neither table nor files tell any patient (films that might be of
-    one patient would be spread over the folds), and for other bags than image, breast and patient.
+    The public table's patients are removed. The patient is the one in the table, else the hash in the film's file
+    name; without either the film is refused. A breast is one side of a patient, at any date. A study is a patient's
+    films of one month.
+    Raises MedhashError if there is no table, if neither table nor file names give any patient (folds could then not
+    keep patients apart), and for other bags than image, breast and patient.
     """
     require_offered(settings.bags.by, BAGS, "inbreast")
     rows, rejections, n_rows = read_table(archive, settings.inbreast)
@@ -85,23 +85,23 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     rejections = [_with_patients(rejection, hashes) for rejection in rejections]
     films, patients = [], []
     for row in rows:
-        told = {row.patient} if row.patient else hashes.get(row.film, set())
-        if len(told) == 1:
+        whom = {row.patient} if row.patient else hashes.get(row.film, set())
+        if len(whom) == 1:
             films.append(row)
-            patients.append(next(iter(told)))
+            patients.append(next(iter(whom)))
         else:
-            reason = "ambiguous_file" if told else "missing_image" if row.film not in hashes else "empty_patient"
+            reason = "ambiguous_file" if whom else "missing_image" if row.film not in hashes else "empty_patient"
             detail = (
                 "files of two patients have the film's number"
-                if told
+                if whom
                 else REASONS[reason]
                 if reason == "missing_image"
-                else "neither the table nor the file's name tells the patient"
+                else "neither the table nor the file's name gives the patient"
             )
-            rejections.append(Rejection(reason, detail, row.line, row.film, patients=tuple(sorted(told))))
+            rejections.append(Rejection(reason, detail, row.line, row.film, patients=tuple(sorted(whom))))
     if rows and not films:
         raise MedhashError(
-            f"neither {TABLE} (its patients are removed) nor the file names in {archive} tell who was examined; folds "
+            f"neither {TABLE} (its patients are removed) nor the file names in {archive} give the patients; folds "
             "could not keep patients apart",
             "put the films there under their published names (22678622_<patient's hash>_MG_R_CC_ANON.dcm); empty files "
             "of these names do with --metadata-only. A table with Patient ID filled in does as well",
@@ -156,7 +156,7 @@ def read_table(archive: Path, settings: InbreastParams) -> tuple[list[FilmRow], 
                 f"row {first[found.film]} describes the same image",
                 line,
                 found.film,
-                patients=_told(found.patient),
+                patients=_patients(found.patient),
             )
         if isinstance(found, Rejection):
             rejections.append(found)
@@ -173,7 +173,7 @@ def _row(line: int, cells: dict[str, str] | list[str], settings: InbreastParams)
     film, patient = cells["film"], "" if cells["patient"].lower() in _REMOVED else cells["patient"]
 
     def refuse(reason: str, detail: str = "", value: str = "") -> Rejection:
-        return Rejection(reason, detail or REASONS[reason], line, film, value, _told(patient))
+        return Rejection(reason, detail or REASONS[reason], line, film, value, _patients(patient))
 
     if not film:
         return refuse("empty_image_name", "File Name is empty")
@@ -202,12 +202,12 @@ def _row(line: int, cells: dict[str, str] | list[str], settings: InbreastParams)
     )
 
 
-def _told(patient: str) -> tuple[str, ...]:
+def _patients(patient: str) -> tuple[str, ...]:
     return (patient,) if patient else ()
 
 
 def _name_of(path: str, listed: set[str]) -> str:
-    """The film's number; a file whose film has no row keeps its own name, which tells the patient."""
+    """The film's number; a file whose film has no row keeps its own name, which holds the patient."""
     stem = PurePosixPath(path).stem
     found = _NAME.fullmatch(stem)
     return found["film"] if found and found["film"] in listed else stem
@@ -229,10 +229,10 @@ def _patients_of_files(archive: Path) -> dict[str, set[str]]:
 
 
 def _with_patients(rejection: Rejection, hashes: dict[str, set[str]]) -> Rejection:
-    """The same, about whoever the files say was examined, so that a forgotten patient's refusals are forgotten too."""
+    """The same with the patients of its files, so that a forgotten patient's refusals are left out too."""
     films = {rejection.source_name, *rejection.value.split(";")}
-    told = {patient for film in films for patient in hashes.get(film.strip(), ())}
-    return replace(rejection, patients=tuple(sorted({*rejection.patients, *told})))
+    whom = {patient for film in films for patient in hashes.get(film.strip(), ())}
+    return replace(rejection, patients=tuple(sorted({*rejection.patients, *whom})))
 
 
 def _entry(row: FilmRow, patient: str) -> tuple[object, ...]:

@@ -11,7 +11,7 @@ from medhash.core.params import IngestParams
 
 
 class Source(Protocol):
-    """What a module of this package offers."""
+    """The two functions of a reader: every module readers/NAME.py for a layout NAME has them."""
 
     def read_entries(self, archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
         """The archive's table; known: headers that earlier runs read. Raises MedhashError where it cannot be read."""
@@ -21,5 +21,5 @@ class Source(Protocol):
 
 
 def source_of(settings: IngestParams) -> Source:
-    """The module `sources.NAME`; imported here, as each brings readers of its own along."""
+    """The module `readers.NAME`; imported here, as each imports its own libraries."""
     return cast(Source, importlib.import_module(f"medhash.archives.readers.{settings.source}"))

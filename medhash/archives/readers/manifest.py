@@ -45,8 +45,8 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     """A row per line, labelled under the attribute `pathology`; source_name is the path in the archive.
 
     Files that no line names are none of the archive's.
-    Raises MedhashError where the file is absent, no CSV, without rows, or has a column missing or too many, and where
-    ingest.manifest names a modality or an organ that nobody knows.
+    Raises MedhashError if the file is absent, no CSV or without rows, if a column is missing or unknown, and if
+    ingest.manifest names an unknown modality or organ.
     """
     require_offered(settings.bags.by, tuple(BAG_COLUMNS), "manifest")
     chosen = settings.manifest
@@ -79,7 +79,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
 
 
 def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
-    """The files that the manifest names and that are there: no other is opened, nor one behind a link out of it."""
+    """The files that the manifest names and that exist; links out of the archive are not followed."""
     lines = read_rows(manifest_path(archive, settings.manifest.file))
     paths = {normal(cells["path"]) for _, cells in lines if isinstance(cells, dict)}
     leads_out = leading_out(archive)
@@ -140,7 +140,7 @@ def manifest_path(archive: Path, name: str) -> Path:
 
 
 def read_rows(path: Path, needed: tuple[str, ...] = ()) -> Iterator[tuple[int, dict[str, str] | list[str]]]:
-    """Line and cells of each row, by column; of a row that has not as many fields as the header, the fields.
+    """Line and cells of each row, by column; a row whose number of fields differs from the header comes as a list.
 
     A row counts by the line it begins on: quoted cells may hold line breaks. Blank lines are passed over.
     needed: columns that must be there beside the required ones.
@@ -154,7 +154,7 @@ def read_rows(path: Path, needed: tuple[str, ...] = ()) -> Iterator[tuple[int, d
 
 
 def _require_columns(path: Path, header: list[str], needed: tuple[str, ...]) -> None:
-    """A file without a header begins with a patient: names are told only where one of them is right."""
+    """A file without a header begins with a patient, so its titles are quoted only if one of them is right."""
     missing = [title for title in REQUIRED if title not in header]
     unknown = [title for title in header if title not in COLUMNS]
     if missing:
@@ -177,7 +177,7 @@ def _require_columns(path: Path, header: list[str], needed: tuple[str, ...]) -> 
         )
     twice = next((title for title in header if header.count(title) > 1), None)
     if twice is not None:
-        raise MedhashError(f"{path}: column {twice!r} stands there twice", "remove one of them")
+        raise MedhashError(f"{path}: column {twice!r} occurs twice", "remove one of them")
 
 
 def normal(path: str) -> str:
@@ -186,7 +186,7 @@ def normal(path: str) -> str:
 
 
 def leading_out(archive: Path) -> Callable[[str], bool]:
-    """Whether a link on the way to a path leads out of the archive; a file that is not there leads nowhere.
+    """Whether a link on the way to a path leads out of the archive; a missing file does not.
 
     Asks the file system once per folder, and once per file.
     """
@@ -256,7 +256,7 @@ def read_row(
 
 
 def _patient(cells: dict[str, str]) -> str:
-    """Whose image it is; where nobody knows, the group of near duplicates stands in for the patient."""
+    """Whose image it is; where that is unknown, the group of near duplicates is the patient."""
     group = cells.get("group_id", "")
     return cells["patient_id"] or (_group(group) if group else "")
 

@@ -66,8 +66,8 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     """A row per film under the number of its first line: the worst severity, all abnormalities, the tissue.
 
     Regions are the squares around the published circles, in the published frame of 1024 × 1024 px. A film whose
-    abnormalities have no coordinates is taken, without regions, and its line is printed. A film that is called normal
-    and abnormal, or has two tissues, is refused whole; a line that stands there twice, the second time.
+    abnormalities have no coordinates is taken, without regions, and its line is printed. A film that is both normal
+    and abnormal, or has two tissues, is refused whole. A repeated line is refused.
     Raises MedhashError where there is no Info.txt, and for bags that are neither image nor patient.
     """
     require_offered(settings.bags.by, BAGS, "mias")

@@ -2,8 +2,8 @@
 
 Each archive of ingest.mixed.archives is read by its own reader. Of what that gives, names get the archive's name in
 front, since archives number their files and patients each for itself. A row's number is 100,000,000 × the place of its
-archive in the list, from 1, + the number that its own reader gives it: 300000017 is row 17 of the third archive. It
-stays as long as no archive is put before.
+archive in the list (from 1) + the number that its own reader gives it: 300000017 is row 17 of the third archive. It
+stays the same as long as no archive is put before.
 """
 
 from collections.abc import Generator, Iterator
@@ -30,7 +30,7 @@ ROWS_PER_ARCHIVE = 100_000_000
 
 @dataclass(frozen=True)
 class Joined:
-    """One of the archives. name: the entry's; folder: where it lies, a folder or a tar."""
+    """One of the archives. name: the entry's; folder: a folder or a tar."""
 
     name: str
     entry: MixedArchive
@@ -43,8 +43,8 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     """The rows of all archives, one after the other; `pathology` holds the attribute that each entry chooses.
 
     Prints how many rows each archive has. Regions are left out: they count px of frames that differ by archive.
-    Raises MedhashError, naming the archive, where one cannot be read, where two overlap or share a name, where neither
-    an entry nor its reader knows modality or organ, and for bags and cuts that not every archive offers.
+    Raises MedhashError, naming the archive, if one cannot be read, if two overlap or share a name, or if neither entry
+    nor reader knows modality or organ. Also for bags and cuts that not every archive supports.
     """
     require_offered(settings.bags.by, BAGS, "mixed")
     if settings.cut.into == "regions":
@@ -97,8 +97,8 @@ def image_files(archive: Path, settings: IngestParams, known: Known | None = Non
 
 
 def joined_archives(archive: Path, settings: IngestParams) -> list[Joined]:
-    """The archives of ingest.mixed.archives, in their order. Raises MedhashError where there is none, where one is
-    absent, lies in another, or has a modality or an organ that nobody knows."""
+    """The archives of ingest.mixed.archives, in their order. Raises MedhashError if there is none, or if one
+    is absent, is inside another, or has an unknown modality or organ."""
     entries = settings.mixed.archives
     if not entries:
         raise MedhashError(
@@ -122,7 +122,7 @@ def joined_archives(archive: Path, settings: IngestParams) -> list[Joined]:
 
 @contextmanager
 def explained(joined: Joined) -> Iterator[None]:
-    """Whatever a reader says of its archive names the archive, too."""
+    """Add the archive's name to the errors of its reader."""
     try:
         yield
     except MedhashError as error:
@@ -133,23 +133,23 @@ def explained(joined: Joined) -> Iterator[None]:
 
 
 def _require_apart(found: list[Joined]) -> None:
-    """An archive that is read twice would count every patient as two, which folds would not keep together."""
+    """An archive read twice would count every patient as two, and folds would not keep them together."""
     for number, joined in enumerate(found):
         for earlier in found[:number]:
             paths = [one.folder.resolve() for one in (joined, earlier)]
             if paths[0].is_relative_to(paths[1]) or paths[1].is_relative_to(paths[0]):
                 raise MedhashError(
-                    f"ingest.mixed.archives: {earlier.name} and {joined.name} are one folder, or one lies in the other",
-                    "give each archive a folder of its own, and name it once",
+                    f"ingest.mixed.archives: {earlier.name} and {joined.name} are one folder or overlap",
+                    "give each archive a separate folder, and name it once",
                 )
 
 
 def joined_rows(entries: Entries, entry: MixedArchive) -> pd.DataFrame:
     """The archive's rows under their own numbers, in the columns of entries.Entries.rows.
 
-    `labels` holds the pathology; `labels:archive` the archive's name; labels of other attributes keep theirs, but what
-    stood under `pathology` is left out where the entry chooses another attribute in its place.
-    Raises MedhashError where the archive lacks the attribute, or where nobody knows modality or organ.
+    `labels` holds the pathology, `labels:archive` the archive's name. Labels of other attributes keep their columns,
+    but the archive's own `pathology` is dropped where the entry chooses another attribute in its place.
+    Raises MedhashError if the archive lacks the attribute, or if modality or organ are unknown.
     """
     rows = entries.rows
     further = [name for name in map(str, rows.columns) if name.startswith(_FURTHER)]
@@ -187,12 +187,12 @@ def _require_known(frame: pd.DataFrame, entry: MixedArchive) -> None:
         if given is None and not frame.empty and (frame[column] == nothing).all():
             raise MedhashError(
                 f"its reader knows no {column} of any image",
-                f"give {column}" + ("; `organ: unknown` if nobody knows it" if column == "organ" else ""),
+                f"give {column}" + ("; `organ: unknown` if it is unknown" if column == "organ" else ""),
             )
 
 
 def _joined_rejection(joined: Joined, number: int, rejection: Rejection) -> Rejection:
-    """The row numbers that its detail may tell are those of its own archive, which stands before them."""
+    """Row numbers in its detail are those of its own archive, whose name precedes them."""
     row = None if rejection.source_row is None else number * ROWS_PER_ARCHIVE + rejection.source_row
     name = joined_file(joined.name, rejection.source_name) if rejection.source_name else ""
     return replace(

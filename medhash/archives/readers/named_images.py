@@ -17,7 +17,7 @@ _UNKNOWN = {
     "pixel_spacing": np.nan,
     "official_fold": None,
 }
-"""What no name tells; sizes come from the files."""
+"""Not known from names; sizes come from the files."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ def named_entries(
 ) -> Entries:
     """Coloured breast histology, a row per name, numbered by the name's place among all, counted from 1.
 
-    The number stays as long as no file is added before. parse: an image; or what is wrong with its name, which must
-    not quote it; or None where settings leave the image out, which is no refusal.
+    The number stays as long as no file is added before. parse: returns an image, or a text about
+    what is wrong with the name (which must not quote it), or None where settings leave the image out.
     """
     rows, index, rejections = [], [], []
     first: dict[Hashable, int] = {}

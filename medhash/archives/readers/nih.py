@@ -15,7 +15,7 @@ import pandas as pd
 from medhash.archives.entries import Entries, Rejection, SourceFile, require_offered
 from medhash.archives.files import IMAGE_SUFFIXES, folder_files, most_bytes, tar_files
 from medhash.archives.known import Known
-from medhash.archives.readers.csv_tables import csv_lines, find_column
+from medhash.archives.readers.csv_tables import csv_lines, find_columns
 from medhash.archives.readers.terms import MAX_AGE, TOP_AGE
 from medhash.core.errors import MedhashError
 from medhash.core.params import IngestParams
@@ -83,7 +83,7 @@ def image_files(archive: Path, settings: IngestParams, known: Known | None = Non
 def official_folds(archive: Path, entries: Entries) -> pd.Series:
     """`train_val`, `test` or null for each row; null everywhere where the archive has no lists.
 
-    Raises MedhashError where an image or a patient stands in both lists, naming rows of the table.
+    Raises MedhashError where an image or a patient is in both lists, naming rows of the table.
     """
     names = {fold: _read_list(archive, file) for fold, file in _LISTS.items()}
     lists = f"{archive / _LISTS['train_val']} and {_LISTS['test']}"
@@ -91,7 +91,7 @@ def official_folds(archive: Path, entries: Entries) -> pd.Series:
     twice = rows.index[rows["source_name"].isin(names["train_val"] & names["test"])]
     if len(twice):
         raise MedhashError(
-            f"{len(twice)} images stand in both {lists}: {_rows(entries, twice)}",
+            f"{len(twice)} images are in both {lists}: {_rows(entries, twice)}",
             "restore the lists as published; an image belongs to one of them",
         )
     folds = pd.Series(None, index=rows.index, dtype="str")
@@ -101,7 +101,7 @@ def official_folds(archive: Path, entries: Entries) -> pd.Series:
     if in_both.any():
         n_patients = rows.loc[in_both, "patient"].nunique()
         raise MedhashError(
-            f"{n_patients} patients stand in both {lists}: {_rows(entries, rows.index[in_both & folds.notna()])}",
+            f"{n_patients} patients are in both {lists}: {_rows(entries, rows.index[in_both & folds.notna()])}",
             "move all images of a patient to one list, or restore the lists as published; a patient in both would be "
             "searched for among their own images",
         )
@@ -139,7 +139,7 @@ def _holds_images(path: Path) -> bool:
 def read_table(path: Path) -> Entries:
     """Read and judge every row. Raises MedhashError where the file or its header cannot be read."""
     header, lines, values = _read_csv(path)
-    positions = {name: find_column(path, header, titles) for name, titles in COLUMNS.items()}
+    positions = find_columns(path, header, COLUMNS)
     if not values:
         raise MedhashError(f"{path} has a header and no rows", "restore the table as published")
     rejections: list[Rejection] = []
@@ -271,7 +271,7 @@ def _number(texts: pd.Series) -> pd.Series:
 
 
 def _possible_patients(row: list[str]) -> tuple[str, ...]:
-    """Of a row whose fields stand in no known column: every field that may be a patient, or an image of one."""
+    """Of a row with the wrong number of fields: every field that may be a patient, or an image of one."""
     return (*_number(pd.Series(row, dtype="str")), *(patient for field in row for patient in _patients_of(field)))
 
 

@@ -20,22 +20,22 @@ from medhash.core.errors import MedhashError
 from medhash.core.params.ingest import IngestParams, OpeniParams
 
 _OF_THE_LUNG = ("hyperdistention", "hypoinflation")
-"""Main headings do not tell these two apart from the rest of `lung`."""
+"""Main headings do not separate these two from the rest of `lung`."""
 BAGS = ("image", "study")
 
 
 def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
     """The frontal images of the reports, labelled by their MeSH headings under the attribute `mesh`.
 
-    Row number: 1000 × the report's place + the image's place in its report, both counted from 1, reports in the order
-    of their file names' numbers; 1000 × place alone is the report itself. It stays as long as no report is added
-    before. Reports do not say who was examined, and the headers' patient id is the report's number: patient and study
-    are the report, so folds that keep patients whole keep reports whole, and no more.
-    The header table is joined by its `imageid` as it stands there: two images of report 1 are spelt otherwise in the
-    reports and have no view by it, as in the published counts. Without that table, views come from DICOM headers.
-    Prints how many images are left out as not frontal, which is no refusal.
-    Raises MedhashError where there are no reports, where a table is damaged or lacks a column, and where the frontal
-    rule needs views that nothing tells.
+    Row number: 1000 × the report's place + the image's place in its report, both counted from 1. Reports are ordered
+    by the numbers of their file names; 1000 × place alone is the report itself. The number stays the same as long as
+    no report is added before. Reports do not name the patient, and the headers' patient id is the report's number. So
+    patient and study are the report: folds keep reports whole, and no more than that.
+    The header table is joined by its `imageid`, unchanged. Two images of report 1 are spelt differently in the reports
+    and have no view by it, as in the published counts. Without that table, views come from DICOM headers.
+    Prints how many images are left out as not frontal; they are no refusals.
+    Raises MedhashError if there are no reports, if a table is damaged or lacks a column, and if the frontal rule needs
+    views that are not known.
     """
     require_offered(settings.bags.by, BAGS, "openi")
     table, reports, rejections = read_reports(archive)
@@ -56,7 +56,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     rows = rows[kept].drop(columns=["image", "place"])
     if settings.bags.by == "study":
         rows = rows.assign(bag=rows["study"])
-    sizes = {"width": np.nan, "height": np.nan}  # where no header tells them, the files will
+    sizes = {"width": np.nan, "height": np.nan}  # where no header has them, they come from the files
     return Entries(
         f"{table} (row = {IMAGES_PER_REPORT} × report + image)",
         "mesh",
@@ -88,9 +88,9 @@ def image_files(archive: Path, settings: IngestParams, known: Known | None = Non
 def headings(major: list[str], automatic: list[str], settings: OpeniParams) -> list[str]:
     """All headings of a report by the rule settings.mesh, in lower case, each once, in the report's order.
 
-    A term reads `heading/qualifier/…`; its main heading is what stands before the first `/`, and `lung hyperdistention`
-    or `lung hypoinflation` where it begins `lung/hyperdistention` or `lung/hypoinflation`. A term that begins with `/`
-    has no main heading.
+    A term reads `heading/qualifier/…`; its main heading is the part before the first `/`. Terms that begin
+    `lung/hyperdistention` or `lung/hypoinflation` have the main headings `lung hyperdistention` and `lung
+    hypoinflation`. A term that begins with `/` has none.
     main-heading: of every major term. exact: the whole of every major term, where `lung/hyperdistention` alone is
     `lung hyperdistention`. single-major: main-heading of reports with exactly one major term, and nothing of others.
     major-or-automatic: main-heading of every major and every automatic term, which a program found in the text.

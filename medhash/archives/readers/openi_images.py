@@ -1,4 +1,4 @@
-"""Open-i's images: their files, and what a header table, DICOM headers or a list of PA views tells of them."""
+"""Open-i's images: their files, and what a header table, DICOM headers or a list of PA views says of them."""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from medhash.archives.entries import SourceFile
 from medhash.archives.files import IMAGE_SUFFIXES, ends_with, folder_files, tar_files
 from medhash.archives.integrity import Unreadable
 from medhash.archives.known import Known
-from medhash.archives.readers.csv_tables import csv_lines, find_column
+from medhash.archives.readers.csv_tables import csv_lines, find_columns
 from medhash.archives.readers.openi_reports import TAR_SUFFIXES, holds, image_name
 from medhash.archives.readers.terms import MAX_AGE, TOP_AGE
 from medhash.core.errors import MedhashError
@@ -33,7 +33,7 @@ _TAGS = {
 }
 """Title of the table's column → DICOM tag of the same element; nothing else is read of either."""
 _HEAD_BYTES = 1 << 20
-"""What is read of a DICOM file: elements stand in the order of their tags, those of the pixels last."""
+"""What is read of a DICOM file: elements come in the order of their tags, pixels last."""
 _LATERAL = ("LL", "RL", "LATERAL", "LARGE LATERAL")
 _DICOM = (".dcm",)
 _FOLDERS = ("NLMCXR_{kind}", "NLMCXR_{kind}/*", "images", "images/*")
@@ -82,7 +82,7 @@ def images_of(archive: Path) -> Images | None:
 
 
 def table_headers(archive: Path) -> pd.DataFrame | None:
-    """Columns of contract IMAGES, index = `imageid` as it stands in the table; None where there is no table.
+    """Columns of contract IMAGES, index = `imageid` as in the table; None where there is no table.
 
     Raises MedhashError where it cannot be read, lacks `imageid` or `View Position`, or holds an image twice.
     """
@@ -143,7 +143,7 @@ def _read(path: Path, needed: tuple[str, ...], wanted: tuple[str, ...]) -> pd.Da
     restore = "restore the table as published (CSV, UTF-8)"
     lines = csv_lines(path, ",", restore)
     header = next(lines)[1]
-    places = {title: find_column(path, header, (title,)) for title in needed}
+    places = find_columns(path, header, {title: (title,) for title in needed})
     places |= {title: header.index(title) for title in wanted if title in header}
     rows: dict[str, list[str]] = {}
     for line, row in lines:

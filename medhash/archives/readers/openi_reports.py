@@ -109,7 +109,7 @@ def _read(file: SourceFile, row: int) -> Report | Rejection:
         return Rejection(
             "unsafe_report", REASONS["unsafe_report"], row, value=file.name, patients=_patients_of(file.name)
         )
-    except (ParseError, ValueError, LookupError) as error:  # the last two: an encoding that nobody knows
+    except (ParseError, ValueError, LookupError) as error:  # the last two: an unknown encoding
         line = getattr(error, "position", (0,))[0]
         return Rejection(
             "malformed_report",

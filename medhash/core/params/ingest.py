@@ -1,4 +1,4 @@
-"""Section `ingest`: which archive is read, how its layout is read, and what becomes of its images."""
+"""Section `ingest`: which archive is read, how its layout is read, and how its images are prepared."""
 
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, Self
@@ -45,7 +45,7 @@ class BagParams(Section):
     """Which images make one case: a bag, which gets one label, one code and one place in the index."""
 
     by: Literal["image", "study", "breast", "slide", "patient", "neighbourhood", "table"] = "image"
-    """image: every file by itself; table: as the manifest says; which of them an archive offers, its source says."""
+    """image: every file is its own case. table: as the manifest says. Each source supports some of these."""
     max_size: Annotated[int, Field(ge=1, le=64)] = 64
     """A bag of more images (or parts of images) is refused whole."""
 
@@ -54,8 +54,8 @@ class CutParams(Section):
     """How large films and slides become several instances of their bag."""
 
     into: Literal["whole", "grid", "regions"] = "whole"
-    """grid: equal tiles, without those that show nothing; regions: squares around what the archive's table points at,
-    a grid where it points at nothing."""
+    """grid: equal tiles, without empty ones. regions: squares around what the archive's table points at, else a grid.
+    """
     grid: Annotated[int, Field(ge=1, le=8)] = 4
     """Tiles per side."""
 
@@ -64,7 +64,7 @@ class OpeniParams(Section):
     """How Open-i's reports become labels, and which images are frontal; docs/openi.md counts what each rule takes."""
 
     mesh: Literal["main-heading", "exact", "single-major", "major-or-automatic"] = "main-heading"
-    """main-heading: what stands before the first `/` of a major term; exact: the whole major term; single-major: the
+    """main-heading: the part before the first `/` of a major term; exact: the whole major term; single-major: the
     main heading, of reports with one major term; major-or-automatic: the main heading, or a term found by a program."""
     frontal: Literal["first-not-lateral", "first", "first-pa-or-ap", "pa-or-ap", "pa", "not-lateral"] = (
         "first-not-lateral"
@@ -128,7 +128,7 @@ class IdcParams(Section):
 
 
 class ManifestParams(Section):
-    """A CSV of one's own that names each image, its patient, its bag and its labels."""
+    """Your own CSV, which names each image, its patient, its bag and its labels."""
 
     file: str = "manifest.csv"
     """Relative to the archive."""
@@ -156,7 +156,7 @@ class ClassFolder(Section):
 
 
 class GroupsFile(Section):
-    """A CSV that puts near duplicates together: a group is what splitting keeps in one fold."""
+    """A CSV of groups of near duplicates; a group stays in one fold."""
 
     file: str
     """Relative to the archive, plain or .gz."""
@@ -210,7 +210,7 @@ class MixedArchive(Section):
     @classmethod
     def _within(cls, path: str) -> str:
         if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-            raise ValueError("must lie in ingest.archive: a relative path without ..")
+            raise ValueError("must be in ingest.archive: a relative path without ..")
         return path
 
     @field_validator("labels")
@@ -240,9 +240,12 @@ class MixedParams(Section):
 
 class IngestParams(Section):
     source: Literal[Source, "mixed"] = "nih"
-    """nih: ChestX-ray14; openi: the Indiana University reports; dicom: a folder of DICOM files with a CSV of labels;
-    cbis_ddsm, mias, inbreast: mammograms; breakhis, idc: breast histology; covid_chestxray: radiographs and CT;
-    manifest: images with a CSV of bags; class_folders: folders of one class each; mixed: several of these joined."""
+    """The archive's layout.
+
+    - nih: ChestX-ray14. openi: the Indiana University reports. dicom: DICOM files with a CSV of labels.
+    - cbis_ddsm, mias, inbreast: mammograms. breakhis, idc: breast histology. covid_chestxray: radiographs and CT.
+    - manifest: images with a CSV of bags. class_folders: folders of one class each. mixed: several of these joined.
+    """
     archive: str = "data/sample/nih"
     """Folder with the archive in its published layout, relative to the root or absolute."""
     metadata_only: bool = False
@@ -289,13 +292,13 @@ def with_source(settings: IngestParams, source: str) -> IngestParams:
 
 
 def settings_of(settings: IngestParams, joined: MixedArchive) -> IngestParams:
-    """The settings of ingest that one of the joined archives is read with: ingest's own, but for what it says itself.
+    """The settings that one of the joined archives is read with: those of ingest, overlaid with its own.
 
     Raises ValueError naming the archive and the key.
     """
     if strange := set(joined.settings) - {joined.source}:
         raise ValueError(
-            f"mixed.archives: {joined.name}: settings.{min(strange)} is none of its source; it may have {joined.source}"
+            f"mixed.archives: {joined.name}: settings.{min(strange)} is not allowed; its source has {joined.source}"
         )
     try:
         return IngestParams.model_validate(

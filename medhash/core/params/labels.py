@@ -22,8 +22,8 @@ class LabelParams(Section):
     unlabelled: Literal["keep", "exclude"] = "keep"
     """Images without any label of the vocabulary have an empty label set, or are left out."""
     bag: Literal["worst", "union", "agree"] = "worst"
-    """A bag's label set. worst: that of its worst image, `classes` standing in order, the worst first; union: all its
-    images' labels; agree: any image's, and bags whose images disagree are left out."""
+    """A bag's label set. worst: that of its worst image, by the order of `classes` (worst first). union: all its
+    images' labels. agree: any image's; bags whose images disagree are left out."""
     images_per_class: Annotated[int, Field(ge=0)] = 0
     """Take only so many images of every class, the rarest class first; 0 takes all images."""
     max_per_class: Annotated[int, Field(ge=0)] = 0

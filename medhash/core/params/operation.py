@@ -8,7 +8,7 @@ from medhash.core.params.section import Count, Section, Share
 
 
 class DriftParams(Section):
-    """How far the images that are new since the champion may lie from those it was trained on.
+    """How far the images that are new since the champion may differ from those it was trained on.
 
     The measure is the population stability index (PSI), less what chance alone gives for so few images.
     """
@@ -56,7 +56,7 @@ class PromoteParams(Section):
 
 
 class NotifyParams(Section):
-    """Who hears how a run ended. Names of Airflow connections, which hold addresses and secrets; empty: nobody."""
+    """Who is notified of a run's end: names of Airflow connections, which hold addresses and secrets; empty: nobody."""
 
     webhook: str = ""
     """Connection of type HTTP: gets a JSON document by POST."""
@@ -70,7 +70,7 @@ class NotifyParams(Section):
 
 class ScheduleParams(Section):
     cron: str = "@weekly"
-    """When a run starts by itself, whether or not data came."""
+    """When a run starts on schedule, with or without new data."""
     watch_cron: str = "*/30 * * * *"
     """When the archive is looked at; a run starts once it has grown and come to rest. Empty: never."""
     retries: Annotated[int, Field(ge=0)] = 1

@@ -16,7 +16,7 @@ class QualityParams(Section):
     """The limits of the gates."""
 
     fold_share_tolerance: Share = 0.08
-    """How far a fold's share of patients may lie from what params ask for."""
+    """How far a fold's share of patients may differ from the set share."""
     min_images_per_class_and_fold: Annotated[int, Field(ge=0)] = 1
     """Fewer than this in train or test is listed as an offending class."""
     max_unlabelled_share: Share = 0.6

@@ -112,7 +112,7 @@ def test_a_row_that_is_cut_off_is_listed(cbis):
             lambda text: text.replace("pathology", "pathologie", 1),
             "column 'pathology' is missing; the nearest name found is 'pathologie'",
         ),
-        (lambda text: text.replace("assessment", "pathology", 1), "column 'pathology' stands there twice"),
+        (lambda text: text.replace("assessment", "pathology", 1), "column 'pathology' occurs twice"),
         (lambda text: text + '"P_98765,', "not readable as CSV text"),
         (lambda text: "", "column 'patient_id' is missing"),
     ],

@@ -261,7 +261,7 @@ def test_images_of_two_patients_under_one_accession_number_are_all_refused(hospi
             lambda h: h.lines.__setitem__(0, "uid,label,remark"),
             "column 'labels' is missing; the nearest name found is 'label'",
         ),
-        (lambda h: h.lines.__setitem__(0, "uid,labels,uid"), "column 'uid' stands there twice"),
+        (lambda h: h.lines.__setitem__(0, "uid,labels,uid"), "column 'uid' occurs twice"),
         (lambda h: h.lines.__setitem__(slice(1, None), []), "has a header and no row"),
         (lambda h: setattr(h, "dicom", "labels: other.csv"), "other.csv does not exist"),
         (lambda h: h.files.clear(), "holds no DICOM file"),

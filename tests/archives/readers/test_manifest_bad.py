@@ -118,7 +118,7 @@ STOPPED = {
         "unknown column 'patient_name'",
         "take it out, as it might name a person",
     ),
-    "column twice": ("path,patient_id,labels,path\na/1.png,98765439,benign,x\n", "'path' stands there twice", ""),
+    "column twice": ("path,patient_id,labels,path\na/1.png,98765439,benign,x\n", "'path' occurs twice", ""),
     "open quote": ('path,patient_id,labels\na/1.png,98765439,"benign\n', "line 2: not readable as CSV text", "quote"),
     "zero byte": ("path,patient_id,labels\na/1.png,98765439\0,benign\n", "line 2: not readable as CSV text", ""),
     "no text": (b"path,patient_id,labels\n\xff98765439,1,benign\n", "as CSV text (UnicodeDecodeError)", ""),

@@ -188,12 +188,12 @@ ERRORS = {
     "an organ that nobody knows": ({"films": {"organ": None}}, "its reader knows no organ of any image"),
     "an organ that is none": ({"films": {"organ": "heart"}}, "ingest.mixed.archives: films.organ: heart is not known"),
     "a reader's own error": ({"tiles": {"source": "mias"}}, "archive tiles of ingest.mixed: "),
-    "settings of another source": ({"tiles": {"settings": {"idc": {}}}}, "tiles: settings.idc is none of its source"),
+    "settings of another source": ({"tiles": {"settings": {"idc": {}}}}, "tiles: settings.idc is not allowed"),
     "settings that are not": (
         {"tiles": {"settings": {"breakhis": {"magnifications": [41]}}}},
         "tiles: settings.breakhis.magnifications.0",
     ),
-    "a folder outside": ({"tiles": {"archive": "../tiles"}}, "must lie in ingest.archive"),
+    "a folder outside": ({"tiles": {"archive": "../tiles"}}, "must be in ingest.archive"),
     "a name with a slash": ({"tiles": {"name": "a/b"}}, "ingest.mixed.archives.0.name"),
     "a label that is two": ({"tiles": {"labels": {"benign": "a|b"}}}, "a label is a text without |"),
 }

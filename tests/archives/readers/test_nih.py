@@ -95,7 +95,7 @@ def test_ages_are_whole_years_capped_at_90_and_absurd_ones_are_null(written, age
         ),
         ("Finding Labels", "", "'Finding Labels' is missing"),
         ("OriginalImage[Width", "OriginalImageWidth", "the nearest name found is 'OriginalImageWidth'"),
-        ("View Position", "Patient ID", "'Patient ID' stands there twice"),
+        ("View Position", "Patient ID", "'Patient ID' occurs twice"),
     ],
 )
 def test_a_missing_or_renamed_column_is_named_with_the_nearest_name_found(column, now, expected, tmp_path):

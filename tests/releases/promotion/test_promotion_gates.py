@@ -32,7 +32,7 @@ def write_run(root: Path, failed: bool = False) -> Workspace:
         success=not failed,
         checks=[
             Check(
-                expectation="no patient stands in two folds",
+                expectation="no patient is in two folds",
                 about="split.parquet",
                 success=not failed,
                 observed="1 patient",
@@ -48,7 +48,7 @@ def test_a_failed_gate_is_named_and_nothing_is_touched(tmp_path: Path, capsys: p
     assert main(["--root", str(tmp_path)]) == 1
     told = capsys.readouterr().err
     assert "the gate after split failed" in told
-    assert "no patient stands in two folds" in told
+    assert "no patient is in two folds" in told
     assert not workspace.mlflow_database.exists()
 
 
@@ -60,7 +60,7 @@ def test_a_failed_gate_is_in_the_audit_log_and_in_the_latest_decision_and_cannot
     assert [(line.entry.act, line.entry.what["failed"]) for line in lines] == [("refuse", ["gates"])]
     latest = Latest.read(workspace.decisions / "latest.json")
     assert (latest.promoted, latest.version, latest.failed_clauses) == (False, None, ["gates"])
-    assert "no patient stands in two folds" in latest.why
+    assert "no patient is in two folds" in latest.why
 
 
 def test_a_gate_that_did_not_run_is_named(tmp_path: Path) -> None:
