@@ -54,7 +54,7 @@ def require_few_withdrawn(
         )
 
 
-def compared(last: pa.Table | None, images: pa.Table, forgotten: frozenset[str]) -> str:
+def count_changes(last: pa.Table | None, images: pa.Table, forgotten: frozenset[str]) -> str:
     """A line that counts images: new ones, those with another file than in the last run, and withdrawn ones.
 
     Images of forgotten patients are not counted as gone: they may still be there.

@@ -9,10 +9,17 @@ from pathlib import Path
 import pyarrow as pa
 
 from components.ingest.bags import judge_bags
-from components.ingest.changes import compared, last_images, require_few_withdrawn
+from components.ingest.changes import count_changes, last_images, require_few_withdrawn
 from components.ingest.pool import n_workers
-from components.ingest.publish import bag_ids, images_table, publish, rejected_table, sources_table, write_private
-from components.ingest.scan import Scan, judge, scan_files
+from components.ingest.publish import (
+    bag_ids,
+    images_table,
+    publish_tables,
+    rejected_table,
+    sources_table,
+    write_private,
+)
+from components.ingest.scan import Scan, judge_files, scan_files
 from components.ingest.summary import counted_images, counted_refusals, too_many
 from medhash.archives.decode_cache import DecodeCache
 from medhash.archives.entries import Entries
@@ -23,7 +30,7 @@ from medhash.archives.memo import BYTES, HEADER, FileMemo
 from medhash.archives.preparation import Pointed, Preparation, Regions
 from medhash.archives.pseudonyms import pseudonyms
 from medhash.archives.reader_code import code_digest, reading_roots
-from medhash.archives.readers.layouts import source_of
+from medhash.archives.readers.layouts import reader_of
 from medhash.core.errors import MedhashError
 from medhash.core.params import IngestParams
 from medhash.core.workspace import Workspace
@@ -149,7 +156,7 @@ def _ingest(
     digests: frozenset[str],
     memo: FileMemo,
 ) -> str:
-    source, is_forgotten = source_of(settings), forgetting(digests, key)
+    source, is_forgotten = reader_of(settings), forgetting(digests, key)
     exclusion = leave_out(source.read_entries(archive, settings, Known(memo, HEADER, is_forgotten)), is_forgotten)
     entries, notes = exclusion.entries, []
     if exclusion.n_images:
@@ -177,7 +184,7 @@ def _ingest(
             images, lines = _take(workspace, settings, entries, scan, cache, preparation, key, require)
             cache.keep_only(set(scan.digests.values()))
     memo.settle()
-    return "\n".join([*lines, compared(last, images, digests), *notes])
+    return "\n".join([*lines, count_changes(last, images, digests), *notes])
 
 
 def _skipping(
@@ -198,7 +205,7 @@ def _take(
     key: bytes,
     require: Callable[[pa.Table, set[str]], None],
 ) -> tuple[pa.Table, list[str]]:
-    rejections = entries.rejections + (entries.with_archive(judge(entries, scan)) if scan else [])
+    rejections = entries.rejections + (entries.with_archive(judge_files(entries, scan)) if scan else [])
     rejections += entries.with_archive(judge_bags(entries, scan, rejections, settings.bags.max_size))
     if entries.rows.empty and not rejections:
         raise MedhashError(
@@ -218,7 +225,7 @@ def _take(
     require(images, {*rejected["image_id"].drop_null().to_pylist(), *bag_ids(refused, key)})
     taken = entries.rows["source_name"].drop(refused.index)
     files = {wanted: scan.shapes[wanted] for wanted in map(scan.wanted, taken)} if scan else {}
-    publish(workspace, images, rejected, cache, preparation, files)
+    publish_tables(workspace, images, rejected, cache, preparation, files)
     write_private(workspace, "sources.parquet", sources)
     return images, [
         f"{counted_images(images)}, "

@@ -24,7 +24,7 @@ _PER_WORKER = 4
 ALONE_BYTES = 16 << 20
 """So much is decoded in this process before others are started: a small archive is done by then."""
 
-Result = Decoded | Unreadable
+DecodeResult = Decoded | Unreadable
 
 
 class Wanted(NamedTuple):
@@ -36,7 +36,7 @@ class Wanted(NamedTuple):
 
 def decode_all(
     images: Iterable[tuple[Wanted, bytes]], preparation: Preparation, workers: int
-) -> Generator[tuple[Wanted, Result]]:
+) -> Generator[tuple[Wanted, DecodeResult]]:
     """Decode (wanted, bytes) pairs to (wanted, result) pairs in the same order, pulling a few ahead of the slowest.
 
     workers: processes; 1 decodes in this one, which also takes the first few.
@@ -54,7 +54,7 @@ def decode_all(
         return
     # spawn: a fork of a process with threads may deadlock
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _prepare_worker)
-    under_way: deque[tuple[Wanted, Future[Result]]] = deque()
+    under_way: deque[tuple[Wanted, Future[DecodeResult]]] = deque()
     try:
         for wanted, data in remaining:
             under_way.append((wanted, pool.submit(_decode, data, preparation, wanted.regions)))
@@ -78,7 +78,7 @@ def n_workers(setting: int) -> int:
     return setting or len(os.sched_getaffinity(0))
 
 
-def _decode(data: bytes, preparation: Preparation, regions: Regions) -> Result:
+def _decode(data: bytes, preparation: Preparation, regions: Regions) -> DecodeResult:
     try:
         return decode_bytes(data, preparation, regions)
     except Unreadable as error:

@@ -139,7 +139,7 @@ def sources_table(entries: Entries, rejections: list[Rejection], key: bytes) -> 
     )
 
 
-def publish(
+def publish_tables(
     workspace: Workspace,
     images: pa.Table,
     rejected: pa.Table,

@@ -105,7 +105,7 @@ def _not_decoded_yet(
             yield request, file.data
 
 
-def judge(entries: Entries, scan: Scan) -> list[Rejection]:
+def judge_files(entries: Entries, scan: Scan) -> list[Rejection]:
     """Rows without a usable file, files without a row, and later rows of files that are equal byte by byte."""
     rejections = [Rejection("no_row", REASONS["no_row"], source_name=name) for name in sorted(scan.strays)]
     first_with: dict[str, int] = {}

@@ -4,7 +4,7 @@ import struct
 
 import numpy as np
 
-from medhash.archives.dicom_header import DEFLATED, Header, PixelSpan, shown
+from medhash.archives.dicom_header import DEFLATED, Header, PixelSpan, shown_syntax
 from medhash.archives.integrity import Unreadable, jpeg_size
 
 _NATIVE = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", DEFLATED})
@@ -29,7 +29,7 @@ def stored_values(header: Header, shape: tuple[int, ...], dtype: np.dtype, grey:
     """
     span, syntax = header.pixels, header.syntax
     if syntax not in _NATIVE | _JPEG | _JPEG_LS | _JPEG_2000 | {_RLE}:
-        raise Unreadable("unsupported", f"no decoder for the transfer syntax {shown(syntax)}")
+        raise Unreadable("unsupported", f"no decoder for the transfer syntax {shown_syntax(syntax)}")
     if span is None or span.length == 0:
         raise Unreadable("no_pixels", "the header is not followed by pixels")
     if span.tag != 0x7FE00010:

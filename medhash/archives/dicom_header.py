@@ -134,7 +134,7 @@ def _meta(data: bytes) -> tuple[int, str]:
     return end, syntax
 
 
-def shown(syntax: str) -> str:
+def shown_syntax(syntax: str) -> str:
     """A transfer syntax for an error text: only what looks like one of the standard's is repeated."""
     return syntax if _STANDARD_UID.fullmatch(syntax) else "of a private kind"
 

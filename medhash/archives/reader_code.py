@@ -3,7 +3,7 @@
 from medhash.core.own_code import own_code
 from medhash.core.params import IngestParams
 
-CUTS = ("medhash.archives.readers.layouts:source_of", "medhash.archives.reader_code:*")
+CUTS = ("medhash.archives.readers.layouts:reader_of", "medhash.archives.reader_code:*")
 """What leads to every reader."""
 
 

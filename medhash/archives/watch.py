@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from medhash.core.documents import Document
 from medhash.core.errors import MedhashError
 from medhash.core.params import IngestParams
-from medhash.core.params.ingest import settings_of
+from medhash.core.params.ingest import joined_settings
 from medhash.core.workspace import Workspace
 
 _MODULUS = 1 << 256
@@ -88,7 +88,7 @@ def _number(name: str, size: int, time_ns: int) -> int:
     return int.from_bytes(hashlib.sha256(text).digest())
 
 
-class State(Document):
+class WatchState(Document):
     """var/watch/archive.json: what the last looks saw."""
 
     seen: Signature
@@ -125,7 +125,7 @@ def look(workspace: Workspace, ingest: IngestParams, name: str) -> Look:
         verdict, announced, by = "changed", now, name
     else:
         verdict = "changing"
-    State(seen=now, announced=announced, announced_by=by).write(path)
+    WatchState(seen=now, announced=announced, announced_by=by).write(path)
     return Look(verdict, now, _SAYS[verdict].format(n_files=now.n_files, gigabytes=now.n_bytes / 1e9))
 
 
@@ -135,18 +135,18 @@ def _elsewhere(workspace: Workspace, ingest: IngestParams) -> list[Path]:
     labels = [archive / ingest.dicom.labels] if ingest.source == "dicom" else []
     if ingest.source == "mixed":
         labels = [
-            archive / joined.archive / settings_of(ingest, joined).dicom.labels
+            archive / joined.archive / joined_settings(ingest, joined).dicom.labels
             for joined in ingest.mixed.archives
             if joined.source == "dicom"
         ]
     return [workspace.forgotten, *labels]
 
 
-def _read(path: Path) -> State | None:
+def _read(path: Path) -> WatchState | None:
     if not path.exists():
         return None
     try:
-        return State.read(path)
+        return WatchState.read(path)
     except MedhashError as error:
         raise MedhashError(
             f"{path} is damaged: {error.problem}",

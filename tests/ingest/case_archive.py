@@ -101,7 +101,7 @@ class CaseArchive:
     def ingest(self, monkeypatch, **settings) -> str:
         """Write the files, run the stage, and return what it says."""
         self.write()
-        monkeypatch.setattr(run, "source_of", lambda _: self)
+        monkeypatch.setattr(run, "reader_of", lambda _: self)
         return ingest(
             self.workspace,
             IngestParams.model_validate({"archive": "archive", "workers": 1, "max_rejected_share": 1.0, **settings}),

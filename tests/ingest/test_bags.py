@@ -6,7 +6,7 @@ from ingest.case_archive import KEY, SIZE_PX, CaseArchive, image, png
 
 from components.ingest.ingest import ingest
 from medhash.archives.pseudonyms import pseudonyms
-from medhash.archives.readers.layouts import source_of
+from medhash.archives.readers.layouts import reader_of
 from medhash.core.errors import MedhashError
 from medhash.core.params import IngestParams
 
@@ -154,7 +154,7 @@ def test_where_every_bag_is_lost_the_error_says_so(cases, monkeypatch):
 def test_a_chest_archive_names_the_bags_that_it_can_tell(source, by, offered, tmp_path):
     settings = IngestParams.model_validate({"source": source, "bags": {"by": by}})
     with pytest.raises(MedhashError, match=f"{by} is not supported by the source {source}") as caught:
-        source_of(settings).read_entries(tmp_path, settings)
+        reader_of(settings).read_entries(tmp_path, settings)
     assert offered in str(caught.value)
 
 

@@ -16,7 +16,7 @@ from medhash.archives.readers.named_images import NamedImage, named_entries
 from medhash.core.errors import MedhashError
 from medhash.core.params import IngestParams
 
-SUBTYPES = {
+_SUBTYPES = {
     "A": ("benign", "adenosis"),
     "F": ("benign", "fibroadenoma"),
     "PT": ("benign", "phyllodes_tumor"),
@@ -27,11 +27,11 @@ SUBTYPES = {
     "PC": ("malignant", "papillary_carcinoma"),
 }
 """A name's letters → pathology and subtype, as the archive's folders are called."""
-BAGS = ("image", "slide", "patient")
+_BAGS = ("image", "slide", "patient")
 _SLIDE = r"(?P<patient>\d+-\d+)(?P<piece>[A-Z]*)"
 _NUMBER = r"(?P<number>\d{1,9})"
 _NAMES = [
-    re.compile(rf"SOB_(?P<letter>[BM])_(?P<subtype>{'|'.join(SUBTYPES)}){rest}\.(?i:png|jpe?g)", re.ASCII)
+    re.compile(rf"SOB_(?P<letter>[BM])_(?P<subtype>{'|'.join(_SUBTYPES)}){rest}\.(?i:png|jpe?g)", re.ASCII)
     for rest in (rf"-{_SLIDE}-(?P<magnification>40|100|200|400)-{_NUMBER}", rf"_{_SLIDE}_{_NUMBER}")
 ]
 """As published, SOB_B_A-14-22549AB-100-027.png; and as reduced copies name their tiles, SOB_B_A_14-22549AB_0.png:
@@ -48,7 +48,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     Prints how many images are left out by ingest.breakhis.magnifications, which is no refusal.
     Raises MedhashError if there is no image, none of the wanted magnifications, or a tar is unsafe or damaged.
     """
-    require_offered(settings.bags.by, BAGS, "breakhis")
+    require_offered(settings.bags.by, _BAGS, "breakhis")
     names = image_tree.image_names(archive, settings, image_tree.base_name, _patients_of, known)
     entries = named_entries(names, partial(_image, settings), _patients_of)
     n_left_out = len(names) - len(entries.rows) - len(entries.rejections)
@@ -72,7 +72,7 @@ def _image(settings: IngestParams, name: str) -> NamedImage | str | None:
     found = next(filter(None, (form.fullmatch(name) for form in _NAMES)), None)
     if found is None:
         return "the name is not built as SOB_B_A-14-22549AB-100-027.png is"
-    pathology, subtype = SUBTYPES[found["subtype"]]
+    pathology, subtype = _SUBTYPES[found["subtype"]]
     if found["letter"] != pathology[0].upper():
         return f"the name says {found['letter']} and {found['subtype']}, which is {pathology}"
     magnification = found.groupdict().get("magnification")

@@ -22,7 +22,7 @@ from medhash.archives.readers.csv_tables import plain_or_packed, read_rows
 from medhash.core.errors import MedhashError
 from medhash.core.params.ingest import CbisDdsmParams, IngestParams
 
-TABLES = (
+_TABLES = (
     ("calc_case_description_train_set.csv", "Calc-Training", "train_val"),
     ("calc_case_description_test_set.csv", "Calc-Test", "test"),
     ("mass_case_description_train_set.csv", "Mass-Training", "train_val"),
@@ -30,7 +30,7 @@ TABLES = (
 )
 """File, collection that its cases' folders begin with, fold. Table 1 is the first."""
 ROWS_PER_TABLE = 1_000_000
-COLUMNS = {
+_TITLES = {
     "patient": ("patient_id",),
     "density": ("breast density", "breast_density"),
     "side": ("left or right breast",),
@@ -42,19 +42,19 @@ COLUMNS = {
     "crop": ("cropped image file path",),
 }
 """Name here → its published titles; the tables of calcifications and of masses differ in one."""
-KINDS = ("calcification", "mass")
-VIEWS = ("CC", "MLO")
-SIDES = {"LEFT": "L", "RIGHT": "R"}
-DENSITIES = ("1", "2", "3", "4")
+_KINDS = ("calcification", "mass")
+_VIEWS = ("CC", "MLO")
+_SIDES = {"LEFT": "L", "RIGHT": "R"}
+_DENSITIES = ("1", "2", "3", "4")
 """BI-RADS; two published rows have a 0, which is none."""
-EXCLUDED = ""
+_EXCLUDED = ""
 _PATIENT = re.compile(r"P_\d+")
 _SUFFIXES = (".dcm", *IMAGE_SUFFIXES)
 _CASE = re.compile(r"((?:Calc|Mass)-(?:Training|Test))_P_\d+_(?:LEFT|RIGHT)_(?:CC|MLO)(_\d+)?")
 _SERIES = re.compile(r"1\.3\.6\.1\.4\.1\.9590\.[\d.]+")
 _SERIES_DESCRIPTION, _BITS_ALLOCATED = 0x0008103E, 0x00280100
-BAGS = ("image", "breast", "patient")
-SEVERITY = ("malignant", "benign", "normal")
+_BAGS = ("image", "breast", "patient")
+_SEVERITY = ("malignant", "benign", "normal")
 """The worst first."""
 _TABLE = "the case tables (row = 1,000,000 × table + line; tables: calc train, calc test, mass train, mass test)"
 _COLUMNS = (
@@ -73,7 +73,7 @@ _COLUMNS = (
 
 
 class Abnormality(NamedTuple):
-    """A row. row: 1,000,000 × table + line. label: EXCLUDED where the settings leave it out. image, crop: the folders
+    """A row. row: 1,000,000 × table + line. label: _EXCLUDED where the settings leave it out. image, crop: the folders
     of the case, which name the film and the cut-out. Of their paths' further parts, the series is kept."""
 
     row: int
@@ -135,7 +135,7 @@ class CaseNames:
                 return part if is_wanted else None
             if part in self._series:
                 return self._series[part]
-            if _SERIES.fullmatch(part) and len(self._collections) < len(TABLES):
+            if _SERIES.fullmatch(part) and len(self._collections) < len(_TABLES):
                 return None  # probably of a table that is not there
         return path
 
@@ -151,10 +151,10 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     Raises MedhashError if no table can be read or one lacks a column, and for other bags than image, breast and
     patient.
     """
-    require_offered(settings.bags.by, BAGS, "cbis_ddsm")
+    require_offered(settings.bags.by, _BAGS, "cbis_ddsm")
     tables = read_tables(archive, settings.cbis_ddsm)
     cropped = settings.cbis_ddsm.images == "cropped"
-    taken = [row for row in tables.rows if row.label != EXCLUDED]
+    taken = [row for row in tables.rows if row.label != _EXCLUDED]
     films, images = defaultdict(list), defaultdict(list)
     for row in taken:
         films[row.film].append(row)
@@ -204,12 +204,12 @@ def read_tables(archive: Path, settings: CbisDdsmParams) -> CaseTables:
     rows: list[Abnormality] = []
     rejections: list[Rejection] = []
     collections = []
-    for number, (name, collection, fold) in enumerate(TABLES, 1):
+    for number, (name, collection, fold) in enumerate(_TABLES, 1):
         path = plain_or_packed(archive, name)
         if path is None:
             continue
         collections.append(collection)
-        for line, cells in read_rows(path, COLUMNS):
+        for line, cells in read_rows(path, _TITLES):
             found = _row(number * ROWS_PER_TABLE + line, collection, fold, cells, settings)
             if isinstance(found, Rejection):
                 rejections.append(found)
@@ -218,7 +218,7 @@ def read_tables(archive: Path, settings: CbisDdsmParams) -> CaseTables:
     if not collections:
         raise MedhashError(
             f"{archive} holds none of CBIS-DDSM's case tables (plain or .gz)",
-            f"put {', '.join(name for name, _, _ in TABLES)} there, or those of them that you have",
+            f"put {', '.join(name for name, _, _ in _TABLES)} there, or those of them that you have",
         )
     n_rows = len(rows) + len(rejections)
     rows, repeated = _once(rows)
@@ -247,18 +247,18 @@ def _row(
     labels = {
         "MALIGNANT": "malignant",
         "BENIGN": "benign",
-        "BENIGN_WITHOUT_CALLBACK": settings.benign_without_callback.replace("exclude", EXCLUDED),
+        "BENIGN_WITHOUT_CALLBACK": settings.benign_without_callback.replace("exclude", _EXCLUDED),
     }
     if not patient:
         return refuse("empty_patient")
-    if side not in SIDES:
+    if side not in _SIDES:
         return refuse("unknown_laterality", "the breast is neither LEFT nor RIGHT", side)
-    if view not in VIEWS:
-        return refuse("unknown_view", f"the view is none of {', '.join(VIEWS)}", view)
+    if view not in _VIEWS:
+        return refuse("unknown_view", f"the view is none of {', '.join(_VIEWS)}", view)
     if cells["pathology"] not in labels:
         return refuse("unknown_pathology", f"the pathology is none of {', '.join(labels)}", cells["pathology"])
-    if kind not in KINDS:
-        return refuse("unknown_finding", f"the abnormality type is none of {', '.join(KINDS)}", kind)
+    if kind not in _KINDS:
+        return refuse("unknown_finding", f"the abnormality type is none of {', '.join(_KINDS)}", kind)
     if not cells["number"].isdecimal():
         return refuse("malformed_row", "the abnormality id is no number", cells["number"])
     if named != [image, crop]:
@@ -276,7 +276,7 @@ def _row(
         kind,
         cells["number"],
         labels[cells["pathology"]],
-        cells["density"] if cells["density"] in DENSITIES else "",
+        cells["density"] if cells["density"] in _DENSITIES else "",
         image,
         _series(cells["image"]),
         crop,
@@ -351,9 +351,9 @@ def _entry(name: str, rows: list[Abnormality], shown: list[Abnormality]) -> tupl
         first.patient,
         first.patient,
         first.view,
-        SIDES[first.side],
+        _SIDES[first.side],
         first.fold,
-        min((row.label for row in shown), key=SEVERITY.index),
+        min((row.label for row in shown), key=_SEVERITY.index),
         "|".join(sorted({row.kind for row in shown})),
         "|".join(densities),
         f"{first.patient}_{first.side}",

@@ -21,7 +21,7 @@ from medhash.core.params import IngestParams
 from medhash.core.params.ingest import ClassFolder, GroupsFile
 
 _SETTING = "ingest.class_folders.groups"
-BAGS = ("image", "patient")
+_BAGS = ("image", "patient")
 _COLUMNS = ("source_name", "patient", "study", "modality", "organ", "labels")
 _UNKNOWN = {
     "view": None,
@@ -43,7 +43,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     images are left out, as they are in no listed folder or are skipped by name.
     Raises MedhashError where there is no image, a listed folder has none, or a tar or the groups cannot be read.
     """
-    require_offered(settings.bags.by, BAGS, "class_folders")
+    require_offered(settings.bags.by, _BAGS, "class_folders")
     chosen = settings.class_folders
     if not chosen.folders:
         raise MedhashError(

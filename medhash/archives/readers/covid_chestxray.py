@@ -21,8 +21,8 @@ from medhash.archives.readers.terms import MAX_AGE, TOP_AGE
 from medhash.core.errors import MedhashError
 from medhash.core.params import IngestParams
 
-TABLE = "metadata.csv"
-COLUMNS = {
+_TABLE = "metadata.csv"
+_TITLES = {
     "patient": ("patientid",),
     "day": ("offset",),
     "finding": ("finding",),
@@ -34,10 +34,10 @@ COLUMNS = {
     "name": ("filename",),
 }
 """Name here → its published title. No other column is read."""
-MODALITIES = {"X-ray": "xray", "CT": "ct"}
-VIEWS = {"PA": "PA", "AP": "AP", "AP Supine": "AP", "AP semi erect": "AP", "AP erect": "AP", "L": "LATERAL"}
+_MODALITIES = {"X-ray": "xray", "CT": "ct"}
+_VIEWS = {"PA": "PA", "AP": "AP", "AP Supine": "AP", "AP semi erect": "AP", "AP erect": "AP", "L": "LATERAL"}
 """Others, such as the planes of CT, are not known."""
-FINDINGS = (
+_FINDINGS = (
     "No Finding",
     "Pneumonia",
     "Viral",
@@ -70,9 +70,9 @@ FINDINGS = (
 """Findings of all releases. Another one refuses its row, so that no free text passes."""
 _NOT_KNOWN = ("todo", "unknown", "")
 _VOLUMES = (".nii", ".nii.gz")
-Row = tuple[str, str, str, str, str, str | None, str | None, float]
+_Row = tuple[str, str, str, str, str, str | None, str | None, float]
 """source_name, patient, study, labels, modality, view, sex, age."""
-BAGS = ("image", "study", "patient")
+_BAGS = ("image", "study", "patient")
 _COLUMNS = ("source_name", "patient", "study", "labels", "modality", "view", "sex", "age")
 _UNKNOWN = {"width": None, "height": None, "pixel_spacing": None, "official_fold": None}
 
@@ -85,23 +85,23 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     ingest.covid_chestxray.lateral) and NIfTI volumes are left out.
     Raises MedhashError where the table is absent or lacks a column.
     """
-    require_offered(settings.bags.by, BAGS, "covid_chestxray")
-    table = plain_or_packed(archive, TABLE)
+    require_offered(settings.bags.by, _BAGS, "covid_chestxray")
+    table = plain_or_packed(archive, _TABLE)
     if table is None:
         raise MedhashError(
-            f"{archive} holds no {TABLE}",
+            f"{archive} holds no {_TABLE}",
             "set ingest.archive to the folder that holds the COVID-19 Image Data Collection as published",
         )
     rows, index, rejections = [], [], []
     n_left_out: Counter[str] = Counter()
     names: dict[str, int] = {}
     in_malformed: set[str] = set()
-    for line, cells in read_rows(table, COLUMNS):
+    for line, cells in read_rows(table, _TITLES):
         if isinstance(cells, dict) and (why := left_out(cells, settings.covid_chestxray.lateral)):
             n_left_out[why] += 1
             names.setdefault(cells["name"], line)
             continue
-        row = read_row(line, cells, names)
+        row = _read_row(line, cells, names)
         if isinstance(cells, list):  # so that its file does not count as one without a row
             in_malformed.update(cells)
         if isinstance(row, Rejection):
@@ -115,7 +115,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     if settings.bags.by != "image":
         frame["bag"] = frame[settings.bags.by]
     return Entries(
-        TABLE,
+        _TABLE,
         "pathology",
         "xray",
         "chest",
@@ -128,7 +128,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
 
 def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
     """Every image file of images/ beside the table. Raises MedhashError where there is no such folder."""
-    table = plain_or_packed(archive, TABLE)
+    table = plain_or_packed(archive, _TABLE)
     folder = (table.parent if table else archive) / "images"
     if not folder.is_dir():
         raise MedhashError(
@@ -142,10 +142,10 @@ def left_out(cells: dict[str, str], lateral: bool) -> str:
     """What a row describes that is not taken, in words; empty where it is taken."""
     if cells["folder"] == "volumes" or cells["name"].lower().endswith(_VOLUMES):
         return "NIfTI volumes"
-    return "lateral views" if VIEWS.get(cells["view"]) == "LATERAL" and not lateral else ""
+    return "lateral views" if _VIEWS.get(cells["view"]) == "LATERAL" and not lateral else ""
 
 
-def read_row(line: int, cells: dict[str, str] | list[str], first: dict[str, int]) -> Row | Rejection:
+def _read_row(line: int, cells: dict[str, str] | list[str], first: dict[str, int]) -> _Row | Rejection:
     """A row, or why there is none; the first fault counts.
 
     first: file name → the line that named it first; this one's is added.
@@ -161,7 +161,7 @@ def read_row(line: int, cells: dict[str, str] | list[str], first: dict[str, int]
     name, patient = cells["name"], cells["patient"]
     patients = (patient,) if patient else ()
     labels = findings(cells["finding"])
-    strange = next((label for label in labels if label not in FINDINGS), "")
+    strange = next((label for label in labels if label not in _FINDINGS), "")
     earlier = first.setdefault(name, line) if name else line
     if not name:
         return Rejection("empty_image_name", "filename is empty", line, patients=patients)
@@ -169,12 +169,12 @@ def read_row(line: int, cells: dict[str, str] | list[str], first: dict[str, int]
         return Rejection("duplicate_row", f"row {earlier} describes the same image", line, name, patients=patients)
     if not patient:
         return Rejection("empty_patient", "patientid is empty", line, name)
-    if cells["modality"] not in MODALITIES:
+    if cells["modality"] not in _MODALITIES:
         return Rejection(
-            "unknown_modality", f"modality is none of {', '.join(MODALITIES)}", line, name, cells["modality"], patients
+            "unknown_modality", f"modality is none of {', '.join(_MODALITIES)}", line, name, cells["modality"], patients
         )
     if strange:
-        near = difflib.get_close_matches(strange, FINDINGS, n=1)
+        near = difflib.get_close_matches(strange, _FINDINGS, n=1)
         return Rejection(
             "unknown_finding",
             "finding holds one that the collection does not list"
@@ -189,8 +189,8 @@ def read_row(line: int, cells: dict[str, str] | list[str], first: dict[str, int]
         patient,
         f"{patient}\0{cells['day'] or name}",
         "|".join(labels),
-        MODALITIES[cells["modality"]],
-        VIEWS.get(cells["view"]),
+        _MODALITIES[cells["modality"]],
+        _VIEWS.get(cells["view"]),
         cells["sex"] if cells["sex"] in ("F", "M") else None,
         _years(cells["age"]),
     )

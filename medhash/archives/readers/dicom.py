@@ -25,7 +25,7 @@ from medhash.archives.readers.dicom_rows import DicomRow, UnfitHeader, header_ro
 from medhash.core.errors import MedhashError
 from medhash.core.params.ingest import DicomParams, IngestParams
 
-BAGS = ("image", "study", "patient")
+_BAGS = ("image", "study", "patient")
 _KEY_WORDS = {"sop_instance_uid": "SOP Instance UID", "accession_number": "accession number"}
 
 
@@ -47,7 +47,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     So are all files whose key two patients share or whose labels contradict each other.
     Raises MedhashError where there is no DICOM file, or where the CSV cannot be read or lacks a column.
     """
-    require_offered(settings.bags.by, BAGS, "dicom")
+    require_offered(settings.bags.by, _BAGS, "dicom")
     labels = read_labels(archive / settings.dicom.labels, settings.dicom)
     max_bytes = most_bytes(settings)
     rows: list[DicomRow] = []

@@ -16,12 +16,12 @@ from medhash.archives.readers import image_tree
 from medhash.archives.readers.named_images import NamedImage, named_entries
 from medhash.core.params import IngestParams
 
-LABELS = {"0": "non_idc", "1": "idc"}
+_LABELS = {"0": "non_idc", "1": "idc"}
 """A name's class → pathology. `non-IDC` is no diagnosis: such tissue may be normal, benign or carcinoma in situ.
 All patients have cancer."""
-PITCH_PX = 50
+_PITCH_PX = 50
 """From one patch to the next."""
-BAGS = ("image", "neighbourhood", "patient")
+_BAGS = ("image", "neighbourhood", "patient")
 _NAME = re.compile(r"(?P<patient>\d+)_idx\d+_x(?P<x>\d{1,9})_y(?P<y>\d{1,9})_class(?P<label>[01])\.(?i:png)", re.ASCII)
 
 
@@ -33,7 +33,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     A patch's position in the slide is used for nothing else.
     Raises MedhashError where there is no image, or a tar is unsafe or damaged.
     """
-    require_offered(settings.bags.by, BAGS, "idc")
+    require_offered(settings.bags.by, _BAGS, "idc")
     names = image_tree.image_names(archive, settings, image_tree.base_name, _patients_of, known)
     return named_entries(names, partial(_image, settings), _patients_of)
 
@@ -48,9 +48,9 @@ def _image(settings: IngestParams, name: str) -> NamedImage | str:
     if found is None:
         return "the name is not built as 8863_idx5_x51_y1251_class0.png is"
     patient, x, y = found["patient"], int(found["x"]), int(found["y"])
-    side = PITCH_PX * settings.idc.neighbourhood
+    side = _PITCH_PX * settings.idc.neighbourhood
     bag = {"image": None, "neighbourhood": f"{patient} {x // side} {y // side}", "patient": patient}[settings.bags.by]
-    return NamedImage(patient, patient, LABELS[found["label"]], (patient, x, y), bag)
+    return NamedImage(patient, patient, _LABELS[found["label"]], (patient, x, y), bag)
 
 
 def _patients_of(name: str) -> tuple[str, ...]:

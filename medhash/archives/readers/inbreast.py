@@ -22,8 +22,8 @@ from medhash.archives.readers.terms import MAX_AGE, TOP_AGE
 from medhash.core.errors import MedhashError
 from medhash.core.params.ingest import InbreastParams, IngestParams
 
-TABLE = "INbreast.csv"
-COLUMNS = {
+_TABLE = "INbreast.csv"
+_TITLES = {
     "patient": ("patient id",),
     "age": ("patient age",),
     "side": ("laterality",),
@@ -33,12 +33,12 @@ COLUMNS = {
     "density": ("acr",),
     "bi_rads": ("bi-rads",),
 }
-VIEWS = ("CC", "MLO", "FB")
+_VIEWS = ("CC", "MLO", "FB")
 """FB, from below, occurs in one published row."""
 _REMOVED = ("", "removed")
 _DENSITIES = ("1", "2", "3", "4")
 _AGE = re.compile(r"0*(\d{1,3})Y?", re.ASCII)
-BAGS = ("image", "breast", "patient")
+_BAGS = ("image", "breast", "patient")
 _SUFFIXES = (".dcm", *IMAGE_SUFFIXES)
 _NAME = re.compile(r"(?P<film>\d+)(_(?P<patient>[0-9a-f]{16})(_.*)?|_MG_.*)?", re.IGNORECASE | re.ASCII)
 """22678622_61b13c59bcba149e_MG_R_CC_ANON.dcm: the film, its patient under a hash, modality, side, view."""
@@ -79,8 +79,8 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     Raises MedhashError if there is no table, if neither table nor file names give any patient (folds could then not
     keep patients apart), and for other bags than image, breast and patient.
     """
-    require_offered(settings.bags.by, BAGS, "inbreast")
-    rows, rejections, n_rows = read_table(archive, settings.inbreast)
+    require_offered(settings.bags.by, _BAGS, "inbreast")
+    rows, rejections, n_rows = read_films(archive, settings.inbreast)
     hashes = _patients_of_files(archive)
     rejections = [_with_patients(rejection, hashes) for rejection in rejections]
     films, patients = [], []
@@ -101,7 +101,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
             rejections.append(Rejection(reason, detail, row.line, row.film, patients=tuple(sorted(whom))))
     if rows and not films:
         raise MedhashError(
-            f"neither {TABLE} (its patients are removed) nor the file names in {archive} give the patients; folds "
+            f"neither {_TABLE} (its patients are removed) nor the file names in {archive} give the patients; folds "
             "could not keep patients apart",
             "put the films there under their published names (22678622_<patient's hash>_MG_R_CC_ANON.dcm); empty files "
             "of these names do with --metadata-only. A table with Patient ID filled in does as well",
@@ -118,7 +118,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     constant = {"sex": None, "width": np.nan, "height": np.nan, "pixel_spacing": np.nan, "official_fold": None}
     names = {row.film for row in rows} | {rejection.source_name for rejection in rejections} - {""}
     return Entries(
-        TABLE,
+        _TABLE,
         "pathology",
         "mammography",
         "breast",
@@ -132,23 +132,23 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
 
 def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
     """Every image file, by the number of its film. Raises MedhashError where a folder cannot be listed."""
-    rows, rejections, _ = read_table(archive, settings.inbreast)
+    rows, rejections, _ = read_films(archive, settings.inbreast)
     listed = {row.film for row in rows} | {rejection.source_name for rejection in rejections}
     yield from tree_files(archive, most_bytes(settings), lambda path: _name_of(path, listed), _SUFFIXES, known)
 
 
-def read_table(archive: Path, settings: InbreastParams) -> tuple[list[FilmRow], list[Rejection], int]:
+def read_films(archive: Path, settings: InbreastParams) -> tuple[list[FilmRow], list[Rejection], int]:
     """Good rows, refused rows and the number of rows. Raises MedhashError where there is no table, or it is none."""
-    path = plain_or_packed(archive, TABLE)
+    path = plain_or_packed(archive, _TABLE)
     if path is None:
         raise MedhashError(
-            f"{archive} holds no {TABLE} (plain or .gz)",
+            f"{archive} holds no {_TABLE} (plain or .gz)",
             "set ingest.archive to the folder that holds INbreast as published",
         )
     rows: list[FilmRow] = []
     rejections: list[Rejection] = []
     first: dict[str, int] = {}
-    for line, cells in read_rows(path, COLUMNS, ";"):
+    for line, cells in read_rows(path, _TITLES, ";"):
         found = _row(line, cells, settings)
         if isinstance(found, FilmRow) and first.setdefault(found.film, line) != line:
             found = Rejection(
@@ -181,8 +181,8 @@ def _row(line: int, cells: dict[str, str] | list[str], settings: InbreastParams)
         return refuse("malformed_name", "File Name is no number", film)
     if cells["side"] not in ("L", "R"):
         return refuse("unknown_laterality", "Laterality is neither L nor R", cells["side"])
-    if cells["view"] not in VIEWS:
-        return refuse("unknown_view", f"View is none of {', '.join(VIEWS)}", cells["view"])
+    if cells["view"] not in _VIEWS:
+        return refuse("unknown_view", f"View is none of {', '.join(_VIEWS)}", cells["view"])
     if cells["bi_rads"] not in settings.bi_rads:
         return refuse(
             "unknown_pathology", "Bi-Rads is none that ingest.inbreast.bi_rads gives a label", cells["bi_rads"]

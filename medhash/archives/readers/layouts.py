@@ -10,7 +10,7 @@ from medhash.archives.known import Known
 from medhash.core.params import IngestParams
 
 
-class Source(Protocol):
+class Reader(Protocol):
     """The two functions of a reader: every module readers/NAME.py for a layout NAME has them."""
 
     def read_entries(self, archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
@@ -20,6 +20,6 @@ class Source(Protocol):
         """Every image file of the archive, in any order; of what is known, without its bytes."""
 
 
-def source_of(settings: IngestParams) -> Source:
+def reader_of(settings: IngestParams) -> Reader:
     """The module `readers.NAME`; imported here, as each imports its own libraries."""
-    return cast(Source, importlib.import_module(f"medhash.archives.readers.{settings.source}"))
+    return cast(Reader, importlib.import_module(f"medhash.archives.readers.{settings.source}"))

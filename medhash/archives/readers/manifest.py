@@ -56,8 +56,8 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     first: dict[str, int] = {}
     leads_out = leading_out(archive)
     rows, index, rejections = [], [], []
-    for line, cells in read_rows(table, (column,) if column else ()):
-        row = read_row(line, cells, first, leads_out, settings)
+    for line, cells in _read_rows(table, (column,) if column else ()):
+        row = _read_row(line, cells, first, leads_out, settings)
         if isinstance(row, Rejection):
             rejections.append(row)
         else:
@@ -80,7 +80,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
 
 def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
     """The files that the manifest names and that exist; links out of the archive are not followed."""
-    lines = read_rows(manifest_path(archive, settings.manifest.file))
+    lines = _read_rows(manifest_path(archive, settings.manifest.file))
     paths = {normal(cells["path"]) for _, cells in lines if isinstance(cells, dict)}
     leads_out = leading_out(archive)
 
@@ -139,7 +139,7 @@ def manifest_path(archive: Path, name: str) -> Path:
     return found
 
 
-def read_rows(path: Path, needed: tuple[str, ...] = ()) -> Iterator[tuple[int, dict[str, str] | list[str]]]:
+def _read_rows(path: Path, needed: tuple[str, ...] = ()) -> Iterator[tuple[int, dict[str, str] | list[str]]]:
     """Line and cells of each row, by column; a row whose number of fields differs from the header comes as a list.
 
     A row counts by the line it begins on: quoted cells may hold line breaks. Blank lines are passed over.
@@ -203,7 +203,7 @@ def leading_out(archive: Path) -> Callable[[str], bool]:
     return leads_out
 
 
-def read_row(
+def _read_row(
     line: int,
     cells: dict[str, str] | list[str],
     first: dict[str, int],

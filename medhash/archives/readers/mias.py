@@ -20,21 +20,21 @@ from medhash.archives.known import Known
 from medhash.core.errors import MedhashError
 from medhash.core.params import IngestParams
 
-INFO = "Info.txt"
-TARS = ("*.tar.gz", "*.tgz", "*.tar")
-FRAME = (1024, 1024)
+_INFO = "Info.txt"
+_TARS = ("*.tar.gz", "*.tgz", "*.tar")
+_FRAME = (1024, 1024)
 """(w, h) px of every published film, in which coordinates are given."""
-TISSUES = {"F": "fatty", "G": "fatty-glandular", "D": "dense-glandular"}
-SEVERITIES = {"B": "benign", "M": "malignant"}
-ABNORMALITIES = ("CALC", "CIRC", "SPIC", "MISC", "ARCH", "ASYM")
-NORMAL = "NORM"
+_TISSUES = {"F": "fatty", "G": "fatty-glandular", "D": "dense-glandular"}
+_SEVERITIES = {"B": "benign", "M": "malignant"}
+_ABNORMALITIES = ("CALC", "CIRC", "SPIC", "MISC", "ARCH", "ASYM")
+_NORMAL = "NORM"
 _FILM = re.compile(r"mdb(\d{3})", re.IGNORECASE | re.ASCII)
 _NOTE = "*NOTE"
 """Stands where calcifications are too widely spread for coordinates; so does nothing at all."""
 _MAX_BYTES = 1 << 20
-BAGS = ("image", "patient")
+_BAGS = ("image", "patient")
 """A breast has one film."""
-SEVERITY = ("malignant", "benign", "normal")
+_SEVERITY = ("malignant", "benign", "normal")
 """The worst first."""
 _SUFFIXES = (".pgm", ".png")
 _SHOWN = 10
@@ -70,7 +70,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     and abnormal, or has two tissues, is refused whole. A repeated line is refused.
     Raises MedhashError where there is no Info.txt, and for bags that are neither image nor patient.
     """
-    require_offered(settings.bags.by, BAGS, "mias")
+    require_offered(settings.bags.by, _BAGS, "mias")
     lines, rejections, n_lines = read_info(archive)
     rows, names = [], {rejection.source_name for rejection in rejections} | {line.film for line in lines}
     by_film = sorted(lines, key=lambda line: (line.film, line.line))
@@ -97,7 +97,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
         shown = ", ".join(map(str, vague[:_SHOWN])) + (" …" if len(vague) > _SHOWN else "")
         print(
             f"{len(vague)} abnormal films without coordinates of their abnormality are taken, lines {shown} of "
-            f"{INFO}; ingest.cut.into: regions cuts them, and the normal ones, by its grid"
+            f"{_INFO}; ingest.cut.into: regions cuts them, and the normal ones, by its grid"
         )
     constant = {
         "view": "MLO",
@@ -109,7 +109,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
         "official_fold": None,
     }
     return Entries(
-        INFO,
+        _INFO,
         "pathology",
         "mammography",
         "breast",
@@ -118,14 +118,14 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
         n_lines,
         rejections,
         _patients_of,
-        frame=FRAME,
+        frame=_FRAME,
     )
 
 
 def image_files(archive: Path, settings: IngestParams, known: Known | None = None) -> Generator[SourceFile]:
     """Every film, of tars first, then of folders. Raises MedhashError where a tar is unsafe or damaged."""
     max_bytes = most_bytes(settings)
-    for tar in sorted(path for pattern in TARS for path in archive.glob(pattern)):
+    for tar in sorted(path for pattern in _TARS for path in archive.glob(pattern)):
         for file in tar_files(tar, max_bytes, _SUFFIXES, known=known.named(_name_of) if known else None):
             yield replace(file, name=_name_of(file.name))
     yield from tree_files(archive, max_bytes, _name_of, _SUFFIXES, known)
@@ -161,34 +161,34 @@ def read_info(archive: Path) -> tuple[list[InfoLine], list[Rejection], int]:
         else:
             lines.append(found)
     if not begun:
-        raise MedhashError(f"{archive / INFO} has no line for a film (mdb001 …)", "restore it as published")
+        raise MedhashError(f"{archive / _INFO} has no line for a film (mdb001 …)", "restore it as published")
     return lines, rejections, len(lines) + len(rejections)
 
 
 def _text(archive: Path) -> str:
-    path = next(iter(sorted(path for pattern in (INFO, f"*/{INFO}") for path in archive.glob(pattern))), None)
+    path = next(iter(sorted(path for pattern in (_INFO, f"*/{_INFO}") for path in archive.glob(pattern))), None)
     data = (
         path.read_bytes()
         if path
         else next(
             (
                 file.data
-                for pattern in TARS
+                for pattern in _TARS
                 for tar in sorted(archive.glob(pattern))
-                for file in tar_files(tar, _MAX_BYTES, (INFO.lower(),))
+                for file in tar_files(tar, _MAX_BYTES, (_INFO.lower(),))
             ),
             None,
         )
     )
     if data is None:
         raise MedhashError(
-            f"{archive} holds no {INFO}, nor does a tar there",
+            f"{archive} holds no {_INFO}, nor does a tar there",
             "set ingest.archive to the folder that holds mini-MIAS as published",
         )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise MedhashError(f"{path or INFO}: not text at byte {error.start}", "restore it as published") from error
+        raise MedhashError(f"{path or _INFO}: not text at byte {error.start}", "restore it as published") from error
 
 
 def _line(number: int, fields: list[str]) -> InfoLine | Rejection:
@@ -202,22 +202,22 @@ def _line(number: int, fields: list[str]) -> InfoLine | Rejection:
 
     if film is None:
         return refuse("malformed_row", "the line does not begin with a film's reference number")
-    if len(fields) < 3 or (fields[2] == NORMAL and len(fields) > 3):
+    if len(fields) < 3 or (fields[2] == _NORMAL and len(fields) > 3):
         return refuse("malformed_row", f"{len(fields)} fields in the line")
-    if fields[1] not in TISSUES:
+    if fields[1] not in _TISSUES:
         return refuse("unknown_finding", "the tissue is none of F, G, D")
-    if fields[2] == NORMAL:
-        return InfoLine(number, film, TISSUES[fields[1]], "normal")
-    if fields[2] not in ABNORMALITIES:
-        return refuse("unknown_finding", f"the abnormality is none of {', '.join((*ABNORMALITIES, NORMAL))}")
-    if len(fields) < 4 or fields[3] not in SEVERITIES:
+    if fields[2] == _NORMAL:
+        return InfoLine(number, film, _TISSUES[fields[1]], "normal")
+    if fields[2] not in _ABNORMALITIES:
+        return refuse("unknown_finding", f"the abnormality is none of {', '.join((*_ABNORMALITIES, _NORMAL))}")
+    if len(fields) < 4 or fields[3] not in _SEVERITIES:
         return refuse("unknown_pathology", "the severity is none of B, M")
-    row = InfoLine(number, film, TISSUES[fields[1]], SEVERITIES[fields[3]], fields[2].lower())
+    row = InfoLine(number, film, _TISSUES[fields[1]], _SEVERITIES[fields[3]], fields[2].lower())
     if len(fields) == 4 or fields[4] == _NOTE:
         return row
     region = _region(fields[4:])
     if region is None:
-        return refuse("no_coordinates", f"x, y and radius are not three whole numbers within {FRAME[0]}×{FRAME[1]} px")
+        return refuse("no_coordinates", f"x, y and radius are not whole numbers within {_FRAME[0]}×{_FRAME[1]} px")
     return row._replace(region=region)
 
 
@@ -226,15 +226,15 @@ def _region(fields: list[str]) -> tuple[int, int, int, int] | None:
     if len(fields) != 3 or not all(field.isascii() and field.isdigit() and len(field) < 5 for field in fields):
         return None
     x, y, radius = map(int, fields)
-    if not radius or x > FRAME[0] or y > FRAME[1]:
+    if not radius or x > _FRAME[0] or y > _FRAME[1]:
         return None
-    return x - radius, FRAME[1] - y - radius, 2 * radius, 2 * radius
+    return x - radius, _FRAME[1] - y - radius, 2 * radius, 2 * radius
 
 
 def _row(lines: list[InfoLine]) -> tuple[object, ...]:
     """A film's lines as one row of _COLUMNS."""
     film, patient = lines[0].film, patient_of(lines[0].film)
-    worst = min((line.pathology for line in lines), key=SEVERITY.index)
+    worst = min((line.pathology for line in lines), key=_SEVERITY.index)
     abnormalities = "|".join(sorted({line.abnormality for line in lines} - {""}))
     regions = tuple(line.region for line in lines if line.region) or None
     return (

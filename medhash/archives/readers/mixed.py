@@ -15,15 +15,15 @@ import pandas as pd
 
 from medhash.archives.entries import Entries, Rejection, SourceFile, require_offered
 from medhash.archives.known import Known, joined_file, joined_number, parted_file
-from medhash.archives.readers.layouts import Source, source_of
+from medhash.archives.readers.layouts import Reader, reader_of
 from medhash.archives.readers.terms import require_terms
 from medhash.core.errors import MedhashError
 from medhash.core.params import IngestParams
-from medhash.core.params.ingest import MixedArchive, settings_of
+from medhash.core.params.ingest import MixedArchive, joined_settings
 
 _FURTHER = "labels:"
 _PATHOLOGY = "pathology"
-BAGS = ("image", "patient")
+_BAGS = ("image", "patient")
 ROWS_PER_ARCHIVE = 100_000_000
 """More rows than any archive has, and a number in which both parts can be read."""
 
@@ -36,7 +36,7 @@ class Joined:
     entry: MixedArchive
     folder: Path
     settings: IngestParams
-    reader: Source
+    reader: Reader
 
 
 def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
@@ -46,7 +46,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     Raises MedhashError, naming the archive, if one cannot be read, if two overlap or share a name, or if neither entry
     nor reader knows modality or organ. Also for bags and cuts that not every archive supports.
     """
-    require_offered(settings.bags.by, BAGS, "mixed")
+    require_offered(settings.bags.by, _BAGS, "mixed")
     if settings.cut.into == "regions":
         raise MedhashError(
             "ingest.cut.into: regions, but the joined archives point at regions each in its own way, or at none",
@@ -114,8 +114,8 @@ def joined_archives(archive: Path, settings: IngestParams) -> list[Joined]:
                 f"ingest.mixed.archives: {entry.name}: {folder} does not exist",
                 "set the entry's archive to the archive's folder, relative to ingest.archive",
             )
-        own = settings_of(settings, entry)
-        found.append(Joined(entry.name, entry, folder, own, source_of(own)))
+        own = joined_settings(settings, entry)
+        found.append(Joined(entry.name, entry, folder, own, reader_of(own)))
     _require_apart(found)
     return found
 

@@ -23,12 +23,12 @@ from medhash.core.params.ingest import NIH_FINDINGS
 
 _LISTS = {"train_val": "train_val_list.txt", "test": "test_list.txt"}
 _SHOWN = 10
-TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
+_TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
 """The corrected table of 2020 goes before the first release."""
-BAGS = ("image", "study", "patient")
+_BAGS = ("image", "study", "patient")
 _TARS = ("images_*.tar.gz", "images_*.tgz", "images_*.tar")
 _FOLDERS = ("images", "images_*", "images_*/images")
-COLUMNS = {
+_TITLES = {
     "source_name": ("Image Index",),
     "labels": ("Finding Labels",),
     "follow_up": ("Follow-up #",),
@@ -43,7 +43,7 @@ COLUMNS = {
     "pixel_spacing_y": ("y]",),
 }
 """Name here → its published headers."""
-FINDINGS = frozenset((*NIH_FINDINGS, "No Finding"))
+_FINDINGS = frozenset((*NIH_FINDINGS, "No Finding"))
 
 
 def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
@@ -51,14 +51,15 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
 
     Raises MedhashError where the table is absent or lacks a column, or where a list contradicts the other.
     """
-    require_offered(settings.bags.by, BAGS, "nih")
-    table = next((path for name in TABLES for path in (archive / name, archive / f"{name}.gz") if path.is_file()), None)
+    require_offered(settings.bags.by, _BAGS, "nih")
+    paths = (archive / f"{name}{packed}" for name in _TABLES for packed in ("", ".gz"))
+    table = next((path for path in paths if path.is_file()), None)
     if table is None:
         raise MedhashError(
-            f"{archive} holds no {' or '.join(TABLES)} (plain or .gz)",
+            f"{archive} holds no {' or '.join(_TABLES)} (plain or .gz)",
             "set ingest.archive to the folder that holds NIH ChestX-ray14 as published",
         )
-    entries = read_table(table)
+    entries = read_data_entry(table)
     entries.rows["official_fold"] = official_folds(archive, entries)
     if settings.bags.by != "image":
         entries.rows["bag"] = entries.rows[settings.bags.by]
@@ -136,10 +137,10 @@ def _holds_images(path: Path) -> bool:
     return path.is_dir() and any(file.name.lower().endswith(IMAGE_SUFFIXES) for file in path.iterdir())
 
 
-def read_table(path: Path) -> Entries:
+def read_data_entry(path: Path) -> Entries:
     """Read and judge every row. Raises MedhashError where the file or its header cannot be read."""
     header, lines, values = _read_csv(path)
-    positions = find_columns(path, header, COLUMNS)
+    positions = find_columns(path, header, _TITLES)
     if not values:
         raise MedhashError(f"{path} has a header and no rows", "restore the table as published")
     rejections: list[Rejection] = []
@@ -221,7 +222,7 @@ def _with_unknown_finding(rows: pd.DataFrame) -> list[Rejection]:
     patients = _number(strange["patient"])
     for (line, name), text, patient in zip(_lines_and_names(strange), strange["labels"], patients, strict=True):
         unknown = _unknown_finding(text) or ""
-        near = difflib.get_close_matches(unknown, sorted(FINDINGS), n=1)
+        near = difflib.get_close_matches(unknown, sorted(_FINDINGS), n=1)
         hint = f"; the nearest known one is {near[0]}" if near else ""
         rejections.append(
             Rejection(
@@ -237,7 +238,7 @@ def _with_unknown_finding(rows: pd.DataFrame) -> list[Rejection]:
 
 
 def _unknown_finding(text: str) -> str | None:
-    return next((part.strip() for part in text.split("|") if part.strip() not in FINDINGS), None)
+    return next((part.strip() for part in text.split("|") if part.strip() not in _FINDINGS), None)
 
 
 def _lines_and_names(rows: pd.DataFrame) -> Iterator[tuple[int, str]]:

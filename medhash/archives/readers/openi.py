@@ -21,7 +21,7 @@ from medhash.core.params.ingest import IngestParams, OpeniParams
 
 _OF_THE_LUNG = ("hyperdistention", "hypoinflation")
 """Main headings do not separate these two from the rest of `lung`."""
-BAGS = ("image", "study")
+_BAGS = ("image", "study")
 
 
 def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
@@ -37,7 +37,7 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
     Raises MedhashError if there are no reports, if a table is damaged or lacks a column, and if the frontal rule needs
     views that are not known.
     """
-    require_offered(settings.bags.by, BAGS, "openi")
+    require_offered(settings.bags.by, _BAGS, "openi")
     table, reports, rejections = read_reports(archive)
     rows = _rows(reports, settings)
     names = frozenset(rows["source_name"]) - {""}

@@ -276,7 +276,7 @@ class IngestParams(Section):
     @model_validator(mode="after")
     def _readable_archives(self) -> Self:
         for joined in self.mixed.archives:
-            settings_of(self, joined)
+            joined_settings(self, joined)
         return self
 
 
@@ -291,7 +291,7 @@ def with_source(settings: IngestParams, source: str) -> IngestParams:
         ) from error
 
 
-def settings_of(settings: IngestParams, joined: MixedArchive) -> IngestParams:
+def joined_settings(settings: IngestParams, joined: MixedArchive) -> IngestParams:
     """The settings that one of the joined archives is read with: those of ingest, overlaid with its own.
 
     Raises ValueError naming the archive and the key.

@@ -11,7 +11,7 @@ import pytest
 from archives.readers.mammography import KEY, MammographyArchive
 
 from medhash.archives.readers import cbis_ddsm, inbreast
-from medhash.archives.readers.inbreast import read_table
+from medhash.archives.readers.inbreast import read_films
 from medhash.core.errors import MedhashError
 from medhash.core.params import IngestParams
 
@@ -131,7 +131,7 @@ class TestInbreast:
     pytestmark = real(INBREAST)
 
     def test_every_row_is_read_and_patients_that_were_removed_are_not_invented(self):
-        rows, rejections, n_rows = read_table(INBREAST, IngestParams().inbreast)
+        rows, rejections, n_rows = read_films(INBREAST, IngestParams().inbreast)
         assert (len(rows), rejections, n_rows) == (410, [], 410)
         assert Counter(row.label for row in rows) == {"benign": 243, "malignant": 100, "normal": 67}
         assert Counter(row.density for row in rows) == {"1": 136, "2": 146, "3": 99, "4": 28, "": 1}

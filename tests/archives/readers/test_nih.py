@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from medhash.archives.readers.nih import read_table
+from medhash.archives.readers.nih import read_data_entry
 from medhash.core.errors import MedhashError
 
 HEADER = (
@@ -41,7 +41,7 @@ def table(folder, *lines, name="Data_Entry_2017.csv", end="\n", encoding="utf-8"
     ids=["v2020", "gz", "2017 trailing comma", "comma in rows only", "sex", "reordered", "windows", "quoted"],
 )
 def test_every_published_form_of_the_table_reads_the_same(lines, saved, tmp_path):
-    entries = read_table(table(tmp_path, *lines, **saved))
+    entries = read_data_entry(table(tmp_path, *lines, **saved))
     assert entries.rejections == []
     assert entries.rows.reset_index().to_dict("records") == [
         {
@@ -79,7 +79,7 @@ def test_every_published_form_of_the_table_reads_the_same(lines, saved, tmp_path
     ],
 )
 def test_ages_are_whole_years_capped_at_90_and_absurd_ones_are_null(written, age, tmp_path):
-    entries = read_table(table(tmp_path, HEADER, ROW.replace(",57,", f",{written},")))
+    entries = read_data_entry(table(tmp_path, HEADER, ROW.replace(",57,", f",{written},")))
     assert entries.rows["age"].astype(object).where(entries.rows["age"].notna(), None).tolist() == [age]
 
 
@@ -100,7 +100,7 @@ def test_ages_are_whole_years_capped_at_90_and_absurd_ones_are_null(written, age
 )
 def test_a_missing_or_renamed_column_is_named_with_the_nearest_name_found(column, now, expected, tmp_path):
     with pytest.raises(MedhashError) as caught:
-        read_table(table(tmp_path, HEADER.replace(column, now), ROW))
+        read_data_entry(table(tmp_path, HEADER.replace(column, now), ROW))
     assert expected in caught.value.problem
     assert "Data_Entry_2017.csv" in caught.value.problem
 
@@ -122,7 +122,7 @@ def test_a_bad_row_is_refused_by_its_line_and_the_others_are_kept(row, reason, d
     if reason == "unknown_finding":
         row = row.replace("_000", "_001")
     third = ROW.replace("_000", "_002")
-    entries = read_table(table(tmp_path, HEADER, ROW, "", row, third))
+    entries = read_data_entry(table(tmp_path, HEADER, ROW, "", row, third))
     assert [(refused.source_row, refused.reason) for refused in entries.rejections] == [(4, reason)]
     assert detail in entries.rejections[0].detail
     assert "Measles" not in entries.rejections[0].detail
@@ -142,11 +142,11 @@ def test_a_file_that_is_no_table_is_one_clear_error(data, problem, tmp_path):
     path = tmp_path / "Data_Entry_2017.csv"
     path.write_bytes(data)
     with pytest.raises(MedhashError, match=problem):
-        read_table(path)
+        read_data_entry(path)
 
 
 def test_a_packed_table_that_was_cut_off_is_one_clear_error(tmp_path):
     path = table(tmp_path, HEADER, ROW, name="Data_Entry_2017.csv.gz")
     path.write_bytes(path.read_bytes()[:-12])
     with pytest.raises(MedhashError, match="not readable as CSV text"):
-        read_table(path)
+        read_data_entry(path)
