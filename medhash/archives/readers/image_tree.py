@@ -39,10 +39,8 @@ def image_names(
     files of forgotten patients, whose names are not remembered.
     Raises MedhashError where there are none, a folder cannot be listed, or a tar is unsafe or damaged.
     """
-    loose = (
-        [] if archive.is_file() else [storable(path.relative_to(archive).as_posix()) for path in tree_paths(archive)]
-    )
-    names = set(map(name_of, loose))
+    loose = [] if _is_tar(archive) else tree_paths(archive)
+    names = {name_of(storable(path.relative_to(archive).as_posix())) for path in loose}
     for tar in _tars(archive):
         for file in _members(tar, settings, name_of, known):
             names.add(file.name)
@@ -75,6 +73,8 @@ def _members(
 
 
 def _tars(archive: Path) -> list[Path]:
-    if archive.is_file():
-        return [archive]
-    return sorted(path for path in archive.iterdir() if ends_with(path.name, _TARS) and path.is_file())
+    return [archive] if _is_tar(archive) else sorted(filter(_is_tar, archive.iterdir()))
+
+
+def _is_tar(path: Path) -> bool:
+    return ends_with(path.name, _TARS) and path.is_file()

@@ -131,20 +131,20 @@ STOPPED = {
     ),
     "no column of views": (_table(f"imageid,Rows\n{FIRST},5\n"), f"{TABLE}: column 'View Position' is missing"),
     "no rows, no header": (_table(""), f"{TABLE}: column 'imageid' is missing"),
-    "table that is no gzip": (_table("imageid,View Position\n", TABLE + ".gz"), f"{TABLE}.gz is not readable as CSV"),
+    "table that is no gzip": (_table("imageid,View Position\n", TABLE + ".gz"), f"{TABLE}.gz, line 1: "),
     "table that was cut off": (
         _table(gzip.compress(HEADER.encode() * 99)[:-9], TABLE + ".gz"),
-        f"{TABLE}.gz is not readable as CSV text after line",
+        f"{TABLE}.gz, line 1: not readable as CSV text",
     ),
     "table that is no text": (
         _table(b"imageid,View Position\n\xff98765431,PA\n"),
-        f"{TABLE} is not readable as CSV text after line",
+        f"{TABLE}, line 1: not readable as CSV text",
     ),
     "row that is too long": (
         _table("imageid,View Position\nx,PA\n98765431,PA,LL\n"),
-        f"{TABLE} is not readable as CSV text after line 3 (Error)",
+        f"{TABLE}, line 3: 3 fields, the header has 2",
     ),
-    "row that is too short": (_table("imageid,View Position\n98765431\n"), f"{TABLE} is not readable as CSV text"),
+    "row that is too short": (_table("imageid,View Position\n98765431\n"), f"{TABLE}, line 2: 1 fields, the header"),
     "image twice in the table": (
         _table(f"imageid,View Position\n{FIRST},PA\nx,PA\n{FIRST},LL\n"),
         f"{TABLE}, line 4: an earlier line describes the same image",
