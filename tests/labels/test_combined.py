@@ -152,5 +152,5 @@ def test_the_stage_writes_the_incomplete_cases_and_says_how_many(tmp_path, capsy
     )
     assert main(["--root", str(tmp_path)]) == 0
     n_unknown = sum(not values for values in values_of(read_table(workspace.images, IMAGES_CONTRACT), "pathology"))
-    assert f"pathology is not known of {n_unknown} images, which incomplete.parquet lists" in capsys.readouterr().out
+    assert f"pathology is not known of {n_unknown} images (listed in incomplete.parquet)" in capsys.readouterr().out
     assert read_table(workspace.incomplete, INCOMPLETE).num_rows == n_unknown
