@@ -102,7 +102,7 @@ def evaluation(codes: Any, tables: Any) -> dict[str, float]:
     """Seconds of the first and the second evaluation in this process, its threads, and its MAP."""
     from medhash.core.params import EvaluateParams
     from medhash.retrieval.evaluation.measure import measure
-    from medhash.retrieval.measures.own_patient import available_threads
+    from medhash.retrieval.measures.threads import available_threads
 
     seconds = []
     for _ in range(2):

@@ -23,7 +23,7 @@ import numpy as np
 
 from medhash.core.documents import SubCode
 from medhash.retrieval.preference import bit_weights, parse_preference, sub_code_weights
-from medhash.retrieval.preferred_search import least, preferred
+from medhash.retrieval.preferred_search import k_smallest, preferred_neighbours
 
 NAMES = ("modality", "organ", "pathology")
 K = 10
@@ -50,7 +50,7 @@ def plain(index: Any) -> Way:
 
 
 def by_popcount(index: Any, weights: np.ndarray) -> Way:
-    return lambda: (lambda code: preferred(index, code, weights, K), 0.0)
+    return lambda: (lambda code: preferred_neighbours(index, code, weights, K), 0.0)
 
 
 def by_tables(codes: np.ndarray, weights: np.ndarray) -> Way:
@@ -70,7 +70,7 @@ def by_tables(codes: np.ndarray, weights: np.ndarray) -> Way:
                 found += tables[column][words[block, column]]
             return found
 
-        return least(distances_of, len(codes), K)
+        return k_smallest(distances_of, len(codes), K)
 
     return lambda: (ask, 0.0)
 

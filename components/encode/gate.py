@@ -1,4 +1,4 @@
-"""Expectations of code tables: one code per labelled bag, of the model's making, with bits that are used."""
+"""Expectations of code tables: one code per labelled bag, of this model, with no dead bits."""
 
 import great_expectations.expectations as gxe
 import numpy as np

@@ -1,4 +1,4 @@
-"""The figures and the latency of a method, on the MLflow run that trained it."""
+"""Log a method's figures and latency on the MLflow run that trained it."""
 
 import time
 from typing import TYPE_CHECKING, Any

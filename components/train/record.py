@@ -1,4 +1,4 @@
-"""What MLflow is told about a training: settings, every epoch, this machine's load, the learning curve, origins."""
+"""Record a training in MLflow: settings, epochs, system load, the learning curve, origins."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""A bag's code by vote of its instances' codes: what methods that know nothing of bags give to a bag."""
+"""Bags as packed arrays of instances: where they start, their order, and codes by majority vote."""
 
 import hashlib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a structured code is made of: an attribute for every sub-code, and the combinations that rules speak of."""
+"""The layout of a structured code: a sub-code per attribute, and the combinations that fuzzy rules are made of."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -30,15 +30,15 @@ POOLINGS = {
     "max": (f"{_NETWORKS}.pooling:max_pooling",),
     "mean": (f"{_NETWORKS}.pooling:mean_pooling",),
     "noisy-or": (f"{_NETWORKS}.pooling:noisy_or_pooling",),
-    "attention": (f"{_NETWORKS}.pooling:GatedAttention", f"{_NETWORKS}.reading:attention_of_instances"),
+    "attention": (f"{_NETWORKS}.pooling:GatedAttention", f"{_NETWORKS}.bag_outputs:attention_of_instances"),
 }
 """Network setting `pooling` → its code."""
 _OF_NETWORKS = "medhash.hashing.model:_empty_network"
-_OF_BAGS = f"{_NETWORKS}.reading:codes_of_bags"
+_OF_BAGS = f"{_NETWORKS}.bag_outputs:codes_of_bags"
 _OF_SUB_CODES = (
     "medhash.hashing.layout:make_layout",
     f"{_NETWORKS}.sub_codes:SubCodeLayer",
-    f"{_NETWORKS}.reading:memberships_and_firing",
+    f"{_NETWORKS}.bag_outputs:memberships_and_firing",
 )
 _INDEPENDENT = f"{_NETWORKS}.build:IndependentTrunks"
 _FUZZY = f"{_NETWORKS}.fuzzy:FuzzyInference"

@@ -1,4 +1,4 @@
-"""What a row of the catalogue can be: a shallow method, a deep one, one after the other, or relaxed codes. No torch."""
+"""The types of a catalogue's row: shallow, deep, structured, two-step, unbinarised. No torch."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

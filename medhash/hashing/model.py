@@ -87,7 +87,7 @@ class HashModel:
         relaxed = self.relaxed_bags(inputs, starts)
         if not self.spec.attributes:
             return Certainty(bit_confidence(relaxed), None, None)
-        from medhash.hashing.networks.reading import memberships_and_firing
+        from medhash.hashing.networks.bag_outputs import memberships_and_firing
 
         starts = check_starts(starts, len(inputs))
         ordered = self._checked(inputs[content_order(inputs, starts)])
@@ -103,7 +103,7 @@ class HashModel:
         """How much of its bag each instance is, float32 (m,), each bag's sum being one; None without such a pooling."""
         if self.spec.network.get("pooling") != "attention":
             return None
-        from medhash.hashing.networks.reading import attention_of_instances
+        from medhash.hashing.networks.bag_outputs import attention_of_instances
 
         starts = check_starts(starts, len(inputs))
         order = content_order(inputs, starts)
@@ -136,7 +136,7 @@ class HashModel:
         order = content_order(inputs, starts)
         ordered = inputs[order]
         if self.spec.network.get("pooling", "none") != "none":
-            from medhash.hashing.networks.reading import codes_of_bags
+            from medhash.hashing.networks.bag_outputs import codes_of_bags
 
             bags, instances = codes_of_bags(self.network, self._checked(ordered), starts)
         else:

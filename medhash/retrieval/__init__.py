@@ -1,1 +1,1 @@
-"""Codes, indexes and search, and how well a ranking retrieves."""
+"""Code tables, indexes, search, and retrieval measures."""

@@ -1,4 +1,4 @@
-"""A preference as whole numbers: the weight of every bit, by which all orders of preference are one weighted sum."""
+"""Search preferences as integer weights per bit."""
 
 import difflib
 import math

@@ -13,7 +13,7 @@ _BLOCK = 1 << 14
 """Codes at a time: few enough that every intermediate result stays in the processor's second cache."""
 
 
-class Term(NamedTuple):
+class BitGroup(NamedTuple):
     """Bits of a word of a code that weigh the same."""
 
     mask: np.unsignedinteger | None
@@ -21,7 +21,7 @@ class Term(NamedTuple):
     weight: int
 
 
-def preferred(
+def preferred_neighbours(
     index: Index, code: np.ndarray, weights: np.ndarray, k: int, candidates: np.ndarray | None = None
 ) -> np.ndarray:
     """Positions, int64 (≤ k,), of the k entries of least Σ_b weights_b · [bit b differs], ties by position.
@@ -41,10 +41,10 @@ def preferred(
     word = _word_of(len(code))
     words, query, terms = stored_codes(index).view(word), code.view(word), terms_of(weights, word)
     dtype = np.int32 if int(weights.sum()) <= np.iinfo(np.int32).max else np.int64
-    return least(lambda block: _weighted_distances(words[block], query, terms, dtype), len(words), k, candidates)
+    return k_smallest(lambda block: _weighted_distances(words[block], query, terms, dtype), len(words), k, candidates)
 
 
-def least(
+def k_smallest(
     distances_of: Callable[[slice], np.ndarray], n: int, k: int, candidates: np.ndarray | None = None
 ) -> np.ndarray:
     """Positions, int64 (≤ k,), of the k least of n distances, ties by position.
@@ -88,14 +88,14 @@ def distances_by_part(codes: np.ndarray, code: np.ndarray, ranges: list[tuple[in
     return distances
 
 
-def terms_of(weights: np.ndarray, word: type[np.unsignedinteger]) -> dict[int, list[Term]]:
+def terms_of(weights: np.ndarray, word: type[np.unsignedinteger]) -> dict[int, list[BitGroup]]:
     """Column of words → its bits by weight; those that weigh 0 are in none."""
-    found: dict[int, list[Term]] = {}
+    found: dict[int, list[BitGroup]] = {}
     for weight in sorted(set(weights.tolist()) - {0}):
         masks = np.packbits(weights == weight).view(word)
         for column in np.flatnonzero(masks).tolist():
             mask = None if masks[column] == np.iinfo(word).max else masks[column]
-            found.setdefault(column, []).append(Term(mask, weight))
+            found.setdefault(column, []).append(BitGroup(mask, weight))
     return found
 
 
@@ -104,7 +104,9 @@ def _word_of(n_bytes: int) -> type[np.unsignedinteger]:
     return next(word for word in (np.uint64, np.uint32, np.uint16, np.uint8) if n_bytes % word().itemsize == 0)
 
 
-def _weighted_distances(words: np.ndarray, query: np.ndarray, terms: dict[int, list[Term]], dtype: type) -> np.ndarray:
+def _weighted_distances(
+    words: np.ndarray, query: np.ndarray, terms: dict[int, list[BitGroup]], dtype: type
+) -> np.ndarray:
     distances: np.ndarray = np.zeros(len(words), dtype)
     for column, of_column in terms.items():
         differ = words[:, column] ^ query[column]

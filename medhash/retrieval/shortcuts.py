@@ -1,4 +1,4 @@
-"""The audit: a probe per attribute on image statistics alone, fitted on the train fold, measured on the test fold."""
+"""Shortcut audit: how well image statistics without anatomy predict attributes; fitted on train, measured on test."""
 
 import warnings
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Intensity augmentation by matching the grey values of an image to those of another with a label in common."""
+"""Augmentation: small affine maps, gain, offset and gamma, and histogram matching between images that share a label."""
 
 import math
 from dataclasses import dataclass

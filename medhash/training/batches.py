@@ -1,4 +1,4 @@
-"""Batches of an epoch: which images, in which order, brought to the device while the last batch is computed."""
+"""Batches of an epoch: their images and order; the next batch is read while the last one is computed."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Checkpoints: what a training needs to go on after a kill, as safetensors and JSON, never a pickle."""
+"""Checkpoints: the state of an interrupted training, as safetensors and JSON, never a pickle."""
 
 import json
 import logging

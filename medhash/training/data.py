@@ -1,4 +1,4 @@
-"""The tables as arrays: which pixels, labels and patients each fold holds."""
+"""The tables as arrays: pixels, labels and patients of each fold."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""One deep method from pixels to model folder: set up, go on from a checkpoint if there is one, train, save."""
+"""Training of one deep method: set up, resume from a checkpoint, train, describe the model."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The epochs: train on every batch, validate, keep the best weights, write a checkpoint."""
+"""The epochs of a training: batches, validation, the best weights, checkpoints."""
 
 import ctypes
 import math
@@ -24,7 +24,7 @@ from medhash.training.seeds import derive_seed
 from medhash.training.validation import Encoder, fold_row
 
 
-def give_back_freed() -> None:
+def return_freed_memory() -> None:
     """Return the pages that freed tensors left in the C library's heap.
 
     A training on ragged bags asks for blocks of another size in every batch, and glibc keeps the holes: at 700 images
@@ -169,7 +169,7 @@ def _one_epoch(plan: Plan, learner: Learner, epoch: int, bar: "tqdm[Any]") -> Ep
             first = number + 1 - ((number % CHECK_EVERY) + 1)
             _require_finite(plan, epoch, first, ["loss", *names], torch.stack(values[first:]), order, fold.bag_ids)
         if pools and ((number + 1) % TRIM_EVERY == 0 or number + 1 == len(order)):
-            give_back_freed()
+            return_freed_memory()
         bar.update()
     means = torch.stack(values).double().mean(dim=0).tolist()
     return dict(zip(["loss", *names], means, strict=True)) | {"learning_rate": rate, "alpha": alpha}

@@ -1,4 +1,4 @@
-"""One shallow method from GIST vectors to what a model folder holds."""
+"""Training of one shallow method on GIST features."""
 
 import numpy as np
 

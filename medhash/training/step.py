@@ -1,4 +1,4 @@
-"""The loss of one batch, over one process or several: embeddings are gathered so that every pair is seen."""
+"""The loss of one batch; under several processes, codes are gathered so that every pair counts."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Temperature scaling: memberships that say how often they are right, by one number per attribute."""
+"""Temperature scaling of memberships, one temperature per attribute."""
 
 import numpy as np
 import torch
@@ -6,7 +6,7 @@ from scipy.optimize import minimize_scalar
 
 from medhash.core.attributes import targets
 from medhash.hashing.layout import Layout
-from medhash.hashing.networks.reading import memberships_and_firing
+from medhash.hashing.networks.bag_outputs import memberships_and_firing
 from medhash.training.data import Fold
 from medhash.training.loop import Learner, Progress
 

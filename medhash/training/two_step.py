@@ -1,4 +1,4 @@
-"""A network first, then a shallow method on what it makes of the train fold's images; bags are voted."""
+"""Training of a two-step method: a network, then a shallow method on its embedding of the train fold."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Validation retrieval: validation bags search the train fold; what early stopping and the schedule listen to."""
+"""Validation retrieval: validation bags search the train fold, for early stopping and the schedule."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ import torch
 import torch.distributed as dist
 
 from medhash.hashing.bags import vote
+from medhash.hashing.networks.bag_outputs import codes_of_bags
 from medhash.hashing.networks.network import HashNetwork
-from medhash.hashing.networks.reading import codes_of_bags
 from medhash.retrieval.measures.average_precision import average_precision
 from medhash.retrieval.measures.histogram import relevance_histogram
 from medhash.training.data import DataSet, Fold, batches_of

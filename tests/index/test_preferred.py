@@ -10,7 +10,7 @@ from index.test_search import placed
 from medhash.core.errors import MedhashError
 from medhash.retrieval.index import load_index, search, write_index
 from medhash.retrieval.preference import Preference, bit_weights, parse_preference, sub_code_weights
-from medhash.retrieval.preferred_search import distances_by_part, preferred, stored_codes
+from medhash.retrieval.preferred_search import distances_by_part, preferred_neighbours, stored_codes
 
 
 def index_of(folder, codes):
@@ -50,7 +50,7 @@ def test_preferred_sub_codes_order_as_tuples_of_their_distances_do(widths, order
     expected = sorted(range(len(codes)), key=key)
     weights = bit_weights(Preference(prefer=order), sub_codes, sum(widths))
     for k in (1, 10, 150, 300, 1000):
-        assert preferred(in_memory(codes), codes[7], weights, k).tolist() == expected[:k]
+        assert preferred_neighbours(in_memory(codes), codes[7], weights, k).tolist() == expected[:k]
 
 
 @settings(max_examples=150, deadline=None)
@@ -82,7 +82,9 @@ def test_any_weights_and_candidates_give_what_a_sort_of_plain_numbers_gives(data
     ]
     allowed = [row for row in range(len(codes)) if candidates is None or candidates[row]]
     expected = sorted(allowed, key=lambda row: (exact[row], row))[:k]
-    found = preferred(in_memory(codes), query, bit_weights(preference, sub_codes, 8 * n_bytes), k, candidates)
+    found = preferred_neighbours(
+        in_memory(codes), query, bit_weights(preference, sub_codes, 8 * n_bytes), k, candidates
+    )
     assert found.tolist() == expected
 
 
@@ -99,7 +101,7 @@ def test_over_many_blocks_ties_go_to_the_lowest_positions_whatever_k():
         kept = np.arange(len(codes)) if allowed is None else np.flatnonzero(allowed)
         expected = kept[np.argsort(exact[kept], kind="stable")]
         for k in (1, 3, 9_000, 20_000, 49_999, 60_000):
-            assert (preferred(index, np.zeros(6, np.uint8), weights, k, allowed) == expected[:k]).all()
+            assert (preferred_neighbours(index, np.zeros(6, np.uint8), weights, k, allowed) == expected[:k]).all()
 
 
 def test_weights_near_the_end_of_an_int64_are_exact():
@@ -108,7 +110,7 @@ def test_weights_near_the_end_of_an_int64_are_exact():
     exact = [
         sum(int(weight) for weight, bit in zip(weights, bits_of(code), strict=True) if bit == "1") for code in codes
     ]
-    found = preferred(in_memory(codes), np.zeros(1, np.uint8), weights, 4)
+    found = preferred_neighbours(in_memory(codes), np.zeros(1, np.uint8), weights, 4)
     assert found.tolist() == sorted(range(4), key=lambda row: (exact[row], row))
 
 
@@ -116,7 +118,7 @@ def test_equal_weights_give_the_order_of_the_plain_search(tmp_path):
     codes = drawn_codes(np.random.default_rng(3), 400, 6)
     index = index_of(tmp_path, codes)
     expected = [neighbour.bag_id for neighbour in search(index, codes[5], 100)]
-    found = preferred(index, codes[5], np.ones(48, np.int64), 100)
+    found = preferred_neighbours(index, codes[5], np.ones(48, np.int64), 100)
     assert [index.bag_ids[position].as_py() for position in found] == expected
 
 
@@ -140,4 +142,6 @@ def test_distances_within_parts_are_those_counted_one_by_one():
 @pytest.mark.parametrize(("n_bytes", "k", "message"), [(4, 3, "code has 32 bits, the index 16"), (2, 0, "k is 0")])
 def test_a_code_of_another_width_or_no_neighbours_is_refused(n_bytes, k, message):
     with pytest.raises(MedhashError, match=message):
-        preferred(in_memory(np.zeros((3, 2), np.uint8)), np.zeros(n_bytes, np.uint8), np.ones(16, np.int64), k)
+        preferred_neighbours(
+            in_memory(np.zeros((3, 2), np.uint8)), np.zeros(n_bytes, np.uint8), np.ones(16, np.int64), k
+        )

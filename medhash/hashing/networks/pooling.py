@@ -1,4 +1,4 @@
-"""Gated attention pooling: a learnt weight per instance says how much of its bag it is."""
+"""Pooling of a bag's instances: maximum, mean, noisy-or, gated attention."""
 
 import torch
 from torch import nn

@@ -65,7 +65,7 @@ class SubCodeLayer(nn.Module):
             dim=1,
         )
 
-    def told_memberships(self, features: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
+    def calibrated_memberships(self, features: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
         """Memberships at their temperatures, (N, V)."""
         raw = self.log_memberships(features, h)
         return torch.cat(

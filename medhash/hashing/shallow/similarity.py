@@ -1,4 +1,4 @@
-"""Who is like whom, for the supervised shallow methods: two images are similar if they share a label."""
+"""Pairwise similarity for the supervised shallow methods: two images are similar if they share a label."""
 
 import numpy as np
 

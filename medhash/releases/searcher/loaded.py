@@ -19,7 +19,7 @@ from medhash.releases.searcher.case_attributes import CaseAttributes, membership
 from medhash.retrieval.code_table import read_codes
 from medhash.retrieval.index import Index, KeptCodes, load_index, nearest_pair, ranked
 from medhash.retrieval.preference import LEAVE_OUT, Preference, bit_weights, parse_preference
-from medhash.retrieval.preferred_search import distances_by_part, preferred, stored_codes
+from medhash.retrieval.preferred_search import distances_by_part, preferred_neighbours, stored_codes
 
 Image = str | Path | bytes
 """A PNG, JPEG or DICOM file: its path, or its bytes."""
@@ -161,7 +161,9 @@ class LoadedRelease:
             positions = np.array([position for _, position in ranked(self.index, code, k, exclude_patient)], np.int64)
         else:
             weights = bit_weights(preference, self.model.spec.sub_codes, self.index.info.bits)
-            positions = preferred(self.index, code, weights, k, self._candidates(exclude_patient, preference))
+            positions = preferred_neighbours(
+                self.index, code, weights, k, self._candidates(exclude_patient, preference)
+            )
         return self._neighbours(case, coded, positions, preference or Preference())
 
     def _attention(self, case: Case) -> dict[int, float] | None:

@@ -1,4 +1,4 @@
-"""Figures of labels that combine attributes: by each attribute, by each sub-code, by preference, for unseen ones."""
+"""Figures of labels that combine attributes: per attribute, per sub-code, by preference, for unseen combinations."""
 
 from dataclasses import replace
 
@@ -15,8 +15,9 @@ from medhash.retrieval.evaluation.ranked import Ranked, rank_by_hamming
 from medhash.retrieval.evaluation.tables import Tables
 from medhash.retrieval.measures.bootstrap import patient_bootstrap
 from medhash.retrieval.measures.hamming import hamming_distances
-from medhash.retrieval.measures.own_patient import OwnPatientPairs, map_ranges
+from medhash.retrieval.measures.histogram import OwnPatientPairs
 from medhash.retrieval.measures.precision import precision_at_k
+from medhash.retrieval.measures.threads import map_ranges
 
 
 class AttributeRelevance:

@@ -1,4 +1,4 @@
-"""Whether memberships and the confidence of bits can be taken at their word: reliability of the test cases."""
+"""Calibration of memberships and of bit confidence on the test cases."""
 
 import numpy as np
 import pyarrow as pa

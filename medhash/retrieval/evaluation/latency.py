@@ -1,4 +1,4 @@
-"""Query latency: what one search costs on this machine. Beside the metrics, as it differs from run to run."""
+"""Query latency on this machine; apart from the metrics, as it differs between runs."""
 
 import time
 

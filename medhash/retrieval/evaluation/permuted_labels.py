@@ -1,8 +1,8 @@
-"""What rankings score where the queries exchange their labels: chance for codes that fall into groups.
+"""The permuted-label baseline: MAP where the label sets of the queries are permuted.
 
-A gallery that was trained on can lie in pure groups. A query then finds all of its class first or last, and as AP
-gains more by the one than it loses by the other, guessing the group at random scores a higher MAP than a random order:
-about 0.50 against 0.37 for three equal classes. P@k gains nothing by it.
+The gallery is training data, so its codes can form pure clusters. A query then ranks a whole class first or last. AP
+gains more from first than it loses from last, so a random cluster scores a higher MAP than a random order: about 0.50
+against 0.37 for three equal classes. P@k has no such bias.
 """
 
 import numpy as np
@@ -12,16 +12,16 @@ from medhash.retrieval.measures.average_precision import average_precision
 from medhash.retrieval.measures.histogram import relevance_histogram
 
 MOST_SETS = 32
-"""Label sets that are each dealt to every query; of more, so many random deals are averaged instead."""
+"""Up to so many label sets the expectation is exact; above, it is the mean of so many random permutations."""
 
 
 def permuted_labels_map(queries: PlacedCodes, gallery: PlacedCodes, levels: np.ndarray, seed: int = 0) -> float:
-    """MAP expected where the label sets of the answerable queries are dealt out to them anew at random.
+    """Expected MAP under a random permutation of the answerable queries' label sets.
 
-    (1/Q) Σ_q Σ_s share(s) AP_q(s), AP_q(s) the AP of q's ranking if its label set were s: every set comes to every
-    query equally often. Where s has nothing to find for q, its AP stands outside. Exact for up to MOST_SETS sets, else
-    the mean of MOST_SETS deals by the seed. NaN where no query is answerable. Source: ours; the mean of the permutation
-    test that exchanges labels (Good 2005, "Permutation, Parametric and Bootstrap Tests", ch. 3).
+    (1/Q) Σ_q Σ_s share(s) AP_q(s), where AP_q(s) is the AP of q's ranking if its label set were s. A pair of q and s
+    without relevant cases is left out. Exact for up to MOST_SETS sets, else the mean of MOST_SETS permutations drawn
+    by the seed. NaN where no query is answerable. Source: ours; the mean of a permutation test of labels (Good 2005,
+    "Permutation, Parametric and Bootstrap Tests", ch. 3).
     """
     own = _average_precisions(queries, gallery, queries.set_ids, levels)
     kept = np.flatnonzero(~np.isnan(own))

@@ -1,4 +1,4 @@
-"""What a fold's queries find: per-query measures of the ranking and of a random order, and their balls by radius."""
+"""Per-query measures of a ranking and of a random order, and precision and recall by Hamming radius."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -11,8 +11,8 @@ from medhash.retrieval.measures.average_precision import average_precision, weig
 from medhash.retrieval.measures.euclidean import EuclideanCounter
 from medhash.retrieval.measures.gain import acg, ndcg
 from medhash.retrieval.measures.histogram import RelevanceCounter
-from medhash.retrieval.measures.own_patient import map_ranges
 from medhash.retrieval.measures.precision import Ball, chance_histogram, hamming_balls, precision_at_k
+from medhash.retrieval.measures.threads import map_ranges
 
 LIST_LENGTH = 100
 """p of NDCG@p and ACG@p, as in Order-Sensitive Deep Hashing."""

@@ -1,4 +1,4 @@
-"""The tables that say who asks, who is found, and who is relevant to whom: all that a measurement needs but codes."""
+"""The tables that a measurement reads beside the codes."""
 
 from dataclasses import dataclass
 from typing import Self

@@ -6,7 +6,7 @@ distances are ties.
 
 import numpy as np
 
-from medhash.retrieval.measures.own_patient import OwnPatientPairs
+from medhash.retrieval.measures.histogram import OwnPatientPairs
 
 
 class EuclideanCounter:

@@ -1,4 +1,4 @@
-"""Precision of the k nearest neighbours of a ranking with ties, expected over random tie order."""
+"""Precision@k and precision within Hamming radii, and the histogram of a random order (chance)."""
 
 from typing import NamedTuple
 

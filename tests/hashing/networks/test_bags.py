@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from medhash.core.errors import MedhashError
+from medhash.hashing.networks.bag_outputs import codes_of_bags
 from medhash.hashing.networks.build import build_network
-from medhash.hashing.networks.reading import codes_of_bags
 
 NETWORK = {"kind": "residual", "depth": 18, "width": "paper", "stem": "small", "code_norm": "batch"}
 POOLINGS = ("max", "mean", "noisy-or", "attention")

@@ -7,9 +7,9 @@ import torch
 from medhash.core.documents import Attribute
 from medhash.core.errors import MedhashError
 from medhash.hashing.layout import Layout, make_layout
+from medhash.hashing.networks.bag_outputs import memberships_and_firing
 from medhash.hashing.networks.build import build_network
 from medhash.hashing.networks.network import HashNetwork
-from medhash.hashing.networks.reading import memberships_and_firing
 
 NETWORK = {"kind": "residual", "depth": 18, "width": "paper", "stem": "small"}
 ATTRIBUTES = [
@@ -128,10 +128,10 @@ def test_a_temperature_flattens_what_is_told_and_changes_neither_code_nor_rules(
     made = network(inference="fuzzy").eval()
     features = made.trunk(PICTURES)
     code, levels = made(PICTURES), made.hash_layer.firing_levels(features)
-    sharp = made.hash_layer.told_memberships(features, code)
+    sharp = made.hash_layer.calibrated_memberships(features, code)
     torch.testing.assert_close(sharp, made.hash_layer.log_memberships(features, code).exp())
     made.hash_layer.temperatures[:] = torch.tensor([4.0, 1.0])
-    flat = made.hash_layer.told_memberships(features, code)
+    flat = made.hash_layer.calibrated_memberships(features, code)
     assert (flat[:, :3].max(dim=1).values < sharp[:, :3].max(dim=1).values).all()
     torch.testing.assert_close(flat[:, :3], (sharp[:, :3] ** 0.25) / (sharp[:, :3] ** 0.25).sum(dim=1, keepdim=True))
     torch.testing.assert_close(flat[:, 3:], sharp[:, 3:])

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from medhash.retrieval.measures import histogram
 from medhash.retrieval.measures.hamming import hamming_distances
-from medhash.retrieval.measures.histogram import RelevanceCounter, relevance_histogram
-from medhash.retrieval.measures.own_patient import OwnPatientPairs, available_threads, map_ranges
+from medhash.retrieval.measures.histogram import OwnPatientPairs, RelevanceCounter, relevance_histogram
+from medhash.retrieval.measures.threads import available_threads, map_ranges
 
 LEVELS = np.array([[1, 0, 1, 0], [0, 2, 1, 0], [1, 1, 3, 0], [0, 0, 0, 0]], np.int16)
 
@@ -104,7 +104,7 @@ def test_same_patient_pairs_are_found_whatever_the_kind_of_id(values):
 
 
 def test_many_pairs_of_one_patient_come_in_blocks_that_hold_each_pair_once(monkeypatch):
-    monkeypatch.setattr("medhash.retrieval.measures.own_patient._BLOCK_PAIRS", 50)
+    monkeypatch.setattr("medhash.retrieval.measures.histogram._BLOCK_PAIRS", 50)
     pairs = OwnPatientPairs(np.array([7] * 9 + [8] + [7] * 5), np.array([7] * 20 + [9] * 3))
     blocks = list(pairs.blocks(2, 15))
     assert max(len(queries) for queries, _ in blocks) <= 70

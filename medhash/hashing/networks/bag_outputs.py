@@ -1,4 +1,4 @@
-"""What a structured network says of images beside their code: memberships, and which rules fired."""
+"""What a trained network gives for bags of images: codes, attention weights, memberships, fired rules."""
 
 from collections.abc import Iterator
 
@@ -73,7 +73,7 @@ def memberships_and_firing(
         x = torch.from_numpy(np.ascontiguousarray(pixels[start : start + _N_IMAGES])).to(device).float() / 255
         features = network.trunk(x)
         h = network.from_features(features)
-        memberships.append(layer.told_memberships(features, h).float().cpu().numpy())
+        memberships.append(layer.calibrated_memberships(features, h).float().cpu().numpy())
         levels = layer.firing_levels(features)
         if levels is not None:
             firing.append(levels.float().cpu().numpy())
