@@ -202,9 +202,23 @@ FAULTS = (
         "platform/worker",
     ),
     Fault(
-        "ended service not started again", "self._start_at = now + delay", "self._start_at = None", "platform/services"
+        "ended service not started again",
+        "autorestart = true",
+        "autorestart = false",
+        "platform/services/test_supervisord.py",
     ),
-    Fault("down leaves processes", "left = clear_leftovers(root)", "left = 0", "platform/services"),
+    Fault(
+        "unhealthy service left as it is",
+        "if now - self._ill_since < UNHEALTHY_SECONDS:",
+        "if True:",
+        "platform/services/test_restart_policy.py",
+    ),
+    Fault(
+        "down leaves processes",
+        "    end_family(left)\n    return len(left)",
+        "    return len(left)",
+        "platform/services/test_supervisord.py platform/services/test_up_and_down.py",
+    ),
     Fault(
         "benchmark row of other code up to date",
         "return {item for item in items if any(name.endswith(target(item)) for name in changed)}",
