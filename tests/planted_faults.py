@@ -182,8 +182,8 @@ FAULTS = (
     ),
     Fault(
         "notified twice",
-        "                )\n                break",
-        "                )",
+        'message["state"]\n                )\n                break',
+        'message["state"]\n                )',
         "platform/airflow/test_in_airflow.py",
     ),
     Fault(
