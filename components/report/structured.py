@@ -1,4 +1,4 @@
-"""All sections on structured data, for the template; nothing of a run whose labels are no combinations."""
+"""The report's sections on structured labels: combinations of attributes such as modality, organ and pathology."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from components.report.fired_rules import fired_rules
-from components.report.plots import attribute_map, preference, reliability, seen_held_out
+from components.report.metric_table import standing
 from components.report.run import Run
+from components.report.structured_plots import attribute_map, preference, reliability, seen_held_out
 from medhash.core.contracts import FOLDS
 from medhash.core.documents import AttributeFigures, StructuredFigures, Vocabulary
 from medhash.retrieval.shortcuts import Shortcut, audit_shortcuts, values_by_set
@@ -21,7 +22,7 @@ def held_out(vocabulary: Vocabulary) -> list[str]:
 
 
 def combination_table(vocabulary: Vocabulary) -> dict[str, Any]:
-    """`attributes`; `rows`, one per combination: `said`, its value of each attribute (None: not known), the cases per
+    """`attributes`; `rows`, one per combination: `values`, its value of each attribute (None: not known), the cases per
     fold, and whether it is held out; and `unlabelled`, the cases per fold that have none.
 
     Rows stand in the order of their values, so that an organ's pathologies stand together; only so many are shown.
@@ -30,7 +31,7 @@ def combination_table(vocabulary: Vocabulary) -> dict[str, Any]:
     ordered = sorted(range(len(known)), key=lambda place: [value or "" for value in known[place]])
     rows = [
         {
-            "said": known[place],
+            "values": known[place],
             "is_held_out": _is_held_out(vocabulary, label),
             "counts": [vocabulary.n_bags.get(label, {}).get(fold, 0) for fold in FOLDS],
         }
@@ -56,60 +57,6 @@ def _is_held_out(vocabulary: Vocabulary, label: str) -> bool:
     return counts.get("train", 0) == 0 and counts.get("test", 0) > 0
 
 
-OF_STRUCTURE: list[tuple[str, str]] = [
-    (
-        "Attribute",
-        "One thing that is known of {a_case}, such as its modality, organ or pathology. A combination says "
-        "one value of each; joint figures ask for the same combination.",
-    ),
-    (
-        "Labels exchanged",
-        "What the same rankings score where the queries swap their values among each other. Codes of "
-        "a gallery that was trained on fall into groups, which alone lifts MAP; only what lies above this comes from "
-        "the queries' own pictures.",
-    ),
-    (
-        "Sub-code",
-        "The part of a structured code that stands for one attribute. Ranked by it alone, {cases} with the "
-        "same value of that attribute should come first.",
-    ),
-    (
-        "Preference satisfaction",
-        "Of the nearest {cases}, the share that has the query's value of an attribute. "
-        "Preferring an attribute ranks by its sub-code first, and by the whole code where that ties.",
-    ),
-    (
-        "Held-out combination",
-        "A combination that no training {case} has, such as the MR of a breast where there are "
-        "MRs of heads and X-rays of breasts. What is found of it was put together from its attributes.",
-    ),
-    (
-        "Membership",
-        "How far {a_case} belongs to a value of an attribute, in per cent; those of one attribute add up to 100 %.",
-    ),
-    (
-        "Rule, firing level",
-        "A fuzzy method asks rules such as IF modality is mr AND organ is brain. A rule fires as "
-        "far as {a_case} belongs to all that it names; the levels of all rules add up to 100 %.",
-    ),
-    (
-        "Calibration",
-        "Whether confidence can be taken at its word: of the {cases} called with 80 %, 80 % should be "
-        "right. The expected calibration error is the mean gap between the two; 0 is best.",
-    ),
-    (
-        "Shortcut",
-        "A way to tell {cases} apart that has nothing to do with what they show, such as the size of a file "
-        "or a black border. An archive that gives one away lets a method look better than it is.",
-    ),
-    (
-        "Balanced accuracy",
-        "The share that is called right, taken for each value by itself and then averaged, so that "
-        "frequent values do not drown rare ones. A guess reaches one over the number of values.",
-    ),
-]
-
-
 SEEN, HELD_OUT = "seen", "held out"
 """The keys of StructuredFigures.combinations."""
 Value = TypeVar("Value")
@@ -133,46 +80,41 @@ def _sorted(by_name: Mapping[str, Value], order: Sequence[str]) -> dict[str, Val
     return dict(sorted(by_name.items(), key=lambda item: places.get(item[0], len(places))))
 
 
-def standing(figures: AttributeFigures | None) -> str:
-    """`above` both; `below` chance; `within` chance; `exchanged`: within what exchanged labels score; or `unknown`.
-
-    Within: the interval of MAP does not exclude it. unknown: there is no answerable query.
-    """
+def attribute_standing(figures: AttributeFigures | None) -> str:
+    """As `metric_table.standing`; unknown: no query is answerable."""
     if figures is None:
         return "unknown"
-    if figures.map <= figures.chance_map:
-        return "below"
-    if figures.interval.low <= figures.chance_map:
-        return "within"
-    return "exchanged" if figures.interval.low <= figures.exchanged_map else "above"
+    return standing(figures.map, figures.chance_map, figures.interval, figures.exchanged_map)
 
 
 KIND_JOINT = "joint"
 
 
-def relevance_tables(figures: Mapping[str, StructuredFigures], told_apart: Collection[str]) -> list[dict[str, Any]]:
+def relevance_tables(figures: Mapping[str, StructuredFigures], predictable: Collection[str]) -> list[dict[str, Any]]:
     """A table for the whole combination, then one per attribute; in each a row per method, the best MAP first.
 
-    told_apart: attributes that can be told apart without anatomy, which their tables say.
+    predictable: attributes that a linear probe predicts without anatomy; their tables say so.
     """
     names = dict.fromkeys(name for found in figures.values() for name in found.attributes)
     return [
         _table(KIND_JOINT, {method: found.joint for method, found in figures.items()}, False),
         *(
-            _table(name, {method: found.attributes.get(name) for method, found in figures.items()}, name in told_apart)
+            _table(name, {method: found.attributes.get(name) for method, found in figures.items()}, name in predictable)
             for name in names
         ),
     ]
 
 
-def _table(name: str, by_method: dict[str, AttributeFigures | None], is_told_apart: bool) -> dict[str, Any]:
+def _table(name: str, by_method: dict[str, AttributeFigures | None], is_predictable: bool) -> dict[str, Any]:
     ordered = sorted(by_method.items(), key=lambda item: 1.0 if item[1] is None else -item[1].map)
-    rows = [{"method": method, "figures": figures, "standing": standing(figures)} for method, figures in ordered]
+    rows = [
+        {"method": method, "figures": figures, "standing": attribute_standing(figures)} for method, figures in ordered
+    ]
     some = next((figures for figures in by_method.values() if figures is not None), None)
     return {
         "name": name,
         "rows": rows,
-        "told_apart": is_told_apart,
+        "is_predictable": is_predictable,
         "n_queries": some.n_queries if some else 0,
         "n_gallery": some.n_gallery if some else 0,
     }
@@ -236,16 +178,16 @@ def _best(sub_codes: Mapping[str, Row], attribute: str) -> str:
 
 def _verdict(best: Mapping[str, str]) -> str:
     """best: attribute with a sub-code of its own → the sub-code that ranks it best, if any does above chance."""
-    astray = [
+    others = [
         f"{attribute} is ranked best by the sub-code {name}" if name else f"{attribute} is ranked above chance by none"
         for attribute, name in best.items()
         if name != attribute
     ]
     if not best:
         return ""
-    if not astray:
-        return "Of the sub-codes, each ranks its own attribute best."
-    return f"Not every sub-code ranks its own attribute best: {'; '.join(astray)}."
+    if not others:
+        return "Each sub-code ranks its own attribute best."
+    return f"Not every sub-code ranks its own attribute best: {'; '.join(others)}."
 
 
 def unknown_table(run: Run) -> list[dict[str, Any]]:
@@ -334,7 +276,7 @@ def _held_out(vocabulary: Vocabulary, figures: dict[str, StructuredFigures]) -> 
     if not found:
         return None
     rows = [
-        {"method": method, "kind": kind, "figures": figure, "standing": standing(figure)}
+        {"method": method, "kind": kind, "figures": figure, "standing": attribute_standing(figure)}
         for method, by_kind in found.items()
         for kind, figure in by_kind.items()
     ]

@@ -82,9 +82,9 @@ def test_with_neither_the_page_says_that_it_does_not_know(made: Workspace, tmp_p
     workspace = without_image_codes(made, tmp_path / "run")
     (workspace.model(METHOD) / "model.json").unlink()
     text = Page(report(workspace.root)).text
-    assert "Which image carried a match is not known" in text
-    assert "carried the match: with" not in text
-    assert "attention" not in text.replace(METHOD, "").split("The measures in plain words")[0]
+    assert "The matching images are not known" in text
+    assert "matches image" not in text
+    assert "attention" not in text.replace(METHOD, "").split("Glossary Code")[0]
 
 
 def test_attention_stands_under_each_image_and_is_whole(made: Workspace, page: Page) -> None:
@@ -95,12 +95,12 @@ def test_attention_stands_under_each_image_and_is_whole(made: Workspace, page: P
             weights = [image["weight"] for image in tile["images"]]
             assert sum(weights) == pytest.approx(100, abs=0.01)
             assert len(set(weights)) > 1
-    assert "its share of the code of its case (attention)" in page.text
+    assert "its attention: its share in the code of its case" in page.text
 
 
 def test_cases_are_called_cases_and_counted_with_their_sizes(made: Workspace, page: Page) -> None:
-    assert "6 test cases search 24 cases of the train and val folds" in page.text
-    assert "6 cases of test patients each rank 24 gallery cases" in page.text
+    assert "6 test cases search 24 cases of other patients in the train and val folds" in page.text
+    assert "6 cases of test patients are the queries. Each ranks 24 gallery cases" in page.text
     assert "Cases bags, one per patient, of images" in page.text
     folds = data_cards(run_in(made))["folds"]
     assert [(row["n_cases"], row["n_images"], row["n_patients"], row["sizes"]) for row in folds] == [

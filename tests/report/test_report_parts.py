@@ -25,15 +25,19 @@ def metrics(tmp_path_factory: pytest.TempPathFactory) -> Metrics:
     ("value", "low", "expected"),
     [(0.6, 0.55, "above"), (0.6, 0.5, "within"), (0.6, 0.4, "within"), (0.5, 0.45, "below"), (0.4, 0.3, "below")],
 )
-def test_standing_beside_a_chance_of_one_half(metrics: Metrics, value: float, low: float, expected: str) -> None:
-    measured = metrics.model_copy(
-        update={
-            "figures": metrics.figures.model_copy(update={"map": value}),
-            "chance": metrics.chance.model_copy(update={"map": 0.5}),
-            "intervals": {"map": Interval(value=value, low=low, high=0.9)},
-        }
+def test_standing_beside_a_chance_of_one_half(value: float, low: float, expected: str) -> None:
+    assert standing(value, 0.5, Interval(value=value, low=low, high=0.9)) == expected
+
+
+def test_standing_beside_permuted_labels_and_without_an_interval() -> None:
+    interval = Interval(value=0.6, low=0.55, high=0.9)
+    assert standing(0.6, 0.5, interval, permuted=0.54) == "above"
+    assert standing(0.6, 0.5, interval, permuted=0.55) == "permuted"
+    assert (standing(0.6, 0.5, None), standing(0.4, 0.5, None), standing(None, None, None)) == (
+        "unknown",
+        "below",
+        "unknown",
     )
-    assert standing(measured) == expected
 
 
 def test_few_queries_are_shared_out_between_what_it_does_well_and_where_it_fails(tmp_path: Path) -> None:

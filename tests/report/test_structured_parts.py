@@ -7,11 +7,11 @@ from report.structured_run import ATTRIBUTES, LABELS, VOCABULARY, figures, struc
 from components.report.fired_rules import explain, surest_and_least_sure
 from components.report.retrievals import agreement
 from components.report.structured import (
+    attribute_standing,
     combination_table,
     held_out,
     in_order,
     relevance_tables,
-    standing,
     sub_code_matrices,
 )
 from medhash.core.documents import AttributeFigures, StructuredFigures
@@ -25,17 +25,17 @@ RULES = ["IF modality is mr AND organ is brain", "IF modality is xray AND organ 
     ("given", "expected"),
     [
         (figures(0.8), "above"),
-        (figures(0.38), "exchanged"),
+        (figures(0.38), "permuted"),
         (figures(0.33), "within"),
         (figures(0.3), "below"),
         (figures(0.2), "below"),
         (None, "unknown"),
     ],
 )
-def test_standing_beside_a_chance_of_30_and_exchanged_labels_at_35_percent(
+def test_standing_beside_a_chance_of_30_and_permuted_labels_at_35_percent(
     given: AttributeFigures | None, expected: str
 ) -> None:
-    assert standing(given) == expected
+    assert attribute_standing(given) == expected
 
 
 def test_the_best_method_comes_first_and_one_without_figures_last() -> None:
@@ -44,7 +44,7 @@ def test_the_best_method_comes_first_and_one_without_figures_last() -> None:
     tables = relevance_tables({"none": none, "low": low, "high": high}, {"organ"})
     assert [table["name"] for table in tables] == ["joint", *ATTRIBUTES]
     assert [[row["method"] for row in table["rows"]] for table in tables] == [["high", "low", "none"]] * 4
-    assert [table["name"] for table in tables if table["told_apart"]] == ["organ"]
+    assert [table["name"] for table in tables if table["is_predictable"]] == ["organ"]
     assert [table["n_queries"] for table in tables] == [24] * 4
 
 
@@ -59,7 +59,7 @@ def test_the_matrix_outlines_own_attributes_and_stars_the_best_of_each_column() 
         ]
     assert matrix["rows"][0]["cells"][0]["gain"] == pytest.approx((0.72 - 0.3) / 0.7)
     assert [cell["map"] for cell in matrix["whole"]] == pytest.approx([0.8, 0.811, 0.822])
-    assert matrix["verdict"] == "Of the sub-codes, each ranks its own attribute best."
+    assert matrix["verdict"] == "Each sub-code ranks its own attribute best."
 
 
 def test_a_sub_code_that_another_outdoes_on_its_own_attribute_is_named() -> None:
@@ -110,7 +110,7 @@ def test_a_combination_is_held_out_where_tests_have_it_and_training_has_not() ->
 def test_the_table_of_combinations_counts_each_fold_and_leaves_a_gap_for_what_is_not_known() -> None:
     table = combination_table(VOCABULARY)
     assert table["attributes"] == list(ATTRIBUTES)
-    assert [(row["said"], row["counts"], row["is_held_out"]) for row in table["rows"]] == [
+    assert [(row["values"], row["counts"], row["is_held_out"]) for row in table["rows"]] == [
         (["mr", "brain", None], [18, 6, 6], False),
         (["mr", "brain", "glioma"], [36, 12, 12], False),
         (["xray", "chest", "<i>cyst</i>"], [0, 11, 13], True),
