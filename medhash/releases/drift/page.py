@@ -96,7 +96,7 @@ def render_page(report: DriftReport, history: list[Measurement]) -> str:
         lstrip_blocks=True,
     )
     flags = {"ok": "good", "warn": "warn", "stop": "bad", "accepted": "warn"}
-    return environment.get_template("template.html").render(
+    return environment.get_template("page.html").render(
         report=report,
         headline=HEADLINES[report.verdict],
         flags=flags,

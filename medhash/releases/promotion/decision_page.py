@@ -94,7 +94,7 @@ def render_page(report: DecisionReport) -> str:
         "ms": lambda value: f"{value:.1f} ms",
         "megabytes": lambda value: f"{value / 1e6:,.2f} MB",
     }
-    return environment.get_template("template.html").render(
+    return environment.get_template("decision_page.html").render(
         report=report,
         headline=headline(report),
         style=_STYLE.read_text(encoding="utf-8"),
