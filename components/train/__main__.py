@@ -36,11 +36,11 @@ def main(argv: list[str] | None = None) -> int:
     try:
         with (
             recorded(workspace, params.promote.name) if is_first else contextlib.nullcontext((None, None)) as (
-                started,
+                on_start,
                 finish,
             )
         ):
-            history = train_method(workspace, params, args.method, seed=args.seed, out=args.out, started=started)
+            history = train_method(workspace, params, args.method, seed=args.seed, out=args.out, on_start=on_start)
             if history is None or finish is None:
                 return 0
             finish(history)

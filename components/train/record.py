@@ -9,7 +9,7 @@ from medhash.core.documents import ModelSpec
 from medhash.core.origins import origins
 from medhash.core.tracking import answered, connect, experiment
 from medhash.core.workspace import Workspace
-from medhash.training.deep import Start, Started
+from medhash.training.deep import OnStart, TrainingStart
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,7 +20,7 @@ Finish = Callable[[dict[str, Any]], None]
 
 
 @contextmanager
-def recorded(workspace: Workspace, experiment_name: str) -> Iterator[tuple[Started, Finish]]:
+def recorded(workspace: Workspace, experiment_name: str) -> Iterator[tuple[OnStart, Finish]]:
     """Record one training in MLflow, which never changes what is trained.
 
     A training that goes on from a checkpoint goes on in its own run. Raises MedhashError if MLflow does not answer.
@@ -31,7 +31,7 @@ def recorded(workspace: Workspace, experiment_name: str) -> Iterator[tuple[Start
     experiment_id = experiment(client, workspace, experiment_name)
     runs: list[str] = []
 
-    def started(start: Start) -> Callable[[dict[str, float], dict[str, float]], None]:
+    def on_start(start: TrainingStart) -> Callable[[dict[str, float], dict[str, float]], None]:
         with answered():
             run_id = _unfinished_run(client, experiment_id, start) if start.history else None
             if run_id is None:
@@ -59,7 +59,7 @@ def recorded(workspace: Workspace, experiment_name: str) -> Iterator[tuple[Start
             client.log_figure(runs[0], learning_curve(history), "learning_curve.png")
 
     try:
-        yield started, finish
+        yield on_start, finish
     except BaseException as error:
         if runs:
             mlflow.end_run("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
@@ -84,7 +84,7 @@ def learning_curve(history: dict[str, Any]) -> "Figure":
     return figure
 
 
-def _unfinished_run(client: "MlflowClient", experiment_id: str, start: Start) -> str | None:
+def _unfinished_run(client: "MlflowClient", experiment_id: str, start: TrainingStart) -> str | None:
     runs = client.search_runs(
         [experiment_id],
         f"tags.training_digest = '{start.digest}' and attributes.status != 'FINISHED'",
@@ -94,7 +94,7 @@ def _unfinished_run(client: "MlflowClient", experiment_id: str, start: Start) ->
     return str(runs[0].info.run_id) if runs else None
 
 
-def _new_run(client: "MlflowClient", workspace: Workspace, experiment_id: str, start: Start) -> str:
+def _new_run(client: "MlflowClient", workspace: Workspace, experiment_id: str, start: TrainingStart) -> str:
     from mlflow.entities import Param
 
     spec: ModelSpec = start.spec

@@ -1,4 +1,4 @@
-"""Binary codes from relaxed ones, and how sure a model is of them: bits, attribute values, fuzzy rules."""
+"""Binary codes from relaxed ones, and their confidence: of bits, attribute values and fuzzy rules."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 from medhash.core.errors import MedhashError
 
 FULL_CONFIDENCE = 255
-"""What a bit's confidence of 1 is stored as, in one byte."""
+"""The byte that stores a bit's confidence of 1."""
 
 
 def binarise(relaxed: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The code table of a method, and the join that gives each bag's code its patient, fold and label set."""
+"""The code table of a method, and its join with patients, folds and label sets."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from medhash.core.errors import MedhashError
 
 
 class CodeInfo(Document):
-    """What a code table's schema metadata holds under the key `medhash`."""
+    """The content of a code table's schema metadata, under the key `medhash`."""
 
     method: str
     bits: int
@@ -27,7 +27,7 @@ class CodeInfo(Document):
 
 @dataclass(frozen=True)
 class PlacedCodes:
-    """Codes in bag_id order, each with what the table labels knows of its bag."""
+    """Codes in bag_id order, each with its bag's patient, fold and label set."""
 
     bag_ids: np.ndarray
     """str, (N,)"""

@@ -27,9 +27,9 @@ def save_checkpoint(folder: Path, digest: str, state: dict[str, Any], tensors: d
 
 
 def load_checkpoint(folder: Path, digest: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]] | None:
-    """State and tensors of an interrupted training with the same digest; None if there is none to go on from.
+    """State and tensors of an interrupted training with the same digest; None if there is none.
 
-    A checkpoint of other settings, data or code, or one that is damaged, is said and left unused.
+    Logs a warning and ignores a checkpoint that is damaged, or of other settings, data or code.
     """
     recover_folder(folder)
     for leftover in folder.parent.glob(f".{folder.name}.*.tmp"):

@@ -68,16 +68,16 @@ class Fold:
 
 @dataclass(frozen=True)
 class DataSet:
-    """All a training reads but the pixels."""
+    """Everything that a training reads, except pixels and features."""
 
     folds: dict[str, Fold]
     levels: np.ndarray
     """(S, S), int16: labels that two label sets share."""
     vocabulary: list[str]
     digest: str
-    """SHA-256 over the tables; what a model says it was trained on."""
+    """SHA-256 over the tables, which model.json records."""
     attributes: list[Attribute] = field(default_factory=list)
-    """What the labels combine; empty where they are no combinations."""
+    """The attributes that labels combine; empty where labels are plain."""
 
 
 def read_data(workspace: Workspace) -> DataSet:

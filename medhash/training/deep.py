@@ -36,18 +36,18 @@ from medhash.training.validation import Encoder
 
 
 @dataclass(frozen=True)
-class Start:
-    """What is about to be trained, or to go on."""
+class TrainingStart:
+    """A training that begins, or resumes from a checkpoint."""
 
     spec: ModelSpec
     digest: str
-    """Of everything that decides the result."""
+    """SHA-256 over everything that decides the result."""
     history: list[EpochRow]
-    """The epochs that a checkpoint brings along."""
+    """The epochs of the checkpoint that it resumes from."""
 
 
-Started = Callable[[Start], Callable[[EpochRow, EpochRow], None]]
-"""Told of the start; returns what wants to hear of every epoch: its history row and its speed."""
+OnStart = Callable[[TrainingStart], Callable[[EpochRow, EpochRow], None]]
+"""Called at the start; returns the function to call after each epoch, with its history row and its speed."""
 
 
 def train_deep(
@@ -57,12 +57,12 @@ def train_deep(
     data: DataSet,
     seed: int,
     processes: Processes,
-    started: Started | None = None,
+    on_start: OnStart | None = None,
 ) -> tuple[ModelSpec, Progress, Learner]:
-    """Train to the end and return what model.json says (without the weights' digest), the progress and the learner.
+    """Train to the end. Returns model.json's content (without the weights' digest), the progress and the learner.
 
-    A checkpoint of the same settings, data and code is taken up where it stopped, with the same result as a
-    training that was never interrupted. The checkpoint is left for the caller to remove, once the model is in place.
+    Resumes from a checkpoint of the same settings, data and code, with the same result as an uninterrupted training.
+    The caller removes the checkpoint once the model is in place.
     """
     pixels = open_pixels(workspace, params.size_px)
     batch_size = min(method.recipe.batch_size, len(_material(method, data)))
@@ -88,8 +88,8 @@ def train_deep(
     folder = workspace.checkpoint(method.name)
     progress = _resume(folder, digest, learner)
     listener = None
-    if started is not None and processes.is_first:
-        listener = started(Start(spec, digest, list(progress.history)))
+    if on_start is not None and processes.is_first:
+        listener = on_start(TrainingStart(spec, digest, list(progress.history)))
 
     def after_epoch(progress: Progress, speed: EpochRow) -> None:
         if processes.is_first:
@@ -115,7 +115,7 @@ def train_deep(
 
 
 def model_spec(params: Params, method: DeepMethod, data: DataSet, in_channels: int, seed: int) -> ModelSpec:
-    """model.json of a deep model, before its weights are known."""
+    """The content of a deep model's model.json, but for the digest of its weights."""
     settings: dict[str, Any] = flat_settings(method) | {
         "alpha_first": method.continuation[0],
         "alpha_last": method.continuation[-1],
@@ -148,7 +148,7 @@ def model_spec(params: Params, method: DeepMethod, data: DataSet, in_channels: i
 
 
 def layout_for(params: Params, method: DeepMethod, data: DataSet) -> Layout | None:
-    """The sub-codes of a structured method; its rules are of the combinations that the train fold has. None of others.
+    """The layout of a structured method, whose rules are the train fold's combinations; None of other methods.
 
     Raises MedhashError as `make_layout` does.
     """
@@ -183,7 +183,7 @@ def _digest(method: DeepMethod, params: Params, spec: ModelSpec, data: DataSet, 
 def make_learner(
     pixels: np.ndarray, params: Params, method: DeepMethod, data: DataSet, seed: int, processes: Processes
 ) -> Learner:
-    """Network, objective, optimiser and what feeds them, as they stand before the first batch."""
+    """Network, objective, optimiser and batch feeder before the first batch."""
     torch.manual_seed(derive_seed(seed, method.name, "weights"))
     fold = _material(method, data)
     layout = layout_for(params, method, data)
@@ -212,7 +212,7 @@ def _pools(method: DeepMethod) -> bool:
 
 
 def _material(method: DeepMethod, data: DataSet) -> Fold:
-    """What the method trains on: bags, or, for one of single images, images with the labels of their bag."""
+    """The training items: bags, or for methods of single images each image with the labels of its bag."""
     fold = data.folds["train"]
     return fold if _pools(method) else fold.instances()
 

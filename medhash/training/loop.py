@@ -25,11 +25,10 @@ from medhash.training.validation import Encoder, fold_row
 
 
 def return_freed_memory() -> None:
-    """Return the pages that freed tensors left in the C library's heap.
+    """Return freed memory of the C library's heap to the system; does nothing where the library cannot.
 
-    A training on ragged bags asks for blocks of another size in every batch, and glibc keeps the holes: at 700 images
-    a batch, 14 epochs peaked at 3.6 GB and rising, and with this at 2.6 GB and level. Other C libraries have no such
-    call, and nothing is done there. Changes no result.
+    Bags of different sizes fragment the heap: at 700 images a batch, 14 epochs peaked at 3.6 GB and rising, and with
+    this call at 2.6 GB and level. Changes no result.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
@@ -38,7 +37,7 @@ def return_freed_memory() -> None:
 
 EpochRow = dict[str, float]
 CHECK_EVERY = 50
-"""Batches between two looks at whether the loss is finite: each look waits for the device."""
+"""Batches between two checks that the loss is finite: a check waits for the device."""
 TRIM_EVERY = 8
 """Batches of bags between two returns of freed memory."""
 
@@ -48,7 +47,7 @@ class Progress:
     """How far a training has come."""
 
     history: list[EpochRow] = field(default_factory=list)
-    """One row per finished epoch; only values that repeat, no times."""
+    """One row per finished epoch, without times: equal trainings have equal rows."""
     best_epoch: int = -1
     best_map: float = -math.inf
     best: dict[str, torch.Tensor] = field(default_factory=dict)
@@ -57,7 +56,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Plan:
-    """What stays the same from the first epoch to the last."""
+    """What stays constant during a training."""
 
     method: str
     seed: int
@@ -73,7 +72,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Learner:
-    """What changes while training: the weights, the optimiser, the schedule."""
+    """What changes during a training: the weights, the optimiser, the schedule."""
 
     loss: nn.Module
     network: HashNetwork
@@ -82,8 +81,7 @@ class Learner:
     feeder: BatchFeeder
     encoder: Encoder
     fold: Fold
-    """What it trains on: the bags of the train fold or, for a network that knows single images only, their instances.
-    """
+    """The training items: bags of the train fold, or their instances for a network of single images."""
 
 
 def train(
@@ -94,12 +92,11 @@ def train(
     progress: Progress,
     after_epoch: Callable[[Progress, EpochRow], None],
 ) -> Progress:
-    """Train from `progress` on, until the epochs are done or patience is over.
+    """Train from `progress` on, until the epochs are done or patience runs out.
 
-    The epoch with the best validation MAP is kept; without a val fold, and for an embedding, it is the last one.
-
-    after_epoch: given the progress and this epoch's speed (images_per_s, data_wait_share). Raises MedhashError if
-    a loss is not finite.
+    Keeps the weights of the epoch with the best validation MAP; the last epoch's without a val fold, and of an
+    embedding. after_epoch gets the progress and this epoch's speed (images_per_s, data_wait_share).
+    Raises MedhashError if a loss is not finite.
     """
     n_batches = len(plan_epoch(len(learner.fold), plan.batch_size, 0))
     with tqdm(
@@ -191,7 +188,7 @@ def _require_finite(
 
 
 def _validate(learner: Learner, data: DataSet, alpha: float) -> EpochRow:
-    """An embedding has no code yet, so nothing to search by."""
+    """Validation figures; none of an embedding, which has no code to search by."""
     if learner.network.hash_layer is None:
         return {}
     query_codes, gallery_codes = (binarise(learner.encoder.bags(data.folds[fold], alpha)) for fold in ("val", "train"))

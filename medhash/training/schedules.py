@@ -21,7 +21,7 @@ def make_optimizer(recipe: Recipe, parameters: list[torch.nn.Parameter]) -> Opti
 
 
 class Schedule:
-    """A torch scheduler, told after every batch and after every epoch.
+    """A torch scheduler that steps after every batch or every epoch.
 
     `plateau`: × decay when the validation MAP has not risen for plateau_epochs epochs. `one-cycle`: cosine warm-up over
     the share `warmup` of the n_batches of a training, then cosine decay to nothing. `step`: × decay every

@@ -53,8 +53,8 @@ class BatchLoss(nn.Module):
         """Weighted loss terms by name; their sum is the loss.
 
         images: (n, channels, size, size), this process's share, in [0, 1]; labels: (N, C), of the whole batch.
-        starts: given for a network that pools bags, int64 (N + 1,): the images are then the bags' instances, packed,
-        and the objective is told of bags, instances and `done`, the share of the training that is done; one process.
+        starts: only for a network that pools bags, int64 (N + 1,). The images are then the bags' instances, packed, and
+        the objective gets codes of bags and instances, and `done`, the share of the training that is done.
         The objective of a structured code gets the log memberships, and no weight of a hash layer.
         """
         layer = self.network.hash_layer

@@ -17,7 +17,7 @@ _LEAST = 1e-12
 
 
 def fit_temperatures(learner: Learner, progress: Progress, fold: Fold, layout: Layout) -> None:
-    """Set the temperatures of the best weights to those under which the fold's memberships are the likeliest.
+    """Set the temperatures of the best weights to those that maximise the likelihood of the fold's memberships.
 
     M_c ∝ M_c^(1/T_a): one T per attribute, between 0.05 and 20, by the mean negative log likelihood of the images that
     know the attribute. Codes, rankings of values and fired rules stay as they are. Without such images T stays 1.

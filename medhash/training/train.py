@@ -1,4 +1,4 @@
-"""The train stage: one method, from the tables to its model folder."""
+"""Training of one method, from the tables to its model folder."""
 
 import shutil
 from pathlib import Path
@@ -13,7 +13,7 @@ from medhash.hashing.catalogue import find_method, with_overrides
 from medhash.hashing.method_types import ShallowMethod, TwoStepMethod, Unbinarised
 from medhash.hashing.model import save_model
 from medhash.training.data import read_data
-from medhash.training.deep import Start, Started, train_deep
+from medhash.training.deep import OnStart, TrainingStart, train_deep
 from medhash.training.processes import joined_processes
 from medhash.training.shallow import train_shallow
 from medhash.training.training_code import training_digest
@@ -27,11 +27,11 @@ def train_method(
     *,
     seed: int | None = None,
     out: Path | None = None,
-    started: Started | None = None,
+    on_start: OnStart | None = None,
 ) -> dict[str, Any] | None:
     """Train a method and write its model folder: weights, model.json, history.json.
 
-    seed: params.seed by default; out: the workspace's folder of that model by default; started: `deep.Started`,
+    seed: params.seed by default; out: the workspace's folder of that model by default; on_start: `deep.OnStart`,
     called by the first process only. Returns the history as written, with the model's digest under `model_digest`; None
     in a process that is not the first.
     """
@@ -51,14 +51,14 @@ def train_method(
             if not processes.is_first:
                 return None
             spec, weights, row = train_shallow(workspace, params, method, data, seed)
-            if started is not None:
+            if on_start is not None:
                 digest = training_digest(method, {"spec": spec.model_dump(mode="json"), "data": data.digest})
-                started(Start(spec, digest, []))(row, {})
+                on_start(TrainingStart(spec, digest, []))(row, {})
             return _write(target, spec, weights, {"best_epoch": 0, "epochs": [row]})
         if isinstance(method, TwoStepMethod):
-            spec, tensors, progress = train_two_step(workspace, params, method, data, seed, processes, started)
+            spec, tensors, progress = train_two_step(workspace, params, method, data, seed, processes, on_start)
         else:
-            spec, progress, _ = train_deep(workspace, params, method, data, seed, processes, started)
+            spec, progress, _ = train_deep(workspace, params, method, data, seed, processes, on_start)
             tensors = progress.best
         if not processes.is_first:
             return None
@@ -72,7 +72,7 @@ def train_method(
 
 
 def _require_known(params: Params) -> None:
-    """A method that is misspelt in a setting would else change nothing, or stop a run when other methods are done."""
+    """Raises MedhashError for an unknown method in a setting: it would change nothing, or stop a run halfway."""
     for setting, names in (
         ("methods", params.methods),
         ("quality.references", params.quality.references),

@@ -15,7 +15,7 @@ from medhash.hashing.encoders import ENCODERS
 from medhash.hashing.method_types import TwoStepMethod
 from medhash.hashing.model import ENCODER, NETWORK, under
 from medhash.training.data import DataSet, open_pixels
-from medhash.training.deep import Learner, Start, Started, make_learner, model_spec, train_deep
+from medhash.training.deep import Learner, OnStart, TrainingStart, make_learner, model_spec, train_deep
 from medhash.training.loop import EpochRow, Progress
 from medhash.training.processes import Processes
 from medhash.training.seeds import derive_seed
@@ -30,34 +30,34 @@ def train_two_step(
     data: DataSet,
     seed: int,
     processes: Processes,
-    started: Started | None,
+    on_start: OnStart | None,
 ) -> tuple[ModelSpec, dict[str, Any], Progress]:
     """Train the network (unless frozen), embed the train fold, fit the encoder.
 
     Returns model.json without the weights' digest, the tensors of both, and the network's progress with one row more:
-    the validation MAP of the encoder's codes, which `started`'s listener receives too. Raises MedhashError before
+    the validation MAP of the encoder's codes, which `on_start`'s listener receives too. Raises MedhashError before
     anything is trained where the encoder could not be fitted to the train fold's labels.
     """
     if method.needs is not None:
         method.needs(data.folds["train"].instances().labels)
     listeners: list[Callable[[EpochRow, EpochRow], None]] = []
 
-    def heard(start: Start) -> Callable[[EpochRow, EpochRow], None]:
-        assert started is not None
-        listeners.append(started(replace(start, spec=_two_step_spec(start.spec, method))))
+    def on_network_start(start: TrainingStart) -> Callable[[EpochRow, EpochRow], None]:
+        assert on_start is not None
+        listeners.append(on_start(replace(start, spec=_two_step_spec(start.spec, method))))
         return listeners[-1]
 
-    listening = heard if started is not None and processes.is_first else None
+    network_on_start = on_network_start if on_start is not None and processes.is_first else None
     if method.frozen:
         pixels = open_pixels(workspace, params.size_px)
         learner = make_learner(pixels, params, method.network, data, seed, processes)
         spec, progress = model_spec(params, method.network, data, pixels.shape[1], seed), Progress()
         progress.best = {name: tensor.detach().cpu().clone() for name, tensor in learner.network.state_dict().items()}
-        if listening is not None:
+        if network_on_start is not None:
             digest = training_digest(method, {"spec": spec.model_dump(mode="json"), "data": data.digest})
-            listening(Start(spec, digest, []))
+            network_on_start(TrainingStart(spec, digest, []))
     else:
-        spec, progress, learner = train_deep(workspace, params, method.network, data, seed, processes, listening)
+        spec, progress, learner = train_deep(workspace, params, method.network, data, seed, processes, network_on_start)
         learner.network.load_state_dict(progress.best)
     tensors, row = _fit(params, method, learner, data, seed)
     progress.history.append(row)
@@ -69,7 +69,7 @@ def train_two_step(
 
 
 def _two_step_spec(spec: ModelSpec, method: TwoStepMethod) -> ModelSpec:
-    """From what model.json says of the network alone to what it says of both."""
+    """model.json's content for both steps, from that of the network alone."""
     trained = {"epochs": 0} if method.frozen else {}
     return spec.model_copy(
         update={

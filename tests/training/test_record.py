@@ -86,15 +86,15 @@ def test_a_model_nobody_trained_has_no_run(trained):
 
 def test_a_resumed_training_goes_on_in_its_own_run(trained):
     from components.train.record import recorded
-    from medhash.training.deep import Start
+    from medhash.training.deep import TrainingStart
 
     spec = load_model(trained.model("drh-18")).spec
     row = {"loss": 1.0, "val_map": 0.5}
     with pytest.raises(KeyboardInterrupt), recorded(trained, "resumes") as (started, _):
-        started(Start(spec, "d" * 64, []))(row, {})
+        started(TrainingStart(spec, "d" * 64, []))(row, {})
         raise KeyboardInterrupt
     with recorded(trained, "resumes") as (started, finish):
-        started(Start(spec, "d" * 64, [row]))(row, {})
+        started(TrainingStart(spec, "d" * 64, [row]))(row, {})
         finish({"epochs": [row, row], "best_epoch": 0, "model_digest": "e" * 64})
     from medhash.core.tracking import connect
 

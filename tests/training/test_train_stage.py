@@ -128,7 +128,7 @@ def test_training_after_kill_9_ends_with_the_bytes_of_an_undisturbed_one(workspa
 
     resumed = []
     train_method(
-        workspace, settings, "drh-18", started=lambda start: resumed.extend(start.history) or (lambda row, speed: None)
+        workspace, settings, "drh-18", on_start=lambda start: resumed.extend(start.history) or (lambda row, speed: None)
     )
     assert 3 <= len(resumed) < 8
     assert digests(workspace.model("drh-18")) == digests(tmp_path / "undisturbed")

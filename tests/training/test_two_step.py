@@ -146,11 +146,11 @@ def test_an_interrupted_network_goes_on_and_ends_with_the_same_bytes(
     assert not workspace.model(NAME).exists()
     heard: list[dict[str, float]] = []
 
-    def started(start: deep.Start):
+    def started(start: deep.TrainingStart):
         assert (start.spec.family, len(start.history)) == ("two-step", 2)
         return lambda row, speed: heard.append(row)
 
-    history = train_method(workspace, params(), NAME, started=started)
+    history = train_method(workspace, params(), NAME, on_start=started)
     assert heard == history["epochs"][2:]
     assert digests(workspace.model(NAME)) == digests(tmp_path / "undisturbed")
 
@@ -162,7 +162,7 @@ def test_an_encoder_that_fails_leaves_the_trained_network_for_the_next_attempt(w
     resumed: list[dict[str, float]] = []
     offer(METHODS["embedding"])
     train_method(
-        workspace, params(), NAME, started=lambda start: resumed.extend(start.history) or (lambda row, speed: None)
+        workspace, params(), NAME, on_start=lambda start: resumed.extend(start.history) or (lambda row, speed: None)
     )
     assert len(resumed) == 4
 
@@ -170,7 +170,7 @@ def test_an_encoder_that_fails_leaves_the_trained_network_for_the_next_attempt(w
 def test_too_few_images_for_ksh_are_refused_before_the_network_is_trained(workspace: Workspace) -> None:
     heard: list[object] = []
     with pytest.raises(MedhashError, match="300 training images, but there are 72"):
-        train_method(workspace, params(), "drn-ksh-18", started=lambda start: heard.append(start) or print)
+        train_method(workspace, params(), "drn-ksh-18", on_start=lambda start: heard.append(start) or print)
     assert not heard
     assert not workspace.checkpoint("drn-ksh-18").exists()
 
@@ -182,7 +182,7 @@ def test_a_frozen_network_is_the_one_of_the_file(workspace: Workspace, tmp_path:
     save_file(trunk, tmp_path / "start.safetensors")
     rows: list[dict[str, float]] = []
     settings = params(initial_weights={NAME: str(tmp_path / "start.safetensors")})
-    history = train_method(workspace, settings, NAME, started=lambda start: lambda row, speed: rows.append(row))
+    history = train_method(workspace, settings, NAME, on_start=lambda start: lambda row, speed: rows.append(row))
     model = load_model(workspace.model(NAME))
     assert all(np.array_equal(model.tensors[f"network.trunk.{name}"], tensor.numpy()) for name, tensor in trunk.items())
     assert model.spec.settings["initial_weights"] == sha256_file(tmp_path / "start.safetensors")

@@ -14,8 +14,8 @@ class SubCodeLayer(nn.Module):
     z_a = W_a relu(V_a y_a + v_a) + w_a; y_a = g of a shared encoder, or an encoder's own g_a of independent ones.
     Fuzzy: y_a = g_a + (defuzzified rules), and the memberships are those that the rules were fired by. Otherwise
     they are softmax of a linear classifier of h_a.
-    temperatures, (A,): what memberships are told at, M^(1/T) brought to sum 1; found after training, 1 until then. The
-    rules fire by memberships as they are.
+    temperatures, (A,): of the memberships reported, M^(1/T) normalised to sum 1; fitted after training, 1 until then.
+    Rules fire by uncalibrated memberships.
     Source: structured hashing, objectives 2 (shared encoder, three heads), 3 (fuzzy inference) and 4 (independent
     encoders). Deviation: the hidden layer of a head has the width of its features; memberships are ours.
     """

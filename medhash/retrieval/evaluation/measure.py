@@ -1,4 +1,4 @@
-"""Measuring a method: its codes, and who is relevant to whom → figures."""
+"""The figures of a method, from its codes and the relevance between label sets."""
 
 import hashlib
 from collections.abc import Callable
@@ -115,13 +115,13 @@ class Evaluation(NamedTuple):
 def measure(
     codes: pa.Table, tables: Tables, settings: EvaluateParams, seed: int, threads: int | None = None
 ) -> Evaluation:
-    """Let test bags search train and val, val bags search train, and measure what they find.
+    """Measure retrieval: test bags search train and val, val bags search train.
 
-    codes: contract `codes_schema` with its schema metadata. Pairs of one patient are left out; queries to which
-    nothing is relevant stand outside every mean. Without a val fold the validation figures are None. Any model's
-    codes of the same bags can be measured: equal evaluation_digest means the same queries, gallery and relevance.
-    threads: of counting, None for all that `available_threads` gives; the result does not depend on it.
-    Raises MedhashError if the tables do not fit each other, or if no query has anything relevant in its gallery.
+    codes: contract `codes_schema` with its schema metadata. Pairs of one patient are left out. Queries without a
+    relevant case are in no mean. Without a val fold the validation figures are None. Figures of two methods compare
+    where evaluation_digest is equal: the same queries, gallery and relevance.
+    threads: None for `available_threads`; the result does not depend on it.
+    Raises MedhashError if the tables do not fit each other, or if no query has a relevant case in its gallery.
     """
     placed, levels = place_codes(codes, tables.labels), tables.level_matrix()
 

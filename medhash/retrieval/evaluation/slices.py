@@ -21,10 +21,10 @@ def slice_figures(
 ) -> dict[str, dict[str, SliceFigures]]:
     """`label`, `view`, `sex` and `age` → value → figures of the queries that have it.
 
-    A query stands in the slice of each of its labels; a query without a label in none. Only values that a query has;
-    labels in the vocabulary's order, the rest sorted, then `several`, of bags whose images differ, and last `unknown`,
-    where the archive says it of no image of the bag. The gallery is the whole gallery throughout, and one set of
-    resampled patients serves all slices. Raises MedhashError if a query has no image in the table images.
+    A query is in the slice of each of its labels. Only values that a query has are listed: labels in the vocabulary's
+    order, the rest sorted, then `several`, of bags whose images differ, and last `unknown`. Each slice searches the
+    whole gallery, and all slices share one set of resampled patients.
+    Raises MedhashError if a query has no image in the table images.
     """
     members = slice_members(queries, tables)
     masks = [mask for by_value in members.values() for mask in by_value.values()]
@@ -54,16 +54,16 @@ def slice_members(queries: PlacedCodes, tables: Tables) -> dict[str, dict[str, n
 
 
 def common_value(values: np.ndarray, bag: np.ndarray, n_bags: int) -> np.ndarray:
-    """What the images of each bag have in common: their one known value, `several`, or `unknown`: str, (n_bags,).
+    """The value that a bag's images share: the one known value, `several`, or `unknown`: str, (n_bags,).
 
-    values: str, (m,), of each image; bag: int, (m,), 0 … n_bags - 1. An image that does not say contradicts no other.
+    values: str, (m,), of each image; bag: int, (m,), 0 … n_bags - 1. Images of unknown value are ignored.
     """
-    says = values != UNKNOWN
-    known, of_value = np.unique(values[says], return_inverse=True)
-    said = np.zeros((n_bags, len(known) + 1), bool)
-    said[bag[says], of_value] = True
-    said[:, -1] = ~said.any(axis=1)
-    return np.where(said.sum(axis=1) > 1, SEVERAL, np.append(known, UNKNOWN)[said.argmax(axis=1)])
+    is_known = values != UNKNOWN
+    known, of_value = np.unique(values[is_known], return_inverse=True)
+    has_value = np.zeros((n_bags, len(known) + 1), bool)
+    has_value[bag[is_known], of_value] = True
+    has_value[:, -1] = ~has_value.any(axis=1)
+    return np.where(has_value.sum(axis=1) > 1, SEVERAL, np.append(known, UNKNOWN)[has_value.argmax(axis=1)])
 
 
 def _figures(mask: np.ndarray, ranked: Ranked, patients: np.ndarray, bounds: np.ndarray) -> SliceFigures:
