@@ -49,7 +49,7 @@ def require_few_withdrawn(
         raise MedhashError(
             f"{len(gone):,} of the {len(last):,} {_noun(last)} of the last run are gone from the archive "
             f"({len(gone) / len(last):.1%}, ingest.max_withdrawn_share allows {max_share:.1%})",
-            "see that the whole archive is there, all folders mounted; if these images were withdrawn, raise "
+            "check that the whole archive is there, with all folders mounted; if these images were withdrawn, raise "
             "ingest.max_withdrawn_share for one run; the last good tables are untouched",
         )
 

@@ -19,8 +19,8 @@ def combined_labels(images: pa.Table, settings: LabelParams) -> tuple[np.ndarray
 
     images: contract IMAGES. An image that knows only some of its attributes has a combination with the others unknown.
     Raises MedhashError if an attribute of settings.structure is listed twice, is unknown for all images or has only one
-    value; if a value, such as a pathology, occurs under two organs and is not in settings.shared_values; and for a
-    setting that does not apply to combinations.
+    value. Also if a value, such as a pathology, occurs under two organs and is not in settings.shared_values, and for
+    a setting that does not apply to combinations.
     """
     if settings.no_finding != "label":
         raise MedhashError(

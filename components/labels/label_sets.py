@@ -91,7 +91,7 @@ def label_images(
     empty set. Of what is left, `images_per_class: n` keeps n bags of every label of the vocabulary, drawn by the seed
     from all folds alike; `max_per_class: n` at most n. Of attribute `combination`, labels are combinations of
     settings.structure (labels.combined).
-    Raises MedhashError if the two tables do not hold the same images, a bag is not of one patient and one fold, the
+    Raises MedhashError if the two tables hold different images, or if a bag has several patients or folds. Also if the
     vocabulary does not fit the archive, or a class has too few bags.
     """
     split = split.sort_by("image_id")

@@ -71,9 +71,11 @@ def stains_of(image: np.ndarray) -> np.ndarray | None:
 
 
 def _stains(tissue: np.ndarray) -> np.ndarray | None:
-    """In the plane of the two greatest singular values of the tissue's densities (n, 3), the stains are the directions
-    at the 1st and 99th percentile of the angle; haematoxylin is the one that takes more red. None for too few
-    pixels, for directions that are nearly one, and for one that gives light."""
+    """The two stains of the tissue's densities (n, 3), in the plane of their two greatest singular values.
+
+    They are the directions at the 1st and 99th percentile of the angle; haematoxylin absorbs more red. None for too
+    few pixels, for directions that are nearly equal, and for one that adds light.
+    """
     if len(tissue) < 2:
         return None
     # einsum adds in one order, whatever the threads of a BLAS

@@ -103,8 +103,8 @@ def read_entries(archive: Path, settings: IngestParams, known: Known | None = No
         raise MedhashError(
             f"neither {_TABLE} (its patients are removed) nor the file names in {archive} give the patients; folds "
             "could not keep patients apart",
-            "put the films there under their published names (22678622_<patient's hash>_MG_R_CC_ANON.dcm); empty files "
-            "of these names do with --metadata-only. A table with Patient ID filled in does as well",
+            "put the films there under their published names (22678622_<patient's hash>_MG_R_CC_ANON.dcm; empty files "
+            "are enough for --metadata-only), or fill in Patient ID in the table",
         )
     frame = (
         pd.DataFrame(
