@@ -17,8 +17,8 @@ from medhash.core.graph import read_graph
 from medhash.core.params import load_params
 from medhash.platform.airflow.notify import callbacks
 from medhash.platform.airflow.operators import (
+    CommandOperator,
     DriftOperator,
-    ModuleOperator,
     PromoteOperator,
     SealOperator,
     StageOperator,
@@ -61,5 +61,5 @@ with DAG(
     tasks["gate-similarity"] >> drift >> tasks["train"]
     seal = SealOperator(task_id="seal", root=str(ROOT))
     promote = PromoteOperator(task_id="promote", root=str(ROOT))
-    withdraw = ModuleOperator(task_id="withdraw", root=str(ROOT), module="medhash.commands.withdraw")
+    withdraw = CommandOperator(task_id="withdraw", root=str(ROOT), command="withdraw")
     [task for task in tasks.values() if not task.downstream_list] >> seal >> promote >> withdraw

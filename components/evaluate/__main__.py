@@ -1,6 +1,6 @@
 """Command line of the stage evaluate: codes and labels → metrics/METHOD/ and this machine's query latency."""
 
-from medhash.core.command import reports_errors, stage_parser
+from medhash.core.command import checkout, reports_errors, stage_parser
 
 
 @reports_errors
@@ -12,8 +12,6 @@ def main(argv: list[str] | None = None) -> int:
 
     from components.evaluate.log import log_figures
     from medhash.core.contracts import QUERIES, write_table
-    from medhash.core.params import load_params
-    from medhash.core.workspace import Workspace
     from medhash.retrieval.code_table import place_codes, read_codes
     from medhash.retrieval.evaluation.headline import make_headline
     from medhash.retrieval.evaluation.latency import measure_latency
@@ -21,7 +19,7 @@ def main(argv: list[str] | None = None) -> int:
     from medhash.retrieval.evaluation.tables import Tables
     from medhash.retrieval.index import load_index, require_built_from
 
-    workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
+    workspace, params = checkout(args)
     path = workspace.codes(args.method)
     codes = read_codes(path)
     index = load_index(workspace.index(args.method))

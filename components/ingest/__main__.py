@@ -6,7 +6,7 @@ A second run decodes only what is new; an interrupted one goes on where it was.
 
 from pathlib import Path
 
-from medhash.core.command import reports_errors, stage_parser
+from medhash.core.command import checkout, reports_errors, stage_parser
 
 
 @reports_errors
@@ -19,11 +19,9 @@ def main(argv: list[str] | None = None) -> int:
 
     from components.ingest.ingest import ingest
     from medhash.archives.pseudonyms import pseudonym_key
-    from medhash.core.params import load_params
     from medhash.core.params.ingest import with_source
-    from medhash.core.workspace import Workspace
 
-    params = load_params(args.params or args.root / "params.yaml")
+    workspace, params = checkout(args)
     settings = params.ingest
     if args.archive is not None:
         settings = settings.model_copy(update={"archive": str(args.archive.absolute())})
@@ -32,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.metadata_only:
         settings = settings.model_copy(update={"metadata_only": True})
     key = pseudonym_key(args.root / settings.archive, args.root)
-    print(ingest(Workspace(args.root), settings, params.size_px, key))
+    print(ingest(workspace, settings, params.size_px, key))
     return 0
 
 

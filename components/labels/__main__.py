@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from medhash.core.command import reports_errors, stage_parser
+from medhash.core.command import checkout, reports_errors, stage_parser
 
 
 @reports_errors
@@ -14,10 +14,8 @@ def main(argv: list[str] | None = None) -> int:
     from components.labels.label_sets import label_images
     from medhash.core.contracts import IMAGES, INCOMPLETE, LABEL_SETS, LABELS, SPLIT, read_table, write_table
     from medhash.core.files import replacing_folder
-    from medhash.core.params import load_params
-    from medhash.core.workspace import Workspace
 
-    workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
+    workspace, params = checkout(args)
     images = read_table(workspace.images, IMAGES)
     labels, label_sets, vocabulary = label_images(
         images, read_table(workspace.split, SPLIT), params.labels, params.seed

@@ -1,7 +1,7 @@
 """Command line of the gates: what a stage wrote → data/derived/gates/STAGE.json, exit code 1 if it does not hold."""
 
 from components.quality.gate import STAGES, describe, failure, run_gate
-from medhash.core.command import reports_errors, stage_parser
+from medhash.core.command import checkout, reports_errors, stage_parser
 
 
 @reports_errors
@@ -11,10 +11,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("stage", choices=STAGES, metavar="STAGE", help=", ".join(STAGES))
     args = parser.parse_args(argv)
 
-    from medhash.core.params import load_params
-    from medhash.core.workspace import Workspace
-
-    workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
+    workspace, params = checkout(args)
     report = run_gate(args.stage, workspace, params)
     print(describe(report))
     if not report.success:

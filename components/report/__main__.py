@@ -1,6 +1,6 @@
 """Write the report: one self-contained HTML page about the run, reports/index.html, and its plots for `dvc plots`."""
 
-from medhash.core.command import reports_errors, stage_parser
+from medhash.core.command import checkout, reports_errors, stage_parser
 
 
 @reports_errors
@@ -9,12 +9,10 @@ def main(argv: list[str] | None = None) -> int:
     from components.report.page import render_page, run_plots
     from components.report.run import read_run
     from medhash.core.files import replacing_file, replacing_folder
-    from medhash.core.params import load_params
     from medhash.core.plots import save_svg
-    from medhash.core.workspace import Workspace
 
-    workspace = Workspace(args.root)
-    run = read_run(workspace, load_params(args.params or args.root / "params.yaml"))
+    workspace, params = checkout(args)
+    run = read_run(workspace, params)
     plots = run_plots(run)
     page = render_page(run, plots)
     with replacing_folder(workspace.report_plots) as folder:

@@ -1,6 +1,6 @@
 """Command line of the stage split: images.parquet → split.parquet."""
 
-from medhash.core.command import reports_errors, stage_parser
+from medhash.core.command import checkout, reports_errors, stage_parser
 
 
 @reports_errors
@@ -12,10 +12,8 @@ def main(argv: list[str] | None = None) -> int:
 
     from components.split.split import describe_folds, split_patients
     from medhash.core.contracts import IMAGES, SPLIT, read_table, write_table
-    from medhash.core.params import load_params
-    from medhash.core.workspace import Workspace
 
-    workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
+    workspace, params = checkout(args)
     pixels = (
         np.load(workspace.pixels, mmap_mode="r", allow_pickle=False)
         if params.split.near_duplicates and workspace.pixels.exists()

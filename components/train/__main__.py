@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from medhash.core.command import reports_errors, stage_parser
+from medhash.core.command import checkout, reports_errors, stage_parser
 
 
 @reports_errors
@@ -26,12 +26,10 @@ def main(argv: list[str] | None = None) -> int:
     # OpenMP reads this when it is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from components.train.record import recorded
-    from medhash.core.params import load_params
-    from medhash.core.workspace import Workspace
     from medhash.training.train import train_method
 
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-    workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
+    workspace, params = checkout(args)
     is_first = os.environ.get("RANK", "0") == "0"
     try:
         with (

@@ -39,7 +39,3 @@ def main(argv: list[str] | None = None) -> int:
             else "nothing has happened yet"
         )
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -25,16 +25,13 @@ Examples:
 
 import argparse
 import os
-from pathlib import Path
 
-from medhash.core.command import reports_errors
+from medhash.core.command import command_parser, reports_errors
 
 
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="medhash benchmark", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_parser("benchmark", __doc__)
     parser.add_argument(
         "--table", required=True, choices=("drh1", "drh2", "osdh1", "osdh2", "dmih", "structured", "all")
     )
@@ -63,7 +60,6 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--jobs", type=_positive, help="trainings at once (default: as many as cores and free memory allow)"
     )
-    parser.add_argument("--root", type=Path, default=Path("."), help="the checkout to work in (default: this folder)")
     args = parser.parse_args(argv)
 
     # Threads of t-SNE that wait without spinning; OpenMP reads this when it is loaded.
@@ -80,7 +76,3 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError("at least 1")
     return value
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

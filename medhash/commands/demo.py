@@ -4,18 +4,12 @@ What is up to date is not computed again. The whole log goes to var/logs/demo.lo
 another data set in a clone of this checkout, var/demo/NAME; what lies here is not touched.
 """
 
-import argparse
-from pathlib import Path
-
-from medhash.core.command import reports_errors
+from medhash.core.command import command_parser, reports_errors
 
 
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="medhash demo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--root", type=Path, default=Path("."), help="the checkout to work in (default: this folder)")
+    parser = command_parser("demo", __doc__)
     parser.add_argument(
         "--archive",
         metavar="NAME",
@@ -33,7 +27,3 @@ def main(argv: list[str] | None = None) -> int:
 
         run_demo(demo_checkout(args.root, args.archive))
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

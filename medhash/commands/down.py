@@ -13,7 +13,3 @@ def main(argv: list[str] | None = None) -> int:
 
     print(stop_services(args.root.resolve()))
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -5,7 +5,7 @@ trained, where the difference exceeds drift.stop in params.yaml; without a champ
 so and passes.
 """
 
-from medhash.core.command import reports_errors, stage_parser
+from medhash.core.command import checkout, reports_errors, stage_parser
 
 
 @reports_errors
@@ -23,16 +23,10 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--accept needs --reason: why these images are wanted")
     if not args.accept and (args.reason or args.by):
         parser.error("--reason and --by go with --accept")
-    from medhash.core.params import load_params
-    from medhash.core.workspace import Workspace
     from medhash.releases.drift.drift import Acceptance, judge, require_no_stop, told
 
-    workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
+    workspace, params = checkout(args)
     report = judge(workspace, params, Acceptance(args.reason, args.by) if args.accept else None)
     print(told(report))
     require_no_stop(workspace, report)
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -5,7 +5,7 @@ and go on serving; all derived tables are removed, and the next run makes them a
 of reach. Cut off, it goes on when it is run again.
 """
 
-from medhash.core.command import reports_errors, stage_parser
+from medhash.core.command import checkout, reports_errors, stage_parser
 from medhash.releases.acts import Act, add_act_options
 
 
@@ -17,14 +17,8 @@ def main(argv: list[str] | None = None) -> int:
     add_act_options(parser)
     args = parser.parse_args(argv)
     asked = Act.now(args.reason if args.reason is not None or not args.dry_run else "dry run", args.by)
-    from medhash.core.params import load_params
-    from medhash.core.workspace import Workspace
     from medhash.releases.erasure.forget import forget
 
-    params = load_params(args.params or args.root / "params.yaml")
-    print(forget(Workspace(args.root), params, args.pseudonyms, asked, dry_run=args.dry_run))
+    workspace, params = checkout(args)
+    print(forget(workspace, params, args.pseudonyms, asked, dry_run=args.dry_run))
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

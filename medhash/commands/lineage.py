@@ -6,7 +6,7 @@ With --release: the origins of one version, and with --image how it holds that i
 
 import json
 
-from medhash.core.command import reports_errors, stage_parser
+from medhash.core.command import checkout, reports_errors, stage_parser
 
 
 @reports_errors
@@ -26,13 +26,11 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("give an IMAGE_ID, or --release VERSION with or without --image IMAGE_ID")
 
     from medhash.core import tracking
-    from medhash.core.params import load_params
-    from medhash.core.workspace import Workspace
     from medhash.releases.history.lineage import trace_image, trace_release
     from medhash.releases.history.lineage_text import image_as_text, release_as_text
     from medhash.releases.registry import Registry
 
-    workspace, params = Workspace(args.root), load_params(args.params or args.root / "params.yaml")
+    workspace, params = checkout(args)
     with tracking.answered():
         registry = Registry(tracking.connect(workspace), params.promote.name, make=False)
         if args.image_id is not None:
@@ -43,7 +41,3 @@ def main(argv: list[str] | None = None) -> int:
             document, text = release.model_dump(mode="json"), release_as_text(release)
     print(json.dumps(document, indent=1, sort_keys=True) if args.json else text)
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

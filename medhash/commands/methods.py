@@ -95,7 +95,3 @@ def _meanings(settings: type) -> dict[str, str]:
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 found[statement.target.id] = " ".join(value.value.split()).split(". ")[0].rstrip(".")
     return found
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -44,7 +44,3 @@ def main(argv: list[str] | None = None) -> int:
         end="",
     )
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -111,7 +111,3 @@ def main(argv: list[str] | None = None) -> int:
     limit = "" if len(shown) == len(reply.neighbours) else f" (the first {len(shown)})"
     print(f"contact sheet{limit}: {out}")
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

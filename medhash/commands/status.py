@@ -14,7 +14,3 @@ def main(argv: list[str] | None = None) -> int:
     text, healthy = status(args.root.resolve())
     print(text)
     return 0 if healthy else 1
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -21,7 +21,3 @@ def main(argv: list[str] | None = None) -> int:
     stop_services(root)
     print("Stopped.", flush=True)
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -18,7 +18,3 @@ def main(argv: list[str] | None = None) -> int:
     start_services(args.root.resolve(), args.airflow_port, args.mlflow_port)
     print("`medhash status` shows their health, `medhash down` stops them.", flush=True)
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -1,4 +1,7 @@
-"""What every command line shares: the common options, and how errors reach the user."""
+"""What every command line shares: the common options, and how errors reach the user.
+
+argparse and no other library: importing typer takes longer than `medhash --help` may.
+"""
 
 import argparse
 import functools
@@ -6,9 +9,13 @@ import os
 import select
 import sys
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from medhash.core.errors import MedhashError
+
+if TYPE_CHECKING:
+    from medhash.core.params import Params
+    from medhash.core.workspace import Workspace
 
 
 class Main(Protocol):
@@ -31,6 +38,14 @@ def stage_parser(name: str, description: str | None) -> argparse.ArgumentParser:
     parser = command_parser(name, description)
     parser.add_argument("--params", type=Path, default=None, help="settings (default: ROOT/params.yaml)")
     return parser
+
+
+def checkout(args: argparse.Namespace) -> "tuple[Workspace, Params]":
+    """The workspace and the settings that --root and --params name."""
+    from medhash.core.params import load_params
+    from medhash.core.workspace import Workspace
+
+    return Workspace(args.root), load_params(args.params or args.root / "params.yaml")
 
 
 _READER_GONE = 141

@@ -52,11 +52,14 @@ def run_item(root: Path, item: str, child: Child) -> None:
     raise _failure(item, finished)
 
 
-def run_module(module: str, child: Child, arguments: Sequence[str] = ()) -> None:
-    """Run `python -m MODULE ARGUMENTS`, a command outside the graph. Raises StageFailed as `run_item` does."""
-    finished = child.run([sys.executable, "-m", module, *arguments])
+def run_command(command: str, child: Child, arguments: Sequence[str] = (), module: str = "medhash.cli") -> None:
+    """Run `medhash COMMAND ARGUMENTS`, a command outside the graph. Raises StageFailed as `run_item` does.
+
+    module: the module of the command line.
+    """
+    finished = child.run([sys.executable, "-m", module, command, *arguments])
     if finished.code != 0:
-        raise _failure(module, finished)
+        raise _failure(command, finished)
 
 
 def _failure(name: str, finished: Finished) -> StageFailed:

@@ -42,10 +42,10 @@ class Runs:
 def runs(tmp_path_factory) -> Runs:
     by_demo = scratch_checkout(tmp_path_factory.mktemp("demo"))
     by_hand = scratch_checkout(tmp_path_factory.mktemp("hand"))
-    demo = run_in(by_demo, "-m", "medhash.commands.demo", seconds=1200)
+    demo = run_in(by_demo, "-m", "medhash.cli", "demo", seconds=1200)
     done = run_in(by_hand, "-m", "dvc", "repro", seconds=1200)
     assert done.returncode == 0, done.stderr
-    return Runs(by_demo, demo, by_hand, run_in(by_hand, "-m", "medhash.commands.promote"))
+    return Runs(by_demo, demo, by_hand, run_in(by_hand, "-m", "medhash.cli", "promote"))
 
 
 def digests(root: Path, *folders: str) -> dict[str, str]:
@@ -174,7 +174,8 @@ def test_both_pages_answer_and_interrupting_them_leaves_no_process(runs):
         [
             sys.executable,
             "-m",
-            "medhash.commands.ui",
+            "medhash.cli",
+            "ui",
             "--airflow-port",
             str(airflow_port),
             "--mlflow-port",

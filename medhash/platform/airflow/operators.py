@@ -17,7 +17,7 @@ from medhash.core.process import Child
 from medhash.platform.airflow.note import write_note
 from medhash.platform.airflow.notify import FAILURE, format_failure
 from medhash.platform.airflow.request import Request
-from medhash.platform.stage_run import StageFailed, run_item, run_module, seal
+from medhash.platform.stage_run import StageFailed, run_command, run_item, seal
 
 PREFIX = "medhash-progress "
 
@@ -120,36 +120,38 @@ class SealOperator(CheckoutOperator):
         return digest
 
 
-class ModuleOperator(CheckoutOperator):
-    """Runs `python -m MODULE`, a command that is no stage."""
+class CommandOperator(CheckoutOperator):
+    """Runs `medhash COMMAND`, for a command that is no stage."""
 
-    def __init__(self, *, module: str, **kwargs: Any) -> None:
+    module = "medhash.cli"
+
+    def __init__(self, *, command: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.module = module
+        self.command = command
 
     def execute(self, context: Any) -> None:
         with self._reported(self.task_id) as child:
-            run_module(self.module, child, self._arguments())
+            run_command(self.command, child, self._arguments(), self.module)
 
     def _arguments(self) -> list[str]:
         return []
 
 
-class DriftOperator(ModuleOperator):
+class DriftOperator(CommandOperator):
     """Measures the drift of new images; accepts it if the run requests that."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(module="medhash.commands.drift", **kwargs)
+        super().__init__(command="drift", **kwargs)
 
     def _arguments(self) -> list[str]:
         return self._request().drift_arguments()
 
 
-class PromoteOperator(ModuleOperator):
+class PromoteOperator(CommandOperator):
     """Promotes as the run requests; leaves the decision as an XCom and as the note of the run."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(module="medhash.commands.promote", **kwargs)
+        super().__init__(command="promote", **kwargs)
 
     def execute(self, context: Any) -> None:
         from medhash.platform.airflow.note import DECISION, age_of_decision, read_decision

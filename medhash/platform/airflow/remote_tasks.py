@@ -41,7 +41,7 @@ def remote_tasks(
 
 def run_worker(child: Child, name: str, *arguments: str) -> Finished:
     """Run `medhash work ARGUMENTS`. Raises StageFailed; it is worth a retry unless the user has to act."""
-    finished = child.run([sys.executable, "-m", "medhash.commands.work", *arguments])
+    finished = child.run([sys.executable, "-m", "medhash.cli", "work", *arguments])
     if finished.code == 0:
         return finished
     last = next((line for line in reversed(finished.tail) if line), "")

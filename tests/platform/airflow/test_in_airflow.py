@@ -160,8 +160,8 @@ def runs(tmp_path_factory) -> Iterator[Runs]:
 
 def test_a_stage_and_a_promotion_know_the_run_they_are_of(runs):
     assert "asked by airflow:manual__" in runs.said["refused"]
-    assert "promotes with []" in runs.said["refused"]
-    assert "promotes with ['--force', '--reason', 'new scanner', '--by', 'Dr. A']" in runs.said["forced"]
+    assert "promotes with ['promote']" in runs.said["refused"]
+    assert "promotes with ['promote', '--force', '--reason', 'new scanner', '--by', 'Dr. A']" in runs.said["forced"]
 
 
 def test_a_force_in_nobodys_name_ends_the_run_before_anything_is_computed(runs):

@@ -12,7 +12,7 @@ from medhash.core.errors import MedhashError
 from medhash.core.files import sha256_file
 from medhash.core.process import Child, Finished
 from medhash.platform.airflow.operators import parse_progress, progress_line
-from medhash.platform.stage_run import StageFailed, run_item, run_module, seal
+from medhash.platform.stage_run import StageFailed, run_command, run_item, seal
 
 STAGE = """
 import pathlib, sys
@@ -72,7 +72,7 @@ def test_one_item_runs_alone_and_the_seal_names_what_it_left_stale(checkout):
 def test_an_act_that_ends_without_a_message_may_be_tried_again(tmp_path):
     (tmp_path / "act.py").write_text("import os; os.kill(os.getpid(), 9)")
     with pytest.raises(StageFailed, match="act ended with exit code -9") as failure:
-        run_module("act", child(tmp_path))
+        run_command("act", child(tmp_path), module="act")
     assert failure.value.retry
 
 
