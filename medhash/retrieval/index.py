@@ -30,12 +30,12 @@ class IndexInfo(Document):
 def write_index(folder: Path, gallery: PlacedCodes, model_digest: str, codes_sha256: str) -> IndexInfo:
     """Write codes.faiss (IndexBinaryFlat), entries.parquet (row = position) and index.json, whole or not at all.
 
-    gallery: in bag_id order, so that position order is id order, by which ties are settled.
+    gallery: in bag_id order, so that ties by position are ties by id.
     Raises MedhashError if the gallery is empty.
     """
     if not len(gallery):
         raise MedhashError(
-            f"{folder}: no bag stands in the folds {' and '.join(GALLERY_FOLDS)}, so there is nothing to index",
+            f"{folder}: no bag is in the folds {' and '.join(GALLERY_FOLDS)}, so there is nothing to index",
             "set split.test_share in params.yaml so that images remain",
         )
     info = IndexInfo(
@@ -136,15 +136,17 @@ def require_built_from(index: Index, folder: Path, code_path: Path, codes: pa.Ta
 def search(index: Index, code: np.ndarray, k: int, exclude_patient: str | None = None) -> list[IndexEntry]:
     """The k nearest entries by (distance, bag_id), entries of `exclude_patient` left out; all of them if k is more.
 
-    Raises as `ranked` does.
+    Raises as `ranked_positions` does.
     """
     return [
         IndexEntry(index.bag_ids[position].as_py(), distance, int(index.set_ids[position]))
-        for distance, position in ranked(index, code, k, exclude_patient)
+        for distance, position in ranked_positions(index, code, k, exclude_patient)
     ]
 
 
-def ranked(index: Index, code: np.ndarray, k: int, exclude_patient: str | None = None) -> list[tuple[int, int]]:
+def ranked_positions(
+    index: Index, code: np.ndarray, k: int, exclude_patient: str | None = None
+) -> list[tuple[int, int]]:
     """(distance, position) of the k nearest entries in that order, entries of `exclude_patient` left out.
 
     code: uint8, (bits / 8,) or (1, bits / 8). Runs on one thread: on a busy machine FAISS's default pool makes a
@@ -161,8 +163,8 @@ def ranked(index: Index, code: np.ndarray, k: int, exclude_patient: str | None =
     faiss.omp_set_num_threads(1)
     own = index.patient_number.get(exclude_patient, -1) if exclude_patient is not None else -1
     n_own = int(index.n_entries_of[own]) if own >= 0 else 0
-    # However near the patient's own entries lie, k others are among the first k + n_own. FAISS keeps the lowest
-    # position among equal distances, and position order is bag_id order (a test holds it to that).
+    # At least k of the first k + n_own entries are of other patients. FAISS keeps the lowest position among equal
+    # distances, and position order is bag_id order (tested).
     distances, positions = index.faiss_index.search(code, min(k + n_own, index.info.n))
     return [
         (int(distance), int(position))

@@ -14,7 +14,7 @@ from medhash.core.errors import MedhashError
 
 FLAG, LEAVE_OUT = "flag", "leave-out"
 BELOW = (FLAG, LEAVE_OUT)
-"""What happens to cases below the least confidence: they are marked in the answer, or not searched."""
+"""Cases below the least confidence are marked in the answer, or not searched."""
 _DECIMAL = re.compile(r"\d{1,9}(\.\d{1,9})?|\.\d{1,9}")
 _NEXT_PAIR = re.compile(r",(?=[^,=]+=)")
 """A comma that begins another ATTRIBUTE=VALUE; other commas belong to a value, such as `mass, benign`."""
@@ -22,10 +22,10 @@ _NEXT_PAIR = re.compile(r",(?=[^,=]+=)")
 
 @dataclass(frozen=True)
 class Preference:
-    """A question's preferences. Names are those of sub-codes and attributes, which a structured model names alike."""
+    """Preferences of a search. Names are those of attributes, each of which has a sub-code in a structured model."""
 
     prefer: tuple[str, ...] = ()
-    """Sub-codes that come first, the most important one foremost."""
+    """Sub-codes whose distance is compared before all others, most important first."""
     weights: tuple[tuple[str, Fraction], ...] = ()
     """Sub-code → weight of its distance, ≥ 0; every other sub-code weighs 1."""
     require: tuple[tuple[str, str], ...] = ()
@@ -42,7 +42,7 @@ def parse_preference(
 
     prefer: `organ,pathology`; weights: `organ=2,pathology=1.5`; require: texts such as `modality=xray,organ=chest`;
     min_confidence: `0.7`, in (0, 1]; below: one of BELOW.
-    Raises MedhashError for a text that says nothing clear, whatever the release.
+    Raises MedhashError for a text that does not parse, whatever the release.
     """
     preference = Preference(
         _names(prefer), _weights(weights), _required(require), _confidence(min_confidence), below.strip() or FLAG
@@ -129,7 +129,7 @@ def _require_once(names: list[str], done: str) -> None:
             raise MedhashError(f"{name} is {done} twice", "name it once")
 
 
-LARGEST = 2**63 - 1
+MAX_WEIGHTED_DISTANCE = 2**63 - 1
 """The greatest weighted distance that an int64 holds."""
 
 
@@ -144,10 +144,9 @@ def bit_weights(preference: Preference, sub_codes: Sequence[SubCode], bits: int)
 def sub_code_weights(preference: Preference, sub_codes: Sequence[SubCode]) -> list[int]:
     """Whole numbers w, one for each sub-code, that order cases by Σ_j w_j · d_j as the preference does.
 
-    d_j: Hamming distance within sub-code j, at most its width b_j. Weights that are fractions are brought to their
-    common denominator, so ties stay ties. Preferred sub-codes are the digits of a number in a mixed radix: the least of
-    them weighs one more than all that are not preferred can come to, and each one before it b_j + 1 times the weight
-    of the next, so that no sum of what comes after it outweighs a single bit.
+    d_j: Hamming distance within sub-code j, at most its width b_j. Fractions are brought to their common denominator,
+    so ties stay ties. Preferred sub-codes are digits in a mixed radix: a bit of the last one weighs one more than the
+    largest sum of the sub-codes without preference, and each earlier one b_j + 1 times the next.
 
     Raises MedhashError if a name is no sub-code, if every weight is 0, or if the sum could exceed an int64.
     """
@@ -166,7 +165,7 @@ def sub_code_weights(preference: Preference, sub_codes: Sequence[SubCode]) -> li
     for name in reversed(preference.prefer):
         weights[name] = most + 1
         most += weights[name] * width[name]
-    if most > LARGEST:
+    if most > MAX_WEIGHTED_DISTANCE:
         raise MedhashError(
             f"the weighted distance of these preferences would need a number of {most.bit_length()} bits; there are 63",
             "prefer fewer attributes, or give weights of fewer digits",

@@ -17,7 +17,7 @@ from medhash.releases.searcher.answer import Answer, Match, Neighbour
 from medhash.releases.searcher.case import Case, decode_case, names_of
 from medhash.releases.searcher.case_attributes import CaseAttributes, memberships_by_name
 from medhash.retrieval.code_table import read_codes
-from medhash.retrieval.index import Index, KeptCodes, load_index, nearest_pair, ranked
+from medhash.retrieval.index import Index, KeptCodes, load_index, nearest_pair, ranked_positions
 from medhash.retrieval.preference import LEAVE_OUT, Preference, bit_weights, parse_preference
 from medhash.retrieval.preferred_search import distances_by_part, preferred_neighbours, stored_codes
 
@@ -158,7 +158,9 @@ class LoadedRelease:
         """
         code = coded.bags[0]
         if preference is None:
-            positions = np.array([position for _, position in ranked(self.index, code, k, exclude_patient)], np.int64)
+            positions = np.array(
+                [position for _, position in ranked_positions(self.index, code, k, exclude_patient)], np.int64
+            )
         else:
             weights = bit_weights(preference, self.model.spec.sub_codes, self.index.info.bits)
             positions = preferred_neighbours(
