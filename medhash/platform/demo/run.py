@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -13,8 +12,9 @@ from medhash.core.graph import read_graph
 from medhash.core.params import Params, load_params
 from medhash.core.process import end_family, family_of, interrupt_on_signals
 from medhash.core.workspace import Workspace
-from medhash.platform.airflow.home import DAG_ID, airflow_environment, prepare_airflow
+from medhash.platform.airflow.home import DAG_ID, airflow_environment
 from medhash.platform.demo.progress import Progress
+from medhash.platform.services.local_services import prepare_stores
 
 
 def metric_table(workspace: Workspace, params: Params) -> str:
@@ -60,7 +60,7 @@ def run_demo(root: Path) -> None:
     environment = airflow_environment(root)
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("")
-    _prepare(workspace, environment, log, params.schedule.gpu_slots)
+    prepare_stores(root)
 
     progress = Progress(n_items)
     code = _run_dag(environment, root, log, progress)
@@ -80,28 +80,6 @@ def run_demo(root: Path) -> None:
         "Pages      `make ui` opens Airflow (this run's tasks and logs) and MLflow (runs, curves, registry)\n"
         f"\nDone in {(time.monotonic() - started) / 60:.1f} minutes."
     )
-
-
-def _prepare(workspace: Workspace, environment: dict[str, str], log: Path, gpu_slots: int) -> None:
-    """Prepare both databases in parallel; each takes seconds, nearly all of them imports."""
-    from medhash.core import tracking
-
-    failures: list[Exception] = []
-
-    def airflow() -> None:
-        try:
-            prepare_airflow(environment, log, gpu_slots)
-        except (MedhashError, OSError) as error:
-            failures.append(error)
-
-    other = threading.Thread(target=airflow)
-    other.start()
-    try:
-        tracking.connect(workspace)
-    finally:
-        other.join()
-    if failures:
-        raise failures[0]
 
 
 def _run_dag(environment: dict[str, str], root: Path, log: Path, progress: Progress) -> int:

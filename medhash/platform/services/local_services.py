@@ -51,7 +51,7 @@ def local_services(root: Path, airflow_port: int, mlflow_port: int) -> list[Serv
     ]
 
 
-def prepare_stores(root: Path, airflow_port: int) -> None:
+def prepare_stores(root: Path, airflow_port: int = 8080) -> None:
     """Create or migrate both databases, at once: each takes seconds, nearly all of it imports.
 
     Raises MedhashError naming the log.
