@@ -7,7 +7,7 @@ from medhash.core.command import checkout, reports_errors, stage_parser
 
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
-    """Train one hashing method and write its model folder; an interrupted training goes on where it stopped.
+    """Train one hashing method and write its model folder; an interrupted training resumes from its checkpoint.
 
     Several GPUs: torchrun --nproc-per-node N -m components.train --method NAME
     """
@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
             finish(history)
     except KeyboardInterrupt:
         print(
-            "stopped; every finished epoch is in var/checkpoints, and the same command goes on from there",
+            "stopped; the finished epochs are in var/checkpoints, and the same command resumes from there",
             file=sys.stderr,
         )
         raise

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 Finish = Callable[[dict[str, Any]], None]
-"""Told the history as written, with the model's digest, when the model is in its place."""
+"""Called with the written history and the model's digest once the model folder is in place."""
 
 
 @contextmanager
 def recorded(workspace: Workspace, experiment_name: str) -> Iterator[tuple[OnStart, Finish]]:
     """Record one training in MLflow, which never changes what is trained.
 
-    A training that goes on from a checkpoint goes on in its own run. Raises MedhashError if MLflow does not answer.
+    A training that resumes from a checkpoint resumes its run. Raises MedhashError if MLflow does not answer.
     """
     client = connect(workspace)  # before mlflow is imported: it reads its settings then
     import mlflow

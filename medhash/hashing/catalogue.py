@@ -374,7 +374,7 @@ def with_overrides(method: Method, overrides: Mapping[str, Any]) -> Method:
     except ValidationError as error:
         first = error.errors()[0]
         raise MedhashError(
-            f"{method.name}: setting {first['loc'][-1]}: {first['msg']}", f"mend train.overrides.{method.name}"
+            f"{method.name}: setting {first['loc'][-1]}: {first['msg']}", f"correct train.overrides.{method.name}"
         ) from error
 
 

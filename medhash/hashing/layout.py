@@ -93,7 +93,7 @@ def make_layout(
     if widths and sum(widths.values()) != bits:
         raise MedhashError(
             f"sub_codes add up to {sum(widths.values())} bits, a code has {bits}",
-            "mend sub_codes or bits, or set sub_codes: {} for equal parts",
+            "correct sub_codes or bits, or set sub_codes: {} for equal parts",
         )
     if bits < len(followed):
         raise MedhashError(f"{bits} bits are too few for {len(followed)} sub-codes", "raise bits")

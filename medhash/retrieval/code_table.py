@@ -106,7 +106,7 @@ def place_codes(codes: pa.Table, labels: pa.Table) -> PlacedCodes:
     differing = pc.index(pc.not_equal(codes["fold"], labels["fold"]), True).as_py()
     if differing >= 0:
         raise MedhashError(
-            f"bag {bag_ids[differing]} stands in another fold in the code table than in labels.parquet",
+            f"bag {bag_ids[differing]} is in another fold in the code table than in labels.parquet",
             "run the stages labels and encode again",
         )
     return PlacedCodes(

@@ -28,15 +28,15 @@ class Encoded(NamedTuple):
     members: Members
     """The bags and their images, of the same order."""
     instances: np.ndarray | None
-    """The code of each image by itself, uint8, (m, bits / 8); None where it was not asked for."""
+    """The code of each image by itself, uint8, (m, bits / 8); None if not requested."""
     confidence: np.ndarray | None = None
-    """How sure each bit is, uint8, (n, bits); None where it was not asked for."""
+    """Confidence of each bit, uint8, (n, bits); None if not requested."""
     membership: np.ndarray | None = None
-    """In the values of the model's attributes, float32, (n, V); None where there are none, or it was not asked for."""
+    """In the values of the model's attributes, float32, (n, V); None without attributes, or if not requested."""
 
 
 class KnownCode(NamedTuple):
-    """The packed code of a bag; those of its images by image_id order, and how sure it is, where they were kept."""
+    """The packed code of a bag, and if kept, those of its images in image_id order, and its confidence."""
 
     code: bytes
     instances: list[bytes] | None = None
@@ -53,11 +53,11 @@ def encode_bags(
     batch_size: int = 256,
     known: Mapping[str, KnownCode] | None = None,
 ) -> Encoded:
-    """The code of every bag that stands in labels.parquet and has an image with pixels.
+    """The code of every bag that is in labels.parquet and has an image with pixels.
 
-    Shallow models read the features stage's vectors. instances: also the code of every image by itself. confidence:
-    also how sure each bit is, and memberships. batch_size: images at a time. known: bag_id → what this model gave the
-    same images before, which are not encoded again.
+    Shallow models read GIST vectors. instances: also the code of every image by itself. confidence: also the
+    confidence of each bit, and memberships. batch_size: images at a time. known: bag_id → earlier code by this model
+    of the same images, which are not encoded again.
     Raises MedhashError if there is nothing to encode, or pixels or features do not fit the tables.
     """
     labels = read_table(workspace.labels, LABELS)
@@ -96,7 +96,7 @@ def encode_bags(
 
 
 class _Certain:
-    """How sure the codes of n bags are, as it becomes known."""
+    """Confidence and memberships of n bags, filled in as they are encoded."""
 
     def __init__(self, n_bags: int, spec: ModelSpec) -> None:
         self.bits = np.zeros((n_bags, spec.bits), np.uint8)
@@ -108,7 +108,7 @@ class _Certain:
             self.membership[places] = found.membership
 
     def take(self, place: int, known: KnownCode) -> bool:
-        """Fill in what is known of a bag; whether it is all that is asked for."""
+        """Fill in a bag's known values; whether they are complete."""
         membership = known.membership or []
         if known.confidence is None or len(membership) != self.membership.shape[1]:
             return False
@@ -160,7 +160,7 @@ def _take_known(
     of_images: np.ndarray | None,
     certain: _Certain | None,
 ) -> np.ndarray:
-    """Fill in what is known, and return the places of the bags that are still to be encoded."""
+    """Fill in known codes, and return the places of the bags that are still to be encoded."""
     left = []
     for place, (bag_id, size) in enumerate(zip(members.bag_ids.tolist(), members.sizes.tolist(), strict=True)):
         found = known.get(bag_id)

@@ -157,7 +157,7 @@ def balanced_accuracy(
 Standing = Literal["told apart", "partly", "not told apart", "not asked"]
 
 HALFWAY = 0.5
-"""From chance to 1: what reaches this is told apart."""
+"""Share of the way from chance to 1 from which values count as told apart."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 @dataclass(frozen=True)
 class AugmentRange:
-    """Half-widths of the uniform draws: small, as validation patients of the sample asked for (docs/results.md)."""
+    """Half-widths of the uniform draws, chosen on validation patients of the sample (docs/results.md)."""
 
     rotation_deg: float = 1.5
     shift: float = 0.01

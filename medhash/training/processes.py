@@ -29,12 +29,12 @@ class Processes:
 def joined_processes(device: str, threads: int) -> Iterator[Processes]:
     """Choose the device, fix what makes results repeat, and join the other processes if torchrun started several.
 
-    device: auto, cpu or cuda. Raises MedhashError if cuda is asked for and there is none.
+    device: auto, cpu or cuda. Raises MedhashError for cuda without a GPU.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise MedhashError(
             "train.device is cuda and torch sees no GPU",
-            "set train.device to auto or cpu, or mend the driver (`nvidia-smi`)",
+            "set train.device to auto or cpu, or repair the driver (`nvidia-smi`)",
         )
     on_gpu = device != "cpu" and torch.cuda.is_available()
     # Read by cuBLAS at its first use: without it, some of its sums differ from run to run.

@@ -22,7 +22,7 @@ def mean_average_precision(
 ) -> float:
     """MAP over the whole ranking, ties in expectation, pairs of one patient left out.
 
-    query_codes, gallery_codes: uint8, packed. Queries to which nothing is relevant stand outside the mean; 0 if
+    query_codes, gallery_codes: uint8, packed. Queries without a relevant case are not in the mean; 0 if
     there is no other query.
     """
     histogram = relevance_histogram(

@@ -87,7 +87,7 @@ def spoil_absent(workspace):
     ("spoil", "message"),
     [
         (spoil_labels, "bag 0000000000000000 has a code but no label set (2 such bags)"),
-        (spoil_fold, "bag 0000000000000000 stands in another fold"),
+        (spoil_fold, "bag 0000000000000000 is in another fold"),
         (spoil_metadata, "schema metadata has no key medhash"),
         (spoil_metadata_key, "schema metadata: bits: Field required"),
         (spoil_file, "lsh.parquet is not a readable Parquet file"),

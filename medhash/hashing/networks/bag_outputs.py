@@ -20,7 +20,7 @@ def codes_of_bags(
     """Relaxed codes of bags, float32 (n, K), and of their instances, (m, K), of a network with a pooling.
 
     network: in evaluation mode; pixels: uint8, (m, C, S, S), packed; starts: int64, (n + 1,). rows: int64 (m,), where
-    the instances stand in `pixels`, if that is a store.
+    each instance is in `pixels`, if that is a store.
     """
     if rows is None:
         rows = np.arange(len(pixels))

@@ -42,7 +42,7 @@ def build_network(
     """A freshly initialised network (weights from torch's global random state).
 
     network: as in DeepMethod.network or ModelSpec.network: `kind` chooses the trunk, which takes the other settings but
-    the head's; `in_channels` may stand in it too and then wins. size_px: of the images; a residual network takes any.
+    the head's; an `in_channels` in it overrides the argument. size_px: of the images; a residual network takes any.
     layout: of the sub-codes, where `encoders` asks for them.
     Raises MedhashError naming an unknown key or a value that is not allowed, or for images the network cannot take.
     """
@@ -63,7 +63,7 @@ def build_network(
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise MedhashError(
-            f"network setting {key}: {first['msg']}", "the settings a network takes stand in medhash/hashing/networks"
+            f"network setting {key}: {first['msg']}", "medhash/hashing/networks lists the settings of each network"
         ) from error
     return HashNetwork(trunk, bits, head, layout)
 

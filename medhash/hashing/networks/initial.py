@@ -58,7 +58,7 @@ def require_file(path: Path) -> None:
     if not path.is_file():
         raise MedhashError(
             f"the initial weights {path} do not exist",
-            "mend train.initial_weights of params.yaml, or leave it empty to start at random",
+            "correct train.initial_weights in params.yaml, or leave it empty for random weights",
         )
 
 

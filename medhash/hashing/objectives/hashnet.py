@@ -1,4 +1,4 @@
-"""HashNet: class-balanced pairwise likelihood of codes that grow binary, and a classifier beside it if asked for."""
+"""HashNet: class-balanced pairwise likelihood of codes that become binary in training, and an optional classifier."""
 
 from typing import TYPE_CHECKING
 

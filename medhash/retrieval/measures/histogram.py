@@ -1,7 +1,7 @@
 """Relevance histogram: how many gallery items each query has at each distance and relevance level.
 
-Hamming distances are the integers 0 … K, so these counts hold all that a ranking measure can know: what lies
-at one distance is tied. Every measure of this package is computed from them, without a sort.
+Hamming distances are the integers 0 … K, and items at one distance are tied. So these counts determine every ranking
+measure, without a sort.
 """
 
 from collections.abc import Callable, Iterator
