@@ -12,7 +12,8 @@ Search a gallery with a release, the folder that `medhash promote` makes of a mo
 
 `search` takes PNG, JPEG or DICOM files, as paths or bytes; several are the images of one case. Its keywords prefer,
 weights, require, min_confidence, below and exclude_patient say what similar means. What cannot be done raises
-MedhashError, whose text says what happened and what to do.
+MedhashError, whose text says what happened and what to do. The losses are functions of PyTorch tensors, a module each
+in medhash.hashing.losses.
 """
 
 import importlib

@@ -39,8 +39,8 @@ GROUPS: dict[str, dict[str, Command]] = {
     "Decide what serves": {
         "drift": Command("medhash.commands.drift", "compare new images with the champion's training data"),
         "promote": Command("medhash.commands.promote", "register the best model; make it champion if the rule allows"),
-        "hold": Command("medhash.releases.hold", "keep the champion as it is until the hold is lifted"),
-        "rollback": Command("medhash.releases.rollback", "make the champion's predecessor the champion again"),
+        "hold": Command("medhash.commands.hold", "keep the champion as it is until the hold is lifted"),
+        "rollback": Command("medhash.commands.rollback", "make the champion's predecessor the champion again"),
     },
     "Look after it": {
         "up": Command("medhash.commands.up", "start Airflow and MLflow as services on 127.0.0.1"),

@@ -1,7 +1,7 @@
 """Retrain on the archive of params.yaml (the bundled chest X-rays) through Airflow, and print what came out.
 
 What is up to date is not computed again. The whole log goes to var/logs/demo.log. With --archive the same is done for
-another data set in a clone of this checkout, var/demo/NAME; what lies here is not touched.
+another data set in a clone of this checkout, var/demo/NAME; this checkout stays as it is.
 """
 
 from medhash.core.command import command_parser, reports_errors

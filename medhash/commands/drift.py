@@ -1,8 +1,8 @@
 """Compare the images that are new since the champion with those it was trained on.
 
 Writes reports/drift/index.html and drift.json, and logs both to MLflow. Ends with an error, so that nothing is
-trained, where the difference exceeds drift.stop in params.yaml; without a champion, or with few new images, it says
-so and passes.
+trained, if the difference exceeds drift.stop in params.yaml. Without a champion, or with few new images, it passes
+with a note.
 """
 
 from medhash.core.command import checkout, reports_errors, stage_parser
@@ -23,10 +23,10 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--accept needs --reason: why these images are wanted")
     if not args.accept and (args.reason or args.by):
         parser.error("--reason and --by go with --accept")
-    from medhash.releases.drift.drift import Acceptance, judge, require_no_stop, told
+    from medhash.releases.drift.check import Acceptance, check_drift, format_report, require_no_stop
 
     workspace, params = checkout(args)
-    report = judge(workspace, params, Acceptance(args.reason, args.by) if args.accept else None)
-    print(told(report))
+    report = check_drift(workspace, params, Acceptance(args.reason, args.by) if args.accept else None)
+    print(format_report(report))
     require_no_stop(workspace, report)
     return 0

@@ -89,7 +89,7 @@ def main(argv: list[str] | None = None) -> int:
 
     from medhash.core.params import load_params
     from medhash.core.workspace import Workspace
-    from medhash.releases.searcher.answer_text import as_text
+    from medhash.releases.searcher.answer_text import format_answer
     from medhash.releases.searcher.searcher import open_release
     from medhash.releases.searcher.sheet import LARGEST_SHEET, stored_bags, write_sheet
 
@@ -100,7 +100,7 @@ def main(argv: list[str] | None = None) -> int:
     reply = release.answer(args.images, args.k, args.exclude_patient, preference)
     if reply.case.repeated:
         print(f"note: given before, so counted once: image {', '.join(map(str, reply.case.repeated))}")
-    print(as_text(reply))
+    print(format_answer(reply))
     if len(reply.neighbours) < args.k:
         of_these = " that fit" if args.require or args.below == LEAVE_OUT else ""
         print(f"note: the gallery has no more than {len(reply.neighbours)} cases{of_these} to show")

@@ -1,7 +1,7 @@
 """Take images that left the archive out of the releases.
 
-Ingest takes them out of tables and pixels, and the next stages out of codes and indexes; this makes the releases in
-use anew without them, under the same models, and deletes the other versions that hold any. A run does it by itself
+Ingest removes them from tables and pixels, and the next stages from codes and indexes. This command remakes the
+releases in use without them, with the same models, and deletes the other versions that hold any. A run does so itself
 after promotion.
 """
 

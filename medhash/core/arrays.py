@@ -13,7 +13,7 @@ def open_array(path: Path, stage: str) -> np.ndarray:
         raise MedhashError(f"{path} does not exist", f"run the stage {stage}, or `dvc repro`")
     try:
         array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
+    except (ValueError, EOFError) as error:
         raise MedhashError(
             f"{path} is not a whole .npy file", f"restore it with `dvc checkout`, or run the stage {stage} again"
         ) from error

@@ -1,1 +1,1 @@
-"""Releases: what is registered, which one is champion, and every act on it."""
+"""Releases: what is registered, which version is champion, and everything that changes it."""

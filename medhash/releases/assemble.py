@@ -3,10 +3,13 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
+from medhash.archives.decode import DECODER
+from medhash.core.arrays import open_array
 from medhash.core.contracts import IMAGES, LABEL_SETS, RELEASED, read_table, write_table
 from medhash.core.documents import Attribute, Vocabulary
 from medhash.core.errors import MedhashError
@@ -15,7 +18,6 @@ from medhash.core.origins import origins
 from medhash.core.params import Params
 from medhash.core.workspace import Workspace
 from medhash.releases.drift.profile import profile_release
-from medhash.releases.preprocessing import preprocessing_today
 from medhash.releases.release import (
     IMAGES_FILE,
     LABELS_FILE,
@@ -24,6 +26,7 @@ from medhash.releases.release import (
     RELEASE_FILE,
     LabelSets,
     Parts,
+    Preprocessing,
     Release,
     check_release,
     load_parts,
@@ -98,3 +101,19 @@ def _values(attribute: Attribute, labels: list[int]) -> list[str]:
     """The values that labels, by index, say of an attribute, in its order."""
     said = {attribute.of_label[label] for label in labels}
     return [value for place, value in enumerate(attribute.values) if place in said]
+
+
+def preprocessing_today(workspace: Workspace, params: Params) -> Preprocessing:
+    """How the images in the pixel store were made, and queries are to be. Raises MedhashError if there is no store."""
+    pixels: np.ndarray = open_array(workspace.pixels, "ingest")
+    cut = params.ingest.cut
+    today = Preprocessing(
+        size_px=pixels.shape[-1],
+        max_image_pixels=params.ingest.max_image_pixels,
+        channels=3 if pixels.shape[1] == 3 else 1,
+        grid=0 if cut.into == "whole" else cut.grid,
+        stain=params.ingest.stain,
+        decoder=DECODER,
+        prepared="",
+    )
+    return today.model_copy(update={"prepared": today.preparation().key()})

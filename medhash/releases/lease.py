@@ -1,4 +1,7 @@
-"""The lease on a registered model: whoever holds it may change the champion, on whatever machine it runs."""
+"""The lease on a registered model: whoever holds it may change the champion, on whatever machine it runs.
+
+It is kept because MLflow has no compare-and-set, and coordinators on two hosts share no lock file.
+"""
 
 import hashlib
 import os
@@ -6,7 +9,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +30,8 @@ LEASE = "lease"
 """Tag of the registered model."""
 _LASTS, _RENEWED = timedelta(minutes=5), timedelta(minutes=1)
 _SHORTEST_WAIT_S = 0.1
+wait: Callable[[float], None] = time.sleep
+"""Waits so many seconds for another's write; tests of one process alone need none."""
 
 
 class Lease(Document):
@@ -50,10 +55,10 @@ class Lease(Document):
 
 @contextmanager
 def leased(workspace: Workspace, registry: "Registry") -> Iterator[None]:
-    """Hold the lease, renew it every minute, and give it back; while it is held, `registry.crown` checks that it is.
+    """Hold the lease, renew it every minute, and give it back; while it is held, `registry.promote` checks that it is.
 
     MLflow cannot set a tag only where it is unset. So the lease is written, and read back after ten times the time
-    that took: of two who wrote at once, the later one has it. Should another's write still come after that, `crown`
+    that took: of two who wrote at once, the later one has it. Should another's write still come after that, `promote`
     sees it and leaves the champion. Raises MedhashError naming the holder if another has it.
     """
     lease = _take(workspace, registry)
@@ -97,7 +102,7 @@ def _take(workspace: Workspace, registry: "Registry") -> Lease:
     except MlflowException:
         if holder(registry) is None:
             raise  # else another wrote in the same moment, and the database took its row
-    time.sleep(max(_SHORTEST_WAIT_S, 10 * (time.monotonic() - started)))
+    wait(max(_SHORTEST_WAIT_S, 10 * (time.monotonic() - started)))
     _require(registry, lease)
     return lease
 
@@ -141,7 +146,7 @@ def _read(registry: "Registry") -> Lease | None:
         return Lease.model_validate_json(text)
     except ValidationError as error:
         raise MedhashError(
-            f"the tag {LEASE} of {registry.name} is not one that medhash wrote", "take that tag away in MLflow"
+            f"the tag {LEASE} of {registry.name} is not one that medhash wrote", "delete that tag in MLflow"
         ) from error
 
 
@@ -152,7 +157,7 @@ def _write(registry: "Registry", lease: Lease) -> None:
 def _refused(registry: "Registry", other: Lease | None) -> MedhashError:
     if other is None:
         return MedhashError(
-            f"the lease on {registry.name} was taken away while it was held; the champion is as it was",
+            f"the lease on {registry.name} was lost while it was held; the champion is unchanged",
             "run the same command again",
         )
     return MedhashError(

@@ -47,7 +47,7 @@ class ReleasedModel(PythonModel):
         every row is a case.
 
         params: k, the number of neighbours (5); exclude_patient, the pseudonym of a patient whose images are left out
-        ("", or one that the gallery does not hold: nobody's); prefer, weights, require, min_confidence and below, texts
+        ("" or an unknown one: none); prefer, weights, require, min_confidence and below, texts
         as `medhash query` takes them ("": none).
 
         Returns a row per case, in the order in which they first appear, column `neighbours`: JSON, a list of
@@ -55,7 +55,7 @@ class ReleasedModel(PythonModel):
         {query_image (place in the case, from 1), image_id, distance}; where it has them also by_sub_code, attributes,
         confidence and unsure, see Neighbour. Of a structured model there is a column `memberships` too: JSON, attribute
         → value → the case's membership. Raises QueryRefused naming the row of an image that cannot be read or has no
-        bag, never what stands in its bag; and for preferences that say nothing clear or do not fit the release.
+        bag, never the text of its bag; and for preferences that are malformed or do not fit the release.
         """
         try:
             return self._answers(model_input, params or {})

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 PREDECESSOR = "predecessor"
-"""Tag of a version: the number of the version it took the place of, which a rollback goes back to."""
+"""Tag of a version: the number of the version it replaced as champion, to which a rollback goes back."""
 ROLLED_BACK = "rolled_back"
 """Tag of a version that a rollback left: who, when and why."""
 RENEWS = "renews"
@@ -139,7 +139,7 @@ class Registry:
     def point(self, alias: str, version: "ModelVersion") -> None:
         self.client.set_registered_model_alias(self.name, alias, version.version)
 
-    def crown(self, version: "ModelVersion") -> None:
+    def promote(self, version: "ModelVersion") -> None:
         """Make a version the champion. The alias `champion` moves last, in one step, so that there is always one.
 
         Cut off before that, the old champion serves, and the same call finishes the work. What a rollback goes back
@@ -156,7 +156,7 @@ class Registry:
             if ROLLED_BACK in same.tags:
                 self.client.delete_model_version_tag(self.name, same.version, ROLLED_BACK)
 
-    def renew(self, champion: "ModelVersion", version: "ModelVersion") -> None:
+    def replace_gallery(self, champion: "ModelVersion", version: "ModelVersion") -> None:
         """Put the same model with another gallery in the champion's place; the alias `champion` moves last.
 
         A rollback goes back past both: the model before, not the same model with an older gallery.
@@ -169,7 +169,7 @@ class Registry:
         self.fence()
         self.point(CHAMPION, version)
 
-    def uncrown(self, before: "ModelVersion") -> None:
+    def demote_to(self, before: "ModelVersion") -> None:
         """Make the champion's predecessor champion again; the alias `champion` moves last.
 
         `previous` goes to what a further rollback would go back to, and away if there is nothing.
@@ -230,7 +230,7 @@ def identity(tags: dict[str, str]) -> tuple[str | None, ...]:
     return tuple(tags.get(key) for key in ("model_digest", "codes_digest", "index_digest", "evaluation_digest"))
 
 
-def _if_there(ask: "Callable[[], Found]") -> "Found | None":
+def _if_there(ask: "Callable[[], Result]") -> "Result | None":
     from mlflow.exceptions import MlflowException
     from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 

@@ -8,12 +8,12 @@ from typing import Any, Literal
 import pyarrow as pa
 from pydantic import Field
 
+from medhash.archives.preparation import Preparation
 from medhash.core.contracts import RELEASED, read_table
 from medhash.core.documents import Document, Metrics
 from medhash.core.errors import MedhashError
 from medhash.core.files import sha256_file, sha256_files
 from medhash.hashing.model import HashModel, load_model
-from medhash.releases.preprocessing import Preprocessing
 from medhash.retrieval.code_table import code_info, read_codes
 from medhash.retrieval.index import Index, load_index, require_built_from
 
@@ -78,8 +78,27 @@ IMAGES_FILE, LABELS_FILE, PARAMS_FILE, PROFILE_FILE = "images.parquet", "labels.
 _RESTORE = "restore that folder from a backup, or take its version out of use in MLflow"
 
 
+class Preprocessing(Document):
+    """Part of release.json: what is done to the bytes of an image before the model sees it, of gallery and queries."""
+
+    size_px: int
+    max_image_pixels: int
+    """An image that declares more is refused before it is decoded."""
+    channels: Literal[1, 3]
+    grid: int
+    """Tiles per side that a file is cut into; 0 takes it whole."""
+    stain: Literal["none", "macenko"]
+    decoder: str
+    """medhash.archives.decode.DECODER of the code that decoded the gallery."""
+    prepared: str
+    """Preparation.key() of that code: which versions of cutting and of stains; empty for grey whole images."""
+
+    def preparation(self) -> Preparation:
+        return Preparation(self.size_px, self.max_image_pixels, self.channels, self.grid, self.stain)
+
+
 class Release(Document):
-    """release.json: what the folder holds and what it stands on. Digests are SHA-256."""
+    """release.json: what the folder holds and where it comes from. Digests are SHA-256."""
 
     format: Literal[3] = 3
     method: str

@@ -1,6 +1,5 @@
-"""Where an act on the champion lays out its copies: one at a time, and nothing of it is left behind."""
+"""Where a change of the champion lays out its copies: one at a time, and nothing of it is left behind."""
 
-import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medhash.core.errors import MedhashError
+from medhash.core.locks import only_one
 from medhash.core.workspace import Workspace
 from medhash.releases.lease import leased
 
@@ -16,23 +16,18 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def desk(workspace: Workspace, registry: "Registry") -> Iterator[Path]:
-    """Yield an empty folder; removed at the end, or by the next act on the champion if this one is killed.
+def staging(workspace: Workspace, registry: "Registry") -> Iterator[Path]:
+    """Yield an empty folder; removed at the end, or by the next change if this one is killed.
 
-    Raises MedhashError if another act (promotion, rollback) is under way in this checkout, or by another coordinator
-    on the same registered model.
+    Raises MedhashError if another promotion, rollback, withdrawal or forgetting is under way: in this checkout, or by
+    another coordinator on the same registered model.
     """
-    folder = workspace.state / "desk"
-    folder.mkdir(parents=True, exist_ok=True)
-    with folder.with_name("desk.lock").open("w") as lock:
+    folder = workspace.state / "staging"
+    busy = MedhashError("another promotion is under way in this checkout", "wait for it to end")
+    with only_one(folder.with_name("staging.lock"), busy=busy), leased(workspace, registry):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise MedhashError("another promotion is under way in this checkout", "wait for it to end") from error
-        with leased(workspace, registry):
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            try:
-                yield folder
-            finally:
-                shutil.rmtree(folder)
+            yield folder
+        finally:
+            shutil.rmtree(folder)

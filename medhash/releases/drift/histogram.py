@@ -7,13 +7,13 @@ import numpy as np
 
 from medhash.core.documents import Document
 
-OTHER = "(another)"
+OTHER_BIN = "(another)"
 """The bin of what the baseline did not hold, or held too rarely for a bin of its own."""
 N_QUANTILES = 10
 _MOST_CATEGORIES = 20
 
 
-class Spread(NamedTuple):
+class Sample(NamedTuple):
     """How a sample spreads over the values of one measure, before it is binned."""
 
     values: np.ndarray
@@ -28,7 +28,7 @@ class Histogram(Document):
     """Patients per bin; the bins are categories by name, or intervals of a number."""
 
     names: list[str]
-    """Categories; what is none of them falls into the bin OTHER, which is one of them. Empty for a number."""
+    """Categories; what is none of them falls into the bin OTHER_BIN, which is one of them. Empty for a number."""
     edges: list[float]
     """Upper ends, inclusive, of all intervals but the last, which is open. Empty for categories."""
     patients: list[float]
@@ -48,11 +48,11 @@ class Histogram(Document):
         texts = [f"{edge:.4g}" for edge in self.edges]
         return [f"≤ {texts[0]}", *(f"{low} – {high}" for low, high in pairwise(texts)), f"> {texts[-1]}"]
 
-    def refilled(self, spread: Spread) -> "Histogram":
+    def refilled(self, spread: Sample) -> "Histogram":
         """Another sample over the same bins."""
         if self.names:
             place = {name: number for number, name in enumerate(self.names)}
-            numbers = np.array([place.get(value, place[OTHER]) for value in spread.values.tolist()], dtype=np.int64)
+            numbers = np.array([place.get(value, place[OTHER_BIN]) for value in spread.values.tolist()], dtype=np.int64)
         else:
             numbers = np.searchsorted(np.array(self.edges), spread.values, side="left")
         filled = np.bincount(numbers, spread.patients, minlength=len(self.patients))
@@ -65,7 +65,7 @@ class Histogram(Document):
         )
 
 
-def spread_of(values: np.ndarray, shares: np.ndarray, patients: np.ndarray) -> Spread:
+def sample_of(values: np.ndarray, shares: np.ndarray, patients: np.ndarray) -> Sample:
     """The spread of observations; several may be of one image.
 
     values: (E,). shares: (E,), the part of its image that each stands for. patients: (E,), number of its patient.
@@ -74,19 +74,19 @@ def spread_of(values: np.ndarray, shares: np.ndarray, patients: np.ndarray) -> S
     _, patient_of = np.unique(patients, return_inverse=True)
     images_of = np.bincount(patient_of, shares)  # images per patient
     distinct, place = np.unique(values, return_inverse=True)
-    return Spread(
+    return Sample(
         distinct, np.bincount(place, shares / images_of[patient_of]), round(float(shares.sum())), len(images_of)
     )
 
 
-def by_category(spread: Spread, always: tuple[str, ...] = (), most: int = _MOST_CATEGORIES) -> Histogram:
-    """Bins: the categories of `always`, then the most frequent others up to `most`, then OTHER."""
+def by_category(spread: Sample, always: tuple[str, ...] = (), most: int = _MOST_CATEGORIES) -> Histogram:
+    """Bins: the categories of `always`, then the most frequent others up to `most`, then OTHER_BIN."""
     found = sorted(zip((-spread.patients).tolist(), spread.values.tolist(), strict=True))
-    names = [name for _, name in found if name not in always and name != OTHER][: max(most - len(always), 0)]
-    return _empty(names=[*always, *sorted(names), OTHER]).refilled(spread)
+    names = [name for _, name in found if name not in always and name != OTHER_BIN][: max(most - len(always), 0)]
+    return _empty(names=[*always, *sorted(names), OTHER_BIN]).refilled(spread)
 
 
-def by_quantile(spread: Spread) -> Histogram:
+def by_quantile(spread: Sample) -> Histogram:
     """Bins: ten intervals that hold a tenth of the patients each; fewer where values repeat.
 
     An end is the least value up to which k tenths lie. The last interval may be empty, and then holds whatever a

@@ -15,8 +15,8 @@ from medhash.core.workspace import Workspace
 from medhash.hashing.bags import whole_bags
 from medhash.hashing.model import load_model
 from medhash.releases.drift.findings import Finding, find_drift
-from medhash.releases.drift.histogram import Spread
-from medhash.releases.drift.profile import Profile, distance_spread, open_pixels
+from medhash.releases.drift.histogram import Sample
+from medhash.releases.drift.profile import Profile, distance_sample, pixels_of
 from medhash.releases.drift.spreads import (
     CODE_DISTANCE,
     Cohort,
@@ -115,10 +115,10 @@ def _spreads(
     profile: Profile,
     cohort: Cohort,
     notes: list[str],
-) -> dict[str, Spread]:
+) -> dict[str, Sample]:
     """Of the new images, every measure that can be compared; a note for those that cannot."""
     spreads = table_spreads(cohort, profile.attribute, profile.labels)
-    pixels = open_pixels(workspace, cohort)
+    pixels = pixels_of(workspace, cohort)
     if pixels.shape[-1] != profile.size_px:
         notes.append(
             f"images are now stored at {pixels.shape[-1]} px, the champion's at {profile.size_px} px: greys "
@@ -142,7 +142,7 @@ def _spreads(
         ).bags
         for bags in whole_bags(members.starts, _BATCH)
     ]
-    distances = distance_spread(nearest_distances(index, np.concatenate(codes), patients), patients)
+    distances = distance_sample(nearest_distances(index, np.concatenate(codes), patients), patients)
     return spreads | ({CODE_DISTANCE: distances} if distances is not None else {})
 
 

@@ -15,7 +15,7 @@ _NARROW, _SHORT = 12, 16
 """So many bins, with names of so many letters, can be read side by side; else they lie on their side."""
 
 
-def compared(finding: Finding) -> str:
+def shares_plot(finding: Finding) -> str:
     """Two bars per bin that is not empty in both: the share of patients in the baseline and among the new images."""
     used = [both for both in zip(finding.bins, finding.baseline, finding.new, strict=True) if any(both[1:])]
     bins, baseline, new = zip(*used, strict=True)
@@ -102,7 +102,7 @@ def render_page(report: DriftReport, history: list[Measurement]) -> str:
         flags=flags,
         about=MEASURES,
         alpha=ALPHA,
-        figures={finding.measure: compared(finding) for finding in report.findings},
+        figures={finding.measure: shares_plot(finding) for finding in report.findings},
         n_history=len(history),
         over_time=over_time(history, report.warn, report.stop) if len(history) > 1 else "",
         style=_STYLE.read_text(),

@@ -5,10 +5,11 @@ from typing import Literal
 
 import numpy as np
 
+from medhash.core.arrays import open_array
 from medhash.core.documents import Document, Vocabulary
 from medhash.core.errors import MedhashError
 from medhash.core.workspace import Workspace
-from medhash.releases.drift.histogram import Histogram, Spread, by_category, by_quantile, spread_of
+from medhash.releases.drift.histogram import Histogram, Sample, by_category, by_quantile, sample_of
 from medhash.releases.drift.spreads import (
     AGE_BANDS,
     CODE_DISTANCE,
@@ -39,7 +40,7 @@ class Profile(Document):
 
 
 def profile_release(workspace: Workspace, method: str) -> Profile:
-    """The profile of the images that lie here now, as a method's model was trained on and is searched in.
+    """The profile of the current images, as a method's model was trained on and is searched in.
 
     All measures but one are of the gallery: the folds train and val. Distances of codes are of the held-out test
     cases, each to its nearest gallery code of another patient, as new images will be measured. Raises MedhashError
@@ -49,10 +50,10 @@ def profile_release(workspace: Workspace, method: str) -> Profile:
     gallery = cohort.of_folds(*GALLERY_FOLDS)
     if not len(gallery):
         raise MedhashError(
-            f"no image with pixels stands in the folds {' and '.join(GALLERY_FOLDS)}",
+            f"no image with pixels is in the folds {' and '.join(GALLERY_FOLDS)}",
             "set split.test_share in params.yaml so that images remain",
         )
-    pixels = open_pixels(workspace, gallery)
+    pixels = pixels_of(workspace, gallery)
     spreads = table_spreads(gallery, vocabulary.attribute, vocabulary.labels) | pixel_spreads(gallery, pixels)
     always = {"labels": (*vocabulary.labels, NO_LABEL), "age": (*AGE_BANDS, UNKNOWN)}
     measures = {}
@@ -70,17 +71,9 @@ def profile_release(workspace: Workspace, method: str) -> Profile:
     )
 
 
-def open_pixels(workspace: Workspace, cohort: Cohort) -> np.ndarray:
+def pixels_of(workspace: Workspace, cohort: Cohort) -> np.ndarray:
     """The pixel store, memory-mapped. Raises MedhashError if it is missing, damaged, or too short for the cohort."""
-    if not workspace.pixels.exists():
-        raise MedhashError(f"{workspace.pixels} does not exist", "run ingest, or `dvc repro`")
-    try:
-        pixels: np.ndarray = np.load(workspace.pixels, mmap_mode="r")
-    except (ValueError, EOFError) as error:
-        raise MedhashError(
-            f"{workspace.pixels} is not a whole pixel store ({error})",
-            "restore it with `dvc checkout`, or run ingest again",
-        ) from error
+    pixels = open_array(workspace.pixels, "ingest")
     last = int(cohort.images["pixel_row"].to_numpy().max(initial=-1))
     if last >= len(pixels):
         raise MedhashError(
@@ -90,15 +83,15 @@ def open_pixels(workspace: Workspace, cohort: Cohort) -> np.ndarray:
     return pixels
 
 
-def distance_spread(distances: np.ndarray, patient_ids: np.ndarray) -> Spread | None:
+def distance_sample(distances: np.ndarray, patient_ids: np.ndarray) -> Sample | None:
     """Of the cases that have a distance; None where none has."""
     found = ~np.isnan(distances)
     if not found.any():
         return None
-    return spread_of(distances[found], np.ones(int(found.sum())), patient_ids[found])
+    return sample_of(distances[found], np.ones(int(found.sum())), patient_ids[found])
 
 
-def _held_out_distances(workspace: Workspace, method: str, test: Cohort) -> Spread | None:
+def _held_out_distances(workspace: Workspace, method: str, test: Cohort) -> Sample | None:
     codes = read_codes(workspace.codes(method))
     rows = dict(zip(codes["bag_id"].to_pylist(), range(codes.num_rows), strict=True))
     bag_ids, patient_ids = test.bags()
@@ -109,7 +102,7 @@ def _held_out_distances(workspace: Workspace, method: str, test: Cohort) -> Spre
         )
     packed = unpacked_bytes(codes["code"].combine_chunks())[np.array(places, dtype=np.int64)]
     index = load_index(workspace.index(method))
-    return distance_spread(nearest_distances(index, packed, patient_ids), patient_ids)
+    return distance_sample(nearest_distances(index, packed, patient_ids), patient_ids)
 
 
 def read_profile(folder: Path) -> Profile | None:

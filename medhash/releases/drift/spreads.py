@@ -11,14 +11,14 @@ import pyarrow.compute as pc
 from medhash.core.contracts import IMAGES, LABELS, read_table
 from medhash.core.vocabulary import NO_FINDING
 from medhash.core.workspace import Workspace
-from medhash.releases.drift.histogram import Spread, spread_of
+from medhash.releases.drift.histogram import Sample, sample_of
 from medhash.retrieval.evaluation.slices import AGE_BANDS, UNKNOWN
 from medhash.retrieval.index import Index, search
 
 
 @dataclass(frozen=True)
 class Cohort:
-    """Images, sorted by image_id, that have pixels and whose bags stand in labels.parquet."""
+    """Images, sorted by image_id, that have pixels and whose bags are in labels.parquet."""
 
     images: pa.Table
     """Columns of contract IMAGES, and `fold`."""
@@ -169,7 +169,7 @@ MEASURES = {
 """Name → what it is about; in the order in which they are told."""
 
 
-def table_spreads(cohort: Cohort, attribute: str, vocabulary: list[str]) -> dict[str, Spread]:
+def table_spreads(cohort: Cohort, attribute: str, vocabulary: list[str]) -> dict[str, Sample]:
     """`labels`, `view`, `sex` and `age`.
 
     An image with several labels of the attribute spreads over them; `No Finding` where it is no label of the
@@ -183,25 +183,25 @@ def table_spreads(cohort: Cohort, attribute: str, vocabulary: list[str]) -> dict
         "labels": _labels(cohort, attribute, vocabulary),
         "view": _texts(cohort, "view"),
         "sex": _texts(cohort, "sex"),
-        "age": spread_of(np.array(ages), np.ones(len(cohort)), cohort.patients),
+        "age": sample_of(np.array(ages), np.ones(len(cohort)), cohort.patients),
     }
 
 
-def pixel_spreads(cohort: Cohort, pixels: np.ndarray) -> dict[str, Spread]:
+def pixel_spreads(cohort: Cohort, pixels: np.ndarray) -> dict[str, Sample]:
     """`image mean`, `image deviation` and `grey values`. pixels: the pixel store, uint8 (images, C, S, S)."""
     patients, ones = cohort.patients, np.ones(len(cohort))
     weights = 1 / (np.bincount(patients)[patients] * cohort.n_patients)
     greys = grey_statistics(pixels, cohort.images["pixel_row"].to_numpy(), weights)
     return {
-        MEAN: spread_of(greys.mean, ones, patients),
-        DEVIATION: spread_of(greys.deviation, ones, patients),
-        GREYS: Spread(
+        MEAN: sample_of(greys.mean, ones, patients),
+        DEVIATION: sample_of(greys.deviation, ones, patients),
+        GREYS: Sample(
             np.arange(N_GREYS).astype(float), greys.pooled * cohort.n_patients, len(cohort), cohort.n_patients
         ),
     }
 
 
-def _labels(cohort: Cohort, attribute: str, vocabulary: list[str]) -> Spread:
+def _labels(cohort: Cohort, attribute: str, vocabulary: list[str]) -> Sample:
     values, shares, patients = [], [], []
     for labels, patient in zip(cohort.images["labels"].to_pylist(), cohort.patients.tolist(), strict=True):
         names = sorted({found["label"] for found in labels if found["attribute"] == attribute})
@@ -211,9 +211,9 @@ def _labels(cohort: Cohort, attribute: str, vocabulary: list[str]) -> Spread:
             values.append(name)
             shares.append(1 / len(names or [NO_LABEL]))
             patients.append(patient)
-    return spread_of(np.array(values, dtype=str), np.array(shares), np.array(patients))
+    return sample_of(np.array(values, dtype=str), np.array(shares), np.array(patients))
 
 
-def _texts(cohort: Cohort, column: str) -> Spread:
+def _texts(cohort: Cohort, column: str) -> Sample:
     values = [value or UNKNOWN for value in cohort.images[column].to_pylist()]
-    return spread_of(np.array(values, dtype=str), np.ones(len(cohort)), cohort.patients)
+    return sample_of(np.array(values, dtype=str), np.ones(len(cohort)), cohort.patients)

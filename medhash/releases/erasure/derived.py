@@ -1,11 +1,10 @@
-"""What was derived from images, and this machine's state: removed where it is made anew, rewritten where it is not.
+"""Forgetting in derived data and local state: remove what the next run makes again, rewrite the rest.
 
-All derived tables, reports and results go, and DVC's cache with them: what a patient left in features, indexes and
-pictures on a page cannot be told byte by byte from what others left, and the next run makes them anew.
+All derived tables, reports and results are removed, and DVC's cache with them. In features, indexes and plots the bytes
+of one patient cannot be separated from those of others.
 """
 
 import configparser
-import fcntl
 import json
 import os
 import shutil
@@ -19,9 +18,11 @@ from medhash.archives.decode_cache import DecodeCache
 from medhash.archives.preparation import Preparation
 from medhash.core.data_sets import SetWorkspace, set_workspace
 from medhash.core.errors import MedhashError
+from medhash.core.locks import only_one
 from medhash.core.process import is_alive
 from medhash.core.workspace import Workspace
-from medhash.releases.erasure.search import Needles, files_below
+from medhash.releases.erasure.search import Patterns, files_below
+from medhash.releases.searcher.copies import LOCK
 
 _CONFIGS = ("config", "config.local")
 
@@ -67,7 +68,7 @@ def dvc_stands_still(root: Path) -> Iterator[None]:
         lock.lock()
     except LockError as error:
         raise MedhashError(
-            "DVC is at work in this checkout", "wait until it has ended, then run the same command again"
+            "DVC is running in this checkout", "wait until it has ended, then run the same command again"
         ) from error
     try:
         _require_no_stage(root)
@@ -137,16 +138,15 @@ def remove_copies(workspace: Workspace) -> int:
     """
     n_files = 0
     for folder in sorted(workspace.released.glob("*")):
-        with (folder / ".lock").open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with only_one(folder / LOCK):
             n_files += sum(_remove(copy) for copy in sorted(folder.iterdir()) if copy.is_dir())
     return n_files
 
 
-def clean_state(workspace: Workspace, needles: Needles, skipped: frozenset[Path]) -> int:
+def clean_state(workspace: Workspace, patterns: Patterns, skipped: frozenset[Path]) -> int:
     """Take the patients out of logs (their lines go) and JSON documents (their keys and items go).
 
-    Logs are rewritten in place, as a process that is writing them goes on at their end. Returns how many files changed.
+    Logs are rewritten in place: a process may be appending to them. Returns how many files changed.
     """
     n_changed = 0
     for path in files_below(workspace.state, skipped):
@@ -155,25 +155,27 @@ def clean_state(workspace: Workspace, needles: Needles, skipped: frozenset[Path]
         ):
             continue
         data = path.read_bytes()
-        if not needles.in_block(data):
+        if not patterns.in_block(data):
             continue
         if path.suffix == ".json":
-            document = json.dumps(_without(json.loads(data), needles), indent=1, sort_keys=True) + "\n"
+            document = json.dumps(_without(json.loads(data), patterns), indent=1, sort_keys=True) + "\n"
             _write_over(path, document.encode())
         else:
-            _write_over(path, b"".join(line for line in data.splitlines(keepends=True) if not needles.in_block(line)))
+            _write_over(path, b"".join(line for line in data.splitlines(keepends=True) if not patterns.in_block(line)))
         n_changed += 1
     return n_changed
 
 
-def _without(value: Any, needles: Needles) -> Any:
+def _without(value: Any, patterns: Patterns) -> Any:
     if isinstance(value, dict):
-        return {key: _without(item, needles) for key, item in value.items() if not needles.in_block(key.encode())}
+        return {key: _without(item, patterns) for key, item in value.items() if not patterns.in_block(key.encode())}
     if isinstance(value, list):
         return [
-            _without(item, needles) for item in value if not (isinstance(item, str) and needles.in_block(item.encode()))
+            _without(item, patterns)
+            for item in value
+            if not (isinstance(item, str) and patterns.in_block(item.encode()))
         ]
-    return "" if isinstance(value, str) and needles.in_block(value.encode()) else value
+    return "" if isinstance(value, str) and patterns.in_block(value.encode()) else value
 
 
 def _write_over(path: Path, data: bytes) -> None:

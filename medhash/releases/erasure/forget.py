@@ -1,10 +1,9 @@
 """Forgetting from end to end: who it is, the list, derived data, releases, the search, the audit entry.
 
-Whenever it is cut off, the same command goes on: the patient is on the list first, the journal knows what to look for,
-and every step may be taken twice.
+If it is cut off, the same command finishes it. The patient is on the list first, the journal holds what to look for,
+and every step may be repeated.
 """
 
-import fcntl
 import os
 import re
 from collections.abc import Iterator
@@ -17,9 +16,9 @@ from medhash.archives.lock import only_ingest
 from medhash.core import tracking
 from medhash.core.errors import MedhashError
 from medhash.core.files import replacing_file
+from medhash.core.locks import only_one
 from medhash.core.params import Params
 from medhash.core.workspace import Workspace
-from medhash.releases.acts import Act
 from medhash.releases.erasure.derived import (
     caches_and_remotes,
     clean_state,
@@ -28,8 +27,8 @@ from medhash.releases.erasure.derived import (
     remove_copies,
     remove_derived,
 )
-from medhash.releases.erasure.proof import require_known, require_nothing, search_all
-from medhash.releases.erasure.releases import delete, holders, renew
+from medhash.releases.erasure.proof import require_nothing, require_patient, search_all
+from medhash.releases.erasure.releases import delete, holders, remake
 from medhash.releases.erasure.search import Searched, in_bytes
 from medhash.releases.erasure.store import promotion_artifacts, vacuum
 from medhash.releases.erasure.traces import (
@@ -37,8 +36,8 @@ from medhash.releases.erasure.traces import (
     Traces,
     end_journal,
     journal_path,
-    needles_of,
     new_journal,
+    patterns_of,
     read_journal,
     traces_in_tables,
     write_journal,
@@ -46,7 +45,8 @@ from medhash.releases.erasure.traces import (
 from medhash.releases.history.audit import append, read_log
 from medhash.releases.lease import leased
 from medhash.releases.registry import Registry
-from medhash.releases.staging import desk
+from medhash.releases.request import Request
+from medhash.releases.staging import staging
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -54,11 +54,14 @@ if TYPE_CHECKING:
 _PSEUDONYM = re.compile(r"[0-9a-f]{16}")
 
 
-def forget(workspace: Workspace, params: Params, pseudonyms: list[str], asked: Act, *, dry_run: bool = False) -> str:
-    """Forget the patients and prove it; returns an account that names none of them.
+def forget(
+    workspace: Workspace, params: Params, pseudonyms: list[str], request: Request, *, dry_run: bool = False
+) -> str:
+    """Forget the patients and prove it; returns a summary that names none of them.
 
-    Raises MedhashError, with nothing touched, if a pseudonym is malformed or nobody's, or if a stage, an ingest or
-    another act on the champion is under way; and naming the place, if something of a patient is found at the end.
+    Raises MedhashError, with nothing changed, if a pseudonym is malformed or unknown, or if a stage, an ingest or
+    another change of the champion is under way. At the end it raises MedhashError naming each place that still holds
+    data of a patient.
     """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # read by MLflow as it is imported
     for number, pseudonym in enumerate(pseudonyms, 1):
@@ -67,32 +70,35 @@ def forget(workspace: Workspace, params: Params, pseudonyms: list[str], asked: A
                 f"pseudonym {number} is not one: it has {len(pseudonym)} characters, or others than 0-9 and a-f",
                 "give the patient_id of images.parquet, 16 hex digits",
             )
-        if pseudonym in asked.reason or pseudonym in asked.who:
+        if pseudonym in request.reason or pseudonym in request.who:
             raise MedhashError("--reason or --by holds the pseudonym, which the audit log would keep", "leave it out")
-    with _only_one(workspace), only_ingest(workspace):
+    busy = MedhashError("another `medhash forget` is running in this checkout", "wait until it has ended")
+    with only_one(workspace.state / "forget.lock", busy=busy), only_ingest(workspace):
         client = tracking.connect(workspace)
         with tracking.answered():
             registry = Registry(client, params.promote.name)
-        with tracking.answered(), dvc_stands_still(workspace.root), desk(workspace, registry) as folder:
-            journal = _begin(workspace, client, sorted(set(pseudonyms)), asked, folder)
+        with tracking.answered(), dvc_stands_still(workspace.root), staging(workspace, registry) as folder:
+            journal = _begin(workspace, client, sorted(set(pseudonyms)), request, folder)
             if dry_run:
                 return _foreseen(workspace, client, journal, folder)
-            needles, archive = needles_of(journal.patients), workspace.root / params.ingest.archive
+            patterns, archive = patterns_of(journal.patients), workspace.root / params.ingest.archive
             # Asked again of somebody who is forgotten already, it searches, and removes only if that finds something.
             known = read_journal(workspace) is not None or any(not traces.is_empty for traces in journal.patients)
-            searched = Searched() if known else search_all(workspace, client, needles, archive, folder)
+            searched = Searched() if known else search_all(workspace, client, patterns, archive, folder)
             if known or searched.found:
                 _record(workspace, journal)
                 _remove(workspace, client, registry, journal, folder)
-                searched = search_all(workspace, client, needles, archive, folder)
+                searched = search_all(workspace, client, patterns, archive, folder)
                 require_nothing(searched)
             _write_down(workspace, journal, searched)
-    return _account(workspace, journal, searched)
+    return _summary(workspace, journal, searched)
 
 
-def _begin(workspace: Workspace, client: "MlflowClient", pseudonyms: list[str], asked: Act, folder: Path) -> Journal:
+def _begin(
+    workspace: Workspace, client: "MlflowClient", pseudonyms: list[str], request: Request, folder: Path
+) -> Journal:
     """The journal of the act, or of one that was cut off, with all that is known of the patients now."""
-    journal = read_journal(workspace) or new_journal(asked.reason, asked.who)
+    journal = read_journal(workspace) or new_journal(request.reason, request.who)
     known = {traces.pseudonym: traces for traces in journal.patients}
     everyone = sorted({*pseudonyms, *known})
     held = holders(client, everyone, folder)
@@ -103,7 +109,7 @@ def _begin(workspace: Workspace, client: "MlflowClient", pseudonyms: list[str], 
         ]:
             traces = traces.with_more(more)
         if traces.is_empty and forgotten_digest(pseudonym) not in read_forgotten(workspace):
-            require_known(workspace, pseudonym)
+            require_patient(workspace, pseudonym)
         known[pseudonym] = traces
     return journal.model_copy(update={"patients": [known[pseudonym] for pseudonym in everyone]})
 
@@ -123,14 +129,14 @@ def _record(workspace: Workspace, journal: Journal) -> None:
 
 
 def _remove(workspace: Workspace, client: "MlflowClient", registry: Registry, journal: Journal, folder: Path) -> None:
-    """What serves is made anew first, so that a release that cannot be stops the act before anything is removed."""
-    needles = needles_of(journal.patients)
+    """Remake the releases in use first: if one cannot be remade, nothing has been removed yet."""
+    patterns = patterns_of(journal.patients)
     pseudonyms = [traces.pseudonym for traces in journal.patients]
     held = holders(client, pseudonyms, folder)
     for name in sorted({one.name for one in held if one.name is not None}):
         affected = {str(one.version): sorted(found) for one, found in held.items() if one.name == name}
         with _leasing(workspace, registry, name) as owner:
-            renewed = renew(workspace, owner, affected, folder)
+            renewed = remake(workspace, owner, affected, folder)
         journal.scrubbed |= {f"{name} {old}": new for old, new in renewed.items()}
         write_journal(workspace, journal)
 
@@ -149,32 +155,18 @@ def _remove(workspace: Workspace, client: "MlflowClient", registry: Registry, jo
         journal.deleted = sorted({*journal.deleted, str(one)})
         write_journal(workspace, journal)
     for repository, path, copy in promotion_artifacts(client, folder):
-        if in_bytes(copy.read_bytes(), needles):
+        if in_bytes(copy.read_bytes(), patterns):
             repository.delete_artifacts(path)
             journal.n_files_removed += 1
     skipped = frozenset({journal_path(workspace).resolve(), folder.resolve()})
-    journal.n_files_removed += clean_state(workspace, needles, skipped)
+    journal.n_files_removed += clean_state(workspace, patterns, skipped)
     vacuum(workspace)
     write_journal(workspace, journal)
 
 
 @contextmanager
-def _only_one(workspace: Workspace) -> Iterator[None]:
-    path = workspace.state / "forget.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise MedhashError(
-                "another `medhash forget` is at work in this checkout", "wait until it has ended"
-            ) from error
-        yield
-
-
-@contextmanager
 def _leasing(workspace: Workspace, registry: Registry, name: str) -> Iterator[Registry]:
-    """The registered model of that name, whose champion nobody else may change; the desk holds the lease of one."""
+    """The registered model of that name, under its lease; `staging` already holds the lease of one."""
     if name == registry.name:
         yield registry
     else:
@@ -226,7 +218,7 @@ def _foreseen(workspace: Workspace, client: "MlflowClient", journal: Journal, fo
     return "\n".join(
         [
             f"{len(journal.patients)} patients with {n_images} images would be forgotten",
-            f"releases that would be made anew without them, and then deleted: {', '.join(sorted(in_use)) or 'none'}",
+            f"releases that would be remade without them, and then deleted: {', '.join(sorted(in_use)) or 'none'}",
             f"other releases that would be deleted: {', '.join(sorted(others)) or 'none'}",
             "derived tables, reports, DVC's cache and its folder remotes would be emptied; the next run remakes them",
             "dry run: nothing was done",
@@ -234,12 +226,12 @@ def _foreseen(workspace: Workspace, client: "MlflowClient", journal: Journal, fo
     )
 
 
-def _account(workspace: Workspace, journal: Journal, searched: Searched) -> str:
+def _summary(workspace: Workspace, journal: Journal, searched: Searched) -> str:
     made = ", ".join(f"{old} → {new}" for old, new in journal.scrubbed.items())
     n_images = sum(len(traces.image_ids) for traces in journal.patients)
     lines = [
         f"{len(journal.patients)} patients forgotten, {n_images} images",
-        f"releases made anew without them: {made or 'none'}",
+        f"releases remade without them: {made or 'none'}",
         f"releases deleted: {', '.join(journal.deleted) or 'none'}",
         f"{journal.n_files_removed} files removed or rewritten; {searched.n_files} files "
         f"({searched.n_bytes / 1e6:.1f} MB) searched, nothing found",

@@ -1,4 +1,4 @@
-"""Releases that hold what must go: those in use are made anew without it, all the others are deleted."""
+"""Releases that hold images to be removed: those in use are remade without them, the others are deleted."""
 
 import shutil
 from pathlib import Path
@@ -13,7 +13,7 @@ from medhash.core.errors import MedhashError
 from medhash.core.files import sha256_file
 from medhash.core.workspace import Workspace
 from medhash.releases.assemble import digests
-from medhash.releases.erasure.store import Held, delete_for_good, fetch_tables, held_releases
+from medhash.releases.erasure.store import HeldRelease, delete_for_good, fetch_tables, held_releases
 from medhash.releases.erasure.traces import Traces, traces_in_release
 from medhash.releases.logged_model import log_release
 from medhash.releases.registry import CHALLENGER, CHAMPION, PREDECESSOR, PREVIOUS, RELEASE, SCRUBBED_FROM, Registry
@@ -54,7 +54,7 @@ def scrub_release(folder: Path, pseudonyms: list[str], into: Path) -> Release:
     if not len(entries):
         raise MedhashError(
             f"without these images the gallery of the release of {release.method} is empty",
-            "let `medhash promote` put another in its place if it is the champion, else delete its "
+            "promote another model if it is the champion, else delete its "
             "version in MLflow; then run the same command again",
         )
     rows = kept.take(pc.index_in(entries["bag_id"], value_set=kept["bag_id"].combine_chunks()))
@@ -75,11 +75,11 @@ def scrub_release(folder: Path, pseudonyms: list[str], into: Path) -> Release:
 _ORDER = (CHALLENGER, PREVIOUS, CHAMPION)
 
 
-def holders(client: "MlflowClient", pseudonyms: list[str], desk: Path) -> dict[Held, dict[str, Traces]]:
+def holders(client: "MlflowClient", pseudonyms: list[str], staging: Path) -> dict[HeldRelease, dict[str, Traces]]:
     """The releases of the store that hold any of the patients, and what they hold of each."""
     found = {}
     for number, held in enumerate(held_releases(client)):
-        tables = fetch_tables(held, desk / f"tables-{number}")
+        tables = fetch_tables(held, staging / f"tables-{number}")
         traces = [traces_in_release(tables, pseudonym) for pseudonym in pseudonyms]
         shutil.rmtree(tables)
         if any(not trace.is_empty for trace in traces):
@@ -87,11 +87,11 @@ def holders(client: "MlflowClient", pseudonyms: list[str], desk: Path) -> dict[H
     return found
 
 
-def renew(workspace: Workspace, registry: Registry, affected: dict[str, list[str]], desk: Path) -> dict[str, str]:
+def remake(workspace: Workspace, registry: Registry, affected: dict[str, list[str]], staging: Path) -> dict[str, str]:
     """Register what is in use anew and move the aliases; returns old version number → new one.
 
     affected: version number → the pseudonyms to leave out, of patients or of images. The alias `champion` moves last.
-    Cut off anywhere, the same call goes on: a version that was made anew already is known by its tag.
+    If it is cut off, the same call finishes it: a version that was remade already is known by its tag.
     """
     aliases = {
         str(alias): str(number) for alias, number in registry.client.get_registered_model(registry.name).aliases.items()
@@ -100,7 +100,7 @@ def renew(workspace: Workspace, registry: Registry, affected: dict[str, list[str
     mapping: dict[str, str] = {}
     for number in in_use:
         new = _already_made(registry, number, affected) or _make(
-            workspace, registry, number, affected[number], mapping, desk / f"version-{number}"
+            workspace, registry, number, affected[number], mapping, staging / f"version-{number}"
         )
         mapping[number] = str(new.version)
     for version in registry.client.search_model_versions(f"name = '{registry.name}'"):
@@ -114,14 +114,14 @@ def renew(workspace: Workspace, registry: Registry, affected: dict[str, list[str
     return mapping
 
 
-def delete(client: "MlflowClient", held: Held) -> None:
+def delete(client: "MlflowClient", held: HeldRelease) -> None:
     """Delete a version and its bytes for good; never one that an alias points to."""
     if held.name is not None and held.version is not None:
         aliases = client.get_registered_model(held.name).aliases
         if held.version in map(str, aliases.values()):
             raise MedhashError(
-                f"version {held.version} of {held.name} is in use still",
-                "another act on the champion came between: run the same command again",
+                f"version {held.version} of {held.name} is still in use",
+                "the champion changed meanwhile: run the same command again",
             )
     delete_for_good(client, held)
 
@@ -145,7 +145,7 @@ def _make(
         release = scrub_release(fetched, pseudonyms, folder / "new" / RELEASE)
     except MedhashError as error:
         raise MedhashError(
-            f"version {number} of {registry.name} cannot be made anew: {error.problem.replace(f'{fetched}/', '')}",
+            f"version {number} of {registry.name} cannot be remade: {error.problem.replace(f'{fetched}/', '')}",
             error.fix,
         ) from error
     tags = {**old.tags, **release.tags(), SCRUBBED_FROM: number}

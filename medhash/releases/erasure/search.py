@@ -20,25 +20,25 @@ _WORD = 8
 _HEX = frozenset(b"0123456789abcdef")
 _PLAIN = 6
 SHORTEST = 2 * _WORD - 1
-"""Bytes a needle must have: then it holds a whole word wherever it begins."""
+"""Bytes a pattern must have: then it holds a whole word wherever it begins."""
 
 
-class Needles:
+class Patterns:
     """Byte strings to look for, each with a word on what it is.
 
-    Wherever a needle of 15 bytes or more begins, it covers a word of 8 bytes that is aligned in the block. So a block
-    is looked at as words once, and only where a word is one of the needles' own are the bytes compared.
-    A needle of fewer than six different bytes, such as 0000000000000001, which no keyed digest gives, must stand alone:
-    it is inside many a longer number.
+    Wherever a pattern of 15 bytes or more begins, it covers a word of 8 bytes that is aligned in the block. So a block
+    is looked at as words once, and only where a word is one of the patterns' own are the bytes compared.
+    A pattern of fewer than six different bytes, such as 0000000000000001, must stand alone: many longer numbers hold
+    it, and no keyed digest gives it.
     """
 
-    def __init__(self, needles: dict[bytes, str]) -> None:
-        self.kinds = {needle: kind for needle, kind in needles.items() if len(needle) >= SHORTEST}
-        self.plain = frozenset(needle for needle in self.kinds if len(set(needle)) < _PLAIN)
+    def __init__(self, patterns: dict[bytes, str]) -> None:
+        self.kinds = {pattern: kind for pattern, kind in patterns.items() if len(pattern) >= SHORTEST}
+        self.plain = frozenset(pattern for pattern in self.kinds if len(set(pattern)) < _PLAIN)
         self.longest = max(map(len, self.kinds), default=0)
         owners = [
-            (np.frombuffer(needle[at : at + _WORD], np.uint64)[0], at, needle)
-            for needle in self.kinds
+            (np.frombuffer(pattern[at : at + _WORD], np.uint64)[0], at, pattern)
+            for pattern in self.kinds
             for at in range(_WORD)
         ]
         owners.sort(key=lambda owner: owner[0])
@@ -51,7 +51,7 @@ class Needles:
         return len(self.kinds)
 
     def in_block(self, block: bytes | memoryview) -> set[bytes]:
-        """The needles that stand in the block."""
+        """The patterns that the block holds."""
         data = bytes(block)
         if not self.kinds or len(data) < SHORTEST:
             return set()
@@ -67,18 +67,18 @@ class Needles:
         ):
             word = self._owners[number][0]
             while number < len(self._owners) and self._owners[number][0] == word:
-                _, at, needle = self._owners[number]
+                _, at, pattern = self._owners[number]
                 start = place * _WORD - at
-                end = start + len(needle)
+                end = start + len(pattern)
                 if (
                     start >= 0
-                    and data[start:end] == needle
+                    and data[start:end] == pattern
                     and (
-                        needle not in self.plain
+                        pattern not in self.plain
                         or _HEX.isdisjoint(data[max(start - 1, 0) : start] + data[end : end + 1])
                     )
                 ):
-                    found.add(needle)
+                    found.add(pattern)
                 number += 1
         return found
 
@@ -98,10 +98,10 @@ class Searched:
     """Files that pack something and could not be unpacked to their end: searched up to there, and as bytes."""
 
 
-def search_folder(root: Path, needles: Needles, skipped: frozenset[Path], searched: Searched) -> None:
+def search_folder(root: Path, patterns: Patterns, skipped: frozenset[Path], searched: Searched) -> None:
     """Search all plain files below a folder, but for the skipped folders and files. Links are not followed."""
     for path in files_below(root, skipped):
-        search_file(path, needles, searched)
+        search_file(path, patterns, searched)
 
 
 def files_below(root: Path, skipped: frozenset[Path]) -> Iterator[Path]:
@@ -114,7 +114,7 @@ def files_below(root: Path, skipped: frozenset[Path]) -> Iterator[Path]:
                 yield path
 
 
-def search_file(path: Path, needles: Needles, searched: Searched, name: str = "") -> None:
+def search_file(path: Path, patterns: Patterns, searched: Searched, name: str = "") -> None:
     """Search a file as it is, and what it packs: the columns of Parquet, the contents of gzip and zip.
 
     An index of codes must hold as many as its id table has rows.
@@ -124,39 +124,39 @@ def search_file(path: Path, needles: Needles, searched: Searched, name: str = ""
             start = handle.read(4)
             handle.seek(0)
             found: set[bytes] = set()
-            _in_stream(handle, needles, found)
+            _in_stream(handle, patterns, found)
             searched.n_bytes += handle.tell()
     except FileNotFoundError:  # a temporary file of another process
         return
     searched.n_files += 1
     for magic, unpack in ((_PARQUET, _in_parquet), (_GZIP, _in_gzip), (_ZIP, _in_zip)):
-        if start.startswith(magic) and not unpack(path, needles, found):
+        if start.startswith(magic) and not unpack(path, patterns, found):
             searched.n_damaged += 1
-    searched.found += [(name or str(path), kind) for kind in sorted({needles.kinds[needle] for needle in found})]
+    searched.found += [(name or str(path), kind) for kind in sorted({patterns.kinds[pattern] for pattern in found})]
     if path.name == "codes.faiss" and (path.parent / "entries.parquet").exists():
         from medhash.retrieval.index import load_index
 
         load_index(path.parent)
 
 
-def in_bytes(data: bytes, needles: Needles) -> bool:
-    return bool(needles.in_block(data))
+def in_bytes(data: bytes, patterns: Patterns) -> bool:
+    return bool(patterns.in_block(data))
 
 
 class _Stream(Protocol):
     def read1(self, size: int, /) -> bytes: ...
 
 
-def _in_stream(handle: _Stream, needles: Needles, found: set[bytes]) -> None:
-    """Add to `found` what comes, as soon as it comes: so what stands before a damaged place counts."""
+def _in_stream(handle: _Stream, patterns: Patterns, found: set[bytes]) -> None:
+    """Add each pattern to `found` as soon as it is read: what comes before a damaged place counts."""
     rest = b""
     while block := handle.read1(_BLOCK):
         data = rest + block
-        found |= needles.in_block(data)
-        rest = data[-needles.longest :]
+        found |= patterns.in_block(data)
+        rest = data[-patterns.longest :]
 
 
-def _in_parquet(path: Path, needles: Needles, found: set[bytes]) -> bool:
+def _in_parquet(path: Path, patterns: Patterns, found: set[bytes]) -> bool:
     """Whether it could be read to its end; so are the two below."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -165,40 +165,43 @@ def _in_parquet(path: Path, needles: Needles, found: set[bytes]) -> bool:
         with closing(pq.ParquetFile(path)) as file:
             for batch in file.iter_batches():
                 for column in batch.columns:
-                    found |= _in_column(column, needles)
+                    found |= _in_column(column, patterns)
     except (pa.ArrowInvalid, OSError):
         return False
     return True
 
 
-def _in_column(column: "pa.Array", needles: Needles) -> set[bytes]:
-    """In the buffers of a column, nested ones too, where its values stand one after the other."""
+def _in_column(column: "pa.Array", patterns: Patterns) -> set[bytes]:
+    """In the buffers of a column, nested ones too, where its values lie one after the other."""
     import pyarrow as pa
 
     found = {
-        needle for buffer in column.buffers() if buffer is not None for needle in needles.in_block(memoryview(buffer))
+        pattern
+        for buffer in column.buffers()
+        if buffer is not None
+        for pattern in patterns.in_block(memoryview(buffer))
     }
-    if needles.plain and pa.types.is_string(column.type):
-        found |= needles.plain.intersection(value.encode() for value in column.to_pylist() if value is not None)
+    if patterns.plain and pa.types.is_string(column.type):
+        found |= patterns.plain.intersection(value.encode() for value in column.to_pylist() if value is not None)
     return found
 
 
-def _in_gzip(path: Path, needles: Needles, found: set[bytes]) -> bool:
+def _in_gzip(path: Path, patterns: Patterns, found: set[bytes]) -> bool:
     try:
         with gzip.open(path) as handle:
-            _in_stream(handle, needles, found)
+            _in_stream(handle, patterns, found)
     except (OSError, EOFError, zlib.error):
         return False
     return True
 
 
-def _in_zip(path: Path, needles: Needles, found: set[bytes]) -> bool:
+def _in_zip(path: Path, patterns: Patterns, found: set[bytes]) -> bool:
     """NotImplementedError is a way of packing that is not known here, RuntimeError a password."""
     try:
         with zipfile.ZipFile(path) as packed:
             for member in packed.infolist():
                 with packed.open(member) as handle:
-                    _in_stream(cast(zipfile.ZipExtFile, handle), needles, found)
+                    _in_stream(cast(zipfile.ZipExtFile, handle), patterns, found)
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, OSError, EOFError):
         return False
     return True

@@ -17,7 +17,7 @@ _INSIDE = ("artifacts/release", "release")
 """Where a logged model may hold its release folder."""
 
 
-class Held(NamedTuple):
+class HeldRelease(NamedTuple):
     """A logged model with a release, and the version registered for it, if there is one."""
 
     model_id: str
@@ -32,7 +32,7 @@ class Held(NamedTuple):
         return f"{self.name} {self.version}" if self.version else "a model of no version"
 
 
-def held_releases(client: "MlflowClient") -> Iterator[Held]:
+def held_releases(client: "MlflowClient") -> Iterator[HeldRelease]:
     """Every logged model of the store that holds a release folder, registered or not."""
     versions = [
         version
@@ -54,7 +54,7 @@ def held_releases(client: "MlflowClient") -> Iterator[Held]:
                     ),
                     None,
                 )
-                yield Held(
+                yield HeldRelease(
                     str(model.model_id),
                     str(model.artifact_location),
                     version.name if version else None,
@@ -64,7 +64,7 @@ def held_releases(client: "MlflowClient") -> Iterator[Held]:
                 break
 
 
-def fetch_tables(held: Held, into: Path) -> Path:
+def fetch_tables(held: HeldRelease, into: Path) -> Path:
     """Copy the tables of a release, and no more of it, into a folder."""
     repository = artifacts_at(held.location)
     into.mkdir()
@@ -76,7 +76,7 @@ def fetch_tables(held: Held, into: Path) -> Path:
     return into
 
 
-def delete_for_good(client: "MlflowClient", held: Held) -> None:
+def delete_for_good(client: "MlflowClient", held: HeldRelease) -> None:
     """Delete the version, the bytes of its model, and the logged model; what is gone already is passed over."""
     from mlflow.exceptions import MlflowException
 
@@ -203,7 +203,7 @@ def vacuum(workspace: Workspace) -> None:
         connection.execute("VACUUM")
     except sqlite3.OperationalError as error:
         raise MedhashError(
-            f"{path} cannot be written anew: {error}",
+            f"{path} cannot be rewritten: {error}",
             "free space if the disk is full, or stop what writes to it (`medhash down`), then run the "
             "same command again",
         ) from error

@@ -19,7 +19,7 @@ from pydantic import Field
 from medhash.core.contracts import IMAGES, read_table
 from medhash.core.documents import Document
 from medhash.core.workspace import Workspace
-from medhash.releases.erasure.search import Needles
+from medhash.releases.erasure.search import Patterns
 
 _PIECE_BYTES = 64
 _PIECES = 4
@@ -56,7 +56,7 @@ class Traces(Document):
     def is_empty(self) -> bool:
         return not self.image_ids
 
-    def needles(self) -> dict[bytes, str]:
+    def patterns(self) -> dict[bytes, str]:
         """What to look for, each with a word that does not tell it."""
         found = {self.pseudonym.encode(): "the pseudonym of the patient"}
         found |= {
@@ -72,8 +72,8 @@ class Traces(Document):
         return found | {bytes.fromhex(text): "pixels of the patient" for text in self.pieces}
 
 
-def needles_of(traces: Iterable[Traces]) -> Needles:
-    return Needles({needle: kind for trace in traces for needle, kind in trace.needles().items()})
+def patterns_of(traces: Iterable[Traces]) -> Patterns:
+    return Patterns({pattern: kind for trace in traces for pattern, kind in trace.patterns().items()})
 
 
 def traces_in_tables(workspace: Workspace, pseudonym: str) -> Traces:
@@ -88,7 +88,7 @@ def traces_in_tables(workspace: Workspace, pseudonym: str) -> Traces:
     sha256s = sorted(set(mine["sha256"].drop_null().to_pylist()) - set(others["sha256"].drop_null().to_pylist()))
     squares = _stored(workspace.pixels, mine) + _cached(workspace.decode_cache, sha256s)
     pieces = {piece: number for number, square in enumerate(squares) for piece in _pieces(square)}
-    shared = _shared(workspace.pixels, others, Needles(dict.fromkeys(pieces, "")))
+    shared = _shared(workspace.pixels, others, Patterns(dict.fromkeys(pieces, "")))
     kept = {piece: number for piece, number in pieces.items() if piece not in shared}
     return Traces(
         pseudonym=pseudonym,
@@ -157,8 +157,8 @@ def _pieces(square: bytes) -> list[bytes]:
     return pieces
 
 
-def _shared(path: Path, others: pa.Table, pieces: Needles) -> set[bytes]:
-    """Pieces that stand in another patient's square too."""
+def _shared(path: Path, others: pa.Table, pieces: Patterns) -> set[bytes]:
+    """Pieces that another patient's square holds too."""
     if not path.exists() or not len(pieces):
         return set()
     pixels = np.load(path, mmap_mode="r")
@@ -178,7 +178,7 @@ class Journal(Document):
     patients: list[Traces]
     n_files_removed: int
     scrubbed: dict[str, str]
-    """`NAME VERSION` of a release that was made anew → its new version."""
+    """`NAME VERSION` of a release that was remade → its new version."""
     deleted: list[str]
     """`NAME VERSION` of versions that were deleted, and `a model of no version`."""
 

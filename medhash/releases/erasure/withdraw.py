@@ -1,4 +1,4 @@
-"""Releases held to the images that are there today."""
+"""Take images that left the archive out of the releases."""
 
 import os
 import shutil
@@ -10,11 +10,11 @@ from medhash.core.contracts import IMAGES, RELEASED, read_table
 from medhash.core.params import Params
 from medhash.core.workspace import Workspace
 from medhash.releases.erasure.derived import remove_copies
-from medhash.releases.erasure.releases import delete, renew
-from medhash.releases.erasure.store import Held, fetch_tables, held_releases
+from medhash.releases.erasure.releases import delete, remake
+from medhash.releases.erasure.store import HeldRelease, fetch_tables, held_releases
 from medhash.releases.history.audit import append
 from medhash.releases.registry import Registry
-from medhash.releases.staging import desk
+from medhash.releases.staging import staging
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 
 
 def withdraw(workspace: Workspace, params: Params) -> str:
-    """Make the releases in use anew without images that images.parquet no longer has; returns an account.
+    """Remake the releases in use without images that images.parquet no longer has; returns a summary.
 
-    Versions that no alias points to and that hold such an image are deleted. Only versions of promote.name are
-    looked at: others in the same MLflow may be of other archives. A version none of whose images is there any more is
-    of another archive, or of another key of the pseudonyms: it is left alone, and named. The alias `champion` moves
-    last; cut off, the same call goes on. Raises MedhashError if another act on the champion is under way, or a
-    release cannot be made anew.
+    Versions that no alias points to and that hold such an image are deleted. Only versions of promote.name count:
+    others in the same MLflow may be of other archives. A version of whose images none is left belongs to another
+    archive, or to another pseudonym key. It stays as it is, and the summary names it. The alias `champion` moves last;
+    if this is cut off, the same call finishes it. Raises MedhashError if another change of the champion is under way,
+    or a release cannot be remade.
     """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # read by MLflow as it is imported
     today = _names(read_table(workspace.images, IMAGES))
     with tracking.answered():
         registry = Registry(tracking.connect(workspace), params.promote.name)
-    with tracking.answered(), desk(workspace, registry) as folder:
+    with tracking.answered(), staging(workspace, registry) as folder:
         gone, others = _withdrawn(registry.client, registry.name, today, folder)
         left = (
-            f"\nleft alone, as of another archive or another key of the pseudonyms: version {', '.join(others)}"
+            f"\nleft unchanged, because of another archive or pseudonym key: version {', '.join(others)}"
             if others
             else ""
         )
@@ -56,14 +56,14 @@ def withdraw(workspace: Workspace, params: Params) -> str:
                 "deleted": sorted(str(held.version) for held in gone),
             },
         )
-        made = renew(workspace, registry, {str(held.version): image_ids for held, image_ids in gone.items()}, folder)
+        made = remake(workspace, registry, {str(held.version): image_ids for held, image_ids in gone.items()}, folder)
         remove_copies(workspace)
         for held in gone:
             delete(registry.client, held)
-    told = ", ".join(f"{old} as {new}" for old, new in made.items())
+    text = ", ".join(f"{old} as {new}" for old, new in made.items())
     return (
         f"{len(images):,} images that left the archive left the releases too: {len(made)} versions in use were "
-        f"made anew{f' ({told})' if told else ''}, {n_deleted} others deleted{left}"
+        f"remade{f' ({text})' if text else ''}, {n_deleted} others deleted{left}"
     )
 
 
@@ -77,7 +77,7 @@ def _names(images: "pa.Table") -> dict[str, tuple[str, str | None]]:
 
 def _withdrawn(
     client: "MlflowClient", name: str, today: dict[str, tuple[str, str | None]], folder: Path
-) -> tuple[dict[Held, list[str]], list[str]]:
+) -> tuple[dict[HeldRelease, list[str]], list[str]]:
     """The versions that hold images which are no longer there, and these images; the versions that hold no other.
 
     A part of a file that is cut otherwise today has another id, but its patient's file has not left the archive.

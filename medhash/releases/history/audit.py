@@ -40,7 +40,7 @@ class Line(NamedTuple):
     digest: str
 
 
-def who_asks() -> str:
+def requester() -> str:
     """Who acts: MEDHASH_WHO where it is set, as Airflow's tasks do, else the account of this machine."""
     return os.environ.get(WHO_VARIABLE) or getpass.getuser()
 
@@ -60,7 +60,7 @@ def append(workspace: Workspace, act: str, what: dict[str, Any], who: str | None
         last = lines[-1] if lines else None
         entry = Entry(
             number=last.entry.number + 1 if last else 1,
-            who=who or who_asks(),
+            who=who or requester(),
             act=act,
             what=what,
             at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -71,6 +71,19 @@ def append(workspace: Workspace, act: str, what: dict[str, Any], who: str | None
         handle.flush()
         os.fsync(handle.fileno())
     return Line(entry, hashlib.sha256(line).hexdigest())
+
+
+def append_once(workspace: Workspace, act: str, what: dict[str, Any], who: str | None = None) -> Line:
+    """Append, unless the very same act by the same person is the last line: then that line.
+
+    So a run that was cut off after this line finds it again, while an act that was undone in between is a new one.
+    """
+    lines = read_log(workspace)
+    if lines:
+        last = lines[-1].entry
+        if (last.act, last.who, last.what) == (act, who or requester(), what):
+            return lines[-1]
+    return append(workspace, act, what, who)
 
 
 def read_log(workspace: Workspace) -> list[Line]:
@@ -94,7 +107,7 @@ def _whole_lines(path: Path, text: bytes) -> list[Line]:
         if entry.previous != digest or entry.number != len(lines) + 1:
             raise MedhashError(
                 f"{path}: line {number} does not follow from the one before it: the log was changed",
-                "compare it with a backup; it is only ever added to",
+                "compare the log with a backup; medhash only appends to it",
             )
         lines.append(Line(entry, hashlib.sha256(raw).hexdigest()))
     return lines

@@ -139,7 +139,7 @@ class Origins(Document):
     decided_by: str | None
     """Who the audit log of this checkout says it was; None where it does not hold the decision."""
     predecessor: str | None
-    """The version whose place it took."""
+    """The version it replaced as champion."""
     renews: str | None
     """The version whose model it is, with another gallery."""
     scrubbed_from: str | None

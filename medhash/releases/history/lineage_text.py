@@ -28,9 +28,9 @@ def release_as_text(trace: Trace) -> str:
         "registered": origins.registered_at,
         "decision": " — ".join(filter(None, [origins.decision or _UNKNOWN, origins.why])),
         "decided by": origins.decided_by or f"{_UNKNOWN} to the audit log here",
-        "took the place of": f"version {origins.predecessor}" if origins.predecessor else None,
+        "replaced": f"version {origins.predecessor}" if origins.predecessor else None,
         "model of": f"version {origins.renews}, with another gallery" if origins.renews else None,
-        "made anew from": (
+        "remade from": (
             f"version {origins.scrubbed_from}, without images that were withdrawn or forgotten since"
             if origins.scrubbed_from
             else None

@@ -1,4 +1,4 @@
-"""Who stands for promotion, and the codes that the champion gives today's images."""
+"""The challenger for promotion, and the codes that the champion gives today's images."""
 
 import tempfile
 from pathlib import Path
@@ -12,7 +12,7 @@ from medhash.core.errors import MedhashError
 from medhash.core.files import sha256_file
 from medhash.core.params import Params
 from medhash.core.workspace import Workspace
-from medhash.releases.preprocessing import preprocessing_today
+from medhash.releases.assemble import preprocessing_today
 from medhash.releases.release import IMAGES_FILE, read_release
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _files(images: "pa.Table") -> dict[str, dict[str, str | None]]:
     return found
 
 
-class RivalCodes(NamedTuple):
+class ChampionCodes(NamedTuple):
     codes: pa.Table
     """Contract of codes/METHOD.parquet."""
     how: str
@@ -105,11 +105,11 @@ def pick_challenger(workspace: Workspace, methods: list[str]) -> Metrics:
     return min(measured, key=lambda metrics: (-chosen_by[metrics.method], metrics.method))
 
 
-def champion_codes(workspace: Workspace, params: Params, champion: Path, challenger: Path) -> RivalCodes:
+def champion_codes(workspace: Workspace, params: Params, champion: Path, challenger: Path) -> ChampionCodes:
     """The champion's codes of the images that the challenger was measured on.
 
     champion, challenger: release folders. Where both were made from the same files, patients, folds and labels, the
-    champion's released codes are taken; otherwise its model encodes the images that lie here now.
+    champion's released codes are taken; otherwise its model encodes the current images.
     Raises MedhashError if it cannot, as where the size of the images has changed.
     """
     from medhash.retrieval.code_table import read_codes
@@ -121,8 +121,10 @@ def champion_codes(workspace: Workspace, params: Params, champion: Path, challen
         and sha256_file(challenger / IMAGES_FILE) == sha256_file(champion / IMAGES_FILE)
     )
     if same_data:
-        return RivalCodes(read_codes(champion / "codes.parquet"), "by its released codes, as the images are the same")
+        return ChampionCodes(
+            read_codes(champion / "codes.parquet"), "by its released codes, as the images are the same"
+        )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "codes.parquet"
         n_encoded = write_codes_today(workspace, params, champion, path)
-        return RivalCodes(read_codes(path), f"by its model, which encoded {n_encoded:,} new or changed images now")
+        return ChampionCodes(read_codes(path), f"by its model, which encoded {n_encoded:,} new or changed images now")

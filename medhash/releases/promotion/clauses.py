@@ -1,4 +1,4 @@
-"""Whether a person stands in the way: a hold on the champion, or a version that was rolled back."""
+"""The clauses of the promotion rule: each compares what was measured with a limit, and says so in words."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import numpy as np
 
 from medhash.core.documents import Difference, Metrics
 from medhash.core.params import QualityParams
-from medhash.releases.acts import Act
+from medhash.releases.request import Request
 
 ROUNDING = 1e-9
 """Figures nearer to a limit than this lie on it: sums of floats may differ in the last digits."""
@@ -86,27 +86,26 @@ _ANOTHER_TURN = "wait for another group's turn, lower promote.query_groups, or a
 
 
 def above_chance(
-    challenger_map: float | None, chance_map: float | None, exchanged_map: float | None = None, nobody: str = ""
+    challenger_map: float | None, chance_map: float | None, permuted_map: float | None = None, reason: str = ""
 ) -> Clause:
     """A first champion's MAP must exceed that of a random order on the same queries.
 
-    exchanged_map: its own where the queries exchange their labels, which codes that fall into groups reach whatever the
-    queries show. It is told, and a MAP that does not exceed it is called so, but decides nothing: there is no champion
-    to lose, and a few dozen patients cannot tell the two figures apart.
-    None where no query of the group can be answered; nobody: why not.
+    permuted_map: the model's MAP with the labels of the queries permuted: the baseline of codes that only form groups.
+    It is reported and decides nothing: there is no champion to lose, and a few dozen patients cannot separate the two.
+    challenger_map is None where no query of the group can be answered; reason: why not.
     """
     if challenger_map is None or chance_map is None:
-        return Clause("above-chance", False, nobody, _ANOTHER_TURN)
+        return Clause("above-chance", False, reason, _ANOTHER_TURN)
     figures = f"MAP {challenger_map:.4f}, chance {chance_map:.4f}" + (
-        f", labels exchanged {exchanged_map:.4f}" if exchanged_map is not None else ""
+        f", permuted labels {permuted_map:.4f}" if permuted_map is not None else ""
     )
     if challenger_map > chance_map + ROUNDING:
-        grouped = (
-            "; beware: no more than codes that fall into groups reach whatever the queries show"
-            if exchanged_map is not None and challenger_map <= exchanged_map + ROUNDING
+        beside = (
+            "; note: MAP is not above the permuted-label baseline"
+            if permuted_map is not None and challenger_map <= permuted_map + ROUNDING
             else ""
         )
-        return Clause("above-chance", True, f"there was no champion, and the model is above chance: {figures}{grouped}")
+        return Clause("above-chance", True, f"there was no champion, and the model is above chance: {figures}{beside}")
     return Clause(
         "above-chance",
         False,
@@ -115,14 +114,14 @@ def above_chance(
     )
 
 
-def gain(difference: Difference | None, n_patients: int, min_gain: float, nobody: str = "") -> Clause:
+def gain(difference: Difference | None, n_patients: int, min_gain: float, reason: str = "") -> Clause:
     """low > min_gain, where [low, high] is the 95 % interval of the mean AP difference, challenger less champion.
 
     difference: paired by query and resampled by patient; None where no query of the group can be answered;
-    nobody: why not. n_patients: of the answerable queries; a single one gives no interval.
+    reason: why not. n_patients: of the answerable queries; a single one gives no interval.
     """
     if difference is None:
-        return Clause("gain", False, nobody, _ANOTHER_TURN)
+        return Clause("gain", False, reason, _ANOTHER_TURN)
     figures = f"{difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
     if n_patients < 2:
         return Clause(
@@ -170,7 +169,7 @@ def gallery(facts: GalleryFacts) -> Clause:
     counts = {
         "of the gallery are missing": facts.n_missing,
         "are not of the gallery": facts.n_foreign,
-        "stand under another patient": facts.n_other_patient,
+        "have another patient": facts.n_other_patient,
         "have other labels": facts.n_other_labels,
         "have another code than codes.parquet": facts.n_other_code,
     }
@@ -182,7 +181,7 @@ def gallery(facts: GalleryFacts) -> Clause:
         return Clause(
             "gallery",
             False,
-            "the index is not that of today's gallery by this model: " + ", ".join(wrong),
+            "the index does not match today's gallery and this model: " + ", ".join(wrong),
             "run `dvc repro`, which encodes and indexes again what is not up to date; never forced",
         )
     return Clause(
@@ -265,10 +264,10 @@ def slices(changes: Sequence[SliceChange], max_drop: float, min_patients: int) -
     return Clause("slices", True, found + aside)
 
 
-def not_held(hold: Act | None) -> Clause:
+def not_held(hold: Request | None) -> Clause:
     """Nobody holds the champion."""
     if hold is None:
-        return Clause("not-held", True, "nobody holds the champion")
+        return Clause("not-held", True, "the champion is not held")
     return Clause(
         "not-held",
         False,
@@ -277,7 +276,7 @@ def not_held(hold: Act | None) -> Clause:
     )
 
 
-def not_rolled_back(rolled_back: Act | None) -> Clause:
+def not_rolled_back(rolled_back: Request | None) -> Clause:
     """The version was not left by a rollback."""
     if rolled_back is None:
         return Clause("not-rolled-back", True, "the version was never rolled back")

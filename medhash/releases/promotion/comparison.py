@@ -11,7 +11,7 @@ from medhash.core.params import Params
 from medhash.core.workspace import Workspace
 from medhash.releases.promotion.challenger import champion_codes
 from medhash.releases.promotion.clauses import SliceChange
-from medhash.releases.promotion.query_groups import Asked, Turn, patients_trained_on, who_asks
+from medhash.releases.promotion.query_groups import EligibleQueries, Turn, eligible_queries, patients_trained_on
 from medhash.retrieval.code_table import PlacedCodes, place_codes, read_codes
 from medhash.retrieval.evaluation.measure import evaluation_digest
 from medhash.retrieval.evaluation.permuted_labels import permuted_labels_map
@@ -31,11 +31,11 @@ class Comparison:
     n_gallery: int
     patients: list[str]
     """Pseudonyms of the patients of the answerable queries: those that were used."""
-    asked: Asked
+    eligible: EligibleQueries
     evaluation_digest: str
     """Over exactly these queries and this gallery."""
     chance: float | None
-    exchanged: float | None
+    permuted: float | None
     """Of the challenger where its queries exchange their labels; None where there is a champion to compare with."""
     challenger: float | None
     champion: float | None
@@ -45,15 +45,15 @@ class Comparison:
     slices: list[SliceChange]
 
     @property
-    def nobody(self) -> str:
+    def unanswerable(self) -> str:
         """Why no query of the group whose turn it is can be answered; empty where one can."""
         if self.n_answerable:
             return ""
         if self.n_queries:
             return f"nothing in the gallery is relevant to any of the {self.n_queries:,} queries whose turn it is"
-        if self.asked.n_trained_on:
+        if self.eligible.n_trained_on:
             return (
-                f"all {self.asked.n_trained_on:,} queries whose turn it is are of patients that one of the two "
+                f"all {self.eligible.n_trained_on:,} queries whose turn it is are of patients that one of the two "
                 "models was trained on"
             )
         return "the group whose turn it is has no test patient"
@@ -66,7 +66,7 @@ def compare_releases(
 
     challenger, champion: release folders; champion: None to measure the challenger beside chance only.
     Gain and slices are mean differences of AP, paired by query; all intervals see the same resamples of patients.
-    Raises MedhashError if the challenger's figures are about other images or labels than lie here now, or if the
+    Raises MedhashError if the challenger was measured on other images or labels than the current ones, or if the
     champion cannot encode today's images.
     """
     tables = Tables.read(workspace)
@@ -75,23 +75,23 @@ def compare_releases(
     whole = _digest(placed, levels)
     if whole != Metrics.read(challenger / "metrics.json").evaluation_digest:
         raise MedhashError(
-            "the challenger's figures are about other images or labels than lie here now",
+            "the challenger was measured on other images or labels than the current ones",
             "run evaluate again, or `dvc repro`",
         )
-    trained_on, rival, how = patients_trained_on(challenger), None, ""
+    trained_on, released, how = patients_trained_on(challenger), None, ""
     if champion is not None:
         found = champion_codes(workspace, params, champion, challenger)
-        rival, how = place_codes(found.codes, tables.labels), found.how
-        if _digest(rival, levels) != whole:
+        released, how = place_codes(found.codes, tables.labels), found.how
+        if _digest(released, levels) != whole:
             raise MedhashError(
                 "challenger and champion were not measured on the same images",
                 "run encode, index and evaluate again, or `dvc repro`",
             )
         trained_on |= patients_trained_on(champion)
 
-    asked = who_asks(placed.of_folds("test"), turn, params.seed, trained_on)
-    queries, gallery = _rows(placed.of_folds("test"), asked.mask), placed.of_folds(*GALLERY_FOLDS)
-    ours, theirs = _ranked(placed, asked, levels), _ranked(rival, asked, levels)
+    eligible = eligible_queries(placed.of_folds("test"), turn, params.seed, trained_on)
+    queries, gallery = _rows(placed.of_folds("test"), eligible.mask), placed.of_folds(*GALLERY_FOLDS)
+    ours, theirs = _ranked(placed, eligible, levels), _ranked(released, eligible, levels)
     answerable = ours.answerable if ours else np.zeros(len(queries), bool)
     gain: Difference | None = None
     slices: list[SliceChange] = []
@@ -108,10 +108,10 @@ def compare_releases(
         n_answerable=int(answerable.sum()),
         n_gallery=len(gallery),
         patients=sorted(set(queries.patient_ids[answerable].tolist())),
-        asked=asked,
+        eligible=eligible,
         evaluation_digest=evaluation_digest(queries, gallery, levels),
         chance=_mean(ours, "chance"),
-        exchanged=permuted_labels_map(queries, gallery, levels, params.seed)
+        permuted=permuted_labels_map(queries, gallery, levels, params.seed)
         if champion is None and ours is not None and answerable.any()
         else None,
         challenger=_mean(ours, "per_query"),
@@ -122,10 +122,10 @@ def compare_releases(
     )
 
 
-def _ranked(placed: PlacedCodes | None, asked: Asked, levels: np.ndarray) -> Ranked | None:
-    if placed is None or not asked.mask.any():
+def _ranked(placed: PlacedCodes | None, eligible: EligibleQueries, levels: np.ndarray) -> Ranked | None:
+    if placed is None or not eligible.mask.any():
         return None
-    return rank_by_hamming(_rows(placed.of_folds("test"), asked.mask), placed.of_folds(*GALLERY_FOLDS), levels, None)
+    return rank_by_hamming(_rows(placed.of_folds("test"), eligible.mask), placed.of_folds(*GALLERY_FOLDS), levels, None)
 
 
 def _mean(ranked: Ranked | None, part: str) -> float | None:

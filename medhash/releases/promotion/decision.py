@@ -1,10 +1,10 @@
-"""A decision as a document: what the account, the page and the run's artifacts are made from."""
+"""A decision as a document: its text, its page and the run's artifacts are made from it."""
 
 from medhash.core.documents import Difference, Document
 from medhash.core.params import PromoteParams
 from medhash.releases.promotion.clauses import SliceChange
 from medhash.releases.promotion.evidence import Evidence
-from medhash.releases.promotion.query_groups import Turn, Uses, groups_of, use_by_group
+from medhash.releases.promotion.query_groups import QueryUsage, Turn, groups_of, usage_by_group
 from medhash.releases.promotion.rule import Decision
 from medhash.releases.release import Release
 
@@ -106,13 +106,13 @@ def decision_report(
     evidence: Evidence,
     limits: PromoteParams,
     turn: Turn,
-    uses: Uses,
+    usage: QueryUsage,
     seed: int,
     validation_map: float | None,
     airflow_run: str | None,
 ) -> DecisionReport:
-    """champion: its version and method. uses: with this decision in them."""
-    found, force, rival = evidence.comparison, decision.force, evidence.champion_latency
+    """champion: its version and method. usage: with this decision in them."""
+    found, force, champion_latency = evidence.comparison, decision.force, evidence.champion_latency
     return DecisionReport(
         model=limits.name,
         version=version,
@@ -128,14 +128,14 @@ def decision_report(
         reason=force.reason if force else None,
         turn=turn.number,
         group=turn.group,
-        groups=_groups(evidence.test_patients, turn, uses, seed),
-        uses=_histogram(evidence.test_patients, uses),
+        groups=_groups(evidence.test_patients, turn, usage, seed),
+        uses=_histogram(evidence.test_patients, usage),
         n_queries=found.n_queries,
         n_answerable=found.n_answerable,
         n_patients=len(found.patients),
         n_gallery=found.n_gallery,
-        n_trained_on=found.asked.n_trained_on,
-        n_patients_trained_on=found.asked.n_patients_trained_on,
+        n_trained_on=found.eligible.n_trained_on,
+        n_patients_trained_on=found.eligible.n_patients_trained_on,
         chance=found.chance,
         challenger_map=found.challenger,
         champion_map=found.champion,
@@ -146,7 +146,7 @@ def decision_report(
         limits=limits,
         p50_ms=evidence.latency.p50_ms,
         p95_ms=evidence.latency.p95_ms,
-        champion_p95_ms=rival.p95_ms if rival else None,
+        champion_p95_ms=champion_latency.p95_ms if champion_latency else None,
         index_bytes=evidence.index_bytes,
         evaluation_digest=found.evaluation_digest,
         git_commit=release.git_commit,
@@ -158,14 +158,14 @@ def _slice(change: SliceChange, min_patients: int) -> SliceLine:
     return SliceLine(**change._asdict(), judged=change.n_patients >= min_patients)
 
 
-def _groups(patients: list[str], turn: Turn, uses: Uses, seed: int) -> list[GroupLine]:
+def _groups(patients: list[str], turn: Turn, usage: QueryUsage, seed: int) -> list[GroupLine]:
     lines = []
-    for use in use_by_group(uses, patients, groups_of(patients, turn.n_groups, seed), turn.n_groups):
+    for use in usage_by_group(usage, patients, groups_of(patients, turn.n_groups, seed), turn.n_groups):
         own = turn.next_of(use.group)
         lines.append(GroupLine(**use._asdict(), first_day=own.first_day.isoformat(), last_day=own.last_day.isoformat()))
     return lines
 
 
-def _histogram(patients: list[str], uses: Uses) -> list[int]:
-    counts = [len(uses.get(patient, [])) for patient in patients]
+def _histogram(patients: list[str], usage: QueryUsage) -> list[int]:
+    counts = [len(usage.get(patient, [])) for patient in patients]
     return [counts.count(number) for number in range(max(counts, default=0) + 1)]

@@ -1,4 +1,4 @@
-"""The account of a decision, for the person who reads the log and for the run's artifacts."""
+"""A decision as Markdown, for the log and for the artifacts of the run."""
 
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from medhash.releases.promotion.renewal import Renewal
 
 
-def account(report: DecisionReport, renewal: "Renewal | None" = None) -> str:
+def decision_text(report: DecisionReport, renewal: "Renewal | None" = None) -> str:
     """A few lines of Markdown: who met whom, on what, with which figures, and what came of it; the verdict last.
 
     renewal: what became of the champion's gallery, where it stays and images came or left.
@@ -49,7 +49,7 @@ def account(report: DecisionReport, renewal: "Renewal | None" = None) -> str:
     lines += [
         "",
         f"- serving now: {f'version {serving}' if serving is not None else 'nothing'}{kept}",
-        *([f"- today's gallery: {renewal.told}"] if renewal is not None else []),
+        *([f"- today's gallery: {renewal.summary}"] if renewal is not None else []),
         "",
         f"{headline(report)}: {report.why}",
     ]

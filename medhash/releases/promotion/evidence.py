@@ -1,4 +1,4 @@
-"""All that a decision stands on, measured once."""
+"""The measurements that a decision is based on, taken once."""
 
 import time
 from dataclasses import dataclass

@@ -51,9 +51,9 @@ def stale_stages(root: Path, stages: list[str]) -> list[str]:
     )
     lines = [line for line in finished.stdout.splitlines() if line.startswith("{")]
     if finished.returncode or not lines:
-        told = (finished.stderr.strip() or finished.stdout.strip() or "no answer").splitlines()[-1]
+        text = (finished.stderr.strip() or finished.stdout.strip() or "no answer").splitlines()[-1]
         raise MedhashError(
-            f"dvc cannot tell whether the gates are up to date: {told}",
-            "run `dvc status` in the root of the repository and mend what it says",
+            f"dvc cannot tell whether the gates are up to date: {text}",
+            "run `dvc status` in the root of the repository and fix what it reports",
         )
     return sorted(json.loads(lines[-1]))

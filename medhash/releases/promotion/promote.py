@@ -11,43 +11,48 @@ from medhash.core import tracking
 from medhash.core.errors import MedhashError
 from medhash.core.params import Params
 from medhash.core.workspace import Workspace
-from medhash.releases.acts import Act
 from medhash.releases.assemble import build_release
 from medhash.releases.hold import held
 from medhash.releases.promotion.challenger import pick_challenger
 from medhash.releases.promotion.clauses import not_held, not_rolled_back
 from medhash.releases.promotion.decision import decision_report
-from medhash.releases.promotion.decision_text import account
+from medhash.releases.promotion.decision_text import decision_text
 from medhash.releases.promotion.evidence import Evidence, gather
 from medhash.releases.promotion.gates import require_gates
 from medhash.releases.promotion.latest import Latest, write_latest
-from medhash.releases.promotion.query_groups import Turn, decision_name, read_uses, turn_of, with_decision
+from medhash.releases.promotion.query_groups import Turn, decision_name, read_query_usage, turn_of, with_decision
 from medhash.releases.promotion.recording import (
+    record_aborted,
+    record_decision,
     refusing,
     require_unchanged,
-    take_back,
-    write_down,
 )
 from medhash.releases.promotion.renewal import renew_champion
 from medhash.releases.promotion.rule import decide, measured_clauses
 from medhash.releases.registry import AIRFLOW_RUN_VARIABLE, CHALLENGER, CHAMPION, ROLLED_BACK, Registry
 from medhash.releases.release import Release
+from medhash.releases.request import Request
 from medhash.releases.rollback import RolledBack
-from medhash.releases.staging import desk
+from medhash.releases.staging import staging
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 
 def promote(
-    workspace: Workspace, params: Params, *, force: Act | None = None, dry_run: bool = False, today: date | None = None
+    workspace: Workspace,
+    params: Params,
+    *,
+    force: Request | None = None,
+    dry_run: bool = False,
+    today: date | None = None,
 ) -> str:
-    """Register the run's best model and move the alias `champion` to it if the rule says so; returns the account.
+    """Register the run's best model and move the alias `champion` to it if the rule says so; returns the decision text.
 
     force: who promotes whatever the rule says, and why. dry_run: decide, and write nothing down. today: whose turn it
     is to ask; UTC's date by default.
-    The alias moves last, in one step: whenever this is cut off, the old champion serves, and running it again
-    finishes the work with the version that is registered already. Raises MedhashError, before anything is
+    The alias moves last, in one step. If this is cut off, the old champion serves, and running it again finishes the
+    work with the version that is already registered. Raises MedhashError, before anything is
     registered, if a gate did not pass or the parts of the challenger do not belong together; and later if the
     champion's release cannot be read (unless forced), or another champion was made in the meantime.
     """
@@ -62,7 +67,7 @@ def promote(
     metrics = pick_challenger(workspace, [name for name in params.methods if name not in params.quality.references])
     with tracking.answered():
         registry = Registry(tracking.connect(workspace), limits.name)
-    with tracking.answered(), desk(workspace, registry) as folder:
+    with tracking.answered(), staging(workspace, registry) as folder:
         with required("parts"):
             release = build_release(workspace, params, metrics.method, folder / "release")
         champion = registry.version_of(CHAMPION)
@@ -76,7 +81,7 @@ def promote(
                 challenger, _ = registry.fetch_checked(version, folder / "registered")
             registry.point(CHALLENGER, version)
 
-        before = read_uses(workspace)
+        before = read_query_usage(workspace)
         turn = turn_of(today or datetime.now(UTC).date(), limits.query_groups, limits.query_group_days, before)
         with required("champion"):
             evidence = _evidence(workspace, params, challenger, registry, champion, folder / "champion", turn, force)
@@ -88,7 +93,7 @@ def promote(
         ]
         decision = decide(clauses, force)
         number = str(version.version) if version is not None else "new"
-        uses = with_decision(before, evidence.comparison.patients, decision_name(registry.name, number, turn))
+        usage = with_decision(before, evidence.comparison.patients, decision_name(registry.name, number, turn))
         met = (str(champion.version), champion.tags.get("method", "unknown method")) if champion else None
         report = decision_report(
             number,
@@ -98,19 +103,19 @@ def promote(
             evidence,
             limits,
             turn,
-            uses,
+            usage,
             params.seed,
             metrics.validation_map,
             os.environ.get(AIRFLOW_RUN_VARIABLE),
         )
         if dry_run or version is None:
-            return account(report) + "dry run: nothing was written down\n"
+            return decision_text(report) + "dry run: nothing was written down\n"
         if decision.promote:
             with required("champion"):
                 require_unchanged(registry, champion, force)
-        report = write_down(workspace, registry, version, report, uses, force)
+        report = record_decision(workspace, registry, version, report, usage, force)
         if decision.promote:
-            _crown(workspace, registry, version, champion, force)
+            _move_alias(workspace, registry, version, champion, force)
         latest = Latest(
             model=registry.name,
             version=number,
@@ -125,12 +130,12 @@ def promote(
         if champion and evidence.champion and limits.renew and not decision.promote and held(registry) is None:
             renewal = renew_champion(workspace, params, registry, champion, evidence.champion, folder / "renewal")
         if renewal is not None:
-            write_latest(workspace, latest.model_copy(update={"renewed": renewal.told}))
-    return account(report, renewal)
+            write_latest(workspace, latest.model_copy(update={"renewed": renewal.summary}))
+    return decision_text(report, renewal)
 
 
 def _serves_already(
-    registry: Registry, champion: "ModelVersion", release: Release, folder: Path, force: Act | None
+    registry: Registry, champion: "ModelVersion", release: Release, folder: Path, force: Request | None
 ) -> bool:
     """Whether the champion is this model. One that cannot be read may be replaced, by force, by a copy of itself."""
     if any(champion.tags.get(key) != release.tags()[key] for key in ("model_digest", "format")):
@@ -144,7 +149,7 @@ def _serves_already(
 
 
 def _nothing_to_do(workspace: Workspace, registry: Registry, champion: "ModelVersion", dry_run: bool) -> str:
-    """The account where the run's best model serves already, as after a run that was cut off at its very end."""
+    """The text where the run's best model serves already, as after a run that was cut off at its very end."""
     run = os.environ.get(AIRFLOW_RUN_VARIABLE)
     why = "this run's best model is the champion already"
     if not dry_run:
@@ -173,14 +178,14 @@ def _evidence(
     champion: "ModelVersion | None",
     folder: Path,
     turn: Turn,
-    force: Act | None,
+    force: Request | None,
 ) -> Evidence:
     """What was measured; of a champion that cannot be read or compared, only why, and only if it is forced out."""
     if champion is None:
         return gather(workspace, params, challenger, None, turn)
     try:
-        rival, _ = registry.fetch_checked(champion, folder)
-        return gather(workspace, params, challenger, rival, turn)
+        released, _ = registry.fetch_checked(champion, folder)
+        return gather(workspace, params, challenger, released, turn)
     except MedhashError as error:
         if force is None:
             also = (
@@ -192,23 +197,23 @@ def _evidence(
         return replace(gather(workspace, params, challenger, None, turn), not_compared=error.problem)
 
 
-def _rolled_back(version: "ModelVersion | None") -> Act | None:
+def _rolled_back(version: "ModelVersion | None") -> Request | None:
     text = version.tags.get(ROLLED_BACK) if version is not None else None
     return RolledBack.of_tag(ROLLED_BACK, text) if text is not None else None
 
 
-def _crown(
+def _move_alias(
     workspace: Workspace,
     registry: Registry,
     version: "ModelVersion",
     champion: "ModelVersion | None",
-    force: Act | None,
+    force: Request | None,
 ) -> None:
     try:
         require_unchanged(registry, champion, force)
-        registry.crown(version)
+        registry.promote(version)
     except MedhashError as error:
-        take_back(workspace, registry, version, error.problem)
+        record_aborted(workspace, registry, version, error.problem)
         raise
 
 

@@ -49,19 +49,19 @@ class Turn(NamedTuple):
         return self._replace(number=self.number + (group - self.group) % self.n_groups)
 
 
-def turn_of(today: date, n_groups: int, days: int, uses: "Uses") -> Turn:
-    """⌊days since 1970-01-01 / days of a turn⌋. uses: the decisions before this one."""
+def turn_of(today: date, n_groups: int, days: int, usage: "QueryUsage") -> Turn:
+    """⌊days since 1970-01-01 / days of a turn⌋. usage: the decisions before this one."""
     number = (today - _EPOCH).days // days
-    return Turn(number, n_groups, days, min(_turns(uses), default=number))
+    return Turn(number, n_groups, days, min(_turns(usage), default=number))
 
 
 def decision_name(model: str, version: str, turn: Turn) -> str:
-    """How a decision is named in Uses, such as `medhash-nih 3, turn 2954`."""
+    """How a decision is named in QueryUsage, such as `medhash-nih 3, turn 2954`."""
     return f"{model} {version}, turn {turn.number}"
 
 
-def _turns(uses: "Uses") -> Iterator[int]:
-    for decisions in uses.values():
+def _turns(usage: "QueryUsage") -> Iterator[int]:
+    for decisions in usage.values():
         for decision in decisions:
             if found := re.search(r", turn (\d+)$", decision):
                 yield int(found[1])
@@ -74,17 +74,17 @@ def group_of(patient: str, n_groups: int, seed: int) -> int:
 
 
 def groups_of(patients: np.ndarray | list[str], n_groups: int, seed: int) -> np.ndarray:
-    """The group of each patient, int64, (N,); patients may stand in it several times."""
+    """The group of each patient, int64, (N,); a patient may occur several times."""
     known, position = np.unique(patients, return_inverse=True)
     groups = np.array([group_of(str(patient), n_groups, seed) for patient in known], np.int64)
     return groups[position] if len(known) else np.zeros(0, np.int64)
 
 
-Uses = dict[str, list[str]]
+QueryUsage = dict[str, list[str]]
 """Pseudonym of a test patient → the decisions that asked the patient's images, by `decision_name`."""
 
 
-class GroupUse(NamedTuple):
+class GroupUsage(NamedTuple):
     """How worn one group of test patients is: how often its patients were asked."""
 
     group: int
@@ -94,41 +94,41 @@ class GroupUse(NamedTuple):
     most: int
 
 
-def read_uses(workspace: Workspace) -> Uses:
+def read_query_usage(workspace: Workspace) -> QueryUsage:
     """As they stand; empty where there was no decision yet. Raises MedhashError if the file is damaged."""
     path = workspace.query_uses
     if not path.exists():
         return {}
     try:
-        return TypeAdapter(Uses).validate_json(path.read_bytes())
+        return TypeAdapter(QueryUsage).validate_json(path.read_bytes())
     except ValidationError as error:
         raise MedhashError(
             f"{path} is damaged: {error.errors()[0]['msg']}",
-            "restore it from a backup; without it nobody knows how often each test patient was asked",
+            "restore it from a backup: it counts how often each test patient was used",
         ) from error
 
 
-def with_decision(uses: Uses, patients: Iterable[str], decision: str) -> Uses:
-    """The uses once these patients were asked in this decision; a decision counts once."""
+def with_decision(usage: QueryUsage, patients: Iterable[str], decision: str) -> QueryUsage:
+    """The usage once these patients were asked in this decision; a decision counts once."""
     asked = set(patients)
     return {
-        patient: sorted({*uses.get(patient, []), *([decision] if patient in asked else [])})
-        for patient in sorted(uses.keys() | asked)
+        patient: sorted({*usage.get(patient, []), *([decision] if patient in asked else [])})
+        for patient in sorted(usage.keys() | asked)
     }
 
 
-def write_uses(workspace: Workspace, uses: Uses) -> None:
-    write_json(workspace.query_uses, uses)
+def write_query_usage(workspace: Workspace, usage: QueryUsage) -> None:
+    write_json(workspace.query_uses, usage)
 
 
-def use_by_group(uses: Uses, patients: list[str], groups: np.ndarray, n_groups: int) -> list[GroupUse]:
+def usage_by_group(usage: QueryUsage, patients: list[str], groups: np.ndarray, n_groups: int) -> list[GroupUsage]:
     """Least, median and greatest number of decisions per group, over today's test patients, each once."""
-    counts = np.array([len(uses.get(patient, [])) for patient in patients], np.int64)
+    counts = np.array([len(usage.get(patient, [])) for patient in patients], np.int64)
     found = []
     for group in range(n_groups):
         of_group = counts[groups == group]
         found.append(
-            GroupUse(
+            GroupUsage(
                 group,
                 len(of_group),
                 int(of_group.min(initial=of_group.max(initial=0))),
@@ -139,7 +139,7 @@ def use_by_group(uses: Uses, patients: list[str], groups: np.ndarray, n_groups: 
     return found
 
 
-class Asked(NamedTuple):
+class EligibleQueries(NamedTuple):
     """Which of the test cases ask, and how many could not."""
 
     mask: np.ndarray
@@ -149,11 +149,11 @@ class Asked(NamedTuple):
     n_patients_trained_on: int
 
 
-def who_asks(queries: PlacedCodes, turn: Turn, seed: int, trained_on: set[str]) -> Asked:
+def eligible_queries(queries: PlacedCodes, turn: Turn, seed: int, trained_on: set[str]) -> EligibleQueries:
     """queries: all test cases. trained_on: patients of the train and val folds of either release."""
     whose_turn = groups_of(queries.patient_ids, turn.n_groups, seed) == turn.group
     seen = np.isin(queries.patient_ids, sorted(trained_on))
-    return Asked(
+    return EligibleQueries(
         whose_turn & ~seen, int((whose_turn & seen).sum()), len(np.unique(queries.patient_ids[whose_turn & seen]))
     )
 

@@ -8,36 +8,23 @@ from typing import TYPE_CHECKING, Any
 from medhash.core.errors import MedhashError
 from medhash.core.files import replacing_file
 from medhash.core.workspace import Workspace
-from medhash.releases.acts import Act
-from medhash.releases.history.audit import Line, append, read_log, who_asks
+from medhash.releases.history.audit import append_once, requester
 from medhash.releases.hold import held
 from medhash.releases.promotion.decision import DecisionReport
 from medhash.releases.promotion.decision_page import render_page
-from medhash.releases.promotion.decision_text import account
+from medhash.releases.promotion.decision_text import decision_text
 from medhash.releases.promotion.latest import Latest, write_latest
-from medhash.releases.promotion.query_groups import Uses, write_uses
+from medhash.releases.promotion.query_groups import QueryUsage, write_query_usage
 from medhash.releases.registry import CHAMPION, Registry
+from medhash.releases.request import Request
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 
-def append_once(workspace: Workspace, act: str, what: dict[str, Any], who: str | None = None) -> Line:
-    """Append, unless the very same act by the same person is the last line: then that line.
-
-    So a run that was cut off after this line finds it again, while an act that was undone in between is a new one.
-    """
-    lines = read_log(workspace)
-    if lines:
-        last = lines[-1].entry
-        if (last.act, last.who, last.what) == (act, who or who_asks(), what):
-            return lines[-1]
-    return append(workspace, act, what, who)
-
-
 @contextmanager
 def refusing(workspace: Workspace, model: str, clause: str, dry_run: bool) -> Iterator[None]:
-    """Leave a line `refuse` and a latest.json when what is done inside raises MedhashError, which goes on.
+    """Record a refusal, in the audit log and latest.json, when the block raises MedhashError, and pass the error on.
 
     clause: what could not be met, such as `gates`. A dry run leaves nothing.
     """
@@ -64,23 +51,24 @@ _LONGEST_TAG = 4000
 """MLflow takes 5,000 characters."""
 
 
-def write_down(
+def record_decision(
     workspace: Workspace,
     registry: Registry,
     version: "ModelVersion",
     report: DecisionReport,
-    uses: Uses,
-    force: Act | None,
+    usage: QueryUsage,
+    force: Request | None,
 ) -> DecisionReport:
-    """Uses, audit line, pages, then tags: all that a decision leaves but the alias. Returns the report with its audit.
+    """Write all that a decision leaves but the alias; returns the report with the digest of its audit line.
 
-    Each write is the same when it is repeated, so a run that was cut off is finished by running it again.
+    Order: query usage, audit line, pages, tags. Each write is the same when it is repeated, so a run that was cut off
+    is finished by running it again.
     """
-    write_uses(workspace, uses)
+    write_query_usage(workspace, usage)
     act = "force" if report.outcome == "forced" else "promote" if report.promoted else "refuse"
     stamped = report.stamped(append_once(workspace, act, _what(report, force), force.who if force else None).digest)
     texts = {
-        "md": account(stamped),
+        "md": decision_text(stamped),
         "html": render_page(stamped),
         "json": json.dumps(stamped.model_dump(mode="json"), indent=1, sort_keys=True) + "\n",
     }
@@ -92,7 +80,7 @@ def write_down(
     return stamped
 
 
-def require_unchanged(registry: Registry, champion: "ModelVersion | None", force: Act | None) -> None:
+def require_unchanged(registry: Registry, champion: "ModelVersion | None", force: Request | None) -> None:
     """Raise MedhashError if the champion is no longer the one that was compared, or somebody holds it by now."""
     now = registry.version_of(CHAMPION)
     before, after = (found.version if found is not None else None for found in (champion, now))
@@ -109,7 +97,7 @@ def require_unchanged(registry: Registry, champion: "ModelVersion | None", force
         )
 
 
-def take_back(workspace: Workspace, registry: Registry, version: "ModelVersion", problem: str) -> None:
+def record_aborted(workspace: Workspace, registry: Registry, version: "ModelVersion", problem: str) -> None:
     """Say of a version that was to be promoted that it was not."""
     line = append_once(
         workspace,
@@ -133,7 +121,7 @@ def take_back(workspace: Workspace, registry: Registry, version: "ModelVersion",
     )
 
 
-def _what(report: DecisionReport, force: Act | None) -> dict[str, Any]:
+def _what(report: DecisionReport, force: Request | None) -> dict[str, Any]:
     """The details in the audit log; nothing that differs when the same decision is made again."""
     what: dict[str, Any] = {
         "model": report.model,
@@ -147,7 +135,7 @@ def _what(report: DecisionReport, force: Act | None) -> dict[str, Any]:
     if report.gain is not None:
         what["gain"] = [round(value, 6) for value in (report.gain.value, report.gain.low, report.gain.high)]
     if force is not None:
-        what |= {"reason": force.reason, "account": who_asks()}
+        what |= {"reason": force.reason, "account": requester()}
     return what
 
 

@@ -10,13 +10,12 @@ from medhash.core.files import replacing_folder, sha256_file
 from medhash.core.origins import origins
 from medhash.core.params import Params
 from medhash.core.workspace import Workspace
-from medhash.releases.assemble import digests, label_sets, released_images
-from medhash.releases.preprocessing import preprocessing_today
+from medhash.releases.assemble import digests, label_sets, preprocessing_today, released_images
+from medhash.releases.history.audit import append_once
 from medhash.releases.promotion.challenger import write_codes_today
 from medhash.releases.promotion.clauses import Clause, bits, gallery, kept_lift, latency, size
 from medhash.releases.promotion.evidence import query_time
 from medhash.releases.promotion.gallery_facts import gallery_facts
-from medhash.releases.promotion.recording import append_once
 from medhash.releases.registry import Registry
 from medhash.releases.release import (
     IMAGES_FILE,
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 class Renewal(NamedTuple):
     version: str | None
     """The new version; None if the champion keeps the gallery it has."""
-    told: str
+    summary: str
 
 
 def renew_champion(
@@ -76,7 +75,7 @@ def renew_champion(
         registry.fetch_checked(version, folder / "registered")
     line = append_once(workspace, "renew", what | {"version": str(version.version)})
     registry.tag(version, {"decision": "renewed", "why": moved, "audit": line.digest})
-    registry.renew(champion, version)
+    registry.replace_gallery(champion, version)
     return Renewal(
         str(version.version),
         f"version {version.version} serves now, the model of version {champion.version} with today's gallery: {moved}",

@@ -1,23 +1,23 @@
-"""The promotion rule, and nothing else: every clause must hold, unless a person takes it upon themselves."""
+"""The promotion rule: every clause must hold, unless a person forces the promotion."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from medhash.core.params import Params
-from medhash.releases.acts import Act
 from medhash.releases.promotion.clauses import Clause, above_chance, bits, gain, gallery, latency, size, slices
+from medhash.releases.request import Request
 
 if TYPE_CHECKING:
     from medhash.releases.promotion.evidence import Evidence
 
 NEVER_FORCED = ("gates", "gallery")
-"""Clauses that nobody can set aside: broken data, or an index that is not of this gallery and this model."""
+"""Clauses that --force does not override: broken data, or an index of another gallery or model."""
 
 
 class Decision(NamedTuple):
     promote: bool
     clauses: list[Clause]
     why: str
-    force: Act | None = None
+    force: Request | None = None
     """Who promotes whatever the rule says, and why."""
 
     @property
@@ -27,7 +27,7 @@ class Decision(NamedTuple):
 
     @property
     def outcome(self) -> str:
-        """promoted, forced, held (nothing but a hold stands in the way) or not promoted."""
+        """promoted, forced, held (only a hold prevents it) or not promoted."""
         if self.promote:
             return "forced" if self.force else "promoted"
         return "held" if self.failed == ["not-held"] else "not promoted"
@@ -35,34 +35,34 @@ class Decision(NamedTuple):
 
 def measured_clauses(evidence: "Evidence", params: Params, has_champion: bool) -> list[Clause]:
     """The clauses about what was measured. A first champion is held against chance, any other against the champion."""
-    found, limits, rival = evidence.comparison, params.promote, evidence.champion_latency
+    found, limits, champion_latency = evidence.comparison, params.promote, evidence.champion_latency
     if not has_champion:
-        ranking = [above_chance(found.challenger, found.chance, found.exchanged, found.nobody)]
+        ranking = [above_chance(found.challenger, found.chance, found.permuted, found.unanswerable)]
     elif evidence.not_compared:
         ranking = [Clause("gain", False, f"the champion could not be compared: {evidence.not_compared}")]
     else:
         ranking = [
-            gain(found.gain, len(found.patients), limits.min_gain, found.nobody),
+            gain(found.gain, len(found.patients), limits.min_gain, found.unanswerable),
             slices(found.slices, limits.max_slice_drop, limits.min_slice_patients),
         ]
     return [
         gallery(evidence.gallery),
         *ranking,
-        latency(evidence.latency.p95_ms, rival.p95_ms if rival else None, limits.max_p95_ms),
+        latency(evidence.latency.p95_ms, champion_latency.p95_ms if champion_latency else None, limits.max_p95_ms),
         size(evidence.index_bytes, limits.max_index_mb),
         bits(evidence.codes, params.quality),
     ]
 
 
-def decide(clauses: list[Clause], force: Act | None = None) -> Decision:
+def decide(clauses: list[Clause], force: Request | None = None) -> Decision:
     """Promote if every clause held; if forced, if those that are never forced did."""
     failed = [clause for clause in clauses if not clause.held]
     if not failed:
         gained = next((clause.why for clause in clauses if clause.name in ("gain", "above-chance")), "")
         return Decision(True, clauses, f"every clause held; {gained}", force)
-    told = "; ".join(f"{clause.name}: {clause.why}" for clause in failed)
+    text = "; ".join(f"{clause.name}: {clause.why}" for clause in failed)
     if force is None:
-        return Decision(False, clauses, told)
+        return Decision(False, clauses, text)
     if any(clause.name in NEVER_FORCED for clause in failed):
-        return Decision(False, clauses, f"forced by {force.who}, but this cannot be forced; {told}", force)
-    return Decision(True, clauses, f"forced by {force.who}: {force.reason}; against {told}", force)
+        return Decision(False, clauses, f"forced by {force.who}, but this cannot be forced; {text}", force)
+    return Decision(True, clauses, f"forced by {force.who}: {force.reason}; against {text}", force)

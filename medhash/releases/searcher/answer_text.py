@@ -11,7 +11,7 @@ _LEAST_SHOWN, _MOST_SHOWN = 0.01, 3
 _LEFT_MARGIN = 2
 
 
-def asked_for(preference: Preference) -> list[str]:
+def format_preference(preference: Preference) -> list[str]:
     """A line for each thing that a preference says."""
     lines = []
     weights = ", ".join(f"{name} × {float(weight):g}" for name, weight in preference.weights)
@@ -68,9 +68,9 @@ def confidence_text(neighbour: Neighbour) -> str:
 
 def caption(neighbour: Neighbour) -> str:
     """Bits by sub-code and the confidence, as a tile of the contact sheet tells them; empty where there are none."""
-    told = [f"{name} {distance}" for name, distance in neighbour.by_sub_code.items()]
+    parts = [f"{name} {distance}" for name, distance in neighbour.by_sub_code.items()]
     confidence = confidence_text(neighbour)
-    return _unbroken([*told, *([f"confidence {confidence}"] if confidence else [])])
+    return _unbroken([*parts, *([f"confidence {confidence}"] if confidence else [])])
 
 
 def query_caption(memberships: dict[str, dict[str, float]]) -> str:
@@ -83,9 +83,9 @@ def query_caption(memberships: dict[str, dict[str, float]]) -> str:
     )
 
 
-def _unbroken(told: list[str]) -> str:
+def _unbroken(parts: list[str]) -> str:
     """With spaces that no line ends at within each of them."""
-    return ", ".join(one.replace(" ", "\u00a0") for one in told)
+    return ", ".join(one.replace(" ", "\u00a0") for one in parts)
 
 
 def _sub_codes(neighbours: Sequence[Neighbour]) -> list[str]:
@@ -96,12 +96,12 @@ def _confidence_column(neighbours: Sequence[Neighbour]) -> list[str]:
     return ["confidence"] if any(confidence_text(neighbour) for neighbour in neighbours) else []
 
 
-def in_bits(distance: int) -> str:
+def format_bits(distance: int) -> str:
     """A distance in words: 0 bits, 1 bit, 2 bits …"""
     return f"{distance} bit{'' if distance == 1 else 's'}"
 
 
-def as_text(reply: Answer) -> str:
+def format_answer(reply: Answer) -> str:
     """The answer as a terminal shows it. Cases of one image are told by it, others with the images that matched."""
     source = f"version {reply.version}" if reply.version is not None else "a release folder"
     lines = [f"answered by {source}: {reply.method}, {reply.bits} bits"]
@@ -113,7 +113,7 @@ def as_text(reply: Answer) -> str:
             "attention: " + ", ".join(f"image {number} {weight:.0%}" for number, weight in reply.attention.items())
         )
     if reply.preference is not None:
-        lines += asked_for(reply.preference)
+        lines += format_preference(reply.preference)
     lines += query_lines(reply)
     lines.append(
         f"{'rank':<6}{'bag id' if reply.of_bags else 'image id':<18}{'distance':<10}"
@@ -123,14 +123,14 @@ def as_text(reply: Answer) -> str:
     for neighbour in reply.neighbours:
         count = f"{neighbour.n_images:<8}" if reply.of_bags else ""
         lines.append(
-            f"{neighbour.rank:<6}{neighbour.id:<18}{in_bits(neighbour.distance_bits):<10}"
+            f"{neighbour.rank:<6}{neighbour.id:<18}{format_bits(neighbour.distance_bits):<10}"
             f"{columns(neighbour, reply.neighbours)}{count}"
             f"{', '.join(neighbour.labels) or 'no label'}"
         )
         if tells_match(reply, neighbour) and neighbour.match is not None:
             lines.append(
                 f"      {a_part_of}image {neighbour.match.query_image} of the query ~ {part} "
-                f"{neighbour.match.image_id}, {in_bits(neighbour.match.distance_bits)}"
+                f"{neighbour.match.image_id}, {format_bits(neighbour.match.distance_bits)}"
             )
     total_ms = reply.decode_ms + reply.encode_ms + reply.search_ms
     lines.append(

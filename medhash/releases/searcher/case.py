@@ -9,9 +9,9 @@ import numpy as np
 from medhash.archives.decode import decode_bytes
 from medhash.archives.integrity import Unreadable
 from medhash.core.errors import MedhashError
-from medhash.releases.preprocessing import Preprocessing
+from medhash.releases.release import Preprocessing
 
-MOST_IMAGES = 64
+MAX_CASE_IMAGES = 64
 """Images, or parts that they are cut into, of one case; the largest bag that a gallery can hold."""
 
 
@@ -41,12 +41,12 @@ def decode_case(images: Iterable[bytes], names: Sequence[str], preprocessing: Pr
     """Decode PNG, JPEG or DICOM files, one at a time.
 
     names: what an error calls each of them. Raises MedhashError if one cannot be read, there is none, or there are
-    more than MOST_IMAGES images and parts together.
+    more than MAX_CASE_IMAGES images and parts together.
     """
-    if not 1 <= len(names) <= MOST_IMAGES:
+    if not 1 <= len(names) <= MAX_CASE_IMAGES:
         raise MedhashError(
-            f"{len(names)} images were given as one case; it has 1 to {MOST_IMAGES}",
-            "give the images of one case; ask once for every other",
+            f"{len(names)} images were given as one case; it has 1 to {MAX_CASE_IMAGES}",
+            "give the images of one case per query",
         )
     preparation = preprocessing.preparation()
     pixels: list[np.ndarray] = []
@@ -69,9 +69,9 @@ def decode_case(images: Iterable[bytes], names: Sequence[str], preprocessing: Pr
             ) from error
         pixels.append(parts)
         image_of += [number] * len(parts)
-        if len(image_of) > MOST_IMAGES:
+        if len(image_of) > MAX_CASE_IMAGES:
             raise MedhashError(
-                f"the case has more than {MOST_IMAGES} images"
+                f"the case has more than {MAX_CASE_IMAGES} images"
                 + (f" and parts: each is cut into up to {preparation.grid**2}" if preparation.grid else ""),
                 "give fewer images of the case",
             )

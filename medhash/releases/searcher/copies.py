@@ -1,16 +1,14 @@
 """Copies of releases on this machine: each appears whole and checked or not at all, and old ones go."""
 
-import fcntl
 import hashlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medhash.core.errors import MedhashError
+from medhash.core.locks import only_one
 from medhash.core.workspace import Workspace
 from medhash.releases.registry import CHAMPION, PREVIOUS, Registry, identity
 from medhash.releases.release import Release, check_release
@@ -18,8 +16,10 @@ from medhash.releases.release import Release, check_release
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
+LOCK = ".lock"
+"""Name of the lock file in the folder of a registered model's copies."""
 _UNUSED_S = 24 * 3600.0
-"""A copy that nobody has asked for so long is removed, unless it is of the champion or of `previous`."""
+"""A copy unused for so long is removed, unless it is of the champion or of `previous`."""
 
 
 def copy_of(workspace: Workspace, registry: Registry, version: "ModelVersion") -> Path:
@@ -31,7 +31,7 @@ def copy_of(workspace: Workspace, registry: Registry, version: "ModelVersion") -
     folder = workspace.released / registry.name
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / _name(version)
-    with _only_one(folder):
+    with only_one(folder / LOCK):
         if not target.exists():
             _remove_leftovers(folder)
             temporary = folder / f".{target.name}.tmp"
@@ -58,7 +58,7 @@ def checked_copy(workspace: Workspace, registry: Registry, version: "ModelVersio
 
 def _remove_if_damaged(folder: Path) -> None:
     """Another process may have removed or mended it since."""
-    with _only_one(folder.parent):
+    with only_one(folder.parent / LOCK):
         if folder.exists():
             try:
                 check_release(folder)
@@ -99,11 +99,3 @@ def _remove_leftovers(folder: Path) -> None:
     for leftover in folder.glob(".*"):
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
-
-
-@contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock file: one process, and one thread of it, at a time."""
-    with (folder / ".lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

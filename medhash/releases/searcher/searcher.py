@@ -1,4 +1,4 @@
-"""A searcher: answers from one whole release at a time, and goes over to the champion's when told to look."""
+"""Opening releases, and a searcher that follows the champion: each answer comes from one whole release."""
 
 import re
 import threading
@@ -72,7 +72,7 @@ def _load(
 
 
 class Searcher:
-    """The champion at work. Any number of threads may ask and refresh; each answer is of one release.
+    """Answers from the champion. Any number of threads may query and refresh; each answer is of one release.
 
     Raises MedhashError if there is no champion yet, MLflow does not answer, or the champion's release is damaged.
     """
@@ -84,7 +84,7 @@ class Searcher:
             self._registry = Registry(tracking.connect(workspace), name, make=False)
             self._serving = load_version(workspace, self._registry)
         self.note = ""
-        """Why the last refresh went on with the release it had, for people to read; empty if it is the champion's."""
+        """Why the last refresh kept the release it had, for people to read; empty if it is the champion's."""
 
     @property
     def serving(self) -> LoadedRelease:
@@ -95,8 +95,8 @@ class Searcher:
         """Look who is champion and go over to it, if it is another version; returns whether it was.
 
         The new release is fetched, checked and loaded beside the old one, which answers until then. If MLflow does not
-        answer, or the new release cannot be used, the old one goes on, and `note` says so. Nothing is done while
-        another thread refreshes.
+        answer, or the new release cannot be used, the old one keeps answering, and `note` says so. While another thread
+        refreshes, nothing happens.
         """
         if not self._refreshing.acquire(blocking=False):
             return False
@@ -109,7 +109,7 @@ class Searcher:
                 self._serving = load_version(self._workspace, self._registry)
         except (MedhashError, OSError) as error:
             problem = error.problem if isinstance(error, MedhashError) else error.strerror or type(error).__name__
-            self.note = f"version {self._serving.version} goes on answering: {problem}"
+            self.note = f"version {self._serving.version} keeps answering: {problem}"
             return False
         else:
             self.note = ""

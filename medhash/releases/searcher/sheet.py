@@ -15,7 +15,7 @@ from medhash.core.contracts import IMAGES, read_table
 from medhash.core.files import replacing_file
 from medhash.core.workspace import Workspace
 from medhash.releases.searcher.answer import Answer, Neighbour
-from medhash.releases.searcher.answer_text import caption, in_bits, query_caption, tells_match
+from medhash.releases.searcher.answer_text import caption, format_bits, query_caption, tells_match
 from medhash.retrieval.members import read_members
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Tile:
     """Places of images that are to be shown before others."""
 
 
-def draw(axis: "Axes", tile: Tile) -> None:
+def draw_tile(axis: "Axes", tile: Tile) -> None:
     """Draw a tile into an axis that is a square."""
     axis.set(xticks=[], yticks=[])
     for spine in axis.spines.values():
@@ -100,16 +100,16 @@ def draw(axis: "Axes", tile: Tile) -> None:
         _images(axis, tile, tile.pixels)
 
 
-def shown(n_images: int, wanted: Sequence[int]) -> list[int]:
+def places_shown(n_images: int, wanted: Sequence[int]) -> list[int]:
     """Places of the images that a tile shows: those wanted first, then the first ones; in their order."""
     most = MOST_SHOWN if n_images <= MOST_SHOWN else MOST_SHOWN - 1
     return sorted([*dict.fromkeys([*wanted, *range(n_images)])][:most])
 
 
 def _images(axis: "Axes", tile: Tile, pixels: np.ndarray | Stored) -> None:
-    """Two in a row; a single row stands in the middle."""
+    """Two in a row; a single row is centred."""
     axis.set(xlim=(0, 1), ylim=(0, 1))
-    places = shown(len(pixels), tile.wanted if tile.match is None else (tile.match,))
+    places = places_shown(len(pixels), tile.wanted if tile.match is None else (tile.match,))
     n_left = len(pixels) - len(places)
     n_cells = len(places) + (n_left > 0)
     top = 1.0 if n_cells > 2 else 0.75
@@ -190,7 +190,7 @@ def write_sheet(path: Path, reply: Answer, stored: list[Stored | None]) -> None:
     for place, tile in enumerate(tiles):
         row, column = divmod(place, columns)
         left, bottom = column * _TILE[0] + (_TILE[0] - _IMAGE) / 2, height - row * tile_height - _TITLE - _IMAGE
-        draw(figure.add_axes((left / width, bottom / height, _IMAGE / width, _IMAGE / height)), tile)
+        draw_tile(figure.add_axes((left / width, bottom / height, _IMAGE / width, _IMAGE / height)), tile)
     with replacing_file(path) as temporary:
         figure.savefig(temporary, format="png")
 
@@ -207,7 +207,7 @@ def _neighbour(reply: Answer, neighbour: Neighbour, images: Stored | None) -> Ti
     )
     number = matched.query_image if matched is not None and len(reply.case.numbers) > 1 else None
     text = "\n".join([names, neighbour.id, *_by_attribute(neighbour)])
-    title = f"{neighbour.rank} · {in_bits(neighbour.distance_bits)} away"
+    title = f"{neighbour.rank} · {format_bits(neighbour.distance_bits)} away"
     return Tile(title, text, "0.6", images, match=match, match_number=number)
 
 

@@ -19,11 +19,13 @@ import torch  # noqa: F401
 
 from medhash.core import tracking
 from medhash.core.workspace import Workspace
+from medhash.releases import lease
 from medhash.releases.history import audit as log
 from medhash.releases.registry import Registry
 from medhash.releases.rollback import RolledBack, rollback
 
 NAME = "medhash-nih"
+lease.wait = lambda seconds: None
 WRITES = (
     "set_registered_model_tag",
     "set_model_version_tag",
@@ -44,7 +46,7 @@ def look(root: Path) -> dict[str, Any]:
     return {
         "aliases": {alias: int(number) for alias, number in registry.client.get_registered_model(NAME).aliases.items()},
         "audit": [f"{line.entry.what['from']} → {line.entry.what['to']}" for line in log.read_log(workspace)],
-        "left": sorted(path.name for path in workspace.state.glob("desk*") if path.is_dir()),
+        "left": sorted(path.name for path in workspace.state.glob("staging*") if path.is_dir()),
     }
 
 

@@ -71,7 +71,7 @@ def registry_of(workspace: Workspace) -> Any:
     return Registry(tracking.connect(workspace), NAME)
 
 
-def register(workspace: Workspace, seed: int, crown: bool = True) -> Any:
+def register(workspace: Workspace, seed: int, promote: bool = True) -> Any:
     """Make a release of a random projection, register it and make it champion; returns its version."""
     from medhash.core import tracking
     from medhash.releases.assemble import build_release
@@ -83,9 +83,9 @@ def register(workspace: Workspace, seed: int, crown: bool = True) -> Any:
     experiment = tracking.experiment(registry.client, workspace, NAME)
     run = registry.client.create_run(experiment, run_name=f"train {seed}", tags={"model_digest": release.model_digest})
     version = registry.register(release, folder, run.info.run_id)
-    registry.tag(version, {"decision": "promoted" if crown else "not promoted"})
-    if crown:
-        registry.crown(version)
+    registry.tag(version, {"decision": "promoted" if promote else "not promoted"})
+    if promote:
+        registry.promote(version)
     return version
 
 

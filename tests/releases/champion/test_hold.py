@@ -5,10 +5,11 @@ import json
 import pytest
 from releases.champion.registered import NAME, registry_of
 
+from medhash.commands.hold import main
 from medhash.core.workspace import Workspace
 from medhash.releases.history.audit import read_log
-from medhash.releases.hold import held, main
-from medhash.releases.staging import desk
+from medhash.releases.hold import held
+from medhash.releases.staging import staging
 
 
 def hold(workspace: Workspace, *options: str) -> int:
@@ -52,7 +53,7 @@ def test_a_hold_needs_a_reason_and_a_name_of_one_line(workspace, capsys, options
 
 
 def test_a_hold_can_be_asked_for_while_a_promotion_is_under_way_and_says_so(workspace, capsys):
-    with desk(workspace, registry_of(workspace)):
+    with staging(workspace, registry_of(workspace)):
         assert hold(workspace, "--reason", "stop") == 0
     assert "is promoting since" in capsys.readouterr().out
     assert held(registry_of(workspace)) is not None

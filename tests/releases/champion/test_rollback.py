@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from releases.champion.registered import NAME, aliases, registry_of
 
+from medhash.commands.rollback import main
 from medhash.core.workspace import Workspace
 from medhash.releases.history.audit import read_log
 from medhash.releases.release import Release
-from medhash.releases.rollback import main
 
 
 def rollback(workspace: Workspace, *options: str) -> int:
@@ -31,25 +31,25 @@ def test_it_goes_back_once_then_twice_and_then_says_that_nothing_is_further_back
     assert rollback(workspace) == 0
     assert aliases(workspace) == {"champion": 1}
     assert rollback(workspace) == 1
-    assert "nothing further back" in capsys.readouterr().err
+    assert "nothing to go back to" in capsys.readouterr().err
     assert aliases(workspace) == {"champion": 1}
     acts = [(line.entry.act, line.entry.what["from"], line.entry.what["to"]) for line in read_log(workspace)]
     assert acts == [("rollback", "3", "2"), ("rollback", "2", "1")]
-    assert not (workspace.state / "desk").exists()
+    assert not (workspace.state / "staging").exists()
     assert "lease" not in registry_of(workspace).client.get_registered_model(NAME).tags
 
 
-def test_a_version_crowned_again_by_hand_is_no_longer_rolled_back_and_leads_back_to_what_it_replaced(workspace):
+def test_a_version_promoted_again_by_hand_is_no_longer_rolled_back_and_leads_back_to_what_it_replaced(workspace):
     rollback(workspace)
     registry = registry_of(workspace)
-    registry.crown(registry.version("3"))
+    registry.promote(registry.version("3"))
     assert "rolled_back" not in registry.version("3").tags
     assert aliases(workspace) == {"champion": 3, "previous": 2}
     assert rollback(workspace) == 0
     assert aliases(workspace)["champion"] == 2
 
 
-def test_a_model_that_was_rolled_back_stays_so_with_another_gallery_until_it_is_crowned(workspace, three_versions):
+def test_a_model_that_was_rolled_back_stays_so_with_another_gallery_until_it_is_promoted(workspace, three_versions):
     registry, folder = registry_of(workspace), three_versions / "made-3" / "release"
 
     def another_gallery():
@@ -61,7 +61,7 @@ def test_a_model_that_was_rolled_back_stays_so_with_another_gallery_until_it_is_
     left = {registry.version(number).tags["rolled_back"] for number in ("3", earlier.version, again.version)}
     assert len(left) == 1
     assert "rolled_back" not in registry.version("2").tags
-    registry.crown(again)
+    registry.promote(again)
     assert not any("rolled_back" in version.tags for version in registry.versions())
     assert rollback(workspace) == 0
     assert aliases(workspace)["champion"] == 2
@@ -69,16 +69,16 @@ def test_a_model_that_was_rolled_back_stays_so_with_another_gallery_until_it_is_
 
 def test_it_does_not_go_round_in_a_circle_to_a_version_that_was_rolled_back(workspace, capsys):
     registry = registry_of(workspace)
-    registry.crown(registry.version("1"))  # 1 took the place of 3, which took that of 2, of 1
+    registry.promote(registry.version("1"))  # 1 replaced 3, which replaced 2, which replaced 1
     assert [rollback(workspace), rollback(workspace), rollback(workspace)] == [0, 0, 1]
-    assert "version 1 of medhash-nih, whose place version 2 took, was rolled back itself" in capsys.readouterr().err
+    assert "version 1 of medhash-nih, which version 2 replaced, was rolled back itself" in capsys.readouterr().err
     assert aliases(workspace) == {"champion": 2}
 
 
 def test_a_deleted_predecessor_is_named_and_the_champion_stays(workspace, capsys):
     registry_of(workspace).client.delete_model_version(NAME, "2")
     assert rollback(workspace) == 1
-    assert "version 2 of medhash-nih, whose place version 3 took, is no longer in MLflow" in capsys.readouterr().err
+    assert "version 2 of medhash-nih, which version 3 replaced, is no longer in MLflow" in capsys.readouterr().err
     assert aliases(workspace) == {"champion": 3}
     assert read_log(workspace) == []
 

@@ -6,33 +6,33 @@ from pathlib import Path
 import pytest
 from made_once import own_copy
 from releases.drift.bench import Bench
-from releases.drift.population import Patients, crown, train_lsh, write_params, write_patients
+from releases.drift.population import Patients, make_champion, train_lsh, write_params, write_patients
 
 from medhash.core.workspace import Workspace
-from medhash.releases.drift.drift import find_champion
+from medhash.releases.drift.check import find_champion
 
 N_OLD = 200
 
 
 @pytest.fixture(scope="session")
-def crowned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def with_champion(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def make(root: Path) -> None:
         write_params(root)
         workspace = Workspace(root)
         write_patients(workspace, Patients(N_OLD, seed=1, first=0))
         train_lsh(workspace)
-        crown(workspace)
+        make_champion(workspace)
         assert find_champion(workspace, "medhash-nih") is not None  # and its copy lies in the cache from now on
 
-    return own_copy(tmp_path_factory, "crowned", make)
+    return own_copy(tmp_path_factory, "with_champion", make)
 
 
 @pytest.fixture
-def served(crowned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+def served(with_champion: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """What is registered already stays where it was."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("MEDHASH_WHO", "a tester")
-    shutil.copytree(crowned, tmp_path / "run")
+    shutil.copytree(with_champion, tmp_path / "run")
     return Workspace(tmp_path / "run")
 
 
@@ -47,5 +47,5 @@ def new() -> Patients:
 
 
 @pytest.fixture
-def bench(crowned: Path, tmp_path: Path) -> Bench:
-    return Bench(tmp_path, crowned / "release")
+def bench(with_champion: Path, tmp_path: Path) -> Bench:
+    return Bench(tmp_path, with_champion / "release")

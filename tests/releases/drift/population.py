@@ -160,7 +160,7 @@ def train_lsh(workspace: Workspace) -> None:
     metrics.write(workspace.metrics("lsh") / "metrics.json")
 
 
-def crown(workspace: Workspace) -> None:
+def make_champion(workspace: Workspace) -> None:
     """Release what lies there, register it in a real MLflow store, and make it the champion."""
     from medhash.core import tracking
     from medhash.releases.assemble import build_release
@@ -171,7 +171,7 @@ def crown(workspace: Workspace) -> None:
     client = tracking.connect(workspace)
     registry = Registry(client, params.promote.name)
     run = client.create_run(tracking.experiment(client, workspace, params.promote.name))
-    registry.crown(registry.register(release, folder, run.info.run_id))
+    registry.promote(registry.register(release, folder, run.info.run_id))
 
 
 def _params(workspace: Workspace) -> Params:

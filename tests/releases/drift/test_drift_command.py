@@ -178,9 +178,9 @@ def test_a_damaged_copy_of_the_release_is_fetched_anew(served: Workspace, old: P
         (lambda workspace: workspace.pixels.unlink(), "pixels.npy does not exist"),
         (
             lambda workspace: workspace.pixels.write_bytes(workspace.pixels.read_bytes()[:500]),
-            "not a whole pixel store",
+            "not a whole .npy file",
         ),
-        (lambda workspace: workspace.pixels.write_bytes(b""), "not a whole pixel store"),
+        (lambda workspace: workspace.pixels.write_bytes(b""), "not a whole .npy file"),
         (lambda workspace: np.save(workspace.pixels, np.zeros((3, 1, 32, 32), np.uint8)), "has 3 rows"),
     ],
 )

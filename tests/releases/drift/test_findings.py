@@ -10,7 +10,7 @@ from releases.drift.population import VOCABULARY, Patients, write_patients
 from medhash.core.params.operation import DriftParams
 from medhash.core.workspace import Workspace
 from medhash.releases.drift.findings import find_drift
-from medhash.releases.drift.histogram import Histogram, by_category, by_quantile, spread_of
+from medhash.releases.drift.histogram import Histogram, by_category, by_quantile, sample_of
 from medhash.releases.drift.spreads import NO_LABEL, Cohort, pixel_spreads, read_cohort, table_spreads
 
 SETTINGS = DriftParams()
@@ -62,7 +62,7 @@ def test_counting_images_instead_of_patients_would_raise_false_alarms() -> None:
             values = np.random.default_rng(seed).normal(size=330).repeat(8)
             patients = np.arange(330 * 8) if by_image else np.arange(330).repeat(8)
             is_new = np.arange(330).repeat(8) < 30
-            old, new = (spread_of(values[mask], np.ones(mask.sum()), patients[mask]) for mask in (~is_new, is_new))
+            old, new = (sample_of(values[mask], np.ones(mask.sum()), patients[mask]) for mask in (~is_new, is_new))
             baseline = by_quantile(old)
             raised += find_drift({"m": baseline}, {"m": baseline.refilled(new)}, SETTINGS)[0].verdict != "ok"
         return raised / 100

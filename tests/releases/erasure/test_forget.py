@@ -103,7 +103,7 @@ def test_the_patient_is_found_nowhere_and_the_champion_goes_on_serving_without(h
 
 
 def test_what_is_left_of_others_is_theirs_and_a_rollback_still_has_somewhere_to_go(holding):
-    from medhash.releases.rollback import main as rollback
+    from medhash.commands.rollback import main as rollback
 
     uses = json.loads(holding.workspace.query_uses.read_text())
     asked = next(iter(uses))
@@ -182,7 +182,7 @@ def test_whatever_is_left_stops_the_act_and_is_named_and_the_journal_waits(holdi
         packed.writestr("inside", holding.squares[2])
     assert forget(holding) == 1
     told = capsys.readouterr().err
-    assert "something of the patient is still there, in 6 places" in told
+    assert "data of the patient remains in 6 places" in told
     for name, kind in zip(planted, ("the pseudonym", "the id", "the id", "pixels", "pixels", "pixels"), strict=True):
         assert f"{name}: {kind}" in told
     assert holding.patient not in told

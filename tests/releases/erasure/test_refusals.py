@@ -38,7 +38,7 @@ def test_whom_nobody_knows_and_acts_without_a_reason_are_refused(words, error, h
     [
         ("forget.lock", "another `medhash forget` is at work"),
         ("ingest.lock", "another ingest is working"),
-        ("desk.lock", "is under way in this checkout"),
+        ("staging.lock", "is under way in this checkout"),
     ],
 )
 def test_one_at_a_time(lock, error, holding, capsys):

@@ -31,12 +31,13 @@ from mlflow import MlflowClient  # noqa: E402
 from medhash.core.files import replacing_file  # noqa: E402
 from medhash.core.params import load_params  # noqa: E402
 from medhash.core.workspace import Workspace  # noqa: E402
+from medhash.releases import lease  # noqa: E402
 from medhash.releases.assemble import build_release  # noqa: E402
+from medhash.releases.history import audit as audited  # noqa: E402
 from medhash.releases.history.audit import append, read_log  # noqa: E402
 from medhash.releases.promotion import evidence, gates, promote, recording  # noqa: E402
-from medhash.releases.promotion import recording as audited  # noqa: E402
 from medhash.releases.promotion.latest import write_latest  # noqa: E402
-from medhash.releases.promotion.query_groups import read_uses, turn_of, write_uses  # noqa: E402
+from medhash.releases.promotion.query_groups import read_query_usage, turn_of, write_query_usage  # noqa: E402
 from medhash.releases.registry import Registry  # noqa: E402
 
 TODAY = date(2026, 3, 2)
@@ -77,7 +78,8 @@ def run(root: Path, measured: evidence.Evidence, nth: int) -> list[str]:
         mock.patch.multiple(
             MlflowClient, **{name: killer.before(name, getattr(MlflowClient, name)) for name in CLIENT_WRITES}
         ),
-        mock.patch.object(recording, "write_uses", killer.before("write_uses", write_uses)),
+        mock.patch.object(lease, "wait"),
+        mock.patch.object(recording, "write_query_usage", killer.before("write_query_usage", write_query_usage)),
         mock.patch.object(audited, "append", killer.before("append", append)),
         mock.patch.object(recording, "replacing_file", killer.before("page", replacing_file)),
         mock.patch.object(promote, "write_latest", killer.before("write_latest", write_latest)),
@@ -101,9 +103,9 @@ def state(root: Path) -> dict[str, Any]:
         "acts": [line.entry.act for line in read_log(workspace)],
         "audit": champion.tags["audit"],
         "last": read_log(workspace)[-1].digest,
-        "uses": sorted(map(len, read_uses(workspace).values())),
+        "uses": sorted(map(len, read_query_usage(workspace).values())),
         "files": sorted(path.name for path in workspace.decisions.iterdir()),
-        "left": sorted(path.name for path in workspace.state.glob("desk/*")),
+        "left": sorted(path.name for path in workspace.state.glob("staging/*")),
     }
 
 

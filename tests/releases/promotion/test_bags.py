@@ -131,7 +131,7 @@ def test_a_patient_s_traces_are_images_and_bags(made):
         traces_in_release(made.root / "release", row["patient_id"]),
     ):
         assert (len(traces.image_ids), len(traces.bag_ids)) == (4, 2)
-        assert row["bag_id"].encode() in traces.needles()
+        assert row["bag_id"].encode() in traces.patterns()
 
 
 def test_drift_measures_new_bags_with_all_their_images(workspace):

@@ -8,7 +8,7 @@ import pytest
 
 from medhash.archives.decode import DECODER
 from medhash.core.errors import MedhashError
-from medhash.releases.preprocessing import Preprocessing
+from medhash.releases.release import Preprocessing
 from medhash.releases.searcher.case import decode_case, names_of
 
 

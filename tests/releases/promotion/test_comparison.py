@@ -17,7 +17,7 @@ from medhash.releases.promotion.rule import decide, measured_clauses
 from medhash.releases.release import IMAGES_FILE
 from medhash.retrieval.evaluation.compare import compare
 
-ALL = turn_of(date(2026, 1, 1), n_groups=1, days=7, uses={})
+ALL = turn_of(date(2026, 1, 1), n_groups=1, days=7, usage={})
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_group_without_patients_is_no_crash_and_asks_nobody(run: Any, releases
     evidence = gather(run.workspace, run.params("itq"), *releases, empty)
     found = evidence.comparison
     assert (found.n_queries, found.patients, found.gain, found.challenger, found.slices) == (0, [], None, None, [])
-    assert found.nobody == "the group whose turn it is has no test patient"
+    assert found.unanswerable == "the group whose turn it is has no test patient"
     failed = decide(measured_clauses(evidence, run.params("itq"), has_champion=True)).failed
     assert failed == ["gain"]
 
@@ -88,8 +88,8 @@ def test_patients_that_either_model_was_trained_on_are_left_out_and_counted(
         write_table(release / IMAGES_FILE, images.set_column(4, "fold", [fold.tolist()]), RELEASED)
     found = compared(run, releases)
     assert found.patients == whole.patients[2:]
-    assert (found.asked.n_trained_on, found.asked.n_patients_trained_on, found.n_queries) == (8, 2, 16)
-    assert found.nobody == ""
+    assert (found.eligible.n_trained_on, found.eligible.n_patients_trained_on, found.n_queries) == (8, 2, 16)
+    assert found.unanswerable == ""
 
 
 def test_a_source_file_that_changed_since_is_encoded_anew_by_the_champion(

@@ -13,14 +13,14 @@ from releases.promotion.test_worse_challengers import fewer_images
 from medhash.commands.promote import main
 from medhash.core import tracking
 from medhash.core.errors import MedhashError
-from medhash.releases.acts import Act
 from medhash.releases.history.audit import read_log
 from medhash.releases.hold import Hold, hold, lift
 from medhash.releases.promotion.latest import Latest
 from medhash.releases.promotion.promote import promote
 from medhash.releases.registry import ROLLED_BACK, Registry
+from medhash.releases.request import Request
 
-FORCE = Act.now("the ward needs it", "Dr. A")
+FORCE = Request.now("the ward needs it", "Dr. A")
 
 
 def registry(run: Any) -> Registry:
@@ -136,7 +136,7 @@ def test_a_damaged_champion_can_be_replaced_by_force_with_a_sound_copy_of_itself
 
 
 def snapshot(root: Path) -> dict[str, str]:
-    """Path → digest of what a decision leaves: audit log, uses, pages, artifacts, and the store's rows."""
+    """Path → digest of what a decision leaves: audit log, usage, pages, artifacts, and the store's rows."""
     kept = [
         path
         for folder in ("reports", "var/audit", "var/promotion", "var/mlflow/artifacts")

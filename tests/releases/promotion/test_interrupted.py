@@ -17,7 +17,7 @@ from medhash.releases.history.audit import read_log
 from medhash.releases.hold import Hold, hold
 from medhash.releases.promotion import promote as module
 from medhash.releases.promotion.promote import promote
-from medhash.releases.promotion.query_groups import read_uses
+from medhash.releases.promotion.query_groups import read_query_usage
 from medhash.releases.registry import Registry
 
 KILLED_BEFORE = ["append", "set_registered_model_alias"]
@@ -67,21 +67,21 @@ def test_a_champion_made_while_another_was_compared_with_is_not_overwritten(
     last = read_log(served.workspace)[-1].entry
     assert (last.act, last.what["failed"]) == ("refuse", ["champion"])
     assert "promote" not in registry.version_of("challenger").tags.get("decision", "")
-    assert set(map(len, read_uses(served.workspace).values())) == {1}  # nothing was decided
+    assert set(map(len, read_query_usage(served.workspace).values())) == {1}  # nothing was decided
 
 
 def test_a_hold_that_comes_at_the_last_moment_is_heeded_and_the_version_says_so(
     served: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(served, "itq", by_label(SETS))
-    registry, real = Registry(tracking.connect(served.workspace), "medhash-nih"), module.write_down
+    registry, real = Registry(tracking.connect(served.workspace), "medhash-nih"), module.record_decision
 
     def meanwhile(*given: Any) -> Any:
         found = real(*given)
         hold(served.workspace, registry, Hold.now("wait", "Dr. B"))
         return found
 
-    monkeypatch.setattr(module, "write_down", meanwhile)
+    monkeypatch.setattr(module, "record_decision", meanwhile)
     with pytest.raises(MedhashError, match="put on hold"):
         promote(served.workspace, served.params("itq"))
     assert registry.version_of("champion").tags["method"] == "lsh"

@@ -56,7 +56,7 @@ def test_the_first_model_above_chance_becomes_champion_with_all_its_parts(run: A
     logged = registry(run).client.list_artifacts(champion.run_id, "promotion")
     assert [item.path for item in logged] == [f"promotion/version-1.{ending}" for ending in ("html", "json", "md")]
     assert "version 1 is promoted" in text
-    assert not (run.workspace.state / "desk").exists()
+    assert not (run.workspace.state / "staging").exists()
     assert not [path for path in folder.parent.parent.rglob("*") if path.suffix in (".pkl", ".pickle")]
 
 
@@ -189,7 +189,7 @@ def test_a_champion_of_other_data_is_measured_anew_on_the_challenger_s_queries(s
 
 def test_figures_about_other_images_than_lie_here_are_refused(served: Any) -> None:
     served.set_figures("itq", evaluation_digest="f" * 64)
-    with pytest.raises(MedhashError, match="about other images"):
+    with pytest.raises(MedhashError, match="measured on other images"):
         promote(served.workspace, served.params("itq"))
     assert aliases(served)["champion"] == "lsh"
 
@@ -248,7 +248,7 @@ def test_a_damaged_release_in_the_store_never_becomes_champion(run: Any) -> None
 
 
 def test_two_promotions_at_once_are_refused(run: Any) -> None:
-    from medhash.releases.staging import desk
+    from medhash.releases.staging import staging
 
-    with desk(run.workspace, registry(run)), pytest.raises(MedhashError, match="another promotion is under way"):
+    with staging(run.workspace, registry(run)), pytest.raises(MedhashError, match="another promotion is under way"):
         promote(run.workspace, run.params("lsh"))

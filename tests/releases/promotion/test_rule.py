@@ -8,7 +8,6 @@ import pytest
 
 from medhash.core.documents import Difference
 from medhash.core.params import Params, QualityParams
-from medhash.releases.acts import Act
 from medhash.releases.promotion.clauses import (
     Clause,
     GalleryFacts,
@@ -24,9 +23,10 @@ from medhash.releases.promotion.clauses import (
     slices,
 )
 from medhash.releases.promotion.rule import Decision, decide, measured_clauses
+from medhash.releases.request import Request
 from medhash.retrieval.evaluation.latency import Latency
 
-SOMEBODY = Act(who="Dr. A", at="2026-01-01T00:00:00+00:00", reason="a study runs")
+SOMEBODY = Request(who="Dr. A", at="2026-01-01T00:00:00+00:00", reason="a study runs")
 WHOLE = GalleryFacts(
     n_gallery=96,
     n_missing=0,
@@ -146,7 +146,7 @@ def failing(*names: str) -> list[Clause]:
     ],
 )
 def test_every_clause_must_hold_unless_a_person_takes_it_upon_themselves(
-    names: tuple[str, ...], force: Act | None, outcome: str
+    names: tuple[str, ...], force: Request | None, outcome: str
 ) -> None:
     decision: Decision = decide(failing(*names), force)
     assert decision.outcome == outcome
@@ -175,16 +175,16 @@ class Measured:
 class Compared:
     challenger: float = 0.6
     chance: float = 0.5
-    exchanged: float = 0.55
+    permuted: float = 0.55
     gain: Difference | None = None
     patients: tuple[str, ...] = ("a", "b")
-    nobody: str = ""
+    unanswerable: str = ""
     slices: tuple[SliceChange, ...] = ()
 
 
 def test_a_first_champion_that_only_groups_its_gallery_is_called_so() -> None:
-    assert "beware" in above_chance(0.49, 0.37, 0.5).why
-    assert above_chance(0.55, 0.37, 0.5).why.endswith("MAP 0.5500, chance 0.3700, labels exchanged 0.5000")
+    assert "permuted-label baseline" in above_chance(0.49, 0.37, 0.5).why
+    assert above_chance(0.55, 0.37, 0.5).why.endswith("MAP 0.5500, chance 0.3700, permuted labels 0.5000")
 
 
 def test_a_first_champion_is_held_against_chance_and_any_other_against_the_champion() -> None:

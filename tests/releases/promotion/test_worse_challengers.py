@@ -152,5 +152,5 @@ def test_the_artifacts_of_a_refusal_say_what_was_found(served: Any) -> None:
         assert expected in page
     assert not [part for part in page.split('"') if part.startswith(("http:", "https:", "//"))]
     assert "<script" not in page
-    uses = json.loads(served.workspace.query_uses.read_text())
-    assert document["uses"] == [0, 0, len(uses)] == [0, 0, 6]  # lsh's decision and this one
+    usage = json.loads(served.workspace.query_uses.read_text())
+    assert document["uses"] == [0, 0, len(usage)] == [0, 0, 6]  # lsh's decision and this one

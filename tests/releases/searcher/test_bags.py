@@ -17,7 +17,7 @@ from medhash.core.params import load_params
 from medhash.hashing.model import load_model
 from medhash.releases.assemble import build_release
 from medhash.releases.searcher.loaded import LoadedRelease
-from medhash.releases.searcher.sheet import shown
+from medhash.releases.searcher.sheet import places_shown
 from medhash.retrieval.code_table import read_codes
 
 CASE = (64, 65, 66)
@@ -147,11 +147,11 @@ def test_the_image_that_matched_is_framed_on_the_sheet_and_has_the_number_of_the
 
 
 def test_a_tile_shows_the_images_that_matched_however_many_a_case_has():
-    assert shown(4, [3]) == [0, 1, 2, 3]
-    assert shown(5, []) == [0, 1, 2]
-    assert shown(64, [1]) == [0, 1, 2]
-    assert shown(64, [63]) == [0, 1, 63]
-    assert shown(64, [9, 9, 40, 9, 12, 50]) == [9, 12, 40]
+    assert places_shown(4, [3]) == [0, 1, 2, 3]
+    assert places_shown(5, []) == [0, 1, 2]
+    assert places_shown(64, [1]) == [0, 1, 2]
+    assert places_shown(64, [63]) == [0, 1, 63]
+    assert places_shown(64, [9, 9, 40, 9, 12, 50]) == [9, 12, 40]
 
 
 def test_cases_of_eight_images_get_a_sheet_and_a_tile_without_pixels_stays_blank(bags, tmp_path, capsys):
@@ -179,7 +179,7 @@ def test_cases_of_eight_images_get_a_sheet_and_a_tile_without_pixels_stays_blank
 
 
 def test_where_images_are_cut_the_answer_speaks_of_parts(bags, tmp_path, capsys):
-    from medhash.releases.searcher.answer_text import as_text
+    from medhash.releases.searcher.answer_text import format_answer
 
     shutil.copytree(bags.root / "release", tmp_path / "release")
     path = tmp_path / "release" / "release.json"
@@ -189,7 +189,7 @@ def test_where_images_are_cut_the_answer_speaks_of_parts(bags, tmp_path, capsys)
     reply = LoadedRelease(tmp_path / "release").answer([bags.root / "64.png", bags.root / "65.png"], 2)
     assert reply.case.image_of.tolist() == [1, 1, 1, 1, 2, 2, 2, 2]
     assert sum(reply.attention.values()) == pytest.approx(1)  # of images: their parts together
-    text = as_text(reply)
+    text = format_answer(reply)
     assert "asked with 2 images as one case" in text
     assert "distance  parts   labels" in text
     assert len(re.findall("      a part of image [12] of the query ~ part [0-9a-f]{16}, ", text)) == 2

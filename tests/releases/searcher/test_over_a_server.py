@@ -20,7 +20,7 @@ from medhash.core.errors import MedhashError
 from medhash.core.workspace import Workspace
 from medhash.releases.rollback import RolledBack, rollback
 from medhash.releases.searcher.searcher import Searcher
-from medhash.releases.staging import desk
+from medhash.releases.staging import staging
 
 
 class Server:
@@ -116,12 +116,15 @@ def test_a_client_on_another_machine_answers_through_outage_promotion_and_rollba
 
     server.kill()
     assert not searcher.refresh()
-    assert searcher.note.startswith("version 2 goes on answering: MLflow at http://127.0.0.1")
+    assert searcher.note.startswith("version 2 keeps answering: MLflow at http://127.0.0.1")
     assert ask() == ("2", expected["2", "3.png"])
     server.start()
 
     registry = registry_of(workspace)
-    with desk(client, registry_of(client)), pytest.raises(MedhashError, match=r"another promotion .* on medhash-nih"):
+    with (
+        staging(client, registry_of(client)),
+        pytest.raises(MedhashError, match=r"another promotion .* on medhash-nih"),
+    ):
         rollback(workspace, registry, RolledBack.now("worse in use", "Dr. Roe"))
     assert aliases(workspace)["champion"] == 2
     rollback(workspace, registry, RolledBack.now("worse in use", "Dr. Roe"))

@@ -19,7 +19,7 @@ from medhash.core.errors import MedhashError
 from medhash.hashing.model import load_model
 from medhash.releases import logged_model
 from medhash.releases.release import LabelSets
-from medhash.releases.searcher.answer_text import as_text
+from medhash.releases.searcher.answer_text import format_answer
 from medhash.releases.searcher.loaded import LoadedRelease
 from medhash.retrieval.code_table import read_codes
 from medhash.retrieval.preference import parse_preference
@@ -73,7 +73,9 @@ def told(workspace, release):
     """(what `parse_preference` takes, a patient to leave out) → the answer's text, all cases in it."""
 
     def tell(exclude_patient=None, **texts):
-        return as_text(release.answer(workspace.root / f"{ROW}.png", 60, exclude_patient, parse_preference(**texts)))
+        return format_answer(
+            release.answer(workspace.root / f"{ROW}.png", 60, exclude_patient, parse_preference(**texts))
+        )
 
     return tell
 

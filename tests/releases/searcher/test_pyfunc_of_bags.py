@@ -23,7 +23,7 @@ def loaded(bags):
         client = tracking.connect(bags)
         registry, folder = Registry(client, "medhash-bags"), bags.root / "release"
         run = client.create_run(tracking.experiment(client, bags, "medhash-bags"))
-        registry.crown(registry.register(Release.read(folder / "release.json"), folder, run.info.run_id))
+        registry.promote(registry.register(Release.read(folder / "release.json"), folder, run.info.run_id))
         yield mlflow.pyfunc.load_model("models:/medhash-bags@champion")
 
 

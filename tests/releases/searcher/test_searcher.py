@@ -95,7 +95,7 @@ def test_a_new_champion_that_is_not_sound_does_not_answer_and_the_old_one_goes_o
     try:
         registry.point("champion", registry.version("1"))
         assert not searcher.refresh()
-        assert searcher.note.startswith("version 2 goes on answering: ")
+        assert searcher.note.startswith("version 2 keeps answering: ")
         assert "labels.json does not exist" in searcher.note
         assert searcher.answer([store.root / "40.png"], K).version == "2"
         assert [path.name[0] for path in (store.released / NAME).iterdir() if path.is_dir()] == ["2"]

@@ -62,7 +62,7 @@ def test_lineage_says_from_which_version_one_was_made_anew(own_store: Run) -> No
     withdraw(own_store.workspace, own_store.params("lsh"))
     trace = trace_release(own_store.workspace, registry(own_store), "champion", None)
     assert trace.origins.scrubbed_from == before
-    assert f"made anew from:    version {before}, without images" in release_as_text(trace)
+    assert f"remade from:        version {before}, without images" in release_as_text(trace)
 
 
 def test_nothing_happens_while_every_image_is_still_there(own_store: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,7 +115,7 @@ def test_a_version_that_cannot_be_made_anew_is_named_and_nothing_is_deleted(
     queries = labels["bag_id"].to_numpy()[labels["fold"].to_numpy() == "test"]  # nothing is left of the gallery
     write_table(own_store.workspace.images, images.filter(np.isin(images["image_id"].to_numpy(), queries)), IMAGES)
     assert main(["--root", str(own_store.root)]) == 1
-    assert f"version {min(before.values(), key=int)} of medhash-nih cannot be made anew: without these images" in (
+    assert f"version {min(before.values(), key=int)} of medhash-nih cannot be remade: without these images" in (
         capsys.readouterr().err
     )
     assert registry(own_store).aliases() == before
@@ -133,6 +133,6 @@ def test_releases_of_another_archive_are_left_alone_and_named(own_store: Run) ->
     place = IMAGES.get_field_index("sha256")
     write_table(own_store.workspace.images, images.set_column(place, IMAGES.field("sha256"), [others]), IMAGES)
     said = withdraw(own_store.workspace, own_store.params("lsh"))
-    assert "left alone, as of another archive or another key of the pseudonyms: version 1, 2" in said
+    assert "left unchanged, because of another archive or pseudonym key: version 1, 2" in said
     assert registry(own_store).aliases() == before
     assert len(registry(own_store).versions()) == 2

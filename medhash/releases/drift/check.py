@@ -1,4 +1,4 @@
-"""The act: measure, judge, write the page, log it, and stop the run where the new images are too different."""
+"""The drift check: measure, judge, write the page, log it, and stop the run where new images are too different."""
 
 import os
 import time
@@ -84,7 +84,7 @@ class Acceptance(NamedTuple):
     """None: the account that asks."""
 
 
-def judge(workspace: Workspace, params: Params, acceptance: Acceptance | None = None) -> DriftReport:
+def check_drift(workspace: Workspace, params: Params, acceptance: Acceptance | None = None) -> DriftReport:
     """Compare the new images with the champion's, write the page, and log figures and page to MLflow.
 
     acceptance: recorded if the drift would stop the run; the same new images then pass until the champion changes,
@@ -119,7 +119,7 @@ def require_no_stop(workspace: Workspace, report: DriftReport) -> None:
     )
 
 
-def told(report: DriftReport) -> str:
+def format_report(report: DriftReport) -> str:
     """The report as a few lines for a terminal or a task's log."""
     lines = []
     if report.findings:

@@ -1,4 +1,4 @@
-"""What every act on the champion begins with: who asks and why, and the registered model it is about."""
+"""A person's request to change the champion: who, when and why; and the registered model it is about."""
 
 from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ _LONGEST_REASON = 500
 """Characters; MLflow's tags of a registered model take 5,000 bytes."""
 
 
-class Act(Document):
+class Request(Document):
     """Who did something, when (UTC, ISO 8601), and why: the JSON value of a tag in MLflow."""
 
     who: str
@@ -25,11 +25,11 @@ class Act(Document):
 
     @classmethod
     def now(cls, reason: str | None, by: str | None) -> Self:
-        """An act of this moment. Raises MedhashError if the reason or the name is empty, too long or several lines."""
-        from medhash.releases.history.audit import who_asks
+        """A request made now. Raises MedhashError if reason or name is empty, too long or of several lines."""
+        from medhash.releases.history.audit import requester
 
         return cls(
-            who=_line("--by", by) if by is not None else who_asks(),
+            who=_line("--by", by) if by is not None else requester(),
             reason=_line("--reason", reason),
             at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -42,14 +42,14 @@ class Act(Document):
         except ValidationError as error:
             raise MedhashError(
                 f"the tag {name} in MLflow is not one that medhash wrote",
-                "take that tag away in MLflow, then run the same command again",
+                "delete that tag in MLflow, then run the same command again",
             ) from error
 
     def __str__(self) -> str:
         return f"by {self.who} at {self.at}: {self.reason}"
 
 
-def add_act_options(parser: ArgumentParser) -> None:
+def add_request_options(parser: ArgumentParser) -> None:
     """--reason and --by."""
     parser.add_argument("--reason", help="why, in one line; kept in MLflow and in the audit log")
     parser.add_argument("--by", metavar="NAME", help="who asks (default: MEDHASH_WHO, or the account of this machine)")
