@@ -1,4 +1,4 @@
-"""What an item of the graph reads of other stages' results, by DVC's own reading of dvc.yaml."""
+"""The results of other stages that an item reads, by DVC's own reading of dvc.yaml."""
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from dvc.repo import Repo
 
 REMOTE_STAGES = ("train", "encode")
-"""The stages that are worth another machine."""
+"""The stages that profit from another machine."""
 
 
 @dataclass(frozen=True)
 class Input:
-    """A result that an item reads: the path to fetch, the item that makes it, and whether dvc.lock knows its bytes."""
+    """A result that an item reads: its path, the item that makes it, and whether dvc.lock has its digest."""
 
     path: str
     made_by: str
@@ -26,9 +26,9 @@ class Input:
 
 
 def items_of(root: Path, names: list[str]) -> list[str]:
-    """Items, and all items of what is named by its stage.
+    """The named items, and all items of the named stages.
 
-    Raises MedhashError for an unknown name, or an item that cannot be run elsewhere.
+    Raises MedhashError for an unknown name, or an item that another machine cannot run.
     """
     graph = {stage.name: stage.items for stage in read_graph(root)}
     items = [item for name in names for item in graph.get(name, (name,))]
@@ -37,19 +37,19 @@ def items_of(root: Path, names: list[str]) -> list[str]:
         for item in items:
             if item not in known:
                 raise MedhashError(
-                    f"{item!r} is no item of this commit's dvc.yaml and params.yaml",
+                    f"{item!r} is not an item of this commit's dvc.yaml and params.yaml",
                     f"choose one of {', '.join(known)}",
                 )
             if any(out.persist for out in stage_of(repo, item).outs):
                 raise MedhashError(
-                    f"{item} is marked persist in dvc.yaml: DVC's run-cache does not carry its result",
-                    "run it on the coordinator; features, train, encode, index and evaluate can travel",
+                    f"{item} is marked persist in dvc.yaml, so DVC's run-cache does not hold its result",
+                    "run it on the coordinator; features, train, encode, index and evaluate can run on other machines",
                 )
     return items
 
 
 def require_item(root: Path, item: str) -> None:
-    """Raise MedhashError unless this is one item that can be run elsewhere."""
+    """Raise MedhashError unless this is one item that another machine can run."""
     found = items_of(root, [item])
     if found != [item]:
         raise MedhashError(f"{item} is a stage of {len(found)} items", f"give one of {', '.join(found)}")
@@ -83,7 +83,9 @@ def opened(root: Path) -> "Repo":
     try:
         return Repo(str(root), _wait_for_lock=True)
     except DvcException as error:
-        raise MedhashError(f"{root} is no checkout with DVC: {error}", "run in the root of the repository") from error
+        raise MedhashError(
+            f"{root} is not a checkout with DVC: {error}", "run in the root of the repository"
+        ) from error
 
 
 def stage_of(repo: "Repo", item: str):  # type: ignore[no-untyped-def]  # DVC's classes have no types

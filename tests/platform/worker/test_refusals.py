@@ -63,7 +63,7 @@ def test_publishing_refuses_what_would_be_computed_from_other_data(coordinator):
 @pytest.mark.parametrize(
     ("names", "says"),
     [
-        (["train@nothing"], "'train@nothing' is no item[^~]*train@lsh, train@osdh"),
+        (["train@nothing"], "'train@nothing' is not an item[^~]*train@lsh, train@osdh"),
         (["split"], "split is marked persist"),
         (["encode@lsh"], "encode@lsh reads .*, which (gate-train|train@lsh) has not produced yet"),
     ],
@@ -87,7 +87,7 @@ def test_a_bare_repository_gets_the_commit_and_no_branch(coordinator, tmp_path):
     made = publish(coordinator.root, ["train@lsh"], str(bare), quietly)
     listed = subprocess.run(["git", "ls-remote", str(bare)], capture_output=True, text=True, check=True).stdout
     assert listed == f"{made.commit}\t{made.ref}\n"
-    with pytest.raises(MedhashError, match="'train@nothing' is no item"):
+    with pytest.raises(MedhashError, match="'train@nothing' is not an item"):
         worked(coordinator, made.commit, "train@nothing", repository=str(bare))
 
 
