@@ -42,6 +42,7 @@ _OF_SUB_CODES = (
 )
 _INDEPENDENT = f"{_NETWORKS}.build:IndependentTrunks"
 _FUZZY = f"{_NETWORKS}.fuzzy:FuzzyInference"
+_OBJECTIVE = "medhash.hashing.objectives.objective:Objective"
 
 CUTS = tuple(
     dict.fromkeys(
@@ -49,6 +50,7 @@ CUTS = tuple(
             "medhash.hashing.catalogue:CATALOGUE",
             "medhash.hashing.catalogue:find_method",
             "medhash.hashing.encoders:ENCODERS",
+            _OBJECTIVE,
             *(name for names in (*TRUNKS.values(), *POOLINGS.values()) for name in names),
             _OF_NETWORKS,
             _OF_BAGS,
@@ -91,7 +93,7 @@ def learning_roots(method: Method) -> list[str]:
     if isinstance(method, TwoStepMethod):
         needs = [_named(method.needs)] if method.needs else []
         return [*roots, _named(method.fit), *needs, *learning_roots(method.network)]
-    return [*roots, _named(type(method.objective))]
+    return [*roots, _OBJECTIVE, _named(type(method.objective))]
 
 
 def row_settings(method: Method) -> dict[str, Any]:

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from medhash.hashing.objectives.objective import STRICT, Objective
+from medhash.hashing.objectives.objective import Objective
 from medhash.hashing.shallow.linear import Fit
 
 
-@checked_dataclass(frozen=True, config=STRICT)
+@checked_dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
 class Recipe:
     """How a deep method is optimised. Epochs and patience are the run's (params.train), equal for all methods."""
 

@@ -13,10 +13,10 @@ ROOT = Path(__file__).parents[2]
 FILE = """
 from pydantic.dataclasses import dataclass
 
-from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Terms, Weight
+from medhash.hashing.objectives.objective import CodeBatch, Objective, Terms, Weight
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True)
 class MadeUpObjective(Objective):
     pull: Weight = 1.0
     unused: Weight = 0.0

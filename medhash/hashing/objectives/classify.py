@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from medhash.hashing.layout import Layout
-from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Terms
+from medhash.hashing.objectives.objective import CodeBatch, Objective, Terms
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True)
 class ClassifyObjective(Objective):
     """L = mean multi-label cross-entropy of a linear classifier on the representation, whatever its activation.
 

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from medhash.hashing.layout import Layout
-from medhash.hashing.objectives.objective import STRICT, Centers, CodeBatch, Objective, Seed, Terms, Weight
+from medhash.hashing.objectives.objective import Centers, CodeBatch, Objective, Seed, Terms, Weight
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True)
 class CsqObjective(Objective):
     """L = L_C + λ L_Q: cross-entropy of the bits against the centre of the image's labels, and log cosh(|h| - 1).
 

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Positive, Terms, Weight
+from medhash.hashing.objectives.objective import CodeBatch, Objective, Positive, Terms, Weight
 
 if TYPE_CHECKING:
     import torch
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True)
 class DmihObjective(Objective):
     """J = λ_MI(t) J_bag + λ_SI(t) J_instance + λ_q J_Q + λ_b J_B + λ_o R_O, λ_SI = λ_0 (1 - t/T)², λ_MI = 1 - λ_SI.
 

@@ -2,10 +2,10 @@
 
 from pydantic.dataclasses import dataclass
 
-from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Terms, Weight
+from medhash.hashing.objectives.objective import CodeBatch, Objective, Terms, Weight
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True)
 class DpshObjective(Objective):
     """J = mean over pairs of [log(1 + e^θ) - s θ] + η · mean of (sgn(u) - u)², θ = ½⟨u_i, u_j⟩.
 

@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
-from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Positive, Terms, Weight
+from medhash.hashing.objectives.objective import CodeBatch, Objective, Positive, Terms, Weight
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True)
 class DrhObjective(Objective):
     """J = J_S + λ_q J_Q + λ_b J_B + λ_o R_O; two images are similar if they share a label.
 

@@ -2,10 +2,10 @@
 
 from pydantic.dataclasses import dataclass
 
-from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Positive, Terms, Weight
+from medhash.hashing.objectives.objective import CodeBatch, Objective, Positive, Terms, Weight
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True)
 class DshObjective(Objective):
     """L = mean over pairs of [½ s d² + ½ (1 - s) max(m - d², 0) + η (‖|h_i| - 1‖₁ + ‖|h_j| - 1‖₁)].
 

@@ -6,7 +6,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from medhash.hashing.layout import Layout
-from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Terms, Weight
+from medhash.hashing.objectives.objective import CodeBatch, Objective, Terms, Weight
 
 if TYPE_CHECKING:
     import torch
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from medhash.hashing.objectives.attributes import KnownCases
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True)
 class FuzzhashObjective(Objective):
     """J = Σ_a [L_overlap(h_a) + λ_m L_membership(M_a) + λ_c L_membership(softmax(C_a h_a)) + λ_q J_Q(h_a)].
 

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from medhash.hashing.layout import Layout
-from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Terms, Weight
+from medhash.hashing.objectives.objective import CodeBatch, Objective, Terms, Weight
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True)
 class GreedyhashObjective(Objective):
     """L = classification loss of a linear classifier on b = sgn(h) + α · mean of | |h| - 1 |³.
 

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from medhash.hashing.layout import Layout
-from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Positive, Terms, Weight
+from medhash.hashing.objectives.objective import CodeBatch, Objective, Positive, Terms, Weight
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True)
 class HashnetObjective(Objective):
     """L = class-balanced pairwise negative log likelihood on γ⟨h_i, h_j⟩ + λ · mean classification.
 

@@ -2,10 +2,10 @@
 
 from pydantic.dataclasses import dataclass
 
-from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Positive, Terms, Weight
+from medhash.hashing.objectives.objective import CodeBatch, Objective, Positive, Terms, Weight
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True)
 class IdhnObjective(Objective):
     """L = mean over pairs of the soft similarity loss + λ · mean of | |h| - 1 |.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from medhash.hashing.layout import Layout
-from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Positive, Terms, Weight
+from medhash.hashing.objectives.objective import CodeBatch, Objective, Positive, Terms, Weight
 
 if TYPE_CHECKING:
     from torch import nn
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from medhash.hashing.objectives.attributes import KnownCases
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True)
 class ModhashObjective(Objective):
     """J = Σ_a [L_pairs(h_a) + λ_c L_membership(M_a) + λ_q J_Q(h_a)], a head's losses on its own attribute alone.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as checked_dataclass
 
 from medhash.hashing.layout import Layout
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
     from medhash.hashing.objectives.module import ObjectiveModule
 
-STRICT = ConfigDict(strict=True, extra="forbid")
-"""How settings are checked: unknown names and other types are errors."""
 Weight = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0)]
@@ -54,10 +53,11 @@ class CodeBatch:
         return share_a_label(self.labels.float())
 
 
-@dataclass(frozen=True)
+@checked_dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
 class Objective:
     """Base of every objective. A subclass is a frozen pydantic dataclass whose fields are the settings.
 
+    Subclasses inherit the strict checks of settings: unknown names and other types are errors.
     Subclasses import torch and losses inside their methods, so that the catalogue names them without torch.
     """
 

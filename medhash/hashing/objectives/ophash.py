@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from medhash.hashing.layout import Layout
-from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Positive, Terms, Weight
+from medhash.hashing.objectives.objective import CodeBatch, Objective, Positive, Terms, Weight
 
 if TYPE_CHECKING:
     import torch
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from medhash.hashing.objectives.attributes import AttributeTargets, KnownCases
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True)
 class OphashObjective(Objective):
     """J = λ_s L(h, s) + λ_r L(h, r) + Σ_a [λ_a L(h_a, s_a) + λ_c L_membership(M_a)], L the Cauchy cross-entropy.
 

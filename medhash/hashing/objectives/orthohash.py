@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 from pydantic.dataclasses import dataclass
 
 from medhash.hashing.layout import Layout
-from medhash.hashing.objectives.objective import STRICT, Centers, CodeBatch, Objective, Positive, Seed, Terms, Weight
+from medhash.hashing.objectives.objective import Centers, CodeBatch, Objective, Positive, Seed, Terms, Weight
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True)
 class OrthohashObjective(Objective):
     """L = cross-entropy of softmax(scale · (cosine to the centres - margin at the image's own labels)).
 

@@ -6,13 +6,13 @@ from pydantic.dataclasses import dataclass
 
 from medhash.core.errors import MedhashError
 from medhash.hashing.layout import Layout
-from medhash.hashing.objectives.objective import STRICT, CodeBatch, Objective, Terms, Weight
+from medhash.hashing.objectives.objective import CodeBatch, Objective, Terms, Weight
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True)
 class OsdhObjective(Objective):
     """L = λ_R · mean L_R + λ_C · mean L_C, with a linear classifier of its own on h.
 
