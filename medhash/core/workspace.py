@@ -16,6 +16,7 @@ class Workspace:
 
     @property
     def derived(self) -> Path:
+        """What the stages write; DVC keeps every version."""
         return self.root / "data" / "derived"
 
     @property
@@ -35,14 +36,17 @@ class Workspace:
 
     @property
     def split(self) -> Path:
+        """The fold of every image (contract SPLIT)."""
         return self.derived / "split" / "split.parquet"
 
     @property
     def labels(self) -> Path:
+        """The label set of every bag (contract LABELS)."""
         return self.derived / "labels" / "labels.parquet"
 
     @property
     def label_sets(self) -> Path:
+        """The unique label sets (contract LABEL_SETS)."""
         return self.derived / "labels" / "label_sets.parquet"
 
     @property
@@ -57,6 +61,7 @@ class Workspace:
 
     @property
     def similarity(self) -> Path:
+        """Relevance levels of label sets (contract SIMILARITY)."""
         return self.derived / "similarity" / "similarity.parquet"
 
     def features(self, kind: str) -> Path:
@@ -68,6 +73,7 @@ class Workspace:
         return self.derived / "models" / method
 
     def codes(self, method: str) -> Path:
+        """The codes of a method (contract codes_schema)."""
         return self.derived / "codes" / f"{method}.parquet"
 
     def index(self, method: str) -> Path:
@@ -114,9 +120,11 @@ class Workspace:
 
     @property
     def decode_cache(self) -> Path:
+        """The decoded squares of files, by SHA-256; may be deleted."""
         return self.state / "cache" / "decoded.sqlite"
 
     def checkpoint(self, method: str) -> Path:
+        """An unfinished training; may be deleted."""
         return self.state / "checkpoints" / method
 
     def latency(self, method: str) -> Path:
