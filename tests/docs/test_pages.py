@@ -27,6 +27,7 @@ TOP = ("benchmarks", "components", "dags", "data/sample", "data/sets", "deploy",
 SECTIONS = [name for name, field in Params.model_fields.items() if hasattr(field.annotation, "model_fields")]
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=str)
+these_too = pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=str)
 
 
 def read(page: Path) -> str:
@@ -75,7 +76,7 @@ def settings_named(section: type, dotted: list[str]) -> bool:
     return True
 
 
-@every_page
+@these_too
 def test_sentences_are_short(page: Path) -> None:
     counted = lengths(read(page))
     assert sum(counted) / len(counted) <= 20
@@ -95,7 +96,7 @@ def test_the_readme_is_short() -> None:
     assert len(read(Path("README.md")).split()) <= 900
 
 
-@pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=str)
+@these_too
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", read(page)):
         path, _, anchor = target.partition("#")
@@ -107,7 +108,7 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(name), f"{page} links to {target}"
 
 
-@pytest.mark.parametrize("page", [*PAGES, *OTHERS], ids=str)
+@these_too
 def test_paths_and_modules_exist(page: Path) -> None:
     for code in code_of(page):
         for name in re.findall(rf"(?<![\w/.-])(?:{'|'.join(TOP)})/[\w./-]*\w/?(?![\w*])", code):
@@ -119,7 +120,7 @@ def test_paths_and_modules_exist(page: Path) -> None:
             assert name.endswith(("STAGE",)) or importlib.util.find_spec(name), f"{page} names {name}"
 
 
-@every_page
+@these_too
 def test_commands_and_their_options_exist(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for line in "\n".join(code_of(page)).replace("\\\n", " ").splitlines():
         for command, rest in re.findall(r"(?<![\w./-])medhash ([a-z][\w-]*)([^;&#]*)", line):
@@ -132,7 +133,7 @@ def test_commands_and_their_options_exist(page: Path, capsys: pytest.CaptureFixt
                 assert all(option in known for option in options), f"{page}: {line}"
 
 
-@every_page
+@these_too
 def test_settings_exist(page: Path) -> None:
     for code in code_of(page):
         for name in re.findall(rf"^(?:{'|'.join(SECTIONS)})\.[a-z_.-]+", code):
