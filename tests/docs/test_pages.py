@@ -123,7 +123,7 @@ def test_paths_and_modules_exist(page: Path) -> None:
 @these_too
 def test_commands_and_their_options_exist(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for line in "\n".join(code_of(page)).replace("\\\n", " ").splitlines():
-        for command, rest in re.findall(r"(?<![\w./-])medhash ([a-z][\w-]*)([^;&#]*)", line):
+        for command, rest in re.findall(r"(?<![\w./-])(?<! -[a-z] )medhash ([a-z][\w-]*)([^;&#]*)", line):
             assert command in cli.COMMANDS, f"{page}: {line}"
             options = re.findall(r"(?<!\w)--[a-z][\w-]*", rest)
             if options:
