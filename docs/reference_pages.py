@@ -97,7 +97,7 @@ def methods() -> str:
     from medhash.hashing.catalogue import CATALOGUE
     from medhash.hashing.method_types import Recipe
 
-    rows = [[f"`{name}`", _kind(method), method.title, method.source] for name, method in CATALOGUE.items()]
+    rows = [[f"`{name}`", method.type_name, method.title, method.source] for name, method in CATALOGUE.items()]
     parts = ["# Methods", _MADE, _grid(["name", "type", "title", "source"], rows)]
     parts += ["`train.overrides.METHOD` changes the settings of an objective or a recipe.", "## Values"]
     objectives = {}
@@ -293,10 +293,6 @@ def _documented(name: str, thing: Any) -> list[str]:
     rows = [[f"`{field}`", _type_text(kind), notes.get(field, "")] for field, kind in fields_of.items()]
     table = _grid(["field", "type", "meaning"], rows) if rows else ""
     return [f"## {name}", notes[""], table, *_public_functions(node.body)]
-
-
-def _kind(method: Any) -> str:
-    return type(method).__name__.removesuffix("Method").lower().replace("twostep", "two-step")
 
 
 def _values(settings_object: Any) -> str:
