@@ -32,12 +32,12 @@ def main(argv: list[str] | None = None) -> int:
     workspace, params = checkout(args)
     is_first = os.environ.get("RANK", "0") == "0"
     try:
-        with (
-            recorded(workspace, params.promote.name) if is_first else contextlib.nullcontext((None, None)) as (
-                on_start,
-                finish,
-            )
-        ):
+        recording = (
+            recorded(workspace, params.promote.name, params.model_dump_json())
+            if is_first
+            else contextlib.nullcontext((None, None))
+        )
+        with recording as (on_start, finish):
             history = train_method(workspace, params, args.method, seed=args.seed, out=args.out, on_start=on_start)
             if history is None or finish is None:
                 return 0

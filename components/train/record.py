@@ -6,24 +6,27 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from medhash.core.documents import ModelSpec
+from medhash.core.files import sha256_file
 from medhash.core.origins import origins
-from medhash.core.tracking import answered, connect, experiment
+from medhash.core.tracking import answered, connect, experiment, retraining_run
 from medhash.core.workspace import Workspace
 from medhash.training.deep import OnStart, TrainingStart
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from mlflow import MlflowClient
+    from mlflow.entities import DatasetInput
 
 Finish = Callable[[dict[str, Any]], None]
 """Called with the written history and the model's digest once the model folder is in place."""
 
 
 @contextmanager
-def recorded(workspace: Workspace, experiment_name: str) -> Iterator[tuple[OnStart, Finish]]:
+def recorded(workspace: Workspace, experiment_name: str, settings: str) -> Iterator[tuple[OnStart, Finish]]:
     """Record one training in MLflow, which never changes what is trained.
 
-    A training that resumes from a checkpoint resumes its run. Raises MedhashError if MLflow does not answer.
+    settings: all of them, as text; trainings of one retraining are nested under one run (`retraining_run`). A
+    training that resumes from a checkpoint resumes its run. Raises MedhashError if MLflow does not answer.
     """
     client = connect(workspace)  # before mlflow is imported: it reads its settings then
     import mlflow
@@ -35,7 +38,8 @@ def recorded(workspace: Workspace, experiment_name: str) -> Iterator[tuple[OnSta
         with answered():
             run_id = _unfinished_run(client, experiment_id, start) if start.history else None
             if run_id is None:
-                run_id = _new_run(client, workspace, experiment_id, start)
+                parent = retraining_run(client, workspace, experiment_id, settings)
+                run_id = _new_run(client, workspace, experiment_id, parent, start)
                 for epoch, row in enumerate(start.history):
                     _log(client, run_id, epoch, row)
             mlflow.start_run(run_id=run_id, log_system_metrics=True)
@@ -94,20 +98,39 @@ def _unfinished_run(client: "MlflowClient", experiment_id: str, start: TrainingS
     return str(runs[0].info.run_id) if runs else None
 
 
-def _new_run(client: "MlflowClient", workspace: Workspace, experiment_id: str, start: TrainingStart) -> str:
+def _new_run(
+    client: "MlflowClient", workspace: Workspace, experiment_id: str, parent: str, start: TrainingStart
+) -> str:
     from mlflow.entities import Param
+    from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
     spec: ModelSpec = start.spec
     tags = {
         "method": spec.method,
         "training_digest": start.digest,
         "data_digest": spec.data_digest,
+        MLFLOW_PARENT_RUN_ID: parent,
         **origins(workspace.root),
     }
     run_id = str(client.create_run(experiment_id, run_name=f"train {spec.method}", tags=tags).info.run_id)
     settings = {"method": spec.method, "bits": spec.bits, "size_px": spec.size_px, **spec.network, **spec.settings}
     client.log_batch(run_id, params=[Param(key, str(value)) for key, value in settings.items()])
+    client.log_inputs(run_id, _datasets(workspace))
     return run_id
+
+
+def _datasets(workspace: Workspace) -> "list[DatasetInput]":
+    """The tables of images and labels as MLflow datasets: names and digests only, no path and no identifier."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+    from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
+
+    return [
+        DatasetInput(
+            Dataset(name=path.stem, digest=sha256_file(path)[:16], source_type="dvc", source='{"tracked": "dvc.lock"}'),
+            tags=[InputTag(MLFLOW_DATASET_CONTEXT, "training")],
+        )
+        for path in (workspace.images, workspace.labels)
+    ]
 
 
 def _log(client: "MlflowClient", run_id: str, epoch: int, values: dict[str, float]) -> None:

@@ -1,5 +1,6 @@
 """The MLflow store: a local SQLite database by default, any server by MLFLOW_TRACKING_URI."""
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -8,7 +9,13 @@ from typing import TYPE_CHECKING
 
 from medhash.core.errors import MedhashError
 from medhash.core.locks import only_one
+from medhash.core.origins import origins
 from medhash.core.workspace import Workspace
+
+AIRFLOW_RUN_VARIABLE = "MEDHASH_AIRFLOW_RUN"
+"""By this variable the Airflow run tells its tasks its id."""
+RETRAINING = "retraining"
+"""Tag of the parent run of a retraining: a digest of the Airflow run's id, or of commit and settings."""
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -57,6 +64,31 @@ def experiment(client: "MlflowClient", workspace: Workspace, name: str) -> str:
         local = client.tracking_uri == _local(workspace)
         artifacts = workspace.mlflow_database.resolve().parent / "artifacts"
         return str(client.create_experiment(name, artifact_location=artifacts.as_uri() if local else None))
+
+
+def retraining_run(client: "MlflowClient", workspace: Workspace, experiment_id: str, settings: str) -> str:
+    """The id of the run that the trainings of one retraining are nested under, made on first use.
+
+    One per Airflow run; by hand, one per commit and settings. settings: all of them, as text. Of several, which
+    machines that start at once may make, the first counts.
+    """
+    run, settings_digest = os.environ.get(AIRFLOW_RUN_VARIABLE), hashlib.sha256(settings.encode()).hexdigest()
+    origin = origins(workspace.root)
+    key = hashlib.sha256((run or f"{origin['git_commit']} {settings_digest}").encode()).hexdigest()[:16]
+    with answered(), _setup_lock(workspace):
+        found = client.search_runs(
+            [experiment_id],
+            f"tags.{RETRAINING} = '{key}'",
+            max_results=1,
+            order_by=["attributes.start_time ASC"],
+        )
+        if found:
+            return str(found[0].info.run_id)
+        tags = {RETRAINING: key, "settings_digest": settings_digest, **origin, **({"airflow_run": run} if run else {})}
+        name = f"retraining {run or origin['git_commit'][:7]}"
+        run_id = str(client.create_run(experiment_id, run_name=name, tags=tags).info.run_id)
+        client.set_terminated(run_id)  # it does nothing itself; the runs nested under it have states of their own
+    return run_id
 
 
 def find_run(model_digest: str) -> str | None:

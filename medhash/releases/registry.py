@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from medhash.core.errors import MedhashError
-from medhash.core.tracking import masked
+from medhash.core.tracking import AIRFLOW_RUN_VARIABLE, masked
+from medhash.releases.history.audit import requester
 from medhash.releases.logged_model import RELEASE, log_release
+from medhash.releases.model_card import figure_tags, model_card
 from medhash.releases.release import Release, check_release
 
 if TYPE_CHECKING:
@@ -21,12 +23,16 @@ PREDECESSOR = "predecessor"
 """Tag of a version: the number of the version it replaced as champion, to which a rollback goes back."""
 ROLLED_BACK = "rolled_back"
 """Tag of a version that a rollback left: who, when and why."""
+REGISTERED_BY = "registered_by"
+"""Tag of a version: the user, or the Airflow run, that registered it."""
+CARD_FILE = "model_card.md"
+"""Artifact of the run that trained a registered model; the description of the version holds the same text."""
 RENEWS = "renews"
 """Tag of a version: the number of the version whose model it holds, with a later gallery."""
 SCRUBBED_FROM = "scrubbed_from"
 """Tag of a version: the number of the version that it is, less what was withdrawn or forgotten since."""
-AIRFLOW_RUN, AIRFLOW_RUN_VARIABLE = "airflow_run", "MEDHASH_AIRFLOW_RUN"
-"""Tag of a version: the Airflow run that registered it, which tells its tasks by this variable."""
+AIRFLOW_RUN = "airflow_run"
+"""Tag of a version: the Airflow run that registered it."""
 
 
 class Registry:
@@ -68,21 +74,32 @@ class Registry:
         versions = [version for version in self.versions() if identity(version.tags) == identity(release.tags())]
         return versions[-1] if versions else None
 
-    def register(self, release: Release, folder: Path, run_id: str) -> "ModelVersion":
-        """Log a release folder as a model of the run and register it as one version.
+    def register(
+        self, release: Release, folder: Path, run_id: str, map_permuted: float | None = None
+    ) -> "ModelVersion":
+        """Log a release folder as a model of the run and register it as one version, with its model card.
 
-        A model that a rollback left stays left when it comes back with another gallery.
+        A model that a rollback left stays left when it comes back with another gallery. map_permuted: the
+        permuted-label baseline, for the card.
         """
         before = [version for version in self._of_model(release.model_digest) if ROLLED_BACK in version.tags]
         left = {ROLLED_BACK: before[-1].tags[ROLLED_BACK]} if before else {}
+        card = model_card(folder, map_permuted)
         info = log_release(folder, run_id)
+        self.client.log_text(run_id, card, CARD_FILE)
         return self.client.create_model_version(
             self.name,
             source=info.model_uri,
             run_id=run_id,
             model_id=info.model_id,
-            tags=release.tags() | _airflow_run() | left,
-            description=f"{release.method}, {release.bits} bits",
+            tags={
+                **release.tags(),
+                **figure_tags(folder, map_permuted),
+                REGISTERED_BY: requester(),
+                **_airflow_run(),
+                **left,
+            },
+            description=card,
         )
 
     def fetch(self, version: "ModelVersion", into: Path, part: str = "") -> Path:

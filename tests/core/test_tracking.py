@@ -22,7 +22,7 @@ assert get_telemetry_client() is None
 """
 
 
-@pytest.mark.parametrize("first", ["tracking.answered()", "recorded(Workspace(Path()), 'anything')"])
+@pytest.mark.parametrize("first", ["tracking.answered()", "recorded(Workspace(Path()), 'anything', '')"])
 def test_mlflow_is_silent_before_it_is_imported(first: str, tmp_path: Path) -> None:
     # MLflow counts a machine that runs tests as one that wants no reports.
     environment = {

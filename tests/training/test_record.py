@@ -70,6 +70,32 @@ def test_a_run_tells_settings_epochs_and_origins(trained):
     assert [item.path for item in client.list_artifacts(run.info.run_id)] == ["learning_curve.png"]
 
 
+def test_a_training_is_nested_under_its_retraining_and_names_its_data_by_digests(trained):
+    from medhash.core.tracking import RETRAINING
+
+    client, run = run_of(trained)
+    parent = client.get_run(run.data.tags["mlflow.parentRunId"])
+    assert parent.data.tags[RETRAINING]
+    assert parent.info.status == "FINISHED"
+    logged = run.inputs.dataset_inputs
+    assert {one.dataset.name: len(one.dataset.digest) for one in logged} == {"images": 16, "labels": 16}
+    assert not any(str(trained.root) in str(one.dataset.to_dictionary()) for one in logged)
+
+
+def test_trainings_of_one_retraining_share_a_parent_and_other_settings_have_another(trained, monkeypatch):
+    from medhash.core.tracking import connect, experiment, retraining_run
+
+    client = connect(trained)
+    of = experiment(client, trained, "nested")
+    first = retraining_run(client, trained, of, "bits: 16")
+    assert retraining_run(client, trained, of, "bits: 16") == first
+    assert retraining_run(client, trained, of, "bits: 32") != first
+    monkeypatch.setenv("MEDHASH_AIRFLOW_RUN", "manual__1")
+    in_airflow = retraining_run(client, trained, of, "bits: 16")
+    assert in_airflow != first
+    assert retraining_run(client, trained, of, "bits: 32") == in_airflow
+
+
 def test_the_store_stays_in_the_workspace_and_out_of_the_environment(trained):
     run_of(trained)
     assert (trained.state / "mlflow" / "artifacts").is_dir()
@@ -90,16 +116,17 @@ def test_a_resumed_training_goes_on_in_its_own_run(trained):
 
     spec = load_model(trained.model("drh-18")).spec
     row = {"loss": 1.0, "val_map": 0.5}
-    with pytest.raises(KeyboardInterrupt), recorded(trained, "resumes") as (started, _):
+    with pytest.raises(KeyboardInterrupt), recorded(trained, "resumes", "s" * 64) as (started, _):
         started(TrainingStart(spec, "d" * 64, []))(row, {})
         raise KeyboardInterrupt
-    with recorded(trained, "resumes") as (started, finish):
+    with recorded(trained, "resumes", "s" * 64) as (started, finish):
         started(TrainingStart(spec, "d" * 64, [row]))(row, {})
         finish({"epochs": [row, row], "best_epoch": 0, "model_digest": "e" * 64})
     from medhash.core.tracking import connect
 
     client = connect(trained)
-    runs = client.search_runs([client.get_experiment_by_name("resumes").experiment_id])
+    experiment = client.get_experiment_by_name("resumes").experiment_id
+    runs = client.search_runs([experiment], "attributes.run_name = 'train drh-18'")
     assert [run.info.status for run in runs] == ["FINISHED"]
     assert [metric.step for metric in client.get_metric_history(runs[0].info.run_id, "loss")] == [1, 2]
 

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from medhash.core.documents import Metrics
+from medhash.core.documents import Headline, Metrics
 from medhash.core.errors import MedhashError
 from medhash.core.graph import read_graph
 from medhash.core.params import Params, load_params
@@ -23,21 +23,27 @@ def metric_table(workspace: Workspace, params: Params) -> str:
         (Metrics.read(workspace.metrics(method) / "metrics.json") for method in params.methods),
         key=lambda one: (-one.figures.map, one.method),
     )
+    headlines = [Headline.read(workspace.metrics(one.method) / "headline.json") for one in metrics]
     width = max(len(one.method) for one in metrics) + 1
-    lines = [f"{'method':<{width}}{'MAP':>7}  {'95 % interval':<16}{'NDCG@100':>9}{'P@H2':>7}{'distinct codes':>16}"]
-    for one in metrics:
+    lines = [
+        f"{'method':<{width}}{'MAP':>7}  {'95 % interval':<16}{'permuted':>9}{'NDCG@100':>10}{'P@H2':>7}"
+        f"{'distinct codes':>16}"
+    ]
+    for one, headline in zip(metrics, headlines, strict=True):
+        permuted = "–" if headline.map_permuted is None else f"{headline.map_permuted:.3f}"
         interval = one.intervals["map"]
         lines.append(
             f"{one.method:<{width}}{one.figures.map:>7.3f}  [{interval.low:.3f}, {interval.high:.3f}]  "
-            f"{one.figures.ndcg_at_100:>9.3f}{one.figures.precision_h2:>7.3f}{one.n_distinct_codes:>16,}"
+            f"{permuted:>9}{one.figures.ndcg_at_100:>10.3f}{one.figures.precision_h2:>7.3f}{one.n_distinct_codes:>16,}"
         )
     chance = metrics[0].chance
     lines.append(
-        f"{'chance':<{width}}{chance.map:>7.3f}  {'':<16}{chance.ndcg_at_100:>9.3f}{chance.precision_h2:>7.3f}"
+        f"{'chance':<{width}}{chance.map:>7.3f}  {'':<16}{'':>9}{chance.ndcg_at_100:>10.3f}{chance.precision_h2:>7.3f}"
     )
     lines.append(
         f"{metrics[0].n_queries:,} test cases searched {metrics[0].n_gallery:,} gallery cases; "
-        f"codes of {metrics[0].bits} bits; P@H2: precision within Hamming radius 2"
+        f"codes of {metrics[0].bits} bits.\n"
+        "Permuted: MAP with permuted query labels. P@H2: precision within Hamming radius 2."
     )
     return "\n".join(lines)
 
@@ -77,7 +83,9 @@ def run_demo(root: Path) -> None:
     print(
         f"\nReport     {os.path.relpath(workspace.report)}\n"
         f"Data Docs  {os.path.relpath(workspace.data_docs / 'index.html')}\n"
-        "Pages      `make ui` opens Airflow (this run's tasks and logs) and MLflow (runs, curves, registry)\n"
+        "`make ui` opens these two pages:\n"
+        f"Airflow    http://127.0.0.1:8080/dags/{DAG_ID}\n"
+        f"MLflow     http://127.0.0.1:5000/#/models/{params.promote.name}\n"
         f"\nDone in {(time.monotonic() - started) / 60:.1f} minutes."
     )
 

@@ -64,7 +64,10 @@ def start_services(root: Path, airflow_port: int, mlflow_port: int) -> "subproce
             else:
                 state_file(workspace).unlink(missing_ok=True)
             raise
-    print(f"Airflow  http://{HOST}:{airflow_port}/dags/{DAG_ID}\nMLflow   http://{HOST}:{mlflow_port}", flush=True)
+    print(
+        f"Airflow  http://{HOST}:{airflow_port}/dags/{DAG_ID}\nMLflow   http://{HOST}:{mlflow_port}/#/models",
+        flush=True,
+    )
     return process
 
 

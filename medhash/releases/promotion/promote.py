@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medhash.core import tracking
+from medhash.core.documents import Headline
 from medhash.core.errors import MedhashError
 from medhash.core.params import Params
+from medhash.core.tracking import AIRFLOW_RUN_VARIABLE
 from medhash.core.workspace import Workspace
 from medhash.releases.assemble import build_release
 from medhash.releases.hold import held
@@ -29,7 +31,7 @@ from medhash.releases.promotion.recording import (
 )
 from medhash.releases.promotion.renewal import renew_champion
 from medhash.releases.promotion.rule import decide, measured_clauses
-from medhash.releases.registry import AIRFLOW_RUN_VARIABLE, CHALLENGER, CHAMPION, ROLLED_BACK, Registry
+from medhash.releases.registry import CHALLENGER, CHAMPION, ROLLED_BACK, Registry
 from medhash.releases.release import Release
 from medhash.releases.request import Request
 from medhash.releases.rollback import RolledBack
@@ -224,4 +226,5 @@ def _register(workspace: Workspace, registry: Registry, release: Release, folder
         experiment_id = tracking.experiment(registry.client, workspace, registry.name)
         tags = {"method": release.method, "model_digest": release.model_digest}
         run_id = registry.client.create_run(experiment_id, run_name=f"promote {release.method}", tags=tags).info.run_id
-    return registry.register(release, folder, run_id)
+    headline = Headline.read(workspace.metrics(release.method) / "headline.json")
+    return registry.register(release, folder, run_id, headline.map_permuted)

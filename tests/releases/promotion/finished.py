@@ -22,6 +22,7 @@ def index_and_measure(workspace: Workspace, params: Params, method: str) -> Metr
     from components.index.__main__ import main as index
     from medhash.core.contracts import QUERIES, write_table
     from medhash.retrieval.code_table import read_codes
+    from medhash.retrieval.evaluation.headline import headline_of
     from medhash.retrieval.evaluation.measure import measure
     from medhash.retrieval.evaluation.tables import Tables
 
@@ -30,6 +31,7 @@ def index_and_measure(workspace: Workspace, params: Params, method: str) -> Metr
         read_codes(workspace.codes(method)), Tables.read(workspace), params.evaluate, params.seed
     )
     metrics.write(workspace.metrics(method) / "metrics.json")
+    headline_of(metrics, None).write(workspace.metrics(method) / "headline.json")
     write_table(workspace.metrics(method) / "queries.parquet", queries, QUERIES)
     return metrics
 
