@@ -53,11 +53,30 @@ def test_the_command_fails_with_the_row_named_and_touches_nothing_but_report_and
         "reports/data_docs/split/01-split images.html",
         "reports/data_docs/split/02-split patients.html",
         "reports/data_docs/split/03-split folds.html",
+        "reports/data_docs/split/summary.json",
     }
     assert not GateReport.read(workspace.gate("split")).success
     page = (workspace.data_docs / "split" / "02-split patients.html").read_text()
     assert "Failed" in page
     assert re.findall(r"""<(?:script|link|img)[^>]*["'](?:https?:)?//""", page) == [], "a page fetches from elsewhere"
+
+
+def test_the_index_of_the_docs_tells_the_result_and_the_counts_of_every_gate(workspace):
+    change(workspace.split, fold=dict.fromkeys(range(72), "test"))
+    change(workspace.split, fold=dict.fromkeys(range(0, 72, 4), "train"))
+    reports = [gate(workspace, stage) for stage in ("labels", "split")]
+    index = (workspace.data_docs / "index.html").read_text()
+    assert "1 of 2 gates failed" in index
+    assert index.index("<th>split</th>") < index.index("<th>labels</th>")  # in the pipeline's order
+    for report in reports:
+        n_passed = sum(check.success for check in report.checks)
+        n_failed = len(report.checks) - n_passed
+        told = f"{n_passed} passed, {n_failed} failed" if n_failed else f"{n_passed} passed"
+        result = "failed" if n_failed else "passed"
+        assert f"<th>{report.stage}</th><td class='{result}'>{result}</td><td>{told}</td>" in index
+    pages = re.findall(r"href='([^']+)'", index)
+    assert len(pages) > 3
+    assert all((workspace.data_docs / page).exists() for page in pages)
 
 
 def test_at_most_twenty_rows_are_named(workspace):
