@@ -6,7 +6,7 @@ reach. If it is cut off, run it again: it continues.
 """
 
 from medhash.core.command import checkout, reports_errors, stage_parser
-from medhash.releases.request import Request, add_request_options
+from medhash.releases.request import UserRequest, add_request_options
 
 
 @reports_errors
@@ -16,7 +16,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     add_request_options(parser)
     args = parser.parse_args(argv)
-    request = Request.now(args.reason if args.reason is not None or not args.dry_run else "dry run", args.by)
+    request = UserRequest.now(args.reason if args.reason is not None or not args.dry_run else "dry run", args.by)
     from medhash.releases.erasure.forget import forget
 
     workspace, params = checkout(args)

@@ -12,7 +12,7 @@ from medhash.core.command import reports_errors, stage_parser
 @reports_errors
 def main(argv: list[str] | None = None) -> int:
     from medhash.core.errors import MedhashError
-    from medhash.releases.request import Request, add_request_options
+    from medhash.releases.request import UserRequest, add_request_options
 
     parser = stage_parser("promote", __doc__)
     parser.add_argument(
@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
             "--reason and --by are given without --force",
             "add --force, or leave them out: a decision of the rule has its own reasons",
         )
-    force = Request.now(args.reason, args.by) if args.force else None
+    force = UserRequest.now(args.reason, args.by) if args.force else None
     from medhash.core.params import load_params
     from medhash.core.workspace import Workspace
     from medhash.releases.promotion.promote import promote

@@ -10,13 +10,13 @@ from medhash.core.workspace import Workspace
 from medhash.releases.history.audit import append_once
 from medhash.releases.lease import holder
 from medhash.releases.registry import Registry
-from medhash.releases.request import Request
+from medhash.releases.request import UserRequest
 
 HOLD = "hold"
 """Tag of the registered model, there while the hold lasts."""
 
 
-class Hold(Request):
+class Hold(UserRequest):
     """Who holds the champion, since when, and why."""
 
 

@@ -16,7 +16,7 @@ _LONGEST_REASON = 500
 """Characters; MLflow's tags of a registered model take 5,000 bytes."""
 
 
-class Request(Document):
+class UserRequest(Document):
     """Who did something, when (UTC, ISO 8601), and why: the JSON value of a tag in MLflow."""
 
     who: str

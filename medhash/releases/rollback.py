@@ -10,7 +10,7 @@ from medhash.core.errors import MedhashError
 from medhash.core.workspace import Workspace
 from medhash.releases.history.audit import append_once
 from medhash.releases.registry import CHAMPION, PREDECESSOR, ROLLED_BACK, Registry
-from medhash.releases.request import Request
+from medhash.releases.request import UserRequest
 from medhash.releases.searcher.loaded import require_decoder
 from medhash.releases.staging import staging
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _FORCE = "choose by hand: `medhash promote --force --reason …` makes this run's best model champion"
 
 
-class RolledBack(Request):
+class RolledBack(UserRequest):
     """Who left this version by a rollback, when, and why."""
 
 

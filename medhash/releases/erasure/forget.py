@@ -45,7 +45,7 @@ from medhash.releases.erasure.traces import (
 from medhash.releases.history.audit import append, read_log
 from medhash.releases.lease import leased
 from medhash.releases.registry import Registry
-from medhash.releases.request import Request
+from medhash.releases.request import UserRequest
 from medhash.releases.staging import staging
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ _PSEUDONYM = re.compile(r"[0-9a-f]{16}")
 
 
 def forget(
-    workspace: Workspace, params: Params, pseudonyms: list[str], request: Request, *, dry_run: bool = False
+    workspace: Workspace, params: Params, pseudonyms: list[str], request: UserRequest, *, dry_run: bool = False
 ) -> str:
     """Forget the patients and prove it; returns a summary that names none of them.
 
@@ -95,7 +95,7 @@ def forget(
 
 
 def _begin(
-    workspace: Workspace, client: "MlflowClient", pseudonyms: list[str], request: Request, folder: Path
+    workspace: Workspace, client: "MlflowClient", pseudonyms: list[str], request: UserRequest, folder: Path
 ) -> Journal:
     """The journal of the act, or of one that was cut off, with all that is known of the patients now."""
     journal = read_journal(workspace) or new_journal(request.reason, request.who)

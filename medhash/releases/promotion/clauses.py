@@ -7,7 +7,7 @@ import numpy as np
 
 from medhash.core.documents import Difference, Metrics
 from medhash.core.params import QualityParams
-from medhash.releases.request import Request
+from medhash.releases.request import UserRequest
 
 ROUNDING = 1e-9
 """Figures nearer to a limit than this lie on it: sums of floats may differ in the last digits."""
@@ -264,7 +264,7 @@ def slices(changes: Sequence[SliceChange], max_drop: float, min_patients: int) -
     return Clause("slices", True, found + aside)
 
 
-def not_held(hold: Request | None) -> Clause:
+def not_held(hold: UserRequest | None) -> Clause:
     """Nobody holds the champion."""
     if hold is None:
         return Clause("not-held", True, "the champion is not held")
@@ -276,7 +276,7 @@ def not_held(hold: Request | None) -> Clause:
     )
 
 
-def not_rolled_back(rolled_back: Request | None) -> Clause:
+def not_rolled_back(rolled_back: UserRequest | None) -> Clause:
     """The version was not left by a rollback."""
     if rolled_back is None:
         return Clause("not-rolled-back", True, "the version was never rolled back")

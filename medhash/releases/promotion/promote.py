@@ -33,7 +33,7 @@ from medhash.releases.promotion.renewal import renew_champion
 from medhash.releases.promotion.rule import decide, measured_clauses
 from medhash.releases.registry import CHALLENGER, CHAMPION, ROLLED_BACK, Registry
 from medhash.releases.release import Release
-from medhash.releases.request import Request
+from medhash.releases.request import UserRequest
 from medhash.releases.rollback import RolledBack
 from medhash.releases.staging import staging
 
@@ -45,7 +45,7 @@ def promote(
     workspace: Workspace,
     params: Params,
     *,
-    force: Request | None = None,
+    force: UserRequest | None = None,
     dry_run: bool = False,
     today: date | None = None,
 ) -> str:
@@ -137,7 +137,7 @@ def promote(
 
 
 def _serves_already(
-    registry: Registry, champion: "ModelVersion", release: Release, folder: Path, force: Request | None
+    registry: Registry, champion: "ModelVersion", release: Release, folder: Path, force: UserRequest | None
 ) -> bool:
     """Whether the champion is this model. One that cannot be read may be replaced, by force, by a copy of itself."""
     if any(champion.tags.get(key) != release.tags()[key] for key in ("model_digest", "format")):
@@ -180,7 +180,7 @@ def _evidence(
     champion: "ModelVersion | None",
     folder: Path,
     turn: Turn,
-    force: Request | None,
+    force: UserRequest | None,
 ) -> Evidence:
     """What was measured; of a champion that cannot be read or compared, only why, and only if it is forced out."""
     if champion is None:
@@ -199,7 +199,7 @@ def _evidence(
         return replace(gather(workspace, params, challenger, None, turn), not_compared=error.problem)
 
 
-def _rolled_back(version: "ModelVersion | None") -> Request | None:
+def _rolled_back(version: "ModelVersion | None") -> UserRequest | None:
     text = version.tags.get(ROLLED_BACK) if version is not None else None
     return RolledBack.of_tag(ROLLED_BACK, text) if text is not None else None
 
@@ -209,7 +209,7 @@ def _move_alias(
     registry: Registry,
     version: "ModelVersion",
     champion: "ModelVersion | None",
-    force: Request | None,
+    force: UserRequest | None,
 ) -> None:
     try:
         require_unchanged(registry, champion, force)

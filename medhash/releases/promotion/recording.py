@@ -16,7 +16,7 @@ from medhash.releases.promotion.decision_text import decision_text
 from medhash.releases.promotion.latest import Latest, write_latest
 from medhash.releases.promotion.query_groups import QueryUsage, write_query_usage
 from medhash.releases.registry import CHAMPION, Registry
-from medhash.releases.request import Request
+from medhash.releases.request import UserRequest
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -57,7 +57,7 @@ def record_decision(
     version: "ModelVersion",
     report: DecisionReport,
     usage: QueryUsage,
-    force: Request | None,
+    force: UserRequest | None,
 ) -> DecisionReport:
     """Write all that a decision leaves but the alias; returns the report with the digest of its audit line.
 
@@ -80,7 +80,7 @@ def record_decision(
     return stamped
 
 
-def require_unchanged(registry: Registry, champion: "ModelVersion | None", force: Request | None) -> None:
+def require_unchanged(registry: Registry, champion: "ModelVersion | None", force: UserRequest | None) -> None:
     """Raise MedhashError if the champion is no longer the one that was compared, or somebody holds it by now."""
     now = registry.version_of(CHAMPION)
     before, after = (found.version if found is not None else None for found in (champion, now))
@@ -121,7 +121,7 @@ def record_aborted(workspace: Workspace, registry: Registry, version: "ModelVers
     )
 
 
-def _what(report: DecisionReport, force: Request | None) -> dict[str, Any]:
+def _what(report: DecisionReport, force: UserRequest | None) -> dict[str, Any]:
     """The details in the audit log; nothing that differs when the same decision is made again."""
     what: dict[str, Any] = {
         "model": report.model,

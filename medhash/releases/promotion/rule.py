@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from medhash.core.params import Params
 from medhash.releases.promotion.clauses import Clause, above_chance, bits, gain, gallery, latency, size, slices
-from medhash.releases.request import Request
+from medhash.releases.request import UserRequest
 
 if TYPE_CHECKING:
     from medhash.releases.promotion.evidence import Evidence
@@ -17,7 +17,7 @@ class Decision(NamedTuple):
     promote: bool
     clauses: list[Clause]
     why: str
-    force: Request | None = None
+    force: UserRequest | None = None
     """Who promotes whatever the rule says, and why."""
 
     @property
@@ -54,7 +54,7 @@ def measured_clauses(evidence: "Evidence", params: Params, has_champion: bool) -
     ]
 
 
-def decide(clauses: list[Clause], force: Request | None = None) -> Decision:
+def decide(clauses: list[Clause], force: UserRequest | None = None) -> Decision:
     """Promote if every clause held; if forced, if those that are never forced did."""
     failed = [clause for clause in clauses if not clause.held]
     if not failed:

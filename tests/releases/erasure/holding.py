@@ -47,7 +47,7 @@ def checkout_with_releases(root: Path) -> Workspace:
     """lsh (version 1), itq (2) and a third that refuses nobody's place: champion 2, previous 1, challenger 2."""
     from components.features.__main__ import main as features
     from medhash.releases.promotion.promote import promote
-    from medhash.releases.request import Request
+    from medhash.releases.request import UserRequest
     from medhash.training.train import train_method
 
     workspace = small_workspace(root, N_PATIENTS, PER_PATIENT, SIZE_PX)
@@ -76,7 +76,7 @@ def checkout_with_releases(root: Path) -> Workspace:
             success=True,
             checks=[Check(expectation="all is well", about=stage, success=True, observed="", offending=[])],
         ).write(workspace.gate(stage))
-    run, asked = Run(root), Request.now("the test wants it", "tester")
+    run, asked = Run(root), UserRequest.now("the test wants it", "tester")
     promote(workspace, run.params("lsh"), force=asked)
     promote(workspace, run.params("itq"), force=asked)
     return workspace

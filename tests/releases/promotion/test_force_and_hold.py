@@ -18,9 +18,9 @@ from medhash.releases.hold import Hold, hold, lift
 from medhash.releases.promotion.latest import Latest
 from medhash.releases.promotion.promote import promote
 from medhash.releases.registry import ROLLED_BACK, Registry
-from medhash.releases.request import Request
+from medhash.releases.request import UserRequest
 
-FORCE = Request.now("the ward needs it", "Dr. A")
+FORCE = UserRequest.now("the ward needs it", "Dr. A")
 
 
 def registry(run: Any) -> Registry:

@@ -16,7 +16,7 @@ from medhash.releases.hold import Hold, hold
 from medhash.releases.promotion.clauses import kept_lift
 from medhash.releases.promotion.promote import promote
 from medhash.releases.registry import Registry
-from medhash.releases.request import Request
+from medhash.releases.request import UserRequest
 from medhash.releases.rollback import RolledBack, rollback
 from medhash.retrieval.encode import encode_bags
 from medhash.retrieval.index import load_index
@@ -80,7 +80,7 @@ def test_nothing_is_renewed_where_nothing_changed_or_where_the_champion_is_held(
     before = champion(served).version
     assert "today's gallery:" not in refuse_a_challenger(served)
     without(served, 4)
-    asked = Request.now("an audit", "somebody")
+    asked = UserRequest.now("an audit", "somebody")
     hold(served.workspace, registry(served), Hold(**asked.model_dump()))
     refuse_a_challenger(served)
     assert champion(served).version == before
@@ -116,7 +116,7 @@ def test_half_of_the_lift_over_chance_must_be_kept(served: Run, now: float, held
 
 def test_a_rollback_goes_past_a_renewal_to_the_model_before(served: Run) -> None:
     first = champion(served)
-    asked = Request.now("tried", "somebody")
+    asked = UserRequest.now("tried", "somebody")
     after_training(served.workspace, served.params("itq"), "itq")
     promote(served.workspace, served.params("itq"), force=asked)
     second = champion(served)

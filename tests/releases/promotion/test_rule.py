@@ -23,10 +23,10 @@ from medhash.releases.promotion.clauses import (
     slices,
 )
 from medhash.releases.promotion.rule import Decision, decide, measured_clauses
-from medhash.releases.request import Request
+from medhash.releases.request import UserRequest
 from medhash.retrieval.evaluation.latency import Latency
 
-SOMEBODY = Request(who="Dr. A", at="2026-01-01T00:00:00+00:00", reason="a study runs")
+SOMEBODY = UserRequest(who="Dr. A", at="2026-01-01T00:00:00+00:00", reason="a study runs")
 WHOLE = GalleryFacts(
     n_gallery=96,
     n_missing=0,
@@ -146,7 +146,7 @@ def failing(*names: str) -> list[Clause]:
     ],
 )
 def test_every_clause_must_hold_unless_a_person_takes_it_upon_themselves(
-    names: tuple[str, ...], force: Request | None, outcome: str
+    names: tuple[str, ...], force: UserRequest | None, outcome: str
 ) -> None:
     decision: Decision = decide(failing(*names), force)
     assert decision.outcome == outcome

@@ -8,7 +8,7 @@ from releases.promotion.conftest import finished_run as finished_run
 from releases.promotion.finished import Run
 
 from medhash.releases.promotion.promote import promote
-from medhash.releases.request import Request
+from medhash.releases.request import UserRequest
 
 
 @pytest.fixture(scope="session")
@@ -20,8 +20,8 @@ def promoted_thrice(finished_run: Path, tmp_path_factory: pytest.TempPathFactory
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr("medhash.releases.promotion.gates.stale_stages", lambda root, stages: [])
             for method in ("lsh", "itq"):
-                promote(run.workspace, run.params(method), force=Request.now("to begin with", "somebody"))
-            promote(run.workspace, run.params("lsh"), force=Request.now("back again", "somebody"))
+                promote(run.workspace, run.params(method), force=UserRequest.now("to begin with", "somebody"))
+            promote(run.workspace, run.params("lsh"), force=UserRequest.now("back again", "somebody"))
 
     return own_copy(tmp_path_factory, "promoted-thrice", make)
 
