@@ -129,12 +129,13 @@ def test_a_killed_service_is_started_again_and_what_it_left_behind_is_ended(supe
 
 
 def test_of_a_stopped_scheduler_no_task_lives_on_and_none_has_reported_a_failure(supervised, tmp_path):
-    supervised(SCHEDULER)
+    running = supervised(SCHEDULER)
     wait_for(lambda: (tmp_path / "up").exists() and len(tagged(tmp_path)) == 4)
     family = tagged(tmp_path)
     supervisord.stop(tmp_path, service(has_tasks=True))
     assert not [process for process in family if process.is_running()]
     assert not (tmp_path / "reported").exists()
+    assert running.info()["exitstatus"] == 0, "it ended by itself, as its tasks had, and was not killed"
 
 
 def test_a_service_that_keeps_dying_is_given_up(supervised, tmp_path, monkeypatch):
@@ -164,9 +165,10 @@ def test_a_service_that_hangs_is_started_again_and_one_whose_health_is_unknown_i
 
 def test_logs_are_kept_under_a_size(supervised, tmp_path, monkeypatch):
     monkeypatch.setattr(supervisord, "LOG_BYTES", 2000)
-    supervised("import time\nwhile True: print('x' * 999, flush=True); time.sleep(0.01)")
+    supervised("import itertools, time\nfor n in itertools.count(): print(f'{n:0999}', flush=True); time.sleep(0.01)")
     logs = tmp_path / "var" / "logs"
-    wait_for(lambda: (logs / "pages.log.5").exists())
+    oldest = logs / "pages.log.5"
+    wait_for(lambda: oldest.exists() and int(oldest.read_text().split()[0]) > 100)
     sizes = [path.stat().st_size for path in logs.glob("pages.log*")]
     assert len(sizes) == 6
     assert max(sizes) <= 10_000
