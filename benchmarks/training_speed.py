@@ -37,7 +37,7 @@ def main() -> int:
     from medhash.hashing.catalogue import find_method, with_overrides
     from medhash.training.augment import AugmentRange
     from medhash.training.deep import make_learner
-    from medhash.training.loop import EpochRow, Plan, Progress, train
+    from medhash.training.loop import EpochRow, Plan, TrainingProgress, train
     from medhash.training.processes import joined_processes
 
     method = with_overrides(find_method(args.method), {"batch_size": args.batch_size})
@@ -59,7 +59,7 @@ def main() -> int:
         images = torch.rand(args.batch_size, 1, args.size_px, args.size_px, device=processes.device)
         labels = torch.eye(4, device=processes.device)[torch.arange(args.batch_size) % 4]
 
-        def peer_epoch(progress: Progress, speed: EpochRow) -> None:
+        def peer_epoch(progress: TrainingProgress, speed: EpochRow) -> None:
             ours.append(speed)
             bare.loss.train()
             started = time.perf_counter()
@@ -73,7 +73,7 @@ def main() -> int:
             peer.append(args.images // args.batch_size * args.batch_size / (time.perf_counter() - started))
 
         plan = Plan(args.method, 0, args.epochs, args.epochs, args.batch_size, AugmentRange(), 0.0, lambda share: 1.0)
-        train(plan, learner, data, processes, Progress(), peer_epoch)
+        train(plan, learner, data, processes, TrainingProgress(), peer_epoch)
     stage = np.median([row["images_per_s"] for row in ours[1:]])
     wait = np.median([row["data_wait_share"] for row in ours[1:]])
     synthetic = np.median(peer[1:])

@@ -25,7 +25,7 @@ from medhash.training.augment import AugmentRange
 from medhash.training.batches import BatchFeeder
 from medhash.training.checkpoint import load_checkpoint, optimizer_state, restore_optimizer, save_checkpoint
 from medhash.training.data import DataSet, Fold, open_pixels
-from medhash.training.loop import EpochRow, Learner, Plan, Progress, train
+from medhash.training.loop import EpochRow, Learner, Plan, TrainingProgress, train
 from medhash.training.processes import Processes
 from medhash.training.schedules import Schedule, make_optimizer
 from medhash.training.seeds import derive_seed
@@ -58,7 +58,7 @@ def train_deep(
     seed: int,
     processes: Processes,
     on_start: OnStart | None = None,
-) -> tuple[ModelSpec, Progress, Learner]:
+) -> tuple[ModelSpec, TrainingProgress, Learner]:
     """Train to the end. Returns model.json's content (without the weights' digest), the progress and the learner.
 
     Resumes from a checkpoint of the same settings, data and code, with the same result as an uninterrupted training.
@@ -91,7 +91,7 @@ def train_deep(
     if on_start is not None and processes.is_first:
         listener = on_start(TrainingStart(spec, digest, list(progress.history)))
 
-    def after_epoch(progress: Progress, speed: EpochRow) -> None:
+    def after_epoch(progress: TrainingProgress, speed: EpochRow) -> None:
         if processes.is_first:
             _save(folder, digest, learner, progress)
             if listener is not None:
@@ -230,7 +230,7 @@ def _inner(loss: nn.Module) -> nn.Module:
     return loss.module if isinstance(loss, DistributedDataParallel) else loss
 
 
-def _save(folder: Path, digest: str, learner: Learner, progress: Progress) -> None:
+def _save(folder: Path, digest: str, learner: Learner, progress: TrainingProgress) -> None:
     groups, tensors = optimizer_state(learner.optimizer)
     tensors |= {f"loss/{name}": tensor for name, tensor in _inner(learner.loss).state_dict().items()}
     tensors |= {f"best/{name}": tensor for name, tensor in progress.best.items()}
@@ -249,16 +249,16 @@ def _save(folder: Path, digest: str, learner: Learner, progress: Progress) -> No
     )
 
 
-def _resume(folder: Path, digest: str, learner: Learner) -> Progress:
+def _resume(folder: Path, digest: str, learner: Learner) -> TrainingProgress:
     loaded = load_checkpoint(folder, digest)
     if loaded is None:
-        return Progress()
+        return TrainingProgress()
     state, tensors = loaded
     _inner(learner.loss).load_state_dict(_under("loss/", tensors))
     restore_optimizer(learner.optimizer, state["optimizer"], tensors)
     learner.schedule.restore(state["schedule"])
     best_map = -math.inf if state["best_map"] is None else state["best_map"]
-    return Progress(state["history"], state["best_epoch"], best_map, _under("best/", tensors))
+    return TrainingProgress(state["history"], state["best_epoch"], best_map, _under("best/", tensors))
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

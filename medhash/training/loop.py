@@ -43,7 +43,7 @@ TRIM_EVERY = 8
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """How far a training has come."""
 
     history: list[EpochRow] = field(default_factory=list)
@@ -89,9 +89,9 @@ def train(
     learner: Learner,
     data: DataSet,
     processes: Processes,
-    progress: Progress,
-    after_epoch: Callable[[Progress, EpochRow], None],
-) -> Progress:
+    progress: TrainingProgress,
+    after_epoch: Callable[[TrainingProgress, EpochRow], None],
+) -> TrainingProgress:
     """Train from `progress` on, until the epochs are done or patience runs out.
 
     Keeps the weights of the epoch with the best validation MAP; the last epoch's without a val fold, and of an

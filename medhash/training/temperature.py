@@ -8,7 +8,7 @@ from medhash.core.attributes import targets
 from medhash.hashing.layout import Layout
 from medhash.hashing.networks.bag_outputs import memberships_and_firing
 from medhash.training.data import Fold
-from medhash.training.loop import Learner, Progress
+from medhash.training.loop import Learner, TrainingProgress
 
 TEMPERATURES = "hash_layer.temperatures"
 """Name of the tensor in the network's state."""
@@ -16,7 +16,7 @@ _RANGE = (0.05, 20.0)
 _LEAST = 1e-12
 
 
-def fit_temperatures(learner: Learner, progress: Progress, fold: Fold, layout: Layout) -> None:
+def fit_temperatures(learner: Learner, progress: TrainingProgress, fold: Fold, layout: Layout) -> None:
     """Set the temperatures of the best weights to those that maximise the likelihood of the fold's memberships.
 
     M_c ∝ M_c^(1/T_a): one T per attribute, between 0.05 and 20, by the mean negative log likelihood of the images that

@@ -16,7 +16,7 @@ from medhash.hashing.method_types import TwoStepMethod
 from medhash.hashing.model import ENCODER, NETWORK, under
 from medhash.training.data import DataSet, open_pixels
 from medhash.training.deep import Learner, OnStart, TrainingStart, make_learner, model_spec, train_deep
-from medhash.training.loop import EpochRow, Progress
+from medhash.training.loop import EpochRow, TrainingProgress
 from medhash.training.processes import Processes
 from medhash.training.seeds import derive_seed
 from medhash.training.training_code import training_digest
@@ -31,7 +31,7 @@ def train_two_step(
     seed: int,
     processes: Processes,
     on_start: OnStart | None,
-) -> tuple[ModelSpec, dict[str, Any], Progress]:
+) -> tuple[ModelSpec, dict[str, Any], TrainingProgress]:
     """Train the network (unless frozen), embed the train fold, fit the encoder.
 
     Returns model.json without the weights' digest, the tensors of both, and the network's progress with one row more:
@@ -51,7 +51,7 @@ def train_two_step(
     if method.frozen:
         pixels = open_pixels(workspace, params.size_px)
         learner = make_learner(pixels, params, method.network, data, seed, processes)
-        spec, progress = model_spec(params, method.network, data, pixels.shape[1], seed), Progress()
+        spec, progress = model_spec(params, method.network, data, pixels.shape[1], seed), TrainingProgress()
         progress.best = {name: tensor.detach().cpu().clone() for name, tensor in learner.network.state_dict().items()}
         if network_on_start is not None:
             digest = training_digest(method, {"spec": spec.model_dump(mode="json"), "data": data.digest})
