@@ -1,17 +1,21 @@
 """An objective as a torch module: full precision, and no work for terms of weight zero."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from medhash.hashing.objectives.objective import CodeBatch, Objective
+from medhash.hashing.objectives.code_batch import CodeBatch
+
+if TYPE_CHECKING:
+    from medhash.hashing.objectives.objective import Objective
 
 
 class ObjectiveModule(nn.Module):
     """Computes an objective's weighted terms; the loss is their sum."""
 
-    def __init__(self, objective: Objective, parts: Mapping[str, nn.Module]) -> None:
+    def __init__(self, objective: "Objective", parts: Mapping[str, nn.Module]) -> None:
         super().__init__()
         self.objective = objective
         self.parts = nn.ModuleDict(parts)
