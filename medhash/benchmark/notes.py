@@ -24,7 +24,7 @@ from medhash.retrieval.members import read_members
 _NO_WIDTH = 1e-9
 
 
-def reach(
+def uncertainty_notes(
     asked: Asked, results: list[Measured], cells: list[Cell], exchanged: Mapping[tuple[str, int], float] | None = None
 ) -> list[str]:
     """Sentences about the table's first figure; none where nothing was measured.
@@ -45,7 +45,7 @@ def reach(
     chance = widest.chance or 0.0
     names = _named(above, asked)
     verb = "lies" if 1 in (len(above), len(shown)) else "lie"
-    told = [
+    notes = [
         f"{_count(n_queries, 'query', 'queries')} of {_count(n_patients, 'patient')} can be answered by the gallery's "
         f"{_count(shown[0].n_gallery or 0, 'case')}; each patient carries {1 / n_patients:.1%} of every figure on "
         "average.",
@@ -57,7 +57,7 @@ def reach(
         *_differences(shown, title),
         *_without_width(shown, n_patients, asked),
     ]
-    told += [
+    notes += [
         f"{TITLES[name]} says nothing of a gallery of {_count(shown[0].n_gallery or 0, 'case')}: all of it "
         "is among the nearest, so every ranking scores what chance does."
         for name, k in NEAREST.items()
@@ -65,12 +65,12 @@ def reach(
     ]
     if n_patients > 1:
         trainings = ", of which there is one" if len(asked.seeds) == 1 else ": that is the ±"
-        told.append(
+        notes.append(
             f"The intervals themselves come from these {n_patients:,} patients, and are too narrow by "
             f"{1 - np.sqrt(1 - 1 / n_patients):.1%} at least; they take the gallery as it is, and say nothing "
             f"of how figures differ between trainings{trainings}."
         )
-    return told
+    return notes
 
 
 def _differences(shown: list[Cell], title: str) -> list[str]:
@@ -191,15 +191,15 @@ def _extent(workspace: SetWorkspace, labels: pa.Table, params: Params) -> dict[s
 
 def below_chance(asked: Asked, cells: list[Cell], results: list[Measured]) -> list[str]:
     """The paper's own cells that lie below the chance level of the data set that ran."""
-    told = []
+    notes = []
     for figure in asked.table.figures:
         for cell in (one for one in cells if one.figure == figure and one.paper is not None):
             chance = next(
                 (result.chance(figure) for result in results if result.seeds and result.bits == cell.bits), None
             )
             if chance is not None and cell.paper is not None and cell.paper < chance:
-                told.append(f"{cell.row}, {cell.bits} bits: {cell.title} {cell.paper:.4f} < chance {chance:.4f}")
-    return told
+                notes.append(f"{cell.row}, {cell.bits} bits: {cell.title} {cell.paper:.4f} < chance {chance:.4f}")
+    return notes
 
 
 def deviations(results: list[Measured]) -> list[dict[str, Any]]:

@@ -22,8 +22,8 @@ def render_page(
 ) -> str:
     """HTML with everything in it; every text from the run is escaped.
 
-    notes: conditions, below_chance, deviations, classes (of `class_grids`), reach, parts (of `part_grids`) and
-    part_text, which words a cell of them.
+    notes: conditions, below_chance, deviations, classes (of `class_grids`), uncertainty_notes, parts (of `part_grids`)
+    and part_text, which words a cell of them.
     """
     shown = [
         {

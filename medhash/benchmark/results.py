@@ -74,7 +74,7 @@ class Measured:
         if low > chance:
             return None
         # One code for all images ranks as a random order does, up to the rounding of sums.
-        told = (
+        reason = (
             "at chance"
             if math.isclose(self.mean(figure), chance, rel_tol=1e-9)
             else "below chance"
@@ -82,10 +82,10 @@ class Measured:
             else "the interval contains chance"
         )
         if self.n_distinct[0] < COLLAPSED_SHARE * self.metrics[0].n_gallery:
-            told += f"; collapsed codes: {self.n_distinct[0]} distinct of {self.metrics[0].n_gallery:,}"
+            reason += f"; collapsed codes: {self.n_distinct[0]} distinct of {self.metrics[0].n_gallery:,}"
         if figure == "precision_h2" and (empty := max(one.figures.empty_ball_rate for one in self.metrics)) > 0.5:
-            told += f"; nothing lies within radius 2 of {empty:.0%} of the queries, which counts as 0"
-        return told
+            reason += f"; nothing lies within radius 2 of {empty:.0%} of the queries, which counts as 0"
+        return reason
 
 
 def read_results(workspace: SetWorkspace, asked: Asked, failures: dict[Item, str]) -> list[Measured]:
@@ -96,8 +96,10 @@ def read_results(workspace: SetWorkspace, asked: Asked, failures: dict[Item, str
     results = []
     for row in asked.table.rows:
         for bits in asked.bits:
-            told = {seed: failures[item] for seed in asked.seeds if (item := Item(row.method, bits, seed)) in failures}
-            folders = {seed: workspace.row(row.method, bits, seed) for seed in asked.seeds if seed not in told}
+            of_row = {
+                seed: failures[item] for seed in asked.seeds if (item := Item(row.method, bits, seed)) in failures
+            }
+            folders = {seed: workspace.row(row.method, bits, seed) for seed in asked.seeds if seed not in of_row}
             results.append(
                 Measured(
                     row,
@@ -105,7 +107,7 @@ def read_results(workspace: SetWorkspace, asked: Asked, failures: dict[Item, str
                     {seed: Metrics.read(folder / facts.METRICS) for seed, folder in folders.items()},
                     {seed: facts.Facts.read(folder / facts.FACTS) for seed, folder in folders.items()},
                     mean_queries(list(folders.values())),
-                    told,
+                    of_row,
                 )
             )
     if len({one.evaluation_digest for result in results for one in result.metrics}) > 1:

@@ -114,7 +114,7 @@ def _measure(workspace: SetWorkspace, asked: Asked, items: list[Item], jobs: int
 def _show(workspace: SetWorkspace, asked: Asked, params: Params, failed: dict[Item, str]) -> None:
     from medhash.benchmark import classes, notes, structured
     from medhash.benchmark.cells import make_cells, make_drops
-    from medhash.benchmark.notes import reach
+    from medhash.benchmark.notes import uncertainty_notes
     from medhash.benchmark.page import render_page
     from medhash.benchmark.permuted_labels import permuted_labels_maps
     from medhash.benchmark.plots import draw
@@ -127,26 +127,28 @@ def _show(workspace: SetWorkspace, asked: Asked, params: Params, failed: dict[It
     results = read_results(workspace, asked, failed)
     cells, drops = make_cells(asked, results, params), make_drops(asked, results, params)
     of_classes = classes.make_class_cells(asked, results)
-    sentences = reach(asked, results, cells, permuted_labels_maps(workspace, results) if asked.table.by_class else None)
+    sentences = uncertainty_notes(
+        asked, results, cells, permuted_labels_maps(workspace, results) if asked.table.by_class else None
+    )
     pictures = draw(workspace, asked, results, params.seed)
     parts = structured.make_part_cells(asked, results)
     if parts:
         sentences = [*sentences, *unseen_sentences(workspace, asked, results, params)]
     grids = structured.part_grids(asked, parts)
-    told = {
+    shown = {
         "parts": grids,
         "part_text": structured.as_text,
         "conditions": notes.conditions(workspace, asked, results, params),
         "below_chance": notes.below_chance(asked, cells, results),
         "deviations": notes.deviations(results),
         "classes": classes.class_grids(asked, of_classes),
-        "reach": sentences,
+        "uncertainty_notes": sentences,
     }
     markdown = as_markdown(asked, workspace.name, cells, drops, of_classes, sentences, structured.as_markdown(grids))
     contents = {
         ".md": markdown,
         ".csv": as_csv(cells),
-        ".html": render_page(asked, workspace.name, cells, drops, pictures, told),
+        ".html": render_page(asked, workspace.name, cells, drops, pictures, shown),
     }
     if of_classes:
         contents["-classes.csv"] = classes.as_csv(of_classes)

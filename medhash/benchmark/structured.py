@@ -1,4 +1,4 @@
-"""What a table's rows reach by attribute, by sub-code, by preference, and on combinations that nobody trained on."""
+"""The figures of a table by attribute, sub-code and preference, and of held-out combinations."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -135,16 +135,16 @@ def part_grids(asked: Asked, cells: Sequence[PartCell]) -> list[PartGrid]:
             of_section = [cell for cell in cells if cell.section == section and cell.bits == bits]
             rows = {row.name: [cell for cell in of_section if cell.row == row.name] for row in asked.table.rows}
             columns = list(zip(*rows.values(), strict=True))
-            told = [max(column, key=lambda cell: (cell.mean is not None, cell.n_queries)) for column in columns]
-            if any(cell.mean is not None for cell in told):
+            headed = [max(column, key=lambda cell: (cell.mean is not None, cell.n_queries)) for column in columns]
+            if any(cell.mean is not None for cell in headed):
                 grids.append(
                     PartGrid(
                         section,
                         about,
                         bits,
-                        [f"{cell.part} ({cell.n_queries:,})" for cell in told],
+                        [f"{cell.part} ({cell.n_queries:,})" for cell in headed],
                         list(rows.items()),
-                        [cell.chance for cell in told],
+                        [cell.chance for cell in headed],
                     )
                 )
     return grids

@@ -40,12 +40,12 @@ def as_markdown(
     cells: list[Cell],
     drops: list[Drop],
     classes: Sequence[ClassCell] = (),
-    reach: Sequence[str] = (),
+    uncertainty_notes: Sequence[str] = (),
     parts: Sequence[str] = (),
 ) -> str:
     """Paper-shaped tables first, one per figure, then every cell with its interval, chance and comparison.
 
-    classes: the first figure class by class; reach: sentences on what the test patients can show; parts: lines on
+    classes: the first figure class by class; uncertainty_notes: how much the test patients can show; parts: lines on
     figures by attribute.
     """
     printed = (
@@ -68,8 +68,13 @@ def as_markdown(
             "",
         ]
     lines += parts
-    if reach:
-        lines += ["## What these test patients can show", "", *(f"- {_safe(sentence)}" for sentence in reach), ""]
+    if uncertainty_notes:
+        lines += [
+            "## How much these test patients can show",
+            "",
+            *(f"- {_safe(sentence)}" for sentence in uncertainty_notes),
+            "",
+        ]
     lines += [
         "## Cell by cell",
         "",

@@ -10,7 +10,7 @@ from benchmark.test_cells import PARAMS, metrics, queries
 from medhash.benchmark.cells import make_cells
 from medhash.benchmark.classes import as_csv, class_grids, make_class_cells
 from medhash.benchmark.items import ask
-from medhash.benchmark.notes import reach
+from medhash.benchmark.notes import uncertainty_notes
 from medhash.benchmark.page import render_page
 from medhash.benchmark.papers import TITLES
 from medhash.benchmark.results import Measured
@@ -111,7 +111,7 @@ def test_other_tables_show_no_classes():
 def test_the_grid_the_page_and_the_csv_hold_the_classes(lsh_and_itq):
     asked, results = lsh_and_itq
     cells, classes = make_cells(asked, results, PARAMS), make_class_cells(asked, results)
-    sentences = reach(asked, results, cells)
+    sentences = uncertainty_notes(asked, results, cells)
     text = as_markdown(asked, "mine", cells, [], classes, sentences)
     assert "| row | malignant (8 cases of 4 patients) | benign (8 cases of 4 patients) |" in text
     assert "| LSH, vote | 0.400 ± 0.141 [0.100 – 0.700] | 0.800 ± 0.141 [0.700 – 1.000] |" in text
@@ -131,7 +131,7 @@ def test_the_grid_the_page_and_the_csv_hold_the_classes(lsh_and_itq):
             "parts": [],
             "part_text": str,
             "classes": class_grids(asked, classes),
-            "reach": sentences,
+            "uncertainty_notes": sentences,
         },
     )
     assert "MAP class by class, 16 bits" in page
@@ -149,7 +149,7 @@ def test_the_grid_the_page_and_the_csv_hold_the_classes(lsh_and_itq):
 
 def test_what_the_patients_can_show_is_computed_from_what_ran(lsh_and_itq):
     asked, results = lsh_and_itq
-    first, widest, above, apart, too_narrow = reach(asked, results, make_cells(asked, results, PARAMS))
+    first, widest, above, apart, too_narrow = uncertainty_notes(asked, results, make_cells(asked, results, PARAMS))
     assert first == (
         "20 queries of 10 patients can be answered by the gallery's 1,000 cases; each patient carries "
         "10.0% of every figure on average."
@@ -165,7 +165,7 @@ def test_what_the_patients_can_show_is_computed_from_what_ran(lsh_and_itq):
 def test_a_row_is_held_to_what_its_own_rankings_score_with_exchanged_labels(lsh_and_itq):
     asked, results = lsh_and_itq
     cells = make_cells(asked, results, PARAMS)
-    grouped = reach(asked, results, cells, {("LSH, vote", 16): 0.29, ("ITQ, vote", 16): 0.35})[3]
+    grouped = uncertainty_notes(asked, results, cells, {("LSH, vote", 16): 0.29, ("ITQ, vote", 16): 0.35})[3]
     assert "score MAP 0.290 (LSH, vote) to 0.350 (ITQ, vote)" in grouped
     assert grouped.endswith("1 of 2 lies above its own such figure with the widest interval: LSH, vote.")
 
@@ -174,7 +174,7 @@ def test_one_patient_and_one_seed_are_said_as_one():
     alone = queries(np.full(20, 0.5)).set_column(1, "patient_id", [["p"] * 20])
     asked = ask("dmih", ["lsh"], [16], [0])
     result = Measured(asked.table.rows[0], 16, {0: measured(0.5, 0.5, 0.5)}, {}, alone, {})
-    sentences = reach(asked, [result], make_cells(asked, [result], PARAMS))
+    sentences = uncertainty_notes(asked, [result], make_cells(asked, [result], PARAMS))
     assert sentences[0].startswith("20 queries of 1 patient can")
     assert not any("too narrow" in sentence or "difference" in sentence for sentence in sentences)
     assert "after 1 patient without an exception, up to 95% of all may be" in sentences[-1]
@@ -187,7 +187,7 @@ def test_bits_are_named_where_there_are_several_and_an_interval_without_width_is
         Measured(asked.table.rows[0], bits, {0: measured(1.0, low, 1.0)}, {}, queries(np.full(20, 1.0)), {})
         for bits, low in ((16, 1.0), (32, 0.9))
     ]
-    sentences = reach(asked, results, make_cells(asked, results, PARAMS))
+    sentences = uncertainty_notes(asked, results, make_cells(asked, results, PARAMS))
     assert "lie above chance with the interval of every seed: LSH, vote (16 bits); LSH, vote (32 bits)." in sentences[2]
     assert "score the same (LSH, vote (16 bits))" in sentences[3]
     assert "after 10 patients without an exception, up to 26% of all" in sentences[3]
@@ -197,7 +197,7 @@ def test_a_list_as_long_as_the_gallery_is_said_to_say_nothing():
     asked = ask("dmih", ["lsh"], [16], [0])
     few = measured(0.5, 0.3, 0.7).model_copy(update={"n_gallery": 9})
     result = Measured(asked.table.rows[0], 16, {0: few}, {}, queries(np.full(20, 0.5)), {})
-    sentences = reach(asked, [result], make_cells(asked, [result], PARAMS))
+    sentences = uncertainty_notes(asked, [result], make_cells(asked, [result], PARAMS))
     assert [sentence.split()[0] for sentence in sentences if "says nothing of a gallery of 9 cases" in sentence] == [
         "P@10"
     ]
@@ -205,5 +205,5 @@ def test_a_list_as_long_as_the_gallery_is_said_to_say_nothing():
 
 def test_where_every_row_failed_nothing_is_said():
     asked, results = table({"lsh": None})
-    assert reach(asked, results, make_cells(asked, results, PARAMS)) == []
+    assert uncertainty_notes(asked, results, make_cells(asked, results, PARAMS)) == []
     assert all(cell.mean is None for cell in make_class_cells(asked, results))
