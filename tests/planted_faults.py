@@ -217,7 +217,7 @@ FAULTS = (
         "down leaves processes",
         "    end_family(left)\n    return len(left)",
         "    return len(left)",
-        "platform/services/test_supervisord.py platform/services/test_up_and_down.py",
+        "platform/services/test_supervisord.py",
     ),
     Fault(
         "benchmark row of other code up to date",

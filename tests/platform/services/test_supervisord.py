@@ -128,6 +128,16 @@ def test_a_killed_service_is_started_again_and_what_it_left_behind_is_ended(supe
     assert not orphan.is_running()
 
 
+def test_a_service_that_was_well_for_a_while_is_started_again_too(supervised, tmp_path, monkeypatch):
+    well_at_once = supervisord._PROGRAM.replace("startsecs = 60", "startsecs = 0")
+    monkeypatch.setattr(supervisord, "_PROGRAM", well_at_once)
+    running = supervised(SLEEP)
+    wait_for(lambda: tagged(tmp_path))
+    assert running.info()["statename"] == "RUNNING"
+    os.kill(running.info()["pid"], signal.SIGKILL)
+    wait_for(lambda: n_restarts(tmp_path, "pages") == 1)
+
+
 def test_of_a_stopped_scheduler_no_task_lives_on_and_none_has_reported_a_failure(supervised, tmp_path):
     running = supervised(SCHEDULER)
     wait_for(lambda: (tmp_path / "up").exists() and len(tagged(tmp_path)) == 4)
@@ -180,10 +190,13 @@ def test_the_lock_is_supervisords_and_free_after_kill_9(supervised, tmp_path):
     assert acquire(Workspace(tmp_path)) is None
     running.process.kill()
     running.process.wait()
-    assert tagged(tmp_path), "it goes on, and the next start ends it"
+    left = tagged(tmp_path)
+    assert left, "it goes on, and the next start ends it"
     lock = acquire(Workspace(tmp_path))
     assert lock is not None
-    lock.close()
+    with lock:
+        assert supervisord.clear_leftovers(tmp_path) == len(left)
+    assert tagged(tmp_path) == []
 
 
 def test_commands_are_taken_from_this_account_alone_and_from_no_port(supervised, tmp_path):
