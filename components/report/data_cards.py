@@ -1,4 +1,4 @@
-"""What the data is: cases, images, patients, labels per fold, views, sex and age, and what ingest refused."""
+"""The data section: cases, images, patients, labels per fold, views, sex and age, and what ingest rejected."""
 
 from collections import Counter
 from typing import Any
@@ -15,7 +15,7 @@ from medhash.core.plots import PALETTE, canvas
 
 def ages(by_fold: dict[str, list[int]]) -> str:
     """Draw a stacked histogram in steps of ten years and return a data: URI. by_fold: fold → age per image."""
-    with canvas(6.4, 2.1) as drawn:
+    with canvas(4.8, 1.9) as drawn:
         axes = drawn.figure.subplots()
         axes.hist(
             list(by_fold.values()),

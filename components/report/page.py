@@ -108,7 +108,10 @@ def run_plots(run: Run) -> dict[str, str]:
         f"learning-{method}": learning_curves(history.epochs, history.best_epoch, run.metrics[method].validation_chance)
         for method, history in run.histories.items()
     }
-    return {"map": map_bars(metrics), "precision-recall": precision_recall(metrics)} | curves
+    return {
+        "map": map_bars(metrics, {name: one.map_permuted for name, one in run.headlines.items()}),
+        "precision-recall": precision_recall(metrics),
+    } | curves
 
 
 def render_page(run: Run, plots: Mapping[str, str]) -> str:

@@ -1,5 +1,7 @@
 """Plots over methods and epochs: MAP, precision–recall, learning curves, bit balance."""
 
+from collections.abc import Mapping
+
 from matplotlib.ticker import MaxNLocator
 
 from medhash.core.documents import Metrics
@@ -9,10 +11,13 @@ _NOT_A_LOSS = {"learning_rate", "alpha", "val_map", "distinct_codes", "worst_bit
 History = list[dict[str, float | None]]
 
 
-def map_bars(metrics: list[Metrics]) -> str:
-    """Draw a horizontal bar per method, best at the top, and return a data: URI."""
+def map_bars(metrics: list[Metrics], permuted: Mapping[str, float | None]) -> str:
+    """Draw a horizontal bar per method, best at the top, and return a data: URI.
+
+    permuted: method → MAP with permuted labels, marked by a cross.
+    """
     ordered = sorted(metrics, key=lambda result: result.figures.map)
-    with canvas(6.4, 0.8 + 0.3 * max(len(ordered), 2)) as drawn:
+    with canvas(4.8, 0.8 + 0.3 * max(len(ordered), 2)) as drawn:
         axes = drawn.figure.subplots()
         for row, result in enumerate(ordered):
             interval = result.intervals.get("map")
@@ -29,6 +34,8 @@ def map_bars(metrics: list[Metrics]) -> str:
                 marker="|",
                 markersize=4,
             )
+            if (baseline := permuted.get(result.method)) is not None:
+                axes.plot(baseline, row, "x", color=PALETTE[1], markersize=6, markeredgewidth=1.6)
             axes.annotate(
                 f"{value:.3f}",
                 (max(value, high), row),
@@ -66,7 +73,7 @@ def precision_recall(metrics: list[Metrics]) -> str:
     so the last point's precision is what a random order would reach at any recall: the chance line.
     """
     many = len(metrics) > 8
-    with canvas(6.4, 4.2 + (0.16 * (len(metrics) - 8) if many else 0)) as drawn:
+    with canvas(4.8, 3.4 + (0.16 * (len(metrics) - 8) if many else 0)) as drawn:
         axes = drawn.figure.subplots()
         for position, result in enumerate(metrics):
             points = sorted(result.curve, key=lambda point: point.radius)
@@ -140,7 +147,7 @@ def bit_balance(metrics: list[Metrics]) -> str:
     width = max(len(result.bit_balance) for result in metrics)
     shares = [result.bit_balance + [float("nan")] * (width - len(result.bit_balance)) for result in metrics]
     diverging = LinearSegmentedColormap.from_list("balance", [PALETTE[0], "#f4f6f8", PALETTE[1]])
-    with canvas(6.4, 0.95 + 0.26 * max(len(metrics), 2)) as drawn:
+    with canvas(4.8, 0.95 + 0.26 * max(len(metrics), 2)) as drawn:
         axes = drawn.figure.subplots()
         mesh = axes.pcolormesh(shares, cmap=diverging, vmin=0, vmax=1, edgecolors="white", linewidth=0.8)
         axes.invert_yaxis()

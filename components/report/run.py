@@ -1,4 +1,4 @@
-"""Everything the report tells about, read once and checked."""
+"""The inputs of the report: tables and documents of one run, read once and checked."""
 
 import json
 from dataclasses import dataclass
