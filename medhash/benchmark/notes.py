@@ -25,11 +25,11 @@ _NO_WIDTH = 1e-9
 
 
 def uncertainty_notes(
-    asked: Asked, results: list[Measured], cells: list[Cell], exchanged: Mapping[tuple[str, int], float] | None = None
+    asked: Asked, results: list[Measured], cells: list[Cell], permuted: Mapping[tuple[str, int], float] | None = None
 ) -> list[str]:
     """Sentences about the table's first figure; none where nothing was measured.
 
-    exchanged: (row, bits) → MAP where the queries exchange their labels, of `permuted_labels_maps`.
+    permuted: (row, bits) → MAP with permuted query labels, of `permuted_labels_maps`.
     A percentile interval of n patients is too narrow by a factor of √(1 - 1/n) at least: the spread within a
     resample has n in its divisor, not n - 1 (Efron & Tibshirani 1993, ch. 13).
     """
@@ -46,29 +46,29 @@ def uncertainty_notes(
     names = _named(above, asked)
     verb = "lies" if 1 in (len(above), len(shown)) else "lie"
     notes = [
-        f"{_count(n_queries, 'query', 'queries')} of {_count(n_patients, 'patient')} can be answered by the gallery's "
-        f"{_count(shown[0].n_gallery or 0, 'case')}; each patient carries {1 / n_patients:.1%} of every figure on "
+        f"{_count(n_queries, 'query', 'queries')} of {_count(n_patients, 'patient')} are answerable by the gallery's "
+        f"{_count(shown[0].n_gallery or 0, 'case')}. One patient contributes {1 / n_patients:.1%} of a figure on "
         "average.",
         f"The widest 95 % interval of {title} is that of {widest.row} at {widest.bits} bits: {low:.3f} – {high:.3f}, "
-        f"{high - low:.3f} wide; it {'holds' if low <= chance <= high else 'does not hold'} chance, {chance:.3f}.",
+        f"{high - low:.3f} wide. It {'holds' if low <= chance <= high else 'does not hold'} chance, {chance:.3f}.",
         f"{len(above)} of {_count(len(shown), 'figure')} of {title} {verb} above chance with the interval of every seed"
         f"{': ' if above else ''}{names}.",
-        *_grouped(shown, asked, exchanged or {}),
+        *_permuted(shown, asked, permuted or {}),
         *_differences(shown, title),
         *_without_width(shown, n_patients, asked),
     ]
     notes += [
-        f"{TITLES[name]} says nothing of a gallery of {_count(shown[0].n_gallery or 0, 'case')}: all of it "
-        "is among the nearest, so every ranking scores what chance does."
+        f"{TITLES[name]} cannot differ from chance in a gallery of {_count(shown[0].n_gallery or 0, 'case')}: the "
+        "whole gallery is among the nearest."
         for name, k in NEAREST.items()
         if name in asked.table.figures and (shown[0].n_gallery or 0) <= k
     ]
     if n_patients > 1:
-        trainings = ", of which there is one" if len(asked.seeds) == 1 else ": that is the ±"
+        trainings = "There is one seed." if len(asked.seeds) == 1 else "The ± over seeds does."
         notes.append(
-            f"The intervals themselves come from these {n_patients:,} patients, and are too narrow by "
-            f"{1 - np.sqrt(1 - 1 / n_patients):.1%} at least; they take the gallery as it is, and say nothing "
-            f"of how figures differ between trainings{trainings}."
+            f"With {n_patients:,} patients the intervals are too narrow by at least "
+            f"{1 - np.sqrt(1 - 1 / n_patients):.1%}. They do not cover another gallery, nor the spread between "
+            f"training runs. {trainings}"
         )
     return notes
 
@@ -82,24 +82,22 @@ def _differences(shown: list[Cell], title: str) -> list[str]:
     n = len(compared)
     return [
         f"{len(apart)} of {_count(n, 'difference')} to the best row of the same bits {_has(apart)} an interval "
-        f"without 0; about {0.05 * n:.1f} would have one by chance alone. Half the width of these intervals is "
-        f"{half:.3f} in the median: rows that lie less than that apart in {title} are not told apart by these "
-        "patients."
+        f"without 0; about {0.05 * n:.1f} would have one by chance alone. The median half-width of these intervals is "
+        f"{half:.3f}. These patients cannot separate rows whose {title} differs by less."
     ]
 
 
-def _grouped(shown: list[Cell], asked: Asked, exchanged: Mapping[tuple[str, int], float]) -> list[str]:
-    known = [(cell, exchanged[cell.row, cell.bits]) for cell in shown if (cell.row, cell.bits) in exchanged]
+def _permuted(shown: list[Cell], asked: Asked, permuted: Mapping[tuple[str, int], float]) -> list[str]:
+    known = [(cell, permuted[cell.row, cell.bits]) for cell in shown if (cell.row, cell.bits) in permuted]
     if not known:
         return []
     least, most = (choose(known, key=lambda found: found[1]) for choose in (min, max))
     above = [cell for cell, value in known if (cell.low or 0.0) > value]
     return [
-        f"Where the queries exchange their labels at random, the same rankings score MAP {least[1]:.3f} "
-        f"({_named([least[0]], asked)}) to {most[1]:.3f} ({_named([most[0]], asked)}): codes that fall into groups "
-        "score above a random order by guessing the group, which P@k does not. "
-        f"{len(above)} of {len(known)} {'lies' if 1 in (len(above), len(known)) else 'lie'} above its own such "
-        f"figure with the widest interval{': ' if above else ''}{_named(above, asked)}."
+        f"With permuted query labels the same rankings score MAP {least[1]:.3f} ({_named([least[0]], asked)}) to "
+        f"{most[1]:.3f} ({_named([most[0]], asked)}), because their codes form groups. P@k does not gain from groups. "
+        f"The widest interval lies above the permuted-label baseline for {len(above)} of {len(known)}"
+        f"{': ' if above else ''}{_named(above, asked)}."
     ]
 
 
@@ -110,8 +108,8 @@ def _without_width(shown: list[Cell], n_patients: int, asked: Asked) -> list[str
         return []
     exceptions = 1 - 0.05 ** (1 / n_patients)
     return [
-        f"No interval has width where all queries score the same ({_named(alike, asked)}). That is no certainty: "
-        f"after {_count(n_patients, 'patient')} without an exception, up to {exceptions:.0%} of all may be "
+        f"No interval has width where all queries score the same ({_named(alike, asked)}). This is no "
+        f"certainty: after {_count(n_patients, 'patient')} without an exception, up to {exceptions:.0%} may be "
         "exceptions (95 %)."
     ]
 

@@ -151,15 +151,15 @@ def test_what_the_patients_can_show_is_computed_from_what_ran(lsh_and_itq):
     asked, results = lsh_and_itq
     first, widest, above, apart, too_narrow = uncertainty_notes(asked, results, make_cells(asked, results, PARAMS))
     assert first == (
-        "20 queries of 10 patients can be answered by the gallery's 1,000 cases; each patient carries "
-        "10.0% of every figure on average."
+        "20 queries of 10 patients are answerable by the gallery's 1,000 cases. One patient contributes 10.0% of a "
+        "figure on average."
     )
-    assert "that of LSH, vote at 16 bits: 0.300 – 0.800, 0.500 wide; it does not hold chance, 0.250" in widest
+    assert "that of LSH, vote at 16 bits: 0.300 – 0.800, 0.500 wide. It does not hold chance, 0.250" in widest
     assert above == "1 of 2 figures of MAP lies above chance with the interval of every seed: LSH, vote."
     assert apart.startswith("1 of 1 difference to the best row of the same bits has an interval without 0; about 0.1")
-    assert "is 0.000 in the median" in apart  # every query is worse by 0.1
-    assert f"too narrow by {1 - np.sqrt(0.9):.1%} at least" in too_narrow
-    assert too_narrow.endswith("that is the ±.")
+    assert "The median half-width of these intervals is 0.000." in apart  # every query is worse by 0.1
+    assert f"too narrow by at least {1 - np.sqrt(0.9):.1%}" in too_narrow
+    assert too_narrow.endswith("The ± over seeds does.")
 
 
 def test_a_row_is_held_to_what_its_own_rankings_score_with_exchanged_labels(lsh_and_itq):
@@ -167,7 +167,7 @@ def test_a_row_is_held_to_what_its_own_rankings_score_with_exchanged_labels(lsh_
     cells = make_cells(asked, results, PARAMS)
     grouped = uncertainty_notes(asked, results, cells, {("LSH, vote", 16): 0.29, ("ITQ, vote", 16): 0.35})[3]
     assert "score MAP 0.290 (LSH, vote) to 0.350 (ITQ, vote)" in grouped
-    assert grouped.endswith("1 of 2 lies above its own such figure with the widest interval: LSH, vote.")
+    assert grouped.endswith("above the permuted-label baseline for 1 of 2: LSH, vote.")
 
 
 def test_one_patient_and_one_seed_are_said_as_one():
@@ -175,9 +175,9 @@ def test_one_patient_and_one_seed_are_said_as_one():
     asked = ask("dmih", ["lsh"], [16], [0])
     result = Measured(asked.table.rows[0], 16, {0: measured(0.5, 0.5, 0.5)}, {}, alone, {})
     sentences = uncertainty_notes(asked, [result], make_cells(asked, [result], PARAMS))
-    assert sentences[0].startswith("20 queries of 1 patient can")
+    assert sentences[0].startswith("20 queries of 1 patient are")
     assert not any("too narrow" in sentence or "difference" in sentence for sentence in sentences)
-    assert "after 1 patient without an exception, up to 95% of all may be" in sentences[-1]
+    assert "after 1 patient without an exception, up to 95% may be" in sentences[-1]
 
 
 def test_bits_are_named_where_there_are_several_and_an_interval_without_width_is_no_certainty():
@@ -190,7 +190,7 @@ def test_bits_are_named_where_there_are_several_and_an_interval_without_width_is
     sentences = uncertainty_notes(asked, results, make_cells(asked, results, PARAMS))
     assert "lie above chance with the interval of every seed: LSH, vote (16 bits); LSH, vote (32 bits)." in sentences[2]
     assert "score the same (LSH, vote (16 bits))" in sentences[3]
-    assert "after 10 patients without an exception, up to 26% of all" in sentences[3]
+    assert "after 10 patients without an exception, up to 26% may be" in sentences[3]
 
 
 def test_a_list_as_long_as_the_gallery_is_said_to_say_nothing():
@@ -198,9 +198,9 @@ def test_a_list_as_long_as_the_gallery_is_said_to_say_nothing():
     few = measured(0.5, 0.3, 0.7).model_copy(update={"n_gallery": 9})
     result = Measured(asked.table.rows[0], 16, {0: few}, {}, queries(np.full(20, 0.5)), {})
     sentences = uncertainty_notes(asked, [result], make_cells(asked, [result], PARAMS))
-    assert [sentence.split()[0] for sentence in sentences if "says nothing of a gallery of 9 cases" in sentence] == [
-        "P@10"
-    ]
+    assert [
+        sentence.split()[0] for sentence in sentences if "differ from chance in a gallery of 9 cases" in sentence
+    ] == ["P@10"]
 
 
 def test_where_every_row_failed_nothing_is_said():
