@@ -167,7 +167,7 @@ FAULTS = (
         'gone = pc.or_(pc.is_in(images["image_id"], value_set=named), ',
         "releases/erasure/test_forget.py",
     ),
-    Fault("changed line of the audit log accepted", "if entry.previous != digest or ", "if ", "releases/history"),
+    Fault("changed line of the audit log accepted", "if entry.previous != digest or ", "if ", "releases/lineage"),
     Fault(
         "row without a bag taken",
         "if not isinstance(bag, str) or not bag:",

@@ -20,7 +20,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print the entries as they are, a JSON document per line")
     args = parser.parse_args(argv)
     from medhash.core.workspace import Workspace
-    from medhash.releases.history.audit import read_log
+    from medhash.releases.audit import read_log
 
     lines = read_log(Workspace(args.root))
     for line in lines:

@@ -26,8 +26,8 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("give an IMAGE_ID, or --release VERSION with or without --image IMAGE_ID")
 
     from medhash.core import tracking
-    from medhash.releases.history.lineage import trace_image, trace_release
-    from medhash.releases.history.lineage_text import image_as_text, release_as_text
+    from medhash.releases.lineage import trace_image, trace_release
+    from medhash.releases.lineage_text import image_as_text, release_as_text
     from medhash.releases.registry import Registry
 
     workspace, params = checkout(args)

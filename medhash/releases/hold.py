@@ -7,7 +7,7 @@ that must go leave a held champion too, which is then a new version of the same 
 
 from medhash.core.errors import MedhashError
 from medhash.core.workspace import Workspace
-from medhash.releases.history.audit import append_once
+from medhash.releases.audit import append_once
 from medhash.releases.lease import holder
 from medhash.releases.registry import Registry
 from medhash.releases.request import UserRequest

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from medhash.core.errors import MedhashError
 from medhash.core.tracking import AIRFLOW_RUN_VARIABLE, masked
-from medhash.releases.history.audit import requester
+from medhash.releases.audit import requester
 from medhash.releases.logged_model import RELEASE, log_release
 from medhash.releases.model_card import figure_tags, model_card
 from medhash.releases.release import Release, check_release

@@ -26,7 +26,7 @@ class UserRequest(Document):
     @classmethod
     def now(cls, reason: str | None, by: str | None) -> Self:
         """A request made now. Raises MedhashError if reason or name is empty, too long or of several lines."""
-        from medhash.releases.history.audit import requester
+        from medhash.releases.audit import requester
 
         return cls(
             who=_line("--by", by) if by is not None else requester(),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from medhash.core.errors import MedhashError
 from medhash.core.workspace import Workspace
-from medhash.releases.history.audit import append_once
+from medhash.releases.audit import append_once
 from medhash.releases.registry import CHAMPION, PREDECESSOR, ROLLED_BACK, Registry
 from medhash.releases.request import UserRequest
 from medhash.releases.searcher.loaded import require_decoder

@@ -32,7 +32,7 @@ from server import Server, running_server
 
 from medhash.core.contracts import SPLIT, read_table
 from medhash.core.workspace import Workspace
-from medhash.releases.history.audit import read_log
+from medhash.releases.audit import read_log
 
 pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 MODEL, WATCH = "medhash-nih", "watch_archive"

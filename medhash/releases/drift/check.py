@@ -10,11 +10,11 @@ from medhash.core.errors import MedhashError
 from medhash.core.files import replacing_file
 from medhash.core.params import Params
 from medhash.core.workspace import Workspace
+from medhash.releases.audit import Line, append, read_log
 from medhash.releases.drift.history import Measurement, log_report, read_history
 from medhash.releases.drift.measure import DriftReport, measure_drift, not_measured
 from medhash.releases.drift.page import HEADLINES, render_page
 from medhash.releases.drift.profile import read_profile
-from medhash.releases.history.audit import Line, append, read_log
 from medhash.releases.registry import CHAMPION, Registry
 from medhash.releases.release import FORMAT
 from medhash.releases.searcher.copies import checked_copy

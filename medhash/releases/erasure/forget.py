@@ -19,6 +19,7 @@ from medhash.core.files import replacing_file
 from medhash.core.locks import only_one
 from medhash.core.params import Params
 from medhash.core.workspace import Workspace
+from medhash.releases.audit import append, read_log
 from medhash.releases.erasure.derived import (
     caches_and_remotes,
     clean_state,
@@ -42,7 +43,6 @@ from medhash.releases.erasure.traces import (
     traces_in_tables,
     write_journal,
 )
-from medhash.releases.history.audit import append, read_log
 from medhash.releases.lease import leased
 from medhash.releases.registry import Registry
 from medhash.releases.request import UserRequest

@@ -9,10 +9,10 @@ from medhash.core import tracking
 from medhash.core.contracts import IMAGES, RELEASED, read_table
 from medhash.core.params import Params
 from medhash.core.workspace import Workspace
+from medhash.releases.audit import append
 from medhash.releases.erasure.derived import remove_copies
 from medhash.releases.erasure.releases import delete, remake
 from medhash.releases.erasure.store import HeldRelease, fetch_tables, held_releases
-from medhash.releases.history.audit import append
 from medhash.releases.registry import Registry
 from medhash.releases.staging import staging
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from medhash.core.errors import MedhashError
 from medhash.core.files import replacing_file
 from medhash.core.workspace import Workspace
-from medhash.releases.history.audit import append_once, requester
+from medhash.releases.audit import append_once, requester
 from medhash.releases.hold import held
 from medhash.releases.promotion.decision import DecisionReport
 from medhash.releases.promotion.decision_page import render_page

@@ -11,7 +11,7 @@ from medhash.core.origins import origins
 from medhash.core.params import Params
 from medhash.core.workspace import Workspace
 from medhash.releases.assemble import digests, label_sets, preprocessing_today, released_images
-from medhash.releases.history.audit import append_once
+from medhash.releases.audit import append_once
 from medhash.releases.promotion.challenger import write_codes_today
 from medhash.releases.promotion.clauses import Clause, bits, gallery, kept_lift, latency, size
 from medhash.releases.promotion.evidence import query_time

@@ -10,7 +10,7 @@ import pytest
 from checkout import REPOSITORY, checkout_environment
 
 from medhash.core.workspace import Workspace
-from medhash.releases.history.audit import append, read_log
+from medhash.releases.audit import append, read_log
 
 ALIAS = "insert into registered_model_aliases values ('medhash-nih', 'champion', 3)"
 

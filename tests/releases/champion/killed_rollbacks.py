@@ -19,8 +19,8 @@ import torch  # noqa: F401
 
 from medhash.core import tracking
 from medhash.core.workspace import Workspace
+from medhash.releases import audit as log
 from medhash.releases import lease
-from medhash.releases.history import audit as log
 from medhash.releases.registry import Registry
 from medhash.releases.rollback import RolledBack, rollback
 

@@ -7,7 +7,7 @@ from releases.champion.registered import NAME, registry_of
 
 from medhash.commands.hold import main
 from medhash.core.workspace import Workspace
-from medhash.releases.history.audit import read_log
+from medhash.releases.audit import read_log
 from medhash.releases.hold import held
 from medhash.releases.staging import staging
 

@@ -12,7 +12,7 @@ from releases.champion.registered import NAME, aliases, registry_of
 
 from medhash.commands.rollback import main
 from medhash.core.workspace import Workspace
-from medhash.releases.history.audit import read_log
+from medhash.releases.audit import read_log
 from medhash.releases.release import Release
 
 

@@ -5,9 +5,9 @@ from releases.drift.bench import Bench
 from releases.drift.population import Patients, write_patients
 
 from medhash.core.errors import MedhashError
+from medhash.releases.audit import read_log
 from medhash.releases.drift.check import accept, accepted
 from medhash.releases.drift.measure import DriftReport
-from medhash.releases.history.audit import read_log
 
 
 @pytest.fixture

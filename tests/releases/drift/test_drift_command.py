@@ -9,8 +9,8 @@ from releases.drift.population import Patients, write_patients
 from medhash.commands.drift import main
 from medhash.core import tracking
 from medhash.core.workspace import Workspace
+from medhash.releases.audit import read_log
 from medhash.releases.drift.measure import DriftReport
-from medhash.releases.history.audit import read_log
 from medhash.releases.registry import Registry
 
 

@@ -15,7 +15,7 @@ from releases.erasure.holding import places_of
 
 from medhash.commands.forget import main
 from medhash.core import tracking
-from medhash.releases.history.audit import read_log
+from medhash.releases.audit import read_log
 from medhash.releases.registry import Registry
 
 

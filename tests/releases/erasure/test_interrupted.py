@@ -9,7 +9,7 @@ from pathlib import Path
 from releases.erasure.holding import places_of
 
 from medhash.core import tracking
-from medhash.releases.history.audit import read_log
+from medhash.releases.audit import read_log
 from medhash.releases.registry import CHAMPION, Registry
 
 REPOSITORY = Path(__file__).parents[3]

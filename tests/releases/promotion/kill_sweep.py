@@ -31,10 +31,10 @@ from mlflow import MlflowClient  # noqa: E402
 from medhash.core.files import replacing_file  # noqa: E402
 from medhash.core.params import load_params  # noqa: E402
 from medhash.core.workspace import Workspace  # noqa: E402
+from medhash.releases import audit as audited  # noqa: E402
 from medhash.releases import lease  # noqa: E402
 from medhash.releases.assemble import build_release  # noqa: E402
-from medhash.releases.history import audit as audited  # noqa: E402
-from medhash.releases.history.audit import append, read_log  # noqa: E402
+from medhash.releases.audit import append, read_log  # noqa: E402
 from medhash.releases.promotion import evidence, gates, promote, recording  # noqa: E402
 from medhash.releases.promotion.latest import write_latest  # noqa: E402
 from medhash.releases.promotion.query_groups import read_query_usage, turn_of, write_query_usage  # noqa: E402

@@ -13,7 +13,7 @@ from releases.promotion.test_worse_challengers import fewer_images
 from medhash.commands.promote import main
 from medhash.core import tracking
 from medhash.core.errors import MedhashError
-from medhash.releases.history.audit import read_log
+from medhash.releases.audit import read_log
 from medhash.releases.hold import Hold, hold, lift
 from medhash.releases.promotion.latest import Latest
 from medhash.releases.promotion.promote import promote

@@ -13,7 +13,7 @@ from releases.promotion.planted import SETS, by_label, plant
 
 from medhash.core import tracking
 from medhash.core.errors import MedhashError
-from medhash.releases.history.audit import read_log
+from medhash.releases.audit import read_log
 from medhash.releases.hold import Hold, hold
 from medhash.releases.promotion import promote as module
 from medhash.releases.promotion.promote import promote

@@ -13,7 +13,7 @@ from releases.promotion.planted import SETS, by_label, plant, random_codes
 from medhash.core import tracking
 from medhash.core.errors import MedhashError
 from medhash.core.params import QualityParams
-from medhash.releases.history.audit import read_log
+from medhash.releases.audit import read_log
 from medhash.releases.promotion.promote import promote
 from medhash.releases.registry import Registry
 from medhash.releases.release import check_release

@@ -10,7 +10,7 @@ from medhash.commands.promote import main
 from medhash.core.documents import Check, GateReport
 from medhash.core.errors import MedhashError
 from medhash.core.workspace import Workspace
-from medhash.releases.history.audit import read_log
+from medhash.releases.audit import read_log
 from medhash.releases.promotion.gates import require_gates, stale_stages
 from medhash.releases.promotion.latest import Latest
 

@@ -11,7 +11,7 @@ from medhash.core import tracking
 from medhash.core.contracts import LABELS, RELEASED, SPLIT, read_table, write_table
 from medhash.core.errors import MedhashError
 from medhash.hashing.model import load_model
-from medhash.releases.history.audit import read_log
+from medhash.releases.audit import read_log
 from medhash.releases.hold import Hold, hold
 from medhash.releases.promotion.clauses import kept_lift
 from medhash.releases.promotion.promote import promote

@@ -14,7 +14,7 @@ from medhash.core import tracking
 from medhash.core.contracts import LABELS, read_table
 from medhash.core.files import sha256_file
 from medhash.hashing.model import HashModel
-from medhash.releases.history.audit import read_log
+from medhash.releases.audit import read_log
 from medhash.releases.promotion.latest import Latest
 from medhash.releases.promotion.promote import promote
 from medhash.releases.registry import Registry

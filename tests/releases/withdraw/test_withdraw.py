@@ -10,10 +10,10 @@ from releases.promotion.finished import Run, after_training
 from medhash.commands.withdraw import main
 from medhash.core import tracking
 from medhash.core.contracts import IMAGES, LABELS, RELEASED, SPLIT, read_table, write_table
+from medhash.releases.audit import read_log
 from medhash.releases.erasure.withdraw import withdraw
-from medhash.releases.history.audit import read_log
-from medhash.releases.history.lineage import trace_release
-from medhash.releases.history.lineage_text import release_as_text
+from medhash.releases.lineage import trace_release
+from medhash.releases.lineage_text import release_as_text
 from medhash.releases.promotion.promote import promote
 from medhash.releases.registry import Registry
 from medhash.retrieval.index import load_index

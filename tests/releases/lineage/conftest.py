@@ -5,7 +5,7 @@ import pytest
 from releases.champion.registered import register, registry_of, workspace_with_store
 
 from medhash.core.workspace import Workspace
-from medhash.releases.history.audit import append
+from medhash.releases.audit import append
 
 GONE = f"{119:016x}"
 """An image of a test patient that lay in the tables of version 1 only."""

@@ -13,7 +13,7 @@ from medhash.core.documents import Document
 from medhash.core.errors import MedhashError
 from medhash.core.files import sha256_file
 from medhash.core.workspace import Workspace
-from medhash.releases.history.audit import Line, read_log
+from medhash.releases.audit import Line, read_log
 from medhash.releases.registry import AIRFLOW_RUN, PREDECESSOR, RELEASE, RENEWS, ROLLED_BACK, SCRUBBED_FROM, Registry
 from medhash.releases.release import IMAGES_FILE, PARAMS_FILE, RELEASE_FILE, Release, read_release
 from medhash.retrieval.index import GALLERY_FOLDS

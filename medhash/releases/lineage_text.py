@@ -1,6 +1,6 @@
 """A trace as lines to read."""
 
-from medhash.releases.history.lineage import ImageTrace, Origins, Today, Trace
+from medhash.releases.lineage import ImageTrace, Origins, Today, Trace
 from medhash.releases.registry import ROLLED_BACK
 from medhash.releases.rollback import RolledBack
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from releases.champion.registered import NAME, registry_of
-from releases.history.conftest import GONE
+from releases.lineage.conftest import GONE
 
 from medhash.commands.lineage import main
 from medhash.core.workspace import Workspace

@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from medhash.releases.history.lineage import Today, _row
-from medhash.releases.history.lineage_text import _today
+from medhash.releases.lineage import Today, _row
+from medhash.releases.lineage_text import _today
 
 
 @pytest.mark.parametrize(("asked", "digest"), [("tiles-of-one-file", "a" * 64), ("two-films", None), ("i3", "b" * 64)])

@@ -11,7 +11,7 @@ import pytest
 from medhash.commands.audit import main
 from medhash.core.errors import MedhashError
 from medhash.core.workspace import Workspace
-from medhash.releases.history.audit import append, read_log
+from medhash.releases.audit import append, read_log
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_half_a_line_of_a_killed_process_breaks_nothing(workspace: Workspace) ->
 
 def test_writers_at_the_same_time_wait_for_each_other(workspace: Workspace) -> None:
     program = (
-        "import sys\nfrom pathlib import Path\nfrom medhash.releases.history.audit import append\n"
+        "import sys\nfrom pathlib import Path\nfrom medhash.releases.audit import append\n"
         "from medhash.core.workspace import Workspace\n"
         "for number in range(25):\n    append(Workspace(Path(sys.argv[1])), 'refuse', {'by': sys.argv[2]})\n"
     )

@@ -1,1 +1,0 @@
-"""The audit log, and where a release or an answer comes from."""
