@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import string
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 _WORD = 8
-_HEX = frozenset(b"0123456789abcdef")
+_HEX = frozenset(string.hexdigits.lower().encode())
 _PLAIN = 6
 SHORTEST = 2 * _WORD - 1
 """Bytes a pattern must have: then it holds a whole word wherever it begins."""
@@ -28,7 +29,7 @@ class Patterns:
 
     Wherever a pattern of 15 bytes or more begins, it covers a word of 8 bytes that is aligned in the block. So a block
     is looked at as words once, and only where a word is one of the patterns' own are the bytes compared.
-    A pattern of fewer than six different bytes, such as 0000000000000001, must stand alone: many longer numbers hold
+    A pattern of fewer than six different bytes, such as 15 zeros and a one, must stand alone: many longer numbers hold
     it, and no keyed digest gives it.
     """
 

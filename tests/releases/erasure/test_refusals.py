@@ -36,7 +36,7 @@ def test_whom_nobody_knows_and_acts_without_a_reason_are_refused(words, error, h
 @pytest.mark.parametrize(
     ("lock", "error"),
     [
-        ("forget.lock", "another `medhash forget` is at work"),
+        ("forget.lock", "another `medhash forget` is running"),
         ("ingest.lock", "another ingest is working"),
         ("staging.lock", "is under way in this checkout"),
     ],

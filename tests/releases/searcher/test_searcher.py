@@ -111,7 +111,7 @@ def test_while_mlflow_does_not_answer_the_old_release_goes_on(store, monkeypatch
     with monkeypatch.context() as patched:
         patched.setattr(searcher._registry.client, "get_registered_model", out_of_reach)
         assert not searcher.refresh()
-        assert searcher.note.startswith("version 2 goes on answering: MLflow at sqlite")
+        assert searcher.note.startswith("version 2 keeps answering: MLflow at sqlite")
         assert searcher.answer([store.root / "3.png"], 1).version == "2"
     assert searcher.refresh()
     assert (searcher.serving.version, searcher.note) == ("1", "")
