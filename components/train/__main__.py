@@ -1,6 +1,7 @@
 """Command line of the stage train: pixels or GIST vectors and labels → models/METHOD."""
 
 from pathlib import Path
+from typing import Any
 
 from medhash.core.command import checkout, reports_errors, stage_parser
 
@@ -48,17 +49,20 @@ def main(argv: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         raise
+    print(told(args.method, history))
+    return 0
+
+
+def told(method: str, history: "dict[str, Any]") -> str:
+    """How a training ended, in one line."""
     kept = history["epochs"][history["best_epoch"]]
     figure = (
         f", best validation MAP {kept['val_map']:.3f} in epoch {history['best_epoch'] + 1}"
         if "val_map" in kept
         else ", the last one kept"
     )
-    print(
-        f"{args.method}: {len(history['epochs'])} epochs{figure}, {kept['distinct_codes']:,} distinct codes in the "
-        "train fold"
-    )
-    return 0
+    n_epochs, n_codes = len(history["epochs"]), kept["distinct_codes"]
+    return f"{method}: {n_epochs} epochs{figure}, {n_codes:,} distinct codes in the train fold"
 
 
 if __name__ == "__main__":

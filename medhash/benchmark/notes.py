@@ -1,7 +1,5 @@
 """Where and why figures differ from the paper's: generated from what ran, never from what was expected."""
 
-import ast
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from medhash.benchmark.cells import Cell
-from medhash.benchmark.code import imported, modules_of, path_of
+from medhash.benchmark.code import deviations_of
 from medhash.benchmark.items import Asked
 from medhash.benchmark.papers import NEAREST, TITLES
 from medhash.benchmark.results import Measured
@@ -134,9 +132,6 @@ def _has(found: list[Cell]) -> str:
     return "has" if len(found) == 1 else "have"
 
 
-_DEVIATION = re.compile(r"[Dd]eviations?:\s*(.*?)(?=\n\s*\n|\s+(?:Raises|Source:)|\Z)", re.DOTALL)
-
-
 def conditions(workspace: SetWorkspace, asked: Asked, results: list[Measured], params: Params) -> list[dict[str, str]]:
     """What the figures were measured under, beside the paper's conditions: aspect, paper, here."""
     labels = read_table(workspace.labels, LABELS)
@@ -204,19 +199,6 @@ def deviations(results: list[Measured]) -> list[dict[str, Any]]:
     """What the code of the rows that ran says about its deviations from its sources: file, text, methods."""
     found: dict[tuple[str, str], list[str]] = {}
     for method in dict.fromkeys(result.row.method for result in results if result.seeds):
-        for module in imported(modules_of(find_method(method))):
-            if module.startswith("medhash.hashing."):
-                for text in deviations_of(module):
-                    methods = found.setdefault((module, text), [])
-                    methods.append(method)
+        for module, text in deviations_of(find_method(method)):
+            found.setdefault((module, text), []).append(method)
     return [{"module": module, "text": text, "methods": methods} for (module, text), methods in sorted(found.items())]
-
-
-def deviations_of(module: str) -> list[str]:
-    """The `Deviation: …` passages of a module's docstrings, each to the end of its paragraph."""
-    texts = []
-    for node in ast.walk(ast.parse(path_of(module).read_text())):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
-            for passage in _DEVIATION.findall(ast.get_docstring(node) or ""):
-                texts.append(" ".join(passage.split()))
-    return texts

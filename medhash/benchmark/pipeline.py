@@ -18,12 +18,13 @@ from typing import Any
 
 import yaml
 
-from medhash.benchmark.code import code_digest, described, modules_of
+from medhash.benchmark.code import row_digest, tables_digest
 from medhash.core.data_sets import SetWorkspace
 from medhash.core.errors import MedhashError
 from medhash.core.files import replacing_file, write_json
 from medhash.core.params import Params, load_params
 from medhash.hashing.catalogue import Unbinarised, find_method, with_overrides
+from medhash.hashing.method_code import row_settings
 from medhash.hashing.method_types import StructuredMethod
 
 PREPARED = ("seed", "size_px", "features", "ingest", "split", "labels")
@@ -105,7 +106,7 @@ def prepare_record(params: Params) -> dict[str, Any]:
     """What the tables depend on beside the archive."""
     settings = {key: params.model_dump(mode="json")[key] for key in PREPARED}
     settings["ingest"] = {key: value for key, value in settings["ingest"].items() if key not in ("archive", "workers")}
-    return {"code": code_digest(["medhash.benchmark.prepare"]), "settings": settings}
+    return {"code": tables_digest(params), "settings": settings}
 
 
 def row_record(params: Params, method: str) -> dict[str, Any]:
@@ -120,8 +121,8 @@ def row_record(params: Params, method: str) -> dict[str, Any]:
         settings["sub_codes"] = params.sub_codes
     changed = with_overrides(find_method(method), params.train.overrides.get(method, {}))
     return {
-        "code": code_digest(["medhash.benchmark.row", *modules_of(changed)]),
-        "method": described(changed),
+        "code": row_digest(changed),
+        "method": row_settings(changed),
         "settings": settings,
         "keeps_relaxed": keeps_relaxed(method),
     }

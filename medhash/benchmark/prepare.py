@@ -5,7 +5,9 @@ Run by DVC in data/benchmark/NAME; `medhash benchmark` writes that stage.
 
 import argparse
 import importlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from medhash.core.command import reports_errors
 
@@ -27,16 +29,22 @@ def main(argv: list[str] | None = None) -> int:
     params = load_params(workspace.params_file)
     require_current(workspace.root / "prepare.json", prepare_record(params))
     archive = root / params.ingest.archive
-    ingest = importlib.import_module("components.ingest.ingest").ingest
+    ingest = stage_function("components.ingest.ingest", "ingest")
     settings = params.ingest.model_copy(update={"archive": str(archive)})
     print(ingest(workspace, settings, params.size_px, pseudonym_key(archive, root)), flush=True)
     stages = [("split",), ("labels",), ("similarity",), *(("features", "--kind", kind) for kind in params.features)]
     for stage, *options in stages:
-        main_of = importlib.import_module(f"components.{stage}.__main__").main
-        code = int(main_of(["--root", str(workspace.root), *options]))
+        run = stage_function(f"components.{stage}.__main__", "main")
+        code = int(run(["--root", str(workspace.root), *options]))
         if code != 0:
             return code
     return 0
+
+
+def stage_function(module: str, name: str) -> Callable[..., Any]:
+    """A function of a stage: the library does not import the stages."""
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    return function
 
 
 if __name__ == "__main__":

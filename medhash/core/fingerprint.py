@@ -52,7 +52,7 @@ class Code:
     def fingerprint(self, roots: Iterable[str], files: Iterable[str] = ()) -> str:
         """SHA-256 over all that these definitions reach, and over the bytes of files beside the code.
 
-        roots: as `named` takes them; files: paths relative to the folder. The order of either changes nothing.
+        roots: as `named` takes them; files: patterns relative to the folder. The order of either changes nothing.
         Raises Unseen where the syntax tree does not tell what is reached.
         """
         found = [definition for root in roots for definition in self.named(root)]
@@ -62,8 +62,17 @@ class Code:
         self._digest(reached)
         lines = {f"root {self._digests[definition]}" for definition in found}
         lines |= {f"effects {self._text_digest(effect.parts)}" for effect in effects if effect.parts}
-        lines |= {f"file {hashlib.sha256((self._root / path).read_bytes()).hexdigest()}" for path in files}
+        lines |= {f"file {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in self._matching(files)}
         return _sha256("\n".join(sorted(lines)))
+
+    def _matching(self, patterns: Iterable[str]) -> list[Path]:
+        found = []
+        for pattern in patterns:
+            matching = list(self._root.glob(pattern))
+            if not matching:
+                raise Unseen(f"there is no file {pattern} beside the code", "mend the table that names it")
+            found += matching
+        return found
 
     def reached(self, roots: Iterable[str]) -> list[Definition]:
         """All definitions that these reach, themselves too, sorted."""
@@ -123,7 +132,7 @@ class Code:
         effects = meaning_of(self._library, module, module.effects, "", self._mute)
         for decorated in module.decorated:
             decorators = [
-                decorator
+                decorator.func if isinstance(decorator, ast.Call) else decorator
                 for statement in module.defined[decorated]
                 for decorator in getattr(statement, "decorator_list", [])
             ]

@@ -14,6 +14,8 @@ import yaml
 
 from medhash.core.errors import MedhashError
 
+PLAN = "plan"
+"""The stage that says which code and settings the others read."""
 GATE = "gate-"
 _INTERPOLATION = re.compile(r"\$\{([^}]+)\}")
 
@@ -30,7 +32,6 @@ class Stage:
     """Names of the stages it waits for: those whose outputs it reads, without those upstream of another of them."""
     deps: tuple[str, ...]
     outs: tuple[str, ...]
-    params: tuple[str, ...]
 
     @property
     def gated(self) -> str | None:
@@ -63,7 +64,6 @@ def read_graph(root: Path) -> tuple[Stage, ...]:
                 upstream=_nearest([other.name for other in stages if _touch(deps, other.outs)], stages),
                 deps=deps,
                 outs=_paths([*body.get("outs", []), *body.get("metrics", []), *body.get("plots", [])], scopes),
-                params=tuple(body.get("params", [])),
             )
         )
     return tuple(stages)

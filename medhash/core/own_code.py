@@ -8,6 +8,8 @@ PACKAGES = ("medhash", "components")
 NO_RESULT = (
     "medhash.core.command:*",
     "medhash.core.errors:*",
+    "medhash.core.git:*",
+    "medhash.core.locks:*",
     "medhash.core.origins:*",
     "medhash.core.process:*",
     "medhash.core.tracking:*",

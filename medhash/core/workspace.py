@@ -85,9 +85,17 @@ class Workspace:
         `dvc metrics show` lists) and queries.parquet (contract QUERIES)."""
         return self.derived / "metrics" / method
 
+    def plan(self, item: str) -> Path:
+        """The code and the settings that an item of dvc.yaml, such as `split` or `train@lsh`, reads."""
+        return self.derived / "plan" / f"{item.replace('@', '/')}.json"
+
     def gate(self, stage: str) -> Path:
         """What a gate found (document GateReport)."""
         return self.derived / "gates" / f"{stage}.json"
+
+    def passed(self, item: str) -> Path:
+        """That an item passed its gate: there only if it did, and what items that read it depend on."""
+        return self.derived / "passed" / f"{item.replace('@', '/')}.json"
 
     @property
     def report(self) -> Path:

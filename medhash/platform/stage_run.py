@@ -10,6 +10,7 @@ import yaml
 
 from medhash.core.errors import MedhashError
 from medhash.core.files import sha256_file
+from medhash.core.graph import GATE
 from medhash.core.process import Child, Finished
 from medhash.platform.stale_locks import release_dead_locks
 
@@ -33,7 +34,8 @@ def run_item(root: Path, item: str, child: Child) -> None:
 
     Raises StageFailed. A stage that ended with an error for the user, such as a failed gate, is not worth a retry.
     Any other failure is: killed, out of memory, a lost node. DVC removes the old output of a stage without `persist`
-    before it runs it; after a failure the last good output is restored.
+    before it runs it; after a failure the last good output is restored. Not that of a gate: passes of an earlier run
+    would say that what failed has passed.
     Waits while another DVC of this checkout uses the same paths; locks of killed processes do not count.
     """
     while True:
@@ -47,7 +49,7 @@ def run_item(root: Path, item: str, child: Child) -> None:
         time.sleep(_BUSY_SECONDS)
     if finished.code == 0:
         return
-    if item in _locked(root):
+    if item in _locked(root) and not item.startswith(GATE):
         child.run([*DVC, "checkout", item])
     raise _failure(item, finished)
 

@@ -1,69 +1,64 @@
 """What makes a row stale: its own code and settings, and neither comments nor other methods."""
 
+import json
+
 import pytest
-from checkout import REPOSITORY
 
 from medhash.benchmark import code
-from medhash.benchmark.code import TRUNKS, code_digest, described, imported, modules_of
-from medhash.benchmark.pipeline import prepare_record
+from medhash.benchmark.pipeline import prepare_record, row_record
 from medhash.core.params import Params
 from medhash.hashing.catalogue import CATALOGUE, find_method
+from medhash.hashing.method_code import learning_roots
+
+PARAMS = Params(methods=["lsh"])
 
 
-@pytest.fixture
-def module(tmp_path, monkeypatch):
-    """A module whose text the test writes; what depends on it is read anew."""
-    real = code.path_of
-    file = tmp_path / "lsh.py"
-    monkeypatch.setattr(code, "path_of", lambda name: file if name == "medhash.hashing.shallow.lsh" else real(name))
-
-    def write(text):
-        file.write_text(text)
-        for cached in (code._meaning, code._imports):
-            cached.cache_clear()
-        return code_digest(modules_of(find_method("lsh")))
-
-    yield write
-    for cached in (code._meaning, code._imports):
-        cached.cache_clear()
-
-
-def test_comments_and_docstrings_change_no_digest_and_code_does(module):
-    text = (REPOSITORY / "medhash" / "hashing" / "shallow" / "lsh.py").read_text()
-    before = module(text)
-    assert module(text.replace('"""', '"""More words. ', 1) + "\n# a remark\n") == before
-    assert module(text + "\nEXTRA = 1\n") != before
+def reached(name: str) -> set[str]:
+    return {str(one) for one in code._code().reached(learning_roots(find_method(name)))}
 
 
 def test_a_method_hangs_on_its_own_code_and_not_on_another_methods():
-    lsh, drh, ksh = (imported(modules_of(find_method(name))) for name in ("lsh", "drh-18", "a-ksh"))
-    assert "medhash.hashing.shallow.lsh" in lsh
+    lsh, drh, ksh, attention = (reached(name) for name in ("lsh", "drh-18", "a-ksh", "dmih-attention"))
+    assert "medhash.hashing.shallow.lsh:fit_lsh" in lsh
     assert not any("itq" in name or "losses" in name for name in lsh)
-    assert {"medhash.hashing.losses.nca", "medhash.hashing.networks.residual"} <= set(drh)
-    assert not any("shallow" in name or "eight_layers" in name or "ranking" in name for name in drh)
+    assert {"medhash.hashing.losses.nca:nca_loss", "medhash.hashing.networks.residual:BasicBlock"} <= drh
+    assert not any("fit_" in name or "eight_layers" in name or "ranking" in name for name in drh)
     assert {
-        "medhash.hashing.shallow.ksh",
-        "medhash.hashing.networks.eight_layers",
-        "medhash.hashing.losses.classification",
-    } <= set(ksh)
+        "medhash.hashing.shallow.ksh:fit_ksh",
+        "medhash.hashing.networks.eight_layers:EightLayerTrunk",
+        "medhash.hashing.losses.classification:classification_loss",
+    } <= ksh
+    assert "medhash.hashing.networks.pooling:GatedAttention" in attention
+    assert "medhash.hashing.networks.pooling:max_pooling" not in attention
+    assert not any("pooling" in name or "dmih" in name for name in drh)
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_every_method_has_modules_and_a_description_without_addresses(name):
-    assert all(code.path_of(module).exists() for module in modules_of(find_method(name)))
-    assert " at 0x" not in described(find_method(name))
+def test_every_method_has_a_record_that_json_keeps(name):
+    record = row_record(PARAMS, name)
+    assert json.loads(json.dumps(record)) == record
 
 
-def test_what_a_row_runs_is_followed_into_training_and_measuring():
-    row = set(imported(["medhash.benchmark.row"]))
+def test_what_a_row_and_the_tables_run_is_followed_into_training_measuring_and_reading():
+    row = {str(one) for one in code._code().reached(["medhash.benchmark.row:main"])}
     assert {
-        "medhash.training.loop",
-        "medhash.retrieval.evaluation.measure",
-        "medhash.retrieval.measures.average_precision",
-        "medhash.retrieval.encode",
-        "medhash.hashing.model",
+        "medhash.retrieval.evaluation.measure:measure",
+        "medhash.retrieval.measures.average_precision:average_precision",
+        "medhash.retrieval.encode:encode_bags",
+        "medhash.hashing.model:HashModel",
+        "medhash.training.train:train_method",
     } <= row
-    assert not row & {f"medhash.hashing.networks.{trunk}" for trunk in TRUNKS.values()}
+    assert not any(".networks." in name for name in row)
+    # Another layout is another reader.
+    breakhis = Params.model_validate({"methods": ["lsh"], "ingest": {"source": "breakhis"}})
+    assert code.tables_digest(breakhis) != code.tables_digest(PARAMS)
+
+
+def test_deviations_are_those_of_the_methods_own_code():
+    drh = dict(code.deviations_of(find_method("drh-18")))
+    assert "medhash.hashing.losses.quantization" in drh
+    assert not any("shallow" in module or "osdh" in module for module in drh)
+    assert all(text and "\n" not in text for text in drh.values())
 
 
 @pytest.mark.parametrize(
@@ -90,13 +85,3 @@ def test_where_the_archive_lies_and_what_is_kept_of_codes_leave_the_tables_as_th
     assert prepare_record(Params.model_validate({"methods": ["lsh"]} | moved)) == prepare_record(
         Params.model_validate({"methods": ["lsh"]})
     )
-
-
-def test_a_pooling_is_code_of_the_rows_that_pool_so_and_of_no_other():
-    attention, most, voting = (
-        set(imported(modules_of(find_method(name)))) for name in ("dmih-attention", "dmih-max", "drh-18")
-    )
-    poolings = {"medhash.hashing.networks.pooling"}
-    assert attention & poolings == {"medhash.hashing.networks.pooling"}
-    assert most & poolings == {"medhash.hashing.networks.pooling"}
-    assert not any("pooling" in name or "dmih" in name for name in voting)

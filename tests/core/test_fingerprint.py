@@ -305,6 +305,14 @@ def test_a_registration_counts_where_its_module_is_imported(tmp_path):
     )
 
 
+def test_a_decorator_of_another_package_registers_nothing_whatever_it_is_given(tmp_path):
+    text = (
+        "from dataclasses import dataclass\nFROZEN = True\n@dataclass(frozen=FROZEN)\nclass Other:\n    x: int = {}\n"
+        "def main():\n    return 1\n"
+    )
+    assert len({digest(tmp_path / value, {"train": text.format(value), "__init__": ""}) for value in "12"}) == 1
+
+
 def test_a_cut_is_not_followed_and_a_further_root_is(tmp_path):
     cut = {"cuts": ["lib.losses:tripled"]}
     deeper = edited("losses", "doubled(x) + x", "doubled(x) - x")

@@ -6,9 +6,10 @@ import pytest
 import yaml
 from checkout import REPOSITORY
 
+from components.quality.passes import OF_METHODS
 from medhash.core.errors import MedhashError
-from medhash.core.graph import GATE, Stage, read_graph
-from medhash.core.params import load_params
+from medhash.core.graph import GATE, PLAN, Stage, read_graph
+from medhash.core.own_code import PACKAGES
 from medhash.core.workspace import Workspace
 
 GRAPH = {stage.name: stage for stage in read_graph(REPOSITORY)}
@@ -28,7 +29,7 @@ def test_items_paths_and_order_are_those_that_dvc_itself_reads():
     for stage in GRAPH.values():
         theirs = [stages[item] for item in stage.items]
         assert set(stage.outs) == {out.def_path for one in theirs for out in one.outs}
-        assert set(stage.deps) == {dep.def_path for one in theirs for dep in one.deps if dep.def_path != "params.yaml"}
+        assert set(stage.deps) == {dep.def_path for one in theirs for dep in one.deps}
         before = {other.name.split("@")[0] for one in theirs for other in repo.index.graph.successors(one)}
         assert before - {stage.name} <= waits_for(stage)
         assert set(stage.upstream) <= before
@@ -48,7 +49,9 @@ def test_outputs_are_the_paths_of_the_workspace():
         workspace.features("gist-512"),
         workspace.report,
         workspace.report_plots,
+        workspace.plan("any").parent,
         *(workspace.gate(stage) for stage in stages),
+        *(workspace.passed(stage).with_suffix("" if stage in OF_METHODS else ".json") for stage in stages),
         *(
             path
             for method in METHODS
@@ -73,24 +76,23 @@ def test_every_dep_is_a_file_of_the_repository_or_an_output_before_it(stage):
         assert known or any(dep == out or dep in out.parents or out in dep.parents for out in outs), dep
 
 
-def test_every_param_of_a_stage_stands_in_params_yaml_and_in_the_model():
-    written = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
-    checked = load_params(REPOSITORY / "params.yaml").model_dump()
-    for stage in GRAPH.values():
-        for key in stage.params:
-            for document in (written, checked):
-                for part in key.split("."):
-                    assert part in document, f"{stage.name}: {key}"
-                    document = document[part]
-
-
 def test_every_stage_but_the_report_has_a_gate_and_its_readers_wait_for_it():
     gated = {name.removeprefix(GATE) for name in GRAPH if name.startswith(GATE)}
-    assert gated == {name for name in GRAPH if not name.startswith(GATE)} - {"report"}
+    assert gated == {name for name in GRAPH if not name.startswith(GATE)} - {PLAN, "report"}
     for stage in GRAPH.values():
         if stage.gated is None:
-            for read in {name for name in waits_for(stage) if not name.startswith(GATE)}:
+            for read in {name for name in waits_for(stage) if not name.startswith(GATE)} - {PLAN}:
                 assert GATE + read in waits_for(stage), f"{stage.name} could read {read} past its gate"
+
+
+def test_every_item_depends_on_its_own_plan_and_on_no_code():
+    for stage in GRAPH.values():
+        plans = {dep for dep in stage.deps if dep.startswith("data/derived/plan")}
+        assert plans == (
+            set() if stage.name == PLAN else {Workspace(Path()).plan(item).as_posix() for item in stage.items}
+        )
+        if stage.name != PLAN:
+            assert not {dep for dep in stage.deps if dep.split("/")[0] in PACKAGES or dep == "params.yaml"}
 
 
 def test_a_missing_key_and_a_wide_matrix_are_named(tmp_path):

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from medhash.core.errors import MedhashError
 from medhash.core.graph import read_graph
+from medhash.core.workspace import Workspace
+from medhash.hashing.catalogue import find_method
+from medhash.hashing.method_types import ShallowMethod
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -21,8 +24,6 @@ class Input:
     path: str
     made_by: str
     is_locked: bool
-    folder: str | None
-    """The dep that holds the path, if the item reads a folder of results."""
 
 
 def items_of(root: Path, names: list[str]) -> list[str]:
@@ -56,23 +57,25 @@ def require_item(root: Path, item: str) -> None:
 
 
 def inputs_of(repo: "Repo", item: str) -> list[Input]:
-    """The results that an item reads, in the order of its deps."""
+    """The results that an item reads: its deps in their order, then features, for which dvc.yaml names their pass."""
     found = []
-    for dep in stage_of(repo, item).deps:
-        path = PurePosixPath(dep.def_path)
+    paths = [PurePosixPath(dep.def_path) for dep in stage_of(repo, item).deps]
+    for path in [*paths, *_features(paths)]:
         for out in repo.index.outs:
             made = PurePosixPath(out.def_path)
             if made == path or made in path.parents or path in made.parents:
-                inside = path in made.parents
-                found.append(
-                    Input(
-                        str(made) if inside else str(path),
-                        out.stage.name,
-                        bool(out.hash_info),
-                        str(path) if inside else None,
-                    )
-                )
+                found.append(Input(str(made if path in made.parents else path), out.stage.name, bool(out.hash_info)))
     return found
+
+
+def _features(deps: list[PurePosixPath]) -> list[PurePosixPath]:
+    """The files of features of which the deps name the pass that a method got."""
+    workspace = Workspace(Path())
+    passes = workspace.passed("features").with_suffix("")
+    methods = [find_method(dep.stem) for dep in deps if dep.is_relative_to(passes)]
+    return [
+        PurePosixPath(workspace.features(method.features)) for method in methods if isinstance(method, ShallowMethod)
+    ]
 
 
 def opened(root: Path) -> "Repo":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from medhash.core.errors import MedhashError
 from medhash.core.git import GitFailed, git, without_password
+from medhash.core.graph import PLAN
 from medhash.core.params import load_params
 from medhash.core.process import Child
 from medhash.platform.stage_run import DVC
@@ -126,16 +127,13 @@ def _require_as_locked(root: Path, child: Child, inputs: list[Input]) -> None:
     if finished.code != 0 or answer is None:
         raise MedhashError("DVC cannot compare the outputs with dvc.lock", "run `dvc status`")
     for stage, changes in json.loads(answer).items():
+        if stage == PLAN and any("changed deps" in change for change in changes if isinstance(change, dict)):
+            raise MedhashError(
+                "code or settings changed since they were planned: a worker's result would not be found here",
+                f"run `dvc repro {PLAN}`, then publish again",
+            )
         if any("changed outs" in change for change in changes if isinstance(change, dict)):
             raise MedhashError(f"the outputs of {stage} do not match dvc.lock", f"run `dvc repro {stage}`")
-    for folder in {needed.folder for needed in inputs if needed.folder}:
-        known = [root / needed.path for needed in inputs]
-        for path in sorted((root / folder).rglob("*")):
-            if path.is_file() and not any(path == one or one in path.parents for one in known):
-                raise MedhashError(
-                    f"{path.relative_to(root)} lies among the outputs, and no stage made it",
-                    "remove it, then publish again",
-                )
 
 
 def _commit(root: Path) -> str:

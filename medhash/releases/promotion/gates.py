@@ -7,7 +7,7 @@ from pathlib import Path
 
 from medhash.core.documents import GateReport
 from medhash.core.errors import MedhashError
-from medhash.core.graph import read_graph
+from medhash.core.graph import PLAN, read_graph
 from medhash.core.workspace import Workspace
 from medhash.releases.promotion.clauses import Clause
 
@@ -18,7 +18,8 @@ def require_gates(workspace: Workspace) -> Clause:
     Raises MedhashError naming the gate: no report, failed expectations, or a report about other data, settings or
     checks than those that lie here now.
     """
-    gates = {stage.gated: stage.name for stage in read_graph(workspace.root) if stage.gated}
+    graph = read_graph(workspace.root)
+    gates = [stage.gated for stage in graph if stage.gated]
     for gated in gates:
         if not workspace.gate(gated).exists():
             raise MedhashError(
@@ -31,10 +32,10 @@ def require_gates(workspace: Workspace) -> Clause:
                 f"the gate after {gated} failed, so nothing is promoted: {'; '.join(failed) or 'no check says why'}",
                 f"mend what {workspace.gate(gated)} names, then run the pipeline again",
             )
-    stale = stale_stages(workspace.root, list(gates.values()))
+    stale = stale_stages(workspace.root, [stage.name for stage in graph if stage.gated or stage.name == PLAN])
     if stale:
         raise MedhashError(
-            f"the report of {', '.join(stale)} is about an earlier run, so nothing is promoted",
+            f"data, code or settings have changed since {', '.join(stale)} ran, so nothing is promoted",
             "run the pipeline: `dvc repro`",
         )
     return Clause("gates", True, f"all {len(gates)} gates passed, on the data that lies here now")

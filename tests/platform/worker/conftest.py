@@ -11,7 +11,12 @@ from checkout import REPOSITORY, run_in, scratch_checkout
 from machines import Coordinator, Machine
 from slim_environment import build, copied_program
 
+from components.plan.plan import write_plan
+from components.quality import passes
+from medhash.core.params import load_params
+
 UPSTREAM = [
+    "plan",
     "ingest",
     "gate-ingest",
     "split",
@@ -45,11 +50,13 @@ def made(tmp_path_factory) -> Path:
     random = np.random.default_rng(3)
     workspace.features("gist-512").parent.mkdir()
     np.save(workspace.features("gist-512"), random.random((120, 512), dtype=np.float32))
+    params = yaml.safe_load((root / "params.yaml").read_text()) | {"size_px": 32}
+    (root / "params.yaml").write_text(yaml.safe_dump(params))
+    write_plan(workspace, load_params(root / "params.yaml"))
     for stage in ("ingest", "split", "labels", "similarity", "features"):
         workspace.gate(stage).parent.mkdir(exist_ok=True)
         workspace.gate(stage).write_text("{}")
-    params = yaml.safe_load((root / "params.yaml").read_text()) | {"size_px": 32}
-    (root / "params.yaml").write_text(yaml.safe_dump(params))
+        passes.give(workspace, stage, load_params(root / "params.yaml"))
     done = run_in(root, "-m", "dvc", "commit", "--force", "--quiet", *UPSTREAM)
     assert done.returncode == 0, done.stderr
     return root

@@ -66,7 +66,13 @@ def test_another_machine_trains_and_the_coordinator_retrains_nothing(coordinator
         if path.is_file()
     }
     assert "images/rejected.parquet" not in fetched, "only what the item reads is fetched"
-    assert {"images/pixels.npy", "labels/vocabulary.json", "gates/features.json"} <= fetched
+    assert {
+        "images/pixels.npy",
+        "labels/vocabulary.json",
+        "passed/features/osdh.json",
+        "plan/train/osdh.json",
+    } <= fetched
+    assert not {"plan/train/lsh.json", "features/gist-512.npy"} & fetched, "nothing of what another method reads"
 
     second = machine.work("train@osdh", commit, folder=str(machine.folder / "other scratch"))
     assert "Stage 'train@osdh' is cached - skipping run" in second.stderr, "what one machine computed, no other does"

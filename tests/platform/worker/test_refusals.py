@@ -1,9 +1,11 @@
 """What stops a worker or a coordinator early, with a message that says what to do."""
 
 import subprocess
+import sys
 
 import pytest
 import yaml
+from checkout import checkout_environment
 
 from medhash.core.errors import MedhashError
 from medhash.platform.worker.publish import publish
@@ -33,6 +35,14 @@ def test_settings_may_differ_from_the_commit_but_code_may_not(coordinator):
     assert publish_in(coordinator, "train@osdh") == first, "equal contents are an equal commit"
     params = yaml.safe_load((coordinator.root / "params.yaml").read_text())
     (coordinator.root / "params.yaml").write_text(yaml.safe_dump(params | {"bits": 16}))
+    with pytest.raises(MedhashError, match=r"changed since they were planned[^~]*dvc repro plan"):
+        publish_in(coordinator, "train@lsh")
+    subprocess.run(
+        [sys.executable, "-m", "dvc", "repro", "-q", "plan"],
+        cwd=coordinator.root,
+        check=True,
+        env=checkout_environment(coordinator.root),
+    )
     second = publish_in(coordinator, "train@lsh")
     assert first != second
     assert yaml.safe_load(coordinator.git("show", f"{second}:params.yaml"))["bits"] == 16
@@ -50,14 +60,13 @@ def test_settings_may_differ_from_the_commit_but_code_may_not(coordinator):
 
 
 def test_publishing_refuses_what_would_be_computed_from_other_data(coordinator):
-    stray = coordinator.root / "data" / "derived" / "features" / "gist-1024.npy"
-    stray.write_bytes(b"of an earlier setting")
-    with pytest.raises(MedhashError, match=r"gist-1024\.npy lies among the outputs"):
+    (coordinator.root / "data" / "derived" / "features" / "gist-512.npy").write_bytes(b"by hand")
+    with pytest.raises(MedhashError, match=r"outputs of features@gist-512 do not match dvc\.lock"):
         publish_in(coordinator, "train@lsh")
-    stray.unlink()
+    publish_in(coordinator, "train@osdh")
     (coordinator.root / "data" / "derived" / "split" / "split.parquet").write_bytes(b"by hand")
     with pytest.raises(MedhashError, match=r"outputs of split do not match dvc\.lock"):
-        publish_in(coordinator, "train@lsh")
+        publish_in(coordinator, "train@osdh")
 
 
 @pytest.mark.parametrize(

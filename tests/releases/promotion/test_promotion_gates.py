@@ -72,7 +72,7 @@ def test_a_gate_that_did_not_run_is_named(tmp_path: Path) -> None:
 
 def test_a_report_about_earlier_data_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("medhash.releases.promotion.gates.stale_stages", lambda root, stages: stages)
-    with pytest.raises(MedhashError, match="gate-split is about an earlier run"):
+    with pytest.raises(MedhashError, match="have changed since gate-split ran"):
         require_gates(write_run(tmp_path))
 
 
