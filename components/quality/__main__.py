@@ -1,6 +1,7 @@
 """Command line of the gates: what a stage wrote → data/derived/gates/STAGE.json, exit code 1 if it does not hold."""
 
-from components.quality.gate import STAGES, describe, failure, run_gate
+from components.quality import STAGES
+from components.quality.gate import describe, failure, run_gate
 from medhash.core.command import checkout, reports_errors, stage_parser
 
 

@@ -8,7 +8,7 @@ from great_expectations.core.expectation_validation_result import ExpectationSui
 from great_expectations.render.renderer import ValidationResultsPageRenderer
 from great_expectations.render.view import DefaultJinjaPageView
 
-from components.quality.gate import STAGES
+from components.quality import STAGES
 from medhash.core.documents import Document
 from medhash.core.files import replacing_file, replacing_folder
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from components.quality.inspection import Inspection
 
-STAGES = ("ingest", "split", "labels", "similarity", "features", "train", "encode", "index", "evaluate")
-
 
 def run_gate(stage: str, workspace: Workspace, params: Params) -> GateReport:
     """Check what a stage wrote. The report is written whether it succeeds or not; the old one goes first.

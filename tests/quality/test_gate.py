@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from poison import change, edit_json, flip_byte, set_parameter
 
+from components.quality import STAGES
 from components.quality.__main__ import main
-from components.quality.gate import STAGES, run_gate
+from components.quality.gate import run_gate
 from medhash.core.documents import GateReport, Metrics
 from medhash.core.params import load_params
 from medhash.core.workspace import Workspace
