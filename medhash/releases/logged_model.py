@@ -18,7 +18,7 @@ REQUIREMENTS = (
     "pyarrow",
     "pydantic",
     "pydicom",
-    "pyyaml",
+    "pyyaml",  # `medhash query` and a registered model's name are looked up in params.yaml
     "safetensors",
     "torch",
     "torchvision",

@@ -1,6 +1,6 @@
-"""The whole pipeline in two scratch checkouts: one by `medhash demo`, one by hand with `dvc repro`.
+"""The whole pipeline in scratch checkouts: by hand with `dvc repro`, and by `medhash demo` in the thorough lane.
 
-The tests share the two checkouts and run in the order of this file, in one process: later ones spoil archives. A real
+The tests share the checkouts and run in the order of this file, in one process: later ones spoil archives. A real
 scheduler runs it in test_on_postgres.py.
 """
 
@@ -28,24 +28,33 @@ LATER = ("models", "codes", "index", "metrics")
 """Folders of data/derived that come after the gate of labels."""
 
 
-@dataclass
-class Runs:
-    """Both checkouts after a complete run."""
-
-    by_demo: Path
-    demo: subprocess.CompletedProcess[str]
-    by_hand: Path
-    promoted: subprocess.CompletedProcess[str]
+@pytest.fixture(scope="module")
+def by_hand(tmp_path_factory) -> Path:
+    """A checkout after `dvc repro`."""
+    root = scratch_checkout(tmp_path_factory.mktemp("hand"))
+    done = run_in(root, "-m", "dvc", "repro", seconds=1200)
+    assert done.returncode == 0, done.stderr
+    return root
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory) -> Runs:
-    by_demo = scratch_checkout(tmp_path_factory.mktemp("demo"))
-    by_hand = scratch_checkout(tmp_path_factory.mktemp("hand"))
-    demo = run_in(by_demo, "-m", "medhash.cli", "demo", seconds=1200)
-    done = run_in(by_hand, "-m", "dvc", "repro", seconds=1200)
-    assert done.returncode == 0, done.stderr
-    return Runs(by_demo, demo, by_hand, run_in(by_hand, "-m", "medhash.cli", "promote"))
+def promoted(by_hand) -> subprocess.CompletedProcess[str]:
+    """`medhash promote` in that checkout."""
+    return run_in(by_hand, "-m", "medhash.cli", "promote")
+
+
+@dataclass
+class Demo:
+    """Another checkout after `medhash demo`, and what that printed."""
+
+    root: Path
+    done: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory) -> Demo:
+    root = scratch_checkout(tmp_path_factory.mktemp("demo"))
+    return Demo(root, run_in(root, "-m", "medhash.cli", "demo", seconds=1200))
 
 
 def digests(root: Path, *folders: str) -> dict[str, str]:
@@ -80,9 +89,10 @@ def lose_a_finding(root: Path) -> None:
     )
 
 
-def test_the_demo_shows_every_step_and_ends_with_figures_report_and_champion(runs):
-    assert runs.demo.returncode == 0, runs.demo.stdout + runs.demo.stderr
-    n_steps = len(lock_entries(runs.by_demo)) + 4
+@pytest.mark.thorough
+def test_the_demo_shows_every_step_and_ends_with_figures_report_and_champion(demo):
+    assert demo.done.returncode == 0, demo.done.stdout + demo.done.stderr
+    n_steps = len(lock_entries(demo.root)) + 4
     for step in (
         "[ 1/",
         f"[{n_steps - 1}/{n_steps}] promote",
@@ -92,83 +102,84 @@ def test_the_demo_shows_every_step_and_ends_with_figures_report_and_champion(run
         "reports/index.html",
         "make ui",
     ):
-        assert step in runs.demo.stdout
-    assert Workspace(runs.by_demo).report.exists()
-    assert aliases(runs.by_demo)["champion"] == 1
+        assert step in demo.done.stdout
+    assert Workspace(demo.root).report.exists()
+    assert aliases(demo.root)["champion"] == 1
 
 
-def test_by_hand_the_same_model_becomes_the_champion(runs):
-    assert runs.promoted.returncode == 0, runs.promoted.stderr
-    assert runs.promoted.stdout.splitlines()[0] == "# medhash-nih: version 1 is promoted"
-    assert aliases(runs.by_hand)["champion"] == 1
+def test_by_hand_a_model_becomes_the_champion(by_hand, promoted):
+    assert promoted.returncode == 0, promoted.stderr
+    assert promoted.stdout.splitlines()[0] == "# medhash-nih: version 1 is promoted"
+    assert aliases(by_hand)["champion"] == 1
 
 
-def test_two_checkouts_give_the_same_bytes_and_the_same_lock_up_to_evaluate(runs):
+@pytest.mark.thorough
+def test_two_checkouts_give_the_same_bytes_and_the_same_lock_up_to_evaluate(demo, by_hand):
     everything = ("images", "split", "labels", "similarity", "features", "gates", *LATER)
-    assert digests(runs.by_demo, *everything) == digests(runs.by_hand, *everything)
-    first, second = lock_entries(runs.by_demo), lock_entries(runs.by_hand)
+    assert digests(demo.root, *everything) == digests(by_hand, *everything)
+    first, second = lock_entries(demo.root), lock_entries(by_hand)
     assert first.keys() == second.keys()
     assert {name: entry for name, entry in first.items() if name != "report"} == {
         name: entry for name, entry in second.items() if name != "report"
     }
 
 
-def test_a_second_repro_does_nothing(runs):
-    before = digests(runs.by_demo, *LATER)
+def test_a_second_repro_does_nothing(by_hand):
+    before = digests(by_hand, *LATER)
     started = time.monotonic()
-    done = run_in(runs.by_demo, "-m", "dvc", "repro")
+    done = run_in(by_hand, "-m", "dvc", "repro")
     seconds = time.monotonic() - started
     assert done.returncode == 0, done.stderr
     assert "Running stage" not in done.stdout
-    assert digests(runs.by_demo, *LATER) == before
+    assert digests(by_hand, *LATER) == before
     assert seconds < 20, "five seconds on an idle machine"
 
 
 @pytest.mark.thorough
-def test_settings_one_comes_back_to_cost_nothing(runs):
+def test_settings_one_comes_back_to_cost_nothing(by_hand):
     """The run-cache gives back what was trained under the same settings, data and code."""
-    params = runs.by_demo / "params.yaml"
+    params = by_hand / "params.yaml"
     text = params.read_text()
     params.write_text(text.replace("epochs: 2", "epochs: 1"))
-    assert run_in(runs.by_demo, "-m", "dvc", "repro", "-s", "train@lsh").returncode == 0
+    assert run_in(by_hand, "-m", "dvc", "repro", "-s", "train@lsh").returncode == 0
     params.write_text(text)
-    done = run_in(runs.by_demo, "-m", "dvc", "repro", "-s", "train@lsh")
+    done = run_in(by_hand, "-m", "dvc", "repro", "-s", "train@lsh")
     assert "is cached - skipping run" in done.stdout
-    assert run_in(runs.by_demo, "-m", "dvc", "status", "--quiet").returncode == 0
+    assert run_in(by_hand, "-m", "dvc", "status", "--quiet").returncode == 0
 
 
-def test_an_archive_that_ingest_refuses_leaves_every_output_as_it_was(runs):
-    everything = digests(runs.by_demo, "images", "split", "labels", *LATER)
-    archive = runs.by_demo / "data" / "sample" / "nih" / "images_001.tar.gz"
+def test_an_archive_that_ingest_refuses_leaves_every_output_as_it_was(by_hand):
+    everything = digests(by_hand, "images", "split", "labels", *LATER)
+    archive = by_hand / "data" / "sample" / "nih" / "images_001.tar.gz"
     whole = archive.read_bytes()
     archive.write_bytes(whole[: len(whole) // 2])
-    done = run_in(runs.by_demo, "-m", "dvc", "repro")
+    done = run_in(by_hand, "-m", "dvc", "repro")
     archive.write_bytes(whole)
     assert done.returncode != 0
     assert "images_001.tar.gz" in done.stderr + done.stdout
     assert "Running stage 'gate-ingest'" not in done.stdout
-    assert digests(runs.by_demo, "images", "split", "labels", *LATER) == everything
-    assert run_in(runs.by_demo, "-m", "dvc", "status", "--quiet").returncode == 0
+    assert digests(by_hand, "images", "split", "labels", *LATER) == everything
+    assert run_in(by_hand, "-m", "dvc", "status", "--quiet").returncode == 0
 
 
-def test_a_poisoned_archive_stops_at_the_gate_of_labels(runs):
-    before, champion = digests(runs.by_hand, *LATER), aliases(runs.by_hand)
-    report = sha256_file(Workspace(runs.by_hand).report)
-    lose_a_finding(runs.by_hand)
-    done = run_in(runs.by_hand, "-m", "dvc", "repro")
+def test_a_poisoned_archive_stops_at_the_gate_of_labels(by_hand, promoted):
+    before, champion = digests(by_hand, *LATER), aliases(by_hand)
+    report = sha256_file(Workspace(by_hand).report)
+    lose_a_finding(by_hand)
+    done = run_in(by_hand, "-m", "dvc", "repro")
     assert done.returncode != 0
     assert "Running stage 'similarity'" not in done.stdout
-    failed = [check for check in GateReport.read(Workspace(runs.by_hand).gate("labels")).checks if not check.success]
+    failed = [check for check in GateReport.read(Workspace(by_hand).gate("labels")).checks if not check.success]
     assert failed
     for check in failed:
         assert check.expectation in done.stderr + done.stdout
-    assert digests(runs.by_hand, *LATER) == before
-    assert sha256_file(Workspace(runs.by_hand).report) == report
-    assert aliases(runs.by_hand) == champion
+    assert digests(by_hand, *LATER) == before
+    assert sha256_file(Workspace(by_hand).report) == report
+    assert aliases(by_hand) == champion
 
 
 @pytest.mark.thorough
-def test_both_pages_answer_and_interrupting_them_leaves_no_process(runs):
+def test_both_pages_answer_and_interrupting_them_leaves_no_process(by_hand):
     airflow_port, mlflow_port = free_ports(2)
     with subprocess.Popen(
         [
@@ -181,8 +192,8 @@ def test_both_pages_answer_and_interrupting_them_leaves_no_process(runs):
             "--mlflow-port",
             str(mlflow_port),
         ],
-        cwd=runs.by_hand,
-        env=checkout_environment(runs.by_hand),
+        cwd=by_hand,
+        env=checkout_environment(by_hand),
         text=True,
         stdout=subprocess.PIPE,
         start_new_session=True,
