@@ -155,7 +155,7 @@ def test_the_page_says_what_was_trained_and_what_binarising_costs(trained):
     page = (trained / "reports/tables/sample/drh2.html").read_text()
     assert f"{EPOCHS} asked for; run: {EPOCHS}" in page
     assert "Cost of binarisation" in page
-    assert "Conditions" in page
+    assert "Differences from the paper" in page
 
 
 def test_the_page_stands_alone_and_says_what_ran(checkout):
