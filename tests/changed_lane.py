@@ -1,4 +1,4 @@
-"""Print the files of thorough tests whose subject changed: what `.ci/run` runs beside `make test`.
+"""Print the files of thorough tests whose subject changed: what `THOROUGH=1 .ci/run` runs beside `make test`.
 
 `python tests/changed_lane.py` in the root of the repository. Changed is what differs from where this branch left
 origin/main; on main itself, or where there is no such branch, what the last commits changed.
