@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from components.quality import STAGES
 from medhash.archives import reader_code
 from medhash.core.params import Params
 from medhash.hashing import method_code
@@ -63,8 +64,6 @@ _NETWORK = (
     "train.epochs",
     "train.patience",
     "train.precision",
-    "train.device",
-    "train.threads",
     "train.augment",
     "train.histogram_matching",
 )
@@ -102,7 +101,7 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "gate-split": ("split", "quality.fold_share_tolerance"),
     "gate-labels": ("labels", "quality.min_images_per_class_and_fold", "quality.max_unlabelled_share"),
     "gate-similarity": (),
-    "gate-features": ("features", "methods"),
+    "gate-features": ("features",),
     "gate-train": ("methods", "bits", "quality.references"),
     "gate-encode": (
         "methods",
@@ -116,7 +115,7 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "gate-index": ("methods", "bits"),
     "gate-evaluate": ("methods", "bits"),
 }
-"""Stage → keys of params.yaml; `_ingest` and `_train` add what hangs on the layout and on the method."""
+"""Stage → keys of params.yaml; the functions below add what hangs on the archive's layout and on the methods."""
 
 
 def items_of(params: Params) -> Iterator[Item]:
@@ -132,15 +131,22 @@ def items_of(params: Params) -> Iterator[Item]:
         yield _plain(params, "encode", method, *_encoding_roots(method))
         yield _plain(params, "index", method)
         yield _plain(params, "evaluate", method)
-    for stage in ("ingest", "split", "labels", "similarity", "features", "train", "encode", "index", "evaluate"):
-        roots = ("components.quality.__main__:main", f"components.{stage}.gate:inspect")
-        loaded = encoding if stage == "train" else ()
-        yield Item(f"gate-{stage}", (*roots, *loaded), _chosen(params, SETTINGS[f"gate-{stage}"]))
+    for stage in STAGES:
+        yield _gate(params, stage, encoding if stage == "train" else ())
     yield Item("report", (_main("report"), *encoding), _chosen(params, SETTINGS["report"]), TEMPLATES)
 
 
 def _plain(params: Params, stage: str, item: str = "", *roots: str) -> Item:
     return Item(f"{stage}@{item}" if item else stage, (_main(stage), *roots), _chosen(params, SETTINGS[stage]))
+
+
+def _gate(params: Params, stage: str, loaded: tuple[str, ...]) -> Item:
+    """The gate of features passes each method for what it reads."""
+    settings = _chosen(params, SETTINGS[f"gate-{stage}"])
+    if stage == "features":
+        settings["reads"] = {name: method_code.features_read_by(name) for name in params.methods}
+    roots = ("components.quality.__main__:main", f"components.{stage}.gate:inspect", *loaded)
+    return Item(f"gate-{stage}", roots, settings)
 
 
 def _ingest(params: Params) -> Item:
@@ -155,7 +161,7 @@ def _train(params: Params, name: str) -> Item:
     """The method's row with its overrides; of methods without a network, no setting of one."""
     method = with_overrides(find_method(name), params.train.overrides.get(name, {}))
     weights = params.train.initial_weights.get(name)
-    keys = ["seed", "bits", "size_px"]
+    keys = ["seed", "bits", "size_px", "train.device", "train.threads"]
     if not isinstance(method, ShallowMethod | Unbinarised):
         keys += _NETWORK
     if isinstance(method, StructuredMethod):

@@ -10,8 +10,7 @@ from typing import Any
 from medhash.core.files import sha256_file, write_json
 from medhash.core.params import Params
 from medhash.core.workspace import Workspace
-from medhash.hashing.catalogue import find_method
-from medhash.hashing.method_types import ShallowMethod
+from medhash.hashing.method_code import features_read_by
 
 OF_METHODS = ("features", "train", "encode", "index", "evaluate")
 """The gates that pass each method by itself."""
@@ -40,8 +39,8 @@ def _features_of(workspace: Workspace, name: str) -> dict[str, Any]:
 
     Where there is no such file, training says so.
     """
-    method = find_method(name)
-    if not isinstance(method, ShallowMethod):
+    kind = features_read_by(name)
+    if kind is None:
         return {"reads": {}}
-    path = workspace.features(method.features)
+    path = workspace.features(kind)
     return {"reads": {path.relative_to(workspace.root).as_posix(): sha256_file(path) if path.exists() else "none"}}

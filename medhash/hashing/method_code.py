@@ -96,6 +96,12 @@ def learning_roots(method: Method) -> list[str]:
     return [*roots, _OBJECTIVE, _named(type(method.objective))]
 
 
+def features_read_by(name: str) -> str | None:
+    """The kind of features that a method of the catalogue reads; None: it reads pixels."""
+    method = find_method(name)
+    return method.features if isinstance(method, ShallowMethod) else None
+
+
 def row_settings(method: Method) -> dict[str, Any]:
     """What the catalogue's row of the method says, as JSON has it, but for title, source and code."""
     if isinstance(method, Unbinarised):

@@ -4,6 +4,8 @@ The tests share the checkouts and run in the order of this file, in one process:
 scheduler runs it in test_on_postgres.py.
 """
 
+import json
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -140,12 +142,36 @@ def test_settings_one_comes_back_to_cost_nothing(by_hand):
     """The run-cache gives back what was trained under the same settings, data and code."""
     params = by_hand / "params.yaml"
     text = params.read_text()
-    params.write_text(text.replace("epochs: 2", "epochs: 1"))
-    assert run_in(by_hand, "-m", "dvc", "repro", "-s", "train@lsh").returncode == 0
-    params.write_text(text)
-    done = run_in(by_hand, "-m", "dvc", "repro", "-s", "train@lsh")
+    for settings in (text.replace("bits: 32", "bits: 16"), text):
+        params.write_text(settings)
+        for item in ("plan", "train@lsh"):
+            done = run_in(by_hand, "-m", "dvc", "repro", "-s", item)
+            assert done.returncode == 0, done.stderr
     assert "is cached - skipping run" in done.stdout
     assert run_in(by_hand, "-m", "dvc", "status", "--quiet").returncode == 0
+
+
+def test_an_edit_another_method_and_other_features_make_stale_what_they_concern(by_hand, tmp_path):
+    root = shutil.copytree(by_hand, tmp_path / "checkout", symlinks=True)
+
+    def stale_after(*items: str) -> set[str]:
+        for item in items:
+            done = run_in(root, "-m", "dvc", "repro", "-s", item)
+            assert done.returncode == 0, done.stderr
+        told = run_in(root, "-m", "dvc", "status", "--json")
+        return set(json.loads(told.stdout.splitlines()[-1]))
+
+    with (root / "medhash" / "hashing" / "losses" / "cauchy.py").open("a") as file:
+        file.write("# A remark.\n")
+    assert stale_after() == {"plan"}
+    assert stale_after("plan") == set()
+    settings = yaml.safe_load((root / "params.yaml").read_text())
+    settings |= {"methods": [*settings["methods"], "itq-1024"], "features": ["gist-512", "gist-1024"]}
+    (root / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+    gates = {"gate-features", "gate-train", "gate-encode", "gate-index", "gate-evaluate"}
+    new = {f"{stage}@itq-1024" for stage in ("train", "encode", "index", "evaluate")}
+    assert stale_after("plan") == {"features@gist-1024", *gates, *new, "report"}
+    assert stale_after("features@gist-1024", "gate-features") == {*gates - {"gate-features"}, *new, "report"}
 
 
 def test_an_archive_that_ingest_refuses_leaves_every_output_as_it_was(by_hand):

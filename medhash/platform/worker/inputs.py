@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from medhash.core.errors import MedhashError
 from medhash.core.graph import read_graph
 from medhash.core.workspace import Workspace
-from medhash.hashing.catalogue import find_method
-from medhash.hashing.method_types import ShallowMethod
+from medhash.hashing.method_code import features_read_by
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -72,10 +71,8 @@ def _features(deps: list[PurePosixPath]) -> list[PurePosixPath]:
     """The files of features of which the deps name the pass that a method got."""
     workspace = Workspace(Path())
     passes = workspace.passed("features").with_suffix("")
-    methods = [find_method(dep.stem) for dep in deps if dep.is_relative_to(passes)]
-    return [
-        PurePosixPath(workspace.features(method.features)) for method in methods if isinstance(method, ShallowMethod)
-    ]
+    kinds = [features_read_by(dep.stem) for dep in deps if dep.is_relative_to(passes)]
+    return [PurePosixPath(workspace.features(kind)) for kind in kinds if kind is not None]
 
 
 def opened(root: Path) -> "Repo":
