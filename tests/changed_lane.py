@@ -34,6 +34,7 @@ COVERED = {
         *SERVICES,
     ),
     "tests/pipeline/test_whole_pipeline.py": ("medhash/platform", "dags", *CHECKOUTS, *SERVICES),
+    "tests/plan/test_what_runs_is_planned.py": ("components", "medhash/core", "medhash/hashing/method_code.py"),
     "tests/platform/services/test_up_and_down.py": (*CHECKOUTS, *SERVICES),
     "tests/platform/worker/test_another_machine.py": (
         "medhash/platform/worker",
