@@ -66,7 +66,7 @@ def _resampled_means(values: np.ndarray, patients: np.ndarray, n_samples: int, s
     counts = _sum_by(patient, present.astype(np.float64), n_patients)
     means = np.full((n_samples, values.shape[1]), np.nan)
     start = 0
-    for times_drawn in _draws(n_patients, n_samples, seed):  # (S, P)
+    for times_drawn in draws_of_patients(n_patients, n_samples, seed):  # (S, P)
         # Not a BLAS product: its rounding can depend on the number of threads, and equal input must give equal bytes.
         total, n_values = (np.einsum("sp,pm->sm", times_drawn, columns) for columns in (sums, counts))
         np.divide(total, n_values, out=means[start : start + len(total)], where=n_values > 0)
@@ -74,7 +74,7 @@ def _resampled_means(values: np.ndarray, patients: np.ndarray, n_samples: int, s
     return means
 
 
-def _draws(n_patients: int, n_samples: int, seed: int) -> Iterator[np.ndarray]:
+def draws_of_patients(n_patients: int, n_samples: int, seed: int) -> Iterator[np.ndarray]:
     """How often each patient is drawn: float64, (samples, P), some samples at a time."""
     random = np.random.default_rng(seed)
     step = max(1, _CHUNK_DRAWS // max(n_patients, 1))
