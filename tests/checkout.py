@@ -16,6 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 CLASSES = ["Atelectasis", "Effusion", "Infiltration"]
 QUICK: dict[str, Any] = {
     "methods": ["lsh", "osdh"],
+    "size_px": 64,
     "split": {"strategy": "official", "test_share": 0.2, "val_share": 0.2},
     "labels": {"attribute": "finding", "classes": CLASSES, "no_finding": "label"},
     "train": {"epochs": 2, "patience": 2},
@@ -28,7 +29,7 @@ QUICK: dict[str, Any] = {
         "max_bit_imbalance": 0.5,
         "min_distinct_code_share": 0.0,
     },
-    "promote": {"query_groups": 1, "max_p95_ms": 5000.0},  # four test patients; a busy machine is slow
+    "promote": {"query_groups": 1, "max_p95_ms": 5000.0},  # few test patients; a busy machine is slow
     "schedule": {"cron": "0 0 29 2 *", "retries": 0, "gpu_slots": 2},  # un-pausing starts no run of its own
 }
 """Sections of params.yaml, with only what differs from the defaults."""
@@ -64,17 +65,18 @@ def scratch_checkout(target: Path) -> Path:
     return target
 
 
-def small_archive(target: Path, n_train: int = 60, n_test: int = 4) -> None:
-    """The sample's first patients of both official lists, in NIH's layout."""
+def small_archive(target: Path, n_train: int = 24, n_test: int = 4) -> None:
+    """Of both official lists the sample's first patients with each class, and without a finding, in NIH's layout."""
     source = REPOSITORY / "data" / "sample" / "nih"
     with (source / "Data_Entry_2017_v2020.csv").open(newline="") as handle:
         header, *rows = csv.reader(handle)
     test_names = set((source / "test_list.txt").read_text().split())
-    patients = {
-        fold: list(dict.fromkeys(row[3] for row in rows if (row[0] in test_names) == (fold == "test")))[:count]
-        for fold, count in (("train_val", n_train), ("test", n_test))
-    }
-    rows = [row for row in rows if row[3] in {*patients["train_val"], *patients["test"]}]
+    patients: set[str] = set()
+    for label in (*CLASSES, "No Finding"):
+        for in_test, count in ((False, n_train), (True, n_test)):
+            carriers = [row[3] for row in rows if (row[0] in test_names) == in_test and label in row[1].split("|")]
+            patients.update(list(dict.fromkeys(carriers))[:count])
+    rows = [row for row in rows if row[3] in patients]
     names = {row[0] for row in rows}
     target.mkdir(parents=True, exist_ok=True)
     with (target / "Data_Entry_2017_v2020.csv").open("w", newline="") as handle:

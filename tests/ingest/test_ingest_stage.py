@@ -156,8 +156,8 @@ def test_the_bundled_sample_is_taken_whole_under_the_demo_key(tmp_path, monkeypa
     (tmp_path / "data" / "sample").symlink_to(REPOSITORY / "data" / "sample")
     assert main(["--root", str(tmp_path), "--params", str(REPOSITORY / "params.yaml")]) == 0
     output = capsys.readouterr()
-    assert "1578 images of 729 patients" in output.out
+    assert "1316 images of 1058 patients" in output.out
     assert "refused 0" in output.out
     assert "published demo key" in output.err
     folds = pq.read_table(tmp_path / "data/derived/images/images.parquet")["official_fold"].to_pylist()
-    assert (folds.count("train_val"), folds.count("test")) == (1169, 409)
+    assert (folds.count("train_val"), folds.count("test")) == (1126, 190)

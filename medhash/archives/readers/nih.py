@@ -43,12 +43,15 @@ _TITLES = {
     "pixel_spacing_y": ("y]",),
 }
 """Name here → its published headers."""
+_COLLECTION = "Collection"
+"""A column that NIH does not publish: which collection a film came from, where the archive joins several."""
 _FINDINGS = frozenset((*NIH_FINDINGS, "No Finding"))
 
 
 def read_entries(archive: Path, settings: IngestParams, known: Known | None = None) -> Entries:
     """The archive's table with the official folds.
 
+    A column `Collection`, which NIH's own table lacks, becomes the labels of the attribute `collection`.
     Raises MedhashError where the table is absent or lacks a column, or where a list contradicts the other.
     """
     require_offered(settings.bags.by, _BAGS, "nih")
@@ -140,7 +143,8 @@ def _holds_images(path: Path) -> bool:
 def read_data_entry(path: Path) -> Entries:
     """Read and judge every row. Raises MedhashError where the file or its header cannot be read."""
     header, lines, values = _read_csv(path)
-    positions = find_columns(path, header, _TITLES)
+    titles = _TITLES | ({"collection": (_COLLECTION,)} if _COLLECTION.lower() in map(str.lower, header) else {})
+    positions = find_columns(path, header, titles)
     if not values:
         raise MedhashError(f"{path} has a header and no rows", "restore the table as published")
     rejections: list[Rejection] = []
@@ -250,6 +254,7 @@ def _typed(rows: pd.DataFrame) -> pd.DataFrame:
     years = pd.to_numeric(age[0], errors="coerce").mask(age[1].isin(["M", "W", "D"]), 0)  # an infant
     spacing = pd.to_numeric(rows["pixel_spacing"], errors="coerce")
     patient = _number(rows["patient"])
+    collection = {"labels:collection": rows["collection"]} if "collection" in rows else {}
     return pd.DataFrame(
         {
             "source_name": rows["source_name"],
@@ -262,6 +267,7 @@ def _typed(rows: pd.DataFrame) -> pd.DataFrame:
             "width": _pixels(rows["width"]),
             "height": _pixels(rows["height"]),
             "pixel_spacing": spacing.where((spacing > 0) & (spacing < float("inf"))),
+            **collection,
         }
     )
 

@@ -60,6 +60,13 @@ def test_every_published_form_of_the_table_reads_the_same(lines, saved, tmp_path
     ]
 
 
+def test_a_column_that_names_the_collection_becomes_a_label_of_that_attribute(tmp_path):
+    second = ROW.replace("00000001_000", "00000002_000")
+    path = table(tmp_path, f"{HEADER},Collection", f"{ROW},one clinic", f"{second},")
+    assert read_data_entry(path).rows["labels:collection"].tolist() == ["one clinic", ""]
+    assert "labels:collection" not in read_data_entry(table(tmp_path, HEADER, ROW)).rows
+
+
 @pytest.mark.parametrize(
     ("written", "age"),
     [
