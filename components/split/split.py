@@ -50,6 +50,12 @@ def official_test_patients(
     return n_test == n_images if both_lists == "train" else n_test > 0
 
 
+def n_cases(images: pa.Table, numbers: np.ndarray, n_patients: int) -> np.ndarray:
+    """Cases (bags of images) of every patient, int (patients,). numbers: patient number of every image."""
+    bags = np.unique(np.asarray(images["bag_id"].to_numpy(), dtype=str), return_inverse=True)[1]
+    return np.bincount(np.unique(np.stack([numbers, bags]), axis=1)[0], minlength=n_patients)
+
+
 def _lines(rows: np.ndarray) -> str:
     shown = ", ".join(str(row) for row in np.sort(rows)[:_SHOWN])
     return shown + (" …" if len(rows) > _SHOWN else "")
@@ -65,6 +71,7 @@ def split_patients(images: pa.Table, settings: SplitParams, seed: int, pixels: n
     `stratified`: exact shares of patients with the labels spread evenly; folds move when patients arrive.
     `combination`: hash, but patients with an image of a held-out combination are in val or test (split.held_out).
     Near duplicates take the fold of one of their patients; a new image that links two groups can move one of them.
+    settings.max_test_cases_per_patient: a patient with more cases, and near duplicates of one, are in train.
     Raises MedhashError if a wanted fold would be empty, or the official lists cannot be used.
     """
     encoded = images["patient_id"].combine_chunks().dictionary_encode()
@@ -85,6 +92,10 @@ def split_patients(images: pa.Table, settings: SplitParams, seed: int, pixels: n
         folds = stratified_folds(images, patients, numbers, settings, seed)
     if settings.near_duplicates:
         folds = one_fold_per_group(folds, groups, patients)
+    if settings.max_test_cases_per_patient:
+        long = n_cases(images, numbers, len(patients)) > settings.max_test_cases_per_patient
+        kept = set(groups[long].tolist())
+        folds = ["train" if group in kept else fold for group, fold in zip(groups.tolist(), folds, strict=True)]
     if settings.strategy == "combination":
         leaders = leaders_of(groups, patients)
         folds = held_out_folds(

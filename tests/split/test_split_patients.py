@@ -100,6 +100,27 @@ GOLDEN = "arrrrrrrrrrraeeerrrerrrrerrrrr"
 would move into training."""
 
 
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_patient_with_more_cases_than_the_limit_is_in_train_whatever_the_strategy(strategy):
+    patients = people(60) + people(20) * 3
+    images = archive(patients)
+    free = fold_of_patient(split_patients(images, SplitParams(strategy=strategy), 3))
+    limited = fold_of_patient(
+        split_patients(images, SplitParams(strategy=strategy, max_test_cases_per_patient=3), seed=3)
+    )
+    assert {free[patient] for patient in people(20)} == {"train", "val", "test"}
+    assert limited == free | dict.fromkeys(people(20), "train")
+
+
+def test_images_of_one_bag_count_as_one_case_of_their_patient():
+    images = archive(people(60) + people(20) * 3)
+    bags = images.set_column(images.column_names.index("bag_id"), IMAGES.field("bag_id"), images["patient_id"])
+    settings = {"strategy": "hash"}
+    assert split_patients(bags, SplitParams(**settings, max_test_cases_per_patient=1), 3).equals(
+        split_patients(bags, SplitParams(**settings), 3)
+    )
+
+
 def test_hash_shares_are_those_asked_for_within_chance():
     n = 20_000
     folds = Counter(

@@ -1,8 +1,8 @@
 """Section `split`: the fold of each patient."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from medhash.core.params.section import Section, Share
 
@@ -19,6 +19,9 @@ class SplitParams(Section):
     held_out: list[dict[str, str]] = []
     """combination: attribute → value, such as {modality: mr, organ: breast}; an image that has all of them is held out.
     """
+    max_test_cases_per_patient: Annotated[int, Field(ge=0)] = 0
+    """A patient with more cases than this is in train, never in val or test, so that no long series decides a figure.
+    0 sets no limit. A held-out combination comes first."""
     near_duplicates: Share = 0.0
     """Patients whose images correlate by more than this (24 × 24 grey values) stay in one fold; 0 does not compare."""
 
