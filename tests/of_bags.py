@@ -78,7 +78,7 @@ def encoded_and_measured(workspace: Workspace) -> Metrics:
         read_codes(workspace.codes(METHOD)), Tables.read(workspace), EvaluateParams(bootstrap_samples=5), seed=0
     )
     metrics.write(workspace.metrics(METHOD) / "metrics.json")
-    headline_of(metrics, None).write(workspace.metrics(METHOD) / "headline.json")
+    headline_of(metrics).write(workspace.metrics(METHOD) / "headline.json")
     write_table(workspace.metrics(METHOD) / "queries.parquet", queries, QUERIES)
     write_json(workspace.model(METHOD) / "history.json", {"best_epoch": 0, "epochs": [{"loss": 1.0}]})
     return metrics

@@ -94,4 +94,4 @@ def encoded_and_measured(workspace: Workspace) -> None:
         read_codes(workspace.codes(METHOD)), Tables.read(workspace), EvaluateParams(bootstrap_samples=5), seed=0
     )
     measured[0].write(workspace.metrics(METHOD) / "metrics.json")
-    headline_of(measured[0], None).write(workspace.metrics(METHOD) / "headline.json")
+    headline_of(measured[0]).write(workspace.metrics(METHOD) / "headline.json")

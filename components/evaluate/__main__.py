@@ -13,7 +13,7 @@ def main(argv: list[str] | None = None) -> int:
     from components.evaluate.log import log_figures
     from medhash.core.contracts import QUERIES, write_table
     from medhash.retrieval.code_table import place_codes, read_codes
-    from medhash.retrieval.evaluation.headline import make_headline
+    from medhash.retrieval.evaluation.headline import figure, headline_of
     from medhash.retrieval.evaluation.latency import measure_latency
     from medhash.retrieval.evaluation.measure import measure
     from medhash.retrieval.evaluation.tables import Tables
@@ -30,18 +30,15 @@ def main(argv: list[str] | None = None) -> int:
     write_table(folder / "queries.parquet", queries, QUERIES)
     metrics.write(folder / "metrics.json")
     placed = place_codes(codes, tables.labels)
-    headline = make_headline(metrics, placed, tables, params.seed)
+    headline = headline_of(metrics)
     headline.write(folder / "headline.json")
 
     latency = measure_latency(index, placed.of_folds("test"))
     latency.write(workspace.latency(args.method))
     log_figures(workspace, params.promote.name, metrics, headline, latency)
-    interval = metrics.intervals["map"]
-    permuted = "not measured" if headline.map_permuted is None else f"{headline.map_permuted:.3f}"
     print(
-        f"{args.method}: MAP {interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}], chance "
-        f"{metrics.chance.map:.3f}, permuted labels {permuted}; {metrics.n_queries} queries, {metrics.n_gallery} "
-        f"gallery cases; a query takes {latency.p50_ms:.2f} ms"
+        f"{args.method}: lift {figure(metrics.seen)}; against an unseen gallery {figure(metrics.unseen)}; MAP "
+        f"{metrics.figures.map:.3f}, chance {metrics.chance.map:.3f}; a query takes {latency.p50_ms:.2f} ms"
     )
     return 0
 

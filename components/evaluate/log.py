@@ -37,13 +37,12 @@ def log_figures(
 
 
 def flat_figures(metrics: Metrics, headline: Headline, latency: Latency) -> dict[str, float]:
-    """MLflow metric key → value: test/…, test/chance/…, test/map_permuted, interval bounds, validation/…, latency/…."""
-    figures: dict[str, Any] = {f"test/{name}": value for name, value in metrics.figures}
+    """MLflow metric key → value: those of headline.json, test/…, test/chance/…, validation/…, latency/…."""
+    figures: dict[str, Any] = {name: value for name, value in headline if value is not None}
+    figures |= {f"test/{name}": value for name, value in metrics.figures}
     figures |= {f"test/chance/{name}": value for name, value in metrics.chance}
     for name, interval in metrics.intervals.items():
         figures |= {f"test/{name}_low": interval.low, f"test/{name}_high": interval.high}
-    if headline.map_permuted is not None:
-        figures["test/map_permuted"] = headline.map_permuted
     if metrics.validation_map is not None and metrics.validation_chance is not None:
         figures |= {
             "validation/map_expected_ties": metrics.validation_map,

@@ -1,4 +1,4 @@
-"""Tables of figures: all methods beside chance and permuted labels, and the best method by slice of the queries."""
+"""Tables of figures: all methods beside their baselines, and the best method by slice of the queries."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from components.report.run import Run
-from medhash.core.documents import Interval
+from medhash.core.documents import GalleryFigures, Interval
 
 SLICE_KINDS = ("label", "view", "sex", "age")
 MOST_SLICES = 60
@@ -20,8 +20,8 @@ def standing(
 ) -> str:
     """How a MAP compares with its baselines.
 
-    `below`: not above chance. `within`: the interval holds chance. `permuted`: the interval holds the permuted-label
-    baseline. `above`: it holds neither. `unknown`: no figure, or above chance without an interval.
+    `below`: not above chance. `within`: the interval holds chance. `permuted`: the interval holds MAP with exchanged
+    labels. `above`: it holds neither. `unknown`: no figure, or above chance without an interval.
     """
     if value is None or chance is None:
         return "unknown"
@@ -35,22 +35,30 @@ def standing(
 
 
 def metric_table(run: Run) -> list[dict[str, Any]]:
-    """A row per method, best MAP first."""
+    """A row per method, highest lift in the gallery that serves first."""
     rows = []
     for method, metrics in run.metrics.items():
-        interval, permuted = metrics.intervals.get("map"), run.headlines[method].map_permuted
         rows.append(
             {
                 "metrics": metrics,
                 "figures": metrics.figures,
-                "interval": interval,
-                "permuted": permuted,
-                "standing": standing(metrics.figures.map, metrics.chance.map, interval, permuted),
+                "standing": standing_of_lift(metrics.seen),
                 "is_best": method == run.best and run.is_validated,
                 "latency": format_latency(run.latencies[method]),
             }
         )
-    return sorted(rows, key=lambda row: (-row["figures"].map, row["metrics"].method))
+    return sorted(rows, key=lambda row: (-_lift(row["metrics"].seen), row["metrics"].method))
+
+
+def standing_of_lift(found: GalleryFigures | None) -> str:
+    """How a lift compares with 0. `below`: not above. `within`: the interval holds 0. `above`; `unknown`."""
+    if found is None:
+        return "unknown"
+    return "below" if found.lift.value <= 0 else "within" if found.lift.low <= 0 else "above"
+
+
+def _lift(found: GalleryFigures | None) -> float:
+    return found.lift.value if found is not None else float("-inf")
 
 
 def format_latency(record: dict[str, Any]) -> str:
@@ -69,7 +77,7 @@ def paper_settings(run: Run) -> list[dict[str, Any]]:
                 {
                     "literal": literal,
                     "chosen": chosen,
-                    "standing": standing(literal.figures.map, literal.chance.map, literal.intervals.get("map")),
+                    "standing": standing_of_lift(literal.seen),
                     "collapsed": literal.n_distinct_codes < COLLAPSED_SHARE * literal.n_gallery,
                 }
             )
@@ -92,19 +100,12 @@ def uncertainty_notes(run: Run) -> list[str]:
         f"answerable queries. One patient contributes {1 / n_patients:.1%} of a figure on "
         "average."
     ]
-    intervals = {
-        method: interval
-        for method, metrics in run.metrics.items()
-        if (interval := metrics.intervals.get("map")) is not None
-    }
-    if intervals:
-        notes += _permuted_note(run)
-        chance = run.metrics[run.best].chance.map
-        above = [method for method, interval in intervals.items() if interval.low > chance]
-        width = np.median([interval.high - interval.low for interval in intervals.values()])
+    measured = {method: metrics.seen for method, metrics in run.metrics.items() if metrics.seen is not None}
+    if measured:
+        above = [method for method, found in measured.items() if found.lift.low > 0]
+        width = np.median([found.lift.high - found.lift.low for found in measured.values()])
         notes.append(
-            f"The 95 % interval of MAP lies above chance ({chance:.3f}) for {', '.join(above) or 'no method'}, of "
-            f"{len(intervals)}."
+            f"The 95 % interval of lift lies above 0 for {', '.join(above) or 'no method'}, of {len(measured)}."
         )
         notes.append(
             f"The median interval is {width:.3f} wide. Two methods that differ by less may change places with other "
@@ -116,19 +117,6 @@ def uncertainty_notes(run: Run) -> list[str]:
             f"{1 - np.sqrt(1 - 1 / n_patients):.1%}. They do not cover another hospital, scanner or training run."
         )
     return notes
-
-
-def _permuted_note(run: Run) -> list[str]:
-    """The best method beside the permuted-label baseline; nothing where it was not measured."""
-    headline = run.headlines[run.best]
-    if headline.map_permuted is None:
-        return []
-    gain = headline.map - headline.map_permuted
-    return [
-        f"With permuted query labels the rankings of {run.best} still score a MAP of {headline.map_permuted:.3f}: the "
-        f"gallery is training data, and its codes form groups. The difference, {gain:+.3f}, is what the query images "
-        "add. P@k does not gain from groups."
-    ]
 
 
 def slice_tables(run: Run) -> list[dict[str, Any]]:
@@ -145,7 +133,7 @@ def slice_tables(run: Run) -> list[dict[str, Any]]:
             {
                 "value": value,
                 "figures": figures,
-                "standing": standing(figures.map, figures.chance_map, figures.interval),
+                "standing": "unknown" if figures.lift is None else "above" if figures.lift.low > 0 else "within",
             }
             for value, figures in ordered
         ]

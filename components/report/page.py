@@ -9,7 +9,7 @@ import numpy as np
 from components.report.data_cards import data_cards
 from components.report.glossary import glossary
 from components.report.metric_table import metric_table, paper_settings, slice_tables, uncertainty_notes
-from components.report.plots import bit_balance, learning_curves, map_bars, precision_recall
+from components.report.plots import bit_balance, learning_curves, lift_bars, precision_recall
 from components.report.retrievals import retrievals
 from components.report.run import Run
 from components.report.structured import structured_sections
@@ -49,8 +49,6 @@ def summary(run: Run) -> dict[str, Any]:
     digest = sha256_files([workspace.images, workspace.split, workspace.labels])
     return {
         "best": best,
-        "permuted": run.headlines[run.best].map_permuted,
-        "gain": best.figures.map / best.chance.map if best.chance.map else None,
         "n_images": len(run.images),
         "images": "Images" if cut.into == "whole" else "Parts of images",
         "n_cases": len(run.images["bag_id"].unique()),
@@ -105,11 +103,11 @@ def run_plots(run: Run) -> dict[str, str]:
     """Name → data: URI of the plots over methods and epochs, which `dvc plots` compares between revisions."""
     metrics = list(run.metrics.values())
     curves = {
-        f"learning-{method}": learning_curves(history.epochs, history.best_epoch, run.metrics[method].validation_chance)
+        f"learning-{method}": learning_curves(history.epochs, history.best_epoch)
         for method, history in run.histories.items()
     }
     return {
-        "map": map_bars(metrics, {name: one.map_permuted for name, one in run.headlines.items()}),
+        "lift": lift_bars(metrics),
         "precision-recall": precision_recall(metrics),
     } | curves
 
@@ -125,6 +123,8 @@ def render_page(run: Run, plots: Mapping[str, str]) -> str:
         rows=metric_table(run),
         chance=metrics[0].chance,
         is_validated=run.is_validated,
+        chosen_by=run.chosen_by,
+        within=sorted({kind for one in metrics if one.seen for kind in one.seen.lift_within}),
         slices=slice_tables(run),
         comparable=len({result.evaluation_digest for result in metrics}) == 1,
         has_latency=any(run.latencies.values()),
@@ -140,7 +140,7 @@ def render_page(run: Run, plots: Mapping[str, str]) -> str:
             for method, history in run.histories.items()
         ],
         without_curves=[method for method in run.metrics if method not in run.histories],
-        map_bars=plots["map"],
+        lift_bars=plots["lift"],
         precision_recall=plots["precision-recall"],
         bit_balance=bit_balance(metrics),
         codes=codes_view(run),
@@ -165,6 +165,7 @@ def _template() -> Any:
         lstrip_blocks=True,
     )
     environment.filters["figure"] = lambda value: f"{value:.3f}"
+    environment.filters["signed"] = lambda value: f"{value:+.3f}"
     environment.filters["count"] = lambda value: f"{value:,}"
     environment.filters["percent"] = lambda value: f"{value:.1%}"
     return environment.get_template("page.html")

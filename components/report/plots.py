@@ -1,68 +1,39 @@
-"""Plots over methods and epochs: MAP, precision–recall, learning curves, bit balance."""
-
-from collections.abc import Mapping
+"""Plots over methods and epochs: lift, precision–recall, learning curves, bit balance."""
 
 from matplotlib.ticker import MaxNLocator
 
 from medhash.core.documents import Metrics
 from medhash.core.plots import INK, MUTED, PALETTE, canvas, method_line
 
-_NOT_A_LOSS = {"learning_rate", "alpha", "val_map", "distinct_codes", "worst_bit_imbalance"}
+_NOT_A_LOSS = {"learning_rate", "alpha", "val_map", "val_lift", "distinct_codes", "worst_bit_imbalance"}
 History = list[dict[str, float | None]]
 
 
-def map_bars(metrics: list[Metrics], permuted: Mapping[str, float | None]) -> str:
-    """Draw a horizontal bar per method, best at the top, and return a data: URI.
+def lift_bars(metrics: list[Metrics]) -> str:
+    """Draw lift with its interval per method, best at the top, and return a data: URI.
 
-    permuted: method → MAP with permuted labels, marked by a cross.
+    A dot is lift in the gallery that serves, a ring the same against the unseen gallery.
     """
-    ordered = sorted(metrics, key=lambda result: result.figures.map)
-    with canvas(4.8, 0.8 + 0.3 * max(len(ordered), 2)) as drawn:
+    ordered = sorted(metrics, key=lambda result: result.seen.lift.value if result.seen else 0.0)
+    with canvas(4.8, 1.0 + 0.36 * max(len(ordered), 2)) as drawn:
         axes = drawn.figure.subplots()
         for row, result in enumerate(ordered):
-            interval = result.intervals.get("map")
-            value = result.figures.map
-            low, high = (interval.low, interval.high) if interval else (value, value)
-            above = low > result.chance.map
-            axes.barh(row, value, height=0.62, color=PALETTE[0] if above else "#b8c2cc")
-            axes.plot([low, high], [row, row], color=INK, linewidth=1.4, solid_capstyle="butt")
-            axes.plot(
-                [low, low, high, high],
-                [row - 0.14, row + 0.14, row + 0.14, row - 0.14],
-                color=INK,
-                linestyle="none",
-                marker="|",
-                markersize=4,
-            )
-            if (baseline := permuted.get(result.method)) is not None:
-                axes.plot(baseline, row, "x", color=PALETTE[1], markersize=6, markeredgewidth=1.6)
-            axes.annotate(
-                f"{value:.3f}",
-                (max(value, high), row),
-                xytext=(6, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=8.5,
-            )
-        chance = ordered[0].chance.map
-        axes.axvline(chance, color=MUTED, linestyle=":", linewidth=1.4)
-        axes.annotate(
-            f"chance {chance:.3f}",
-            (chance, len(ordered) - 0.45),
-            xytext=(4, 0),
-            va="bottom",
-            textcoords="offset points",
-            fontsize=8,
-            color=MUTED,
-        )
+            galleries = (("seen", result.seen, 0.12, "full"), ("unseen", result.unseen, -0.12, "none"))
+            for name, found, shift, fill in galleries:
+                if found is None:
+                    continue
+                lift, colour = found.lift, PALETTE[0] if found.lift.low > 0 else MUTED
+                axes.plot([lift.low, lift.high], [row + shift] * 2, color=colour, linewidth=1.4)
+                label = f"{name} gallery" if row == len(ordered) - 1 else None
+                axes.plot(lift.value, row + shift, "o", color=colour, fillstyle=fill, markersize=5, label=label)
+        axes.axvline(0, color=MUTED, linestyle=":", linewidth=1.4)
         axes.set_yticks(range(len(ordered)), [result.method for result in ordered])
         axes.tick_params(axis="y", labelcolor=INK, length=0)
         axes.grid(False, axis="y")
-        axes.set_ylim(-0.6, len(ordered) + 0.1)
-        axes.set_xlim(
-            0, 1.12 * max(max(r.figures.map, r.intervals["map"].high if "map" in r.intervals else 0) for r in ordered)
-        )
-        axes.set_xlabel("MAP (whole ranking, expected over ties)")
+        axes.set_ylim(-0.6, len(ordered) - 0.4)
+        axes.set_xlabel("lift: MAP − MAP with exchanged labels")
+        if axes.get_legend_handles_labels()[0]:
+            drawn.figure.legend(loc="outside upper center", ncols=2)
     return drawn.uri
 
 
@@ -96,16 +67,16 @@ def precision_recall(metrics: list[Metrics]) -> str:
     return drawn.uri
 
 
-def learning_curves(epochs: History, best_epoch: int, chance: float | None) -> str:
+def learning_curves(epochs: History, best_epoch: int) -> str:
     """Draw the epochs of history.json and return a data: URI.
 
-    epochs: a row per epoch with `loss`, its terms, `val_map` and `distinct_codes`. best_epoch: row of the weights
-    that were kept, marked by a dot. chance: validation MAP of a gallery in random order, if measured.
+    epochs: a row per epoch with `loss`, its terms, `val_lift` and `distinct_codes`. best_epoch: row of the weights
+    that were kept, marked by a dot.
     """
     steps = range(1, len(epochs) + 1)
     terms = sorted((name for name in epochs[0] if name not in _NOT_A_LOSS), key=lambda name: name != "loss")
     with canvas(7.6, 2.4) as drawn:
-        loss_axes, map_axes, code_axes = drawn.figure.subplots(1, 3)
+        loss_axes, lift_axes, code_axes = drawn.figure.subplots(1, 3)
         for position, name in enumerate(terms):
             loss_axes.plot(
                 steps,
@@ -119,18 +90,16 @@ def learning_curves(epochs: History, best_epoch: int, chance: float | None) -> s
         if len(terms) > 1:
             loss_axes.legend(fontsize=7)
         for axes, name, title in (
-            (map_axes, "val_map", "validation MAP"),
+            (lift_axes, "val_lift", "validation lift"),
             (code_axes, "distinct_codes", "distinct codes, train fold"),
         ):
             values = _values(epochs, name)
             axes.plot(steps, values, color=PALETTE[0])
             axes.plot(best_epoch + 1, values[best_epoch], "o", color=INK, markersize=4.5)
             axes.set(title=title, xlabel="epoch")
-        if chance is not None:
-            map_axes.axhline(chance, color=MUTED, linestyle=":", linewidth=1.2, label=f"chance {chance:.3f}")
-            map_axes.legend()
+        lift_axes.axhline(0, color=MUTED, linestyle=":", linewidth=1.2)
         code_axes.set_ylim(bottom=0)
-        for axes in (loss_axes, map_axes, code_axes):
+        for axes in (loss_axes, lift_axes, code_axes):
             axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     return drawn.uri
 

@@ -12,6 +12,7 @@ from medhash.core.documents import Document, GateReport, Headline, Metrics, Mode
 from medhash.core.errors import MedhashError
 from medhash.core.params import Params
 from medhash.core.workspace import Workspace
+from medhash.retrieval.evaluation.headline import by_validation
 from medhash.retrieval.members import Members, read_members
 
 
@@ -49,11 +50,16 @@ class Run:
     @property
     def is_validated(self) -> bool:
         """Was every method measured on validation patients, so that one is best by it."""
-        return all(measured.validation_map is not None for measured in self.metrics.values())
+        return len(by_validation(self.metrics, self.params)) == len(self.metrics)
+
+    @property
+    def chosen_by(self) -> str:
+        """The validation figure that methods are chosen by, in words."""
+        return "MAP" if self.params.choose_by == "map" else "lift"
 
     @property
     def best(self) -> str:
-        return best_method(self.metrics)
+        return best_method(self.metrics, self.params)
 
     @property
     def has_bags(self) -> bool:
@@ -66,17 +72,15 @@ class Run:
         return [[self.vocabulary.labels[index] for index in indices] for _, indices in rows]
 
 
-def best_method(metrics: dict[str, Metrics]) -> str:
-    """The method with the highest validation MAP; of equals, the first by name.
+def best_method(metrics: dict[str, Metrics], params: Params) -> str:
+    """The method with the highest validation figure (params.choose_by); of equals, the first by name.
 
-    Without a val fold the first method of params.yaml: test figures must not choose.
+    Without one for every method, the first method of params.yaml: test figures must not choose.
     """
-    by_validation = {
-        method: measured.validation_map for method, measured in metrics.items() if measured.validation_map is not None
-    }
-    if len(by_validation) < len(metrics):
+    figures = by_validation(metrics, params)
+    if len(figures) < len(metrics):
         return next(iter(metrics))
-    return min(by_validation, key=lambda method: (-by_validation[method], method))
+    return min(figures, key=lambda method: (-figures[method], method))
 
 
 def read_run(workspace: Workspace, params: Params) -> Run:
@@ -107,7 +111,7 @@ def read_run(workspace: Workspace, params: Params) -> Run:
         rejected=read_table(workspace.rejected, REJECTED),
         labels=read_table(workspace.labels, LABELS),
         label_sets=read_table(workspace.label_sets, LABEL_SETS),
-        queries=read_table(workspace.metrics(best_method(metrics)) / "queries.parquet", QUERIES),
+        queries=read_table(workspace.metrics(best_method(metrics, params)) / "queries.parquet", QUERIES),
     )
 
 

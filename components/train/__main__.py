@@ -56,11 +56,9 @@ def main(argv: list[str] | None = None) -> int:
 def told(method: str, history: "dict[str, Any]") -> str:
     """How a training ended, in one line."""
     kept = history["epochs"][history["best_epoch"]]
-    figure = (
-        f", best validation MAP {kept['val_map']:.3f} in epoch {history['best_epoch'] + 1}"
-        if "val_map" in kept
-        else ", the last one kept"
-    )
+    named = (("validation lift", "val_lift", "+.3f"), ("MAP", "val_map", ".3f"))
+    figures = ", ".join(f"{name} {kept[column]:{form}}" for name, column, form in named if column in kept)
+    figure = f", best in epoch {history['best_epoch'] + 1}: {figures}" if figures else ", the last one kept"
     n_epochs, n_codes = len(history["epochs"]), kept["distinct_codes"]
     return f"{method}: {n_epochs} epochs{figure}, {n_codes:,} distinct codes in the train fold"
 

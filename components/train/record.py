@@ -58,8 +58,9 @@ def recorded(workspace: Workspace, experiment_name: str, settings: str) -> Itera
         with answered():
             client.set_tag(runs[0], "model_digest", history["model_digest"])
             kept = history["epochs"][history["best_epoch"]]
-            if "val_map" in kept:
-                client.log_metric(runs[0], "best_val_map", kept["val_map"])
+            for column in ("val_lift", "val_map"):
+                if column in kept:
+                    client.log_metric(runs[0], f"best_{column}", kept[column])
             client.log_figure(runs[0], learning_curve(history), "learning_curve.png")
 
     try:
@@ -73,7 +74,7 @@ def recorded(workspace: Workspace, experiment_name: str, settings: str) -> Itera
 
 
 def learning_curve(history: dict[str, Any]) -> "Figure":
-    """Loss and validation MAP over the epochs, the best epoch marked."""
+    """Loss, validation lift and validation MAP over the epochs, the best epoch marked."""
     from matplotlib.figure import Figure
 
     epochs = range(1, len(history["epochs"]) + 1)
@@ -82,9 +83,11 @@ def learning_curve(history: dict[str, Any]) -> "Figure":
     loss_axis.plot(epochs, [row.get("loss", float("nan")) for row in history["epochs"]], color="tab:gray")
     loss_axis.set(xlabel="epoch", ylabel="loss (grey)")
     map_axis = loss_axis.twinx()
-    map_axis.plot(epochs, [row.get("val_map", float("nan")) for row in history["epochs"]], color="tab:blue", marker=".")
+    for column, marker in (("val_lift", "."), ("val_map", "x")):
+        values = [row.get(column, float("nan")) for row in history["epochs"]]
+        map_axis.plot(epochs, values, color="tab:blue", marker=marker, markersize=4)
     map_axis.axvline(history["best_epoch"] + 1, color="tab:blue", linestyle=":")
-    map_axis.set_ylabel("validation MAP (blue; dotted: best epoch)")
+    map_axis.set_ylabel("validation (blue): lift ·, MAP ×; dotted: best epoch")
     return figure
 
 

@@ -6,12 +6,12 @@ from medhash.benchmark import facts
 from medhash.benchmark.results import Measured
 from medhash.core.data_sets import SetWorkspace
 from medhash.retrieval.code_table import place_codes, read_codes
-from medhash.retrieval.evaluation.permuted_labels import permuted_labels_map
+from medhash.retrieval.evaluation.galleries import exchanged_map
 from medhash.retrieval.evaluation.tables import Tables
 
 
 def permuted_labels_maps(workspace: SetWorkspace, results: list[Measured]) -> dict[tuple[str, int], float]:
-    """(row, bits) → mean over seeds of `permuted_labels_map`; rows that are not binarised, or failed, are left out."""
+    """(row, bits) → mean over seeds of `exchanged_map`; rows that are not binarised, or failed, are left out."""
     tables = Tables.read(workspace)
     levels, found = tables.level_matrix(), {}
     for result in results:
@@ -20,6 +20,6 @@ def permuted_labels_maps(workspace: SetWorkspace, results: list[Measured]) -> di
             values = []
             for path in paths:
                 placed = place_codes(read_codes(path), tables.labels)
-                values.append(permuted_labels_map(placed.of_folds("test"), placed.of_folds("train", "val"), levels))
+                values.append(exchanged_map(placed.of_folds("test"), placed.of_folds("train", "val"), levels, 0))
             found[result.row.name, result.bits] = float(np.mean(values))
     return found

@@ -156,6 +156,28 @@ class Figures(Document):
     """Share of queries with nothing within Hamming radius 2."""
 
 
+class GalleryFigures(Document):
+    """How far retrieval beats what a gallery gives by itself: test queries against it, own patient left out."""
+
+    n_queries: int
+    """Answerable ones; with n_patients, what stands behind lift."""
+    n_patients: int
+    n_gallery: int
+    map: float
+    map_permuted: float
+    """MAP of the same rankings with the queries' labels exchanged."""
+    lift: Interval
+    """map − map_permuted."""
+    lift_within: dict[str, Interval]
+    """`view`, `age`, `archive` … → lift where labels are exchanged only among queries of one value: what is left when
+    that is held fixed."""
+    neighbours: int
+    """k of the AUC."""
+    knn_auc: Interval | None
+    """Mean over labels of the ROC-AUC of the k nearest cases' vote; a guess gives 0.5. None without a label."""
+    label_auc: dict[str, float]
+
+
 class SliceFigures(Document):
     """Retrieval for a part of the test queries, such as those that carry one label; ties in expectation."""
 
@@ -172,6 +194,8 @@ class SliceFigures(Document):
     precision_at_10: float | None
     interval: Interval | None
     """Of MAP, resampling the patients of all queries; None for fewer than two patients."""
+    lift: Interval | None = None
+    """How far MAP lies above what other queries' rankings give for these labels; None where interval is."""
 
 
 class Difference(Document):
@@ -257,21 +281,28 @@ class StructuredFigures(Document):
 
 
 class Headline(Document):
-    """headline.json of a method: the few figures that `dvc metrics show` puts in a row; metrics.json has them all."""
+    """headline.json of a method: the few figures that `dvc metrics show` puts in a row; metrics.json has them all.
 
+    None where a figure could not be measured.
+    """
+
+    lift: float | None
+    """Test queries against the gallery that serves (train and val): MAP − MAP with the queries' labels exchanged."""
+    lift_low: float | None
+    lift_high: float | None
+    unseen_lift: float | None
+    """Against the cases of val and test, which no training has seen."""
+    unseen_low: float | None
+    unseen_high: float | None
+    knn_auc: float | None
+    """Of the labels of the nearest cases, in the gallery that serves."""
+    unseen_auc: float | None
+    validation_lift: float | None
+    """What epochs, settings and challengers are chosen by."""
     map: float
-    map_low: float | None
-    """Lower end of the 95 % interval over patients; None without one, and so is the upper end."""
-    map_high: float | None
+    map_permuted: float | None
     map_chance: float
     """MAP of a gallery in random order."""
-    map_permuted: float | None
-    """MAP with the queries' labels permuted; None where it was not measured."""
-    validation_map: float | None
-    ndcg_at_100: float
-    precision_at_10: float
-    precision_h2: float
-    distinct_codes: int
 
 
 class Metrics(Document):
@@ -291,8 +322,14 @@ class Metrics(Document):
     slices: dict[str, dict[str, SliceFigures]]
     """`label`, `view`, `sex` and `age` → value → the queries that have it; a query with two labels is in two slices."""
     curve: list[CurvePoint]
+    seen: GalleryFigures | None = None
+    """Against the gallery that serves. None in documents of earlier versions, and below, too."""
+    unseen: GalleryFigures | None = None
+    """Test queries against the cases of val and test."""
+    validation_lift: float | None = None
+    """Lift of val cases that search each other; what epochs, settings and challengers are chosen by."""
     validation_map: float | None
-    """val queries against the train fold; what settings and challengers are chosen by. None without a val fold."""
+    """val queries against the train fold. None without a val fold."""
     validation_chance: float | None
     structured: StructuredFigures | None = None
     """None where labels are no combinations of attributes."""

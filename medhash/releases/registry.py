@@ -74,9 +74,7 @@ class Registry:
         versions = [version for version in self.versions() if identity(version.tags) == identity(release.tags())]
         return versions[-1] if versions else None
 
-    def register(
-        self, release: Release, folder: Path, run_id: str, map_permuted: float | None = None
-    ) -> "ModelVersion":
+    def register(self, release: Release, folder: Path, run_id: str) -> "ModelVersion":
         """Log a release folder as a model of the run and register it as one version, with its model card.
 
         A model that a rollback left stays left when it comes back with another gallery. map_permuted: the
@@ -84,7 +82,7 @@ class Registry:
         """
         before = [version for version in self._of_model(release.model_digest) if ROLLED_BACK in version.tags]
         left = {ROLLED_BACK: before[-1].tags[ROLLED_BACK]} if before else {}
-        card = model_card(folder, map_permuted)
+        card = model_card(folder)
         info = log_release(folder, run_id)
         self.client.log_text(run_id, card, CARD_FILE)
         return self.client.create_model_version(
@@ -94,7 +92,7 @@ class Registry:
             model_id=info.model_id,
             tags={
                 **release.tags(),
-                **figure_tags(folder, map_permuted),
+                **figure_tags(folder),
                 REGISTERED_BY: requester(),
                 **_airflow_run(),
                 **left,

@@ -104,6 +104,7 @@ def train_deep(
         params.train.patience,
         method.recipe.batch_size,
         AugmentRange() if params.train.augment else None,
+        f"val_{params.choose_by}",
         params.train.histogram_matching,
         lambda share: alpha_at(method, share),
     )
@@ -126,6 +127,7 @@ def model_spec(params: Params, method: DeepMethod, data: DataSet, in_channels: i
         "precision": params.train.precision,
         "augment": params.train.augment,
         "histogram_matching": params.train.histogram_matching,
+        "choose_by": params.choose_by,
         "initial_weights": _weights_digest(params, method.name),
     }
     layout = layout_for(params, method, data)
@@ -234,7 +236,7 @@ def _save(folder: Path, digest: str, learner: Learner, progress: TrainingProgres
     groups, tensors = optimizer_state(learner.optimizer)
     tensors |= {f"loss/{name}": tensor for name, tensor in _inner(learner.loss).state_dict().items()}
     tensors |= {f"best/{name}": tensor for name, tensor in progress.best.items()}
-    best_map = progress.best_map if math.isfinite(progress.best_map) else None  # JSON knows no infinity
+    best_value = progress.best_value if math.isfinite(progress.best_value) else None  # JSON knows no infinity
     save_checkpoint(
         folder,
         digest,
@@ -243,7 +245,7 @@ def _save(folder: Path, digest: str, learner: Learner, progress: TrainingProgres
             "schedule": learner.schedule.state(),
             "history": progress.history,
             "best_epoch": progress.best_epoch,
-            "best_map": best_map,
+            "best_value": best_value,
         },
         tensors,
     )
@@ -257,8 +259,8 @@ def _resume(folder: Path, digest: str, learner: Learner) -> TrainingProgress:
     _inner(learner.loss).load_state_dict(_under("loss/", tensors))
     restore_optimizer(learner.optimizer, state["optimizer"], tensors)
     learner.schedule.restore(state["schedule"])
-    best_map = -math.inf if state["best_map"] is None else state["best_map"]
-    return TrainingProgress(state["history"], state["best_epoch"], best_map, _under("best/", tensors))
+    best_value = -math.inf if state["best_value"] is None else state["best_value"]
+    return TrainingProgress(state["history"], state["best_epoch"], best_value, _under("best/", tensors))
 
 
 def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

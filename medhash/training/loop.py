@@ -49,7 +49,8 @@ class TrainingProgress:
     history: list[EpochRow] = field(default_factory=list)
     """One row per finished epoch, without times: equal trainings have equal rows."""
     best_epoch: int = -1
-    best_map: float = -math.inf
+    best_value: float = -math.inf
+    """Its validation figure, of those that Plan.chosen_by names."""
     best: dict[str, torch.Tensor] = field(default_factory=dict)
     """The network's weights after the best epoch."""
 
@@ -64,6 +65,8 @@ class Plan:
     patience: int
     batch_size: int
     augment: AugmentRange | None
+    chosen_by: str
+    """The history's column that the best epoch is chosen by, and the plateau schedule follows: val_lift or val_map."""
     histogram_matching: float
     """Share of the images whose grey values are matched to those of another."""
     alpha_at: Callable[[float], float]
@@ -94,7 +97,7 @@ def train(
 ) -> TrainingProgress:
     """Train from `progress` on, until the epochs are done or patience runs out.
 
-    Keeps the weights of the epoch with the best validation MAP; the last epoch's without a val fold, and of an
+    Keeps the weights of the epoch with the best validation figure; the last epoch's without a val fold, and of an
     embedding. after_epoch gets the progress and this epoch's speed (images_per_s, data_wait_share).
     Raises MedhashError if a loss is not finite.
     """
@@ -119,14 +122,21 @@ def train(
                 "data_wait_share": learner.feeder.waited_s / seconds,
             }
             row |= _validate(learner, data, row["alpha"])
-            learner.schedule.after_epoch(row.get("val_map", -row["loss"]))
+            figure = row.get(plan.chosen_by)
+            if figure is None and "val_map" in row:
+                raise MedhashError(
+                    f"{plan.method}: validation cases that search each other give no lift to choose epochs "
+                    "by: no two of different patients share a label",
+                    "give the val fold more patients (split.val_share), or set choose_by: map in params.yaml",
+                )
+            learner.schedule.after_epoch(-row["loss"] if figure is None else figure)
             progress.history.append(row)
-            if row.get("val_map", math.inf) > progress.best_map or "val_map" not in row:
-                progress.best_epoch, progress.best_map = epoch, row.get("val_map", -math.inf)
+            if figure is None or figure > progress.best_value:
+                progress.best_epoch, progress.best_value = epoch, -math.inf if figure is None else figure
                 progress.best = {
                     name: tensor.detach().cpu().clone() for name, tensor in learner.network.state_dict().items()
                 }
-            bar.set_postfix({name: f"{row[name]:.3f}" for name in ("loss", "val_map") if name in row})
+            bar.set_postfix({name: f"{row[name]:.3f}" for name in ("loss", plan.chosen_by) if name in row})
             after_epoch(progress, speed)
     return progress
 

@@ -12,6 +12,8 @@ from medhash.hashing.networks.bag_outputs import codes_of_bags
 from medhash.hashing.networks.network import HashNetwork
 from medhash.retrieval.measures.average_precision import average_precision
 from medhash.retrieval.measures.histogram import relevance_histogram
+from medhash.retrieval.measures.lift import exchanged_precision, lift
+from medhash.retrieval.measures.set_counts import count_by_hamming
 from medhash.training.data import DataSet, Fold, batches_of
 
 ENCODE_BATCH = 512
@@ -87,17 +89,20 @@ class Encoder:
 
 
 def fold_row(query_codes: np.ndarray, gallery_codes: np.ndarray, data: DataSet) -> dict[str, float]:
-    """The figures of an epoch: val bags search the train fold, and how the gallery's codes use their bits.
+    """The figures of an epoch, and how the train fold's codes use their bits.
 
-    query_codes, gallery_codes: uint8, packed, of all bags of val and train. Without a val fold there is no val_map.
+    val_lift: val bags search each other; val_map: they search the train fold. query_codes, gallery_codes: uint8,
+    packed, of all bags of val and train. Without a val fold there is neither; without an answerable query, no val_lift.
     """
     queries, gallery = data.folds["val"], data.folds["train"]
-    figure = (
-        {"val_map": mean_average_precision(queries, query_codes, gallery, gallery_codes, data.levels)}
-        if len(queries)
-        else {}
-    )
-    return figure | code_health(gallery_codes)
+    row: dict[str, float] = {}
+    if len(queries):
+        row["val_map"] = mean_average_precision(queries, query_codes, gallery, gallery_codes, data.levels)
+        counter = count_by_hamming(query_codes, query_codes, queries.sets, queries.patients, queries.patients)
+        found = lift(exchanged_precision(counter, queries.sets, queries.patients, data.levels), 0, 0)
+        if found.n_queries:
+            row["val_lift"] = found.value
+    return row | code_health(gallery_codes)
 
 
 def code_health(codes: np.ndarray) -> dict[str, float]:

@@ -87,6 +87,7 @@ def test_one_patient_has_no_interval_and_a_class_that_the_gallery_lacks_has_no_f
         "ndcg_at_100": None,
         "precision_at_10": None,
         "interval": None,
+        "lift": None,
     }
 
 

@@ -7,7 +7,16 @@ import pyarrow as pa
 from builders import LABELS_OF_SETS, small_workspace, write_codes
 
 from medhash.core.contracts import LABELS, QUERIES, read_table, write_table
-from medhash.core.documents import Check, CurvePoint, Figures, GateReport, Interval, Metrics, SliceFigures
+from medhash.core.documents import (
+    Check,
+    CurvePoint,
+    Figures,
+    GalleryFigures,
+    GateReport,
+    Interval,
+    Metrics,
+    SliceFigures,
+)
 from medhash.core.files import write_json
 from medhash.core.workspace import Workspace
 from medhash.retrieval.evaluation.headline import headline_of
@@ -110,6 +119,9 @@ def write_metrics(workspace: Workspace, method: str, bits: int, model_digest: st
                 for radius in range(bits + 1)
             ],
             "slices": slices(value, chance),
+            "seen": gallery_figures(len(rows), len(gallery), value, (value + chance) / 2),
+            "unseen": gallery_figures(len(rows), len(rows), value, chance),
+            "validation_lift": value - chance,
             "validation_map": value,
             "validation_chance": chance,
             "n_distinct_codes": len(np.unique(codes, axis=0)),
@@ -120,14 +132,36 @@ def write_metrics(workspace: Workspace, method: str, bits: int, model_digest: st
         | changed
     )
     metrics.write(workspace.metrics(method) / "metrics.json")
-    headline_of(metrics, (value + chance) / 2).write(workspace.metrics(method) / "headline.json")
+    headline_of(metrics).write(workspace.metrics(method) / "headline.json")
     write_table(workspace.metrics(method) / "queries.parquet", pa.Table.from_pylist(rows, QUERIES), QUERIES)
     return metrics
 
 
+def gallery_figures(n_queries: int, n_gallery: int, value: float, permuted: float) -> GalleryFigures:
+    def around(figure: float) -> Interval:
+        return Interval(value=figure, low=figure - 0.04, high=figure + 0.04)
+
+    lift = value - permuted
+    return GalleryFigures(
+        n_queries=n_queries,
+        n_patients=9,
+        n_gallery=n_gallery,
+        map=value,
+        map_permuted=permuted,
+        lift=around(lift),
+        lift_within={"view": around(lift / 2)},
+        neighbours=20,
+        knn_auc=around(0.5 + lift),
+        label_auc={},
+    )
+
+
 def slices(value: float, chance: float) -> dict[str, dict[str, SliceFigures]]:
     """A slice of each standing: above chance, within it, one patient, and nothing relevant."""
-    wide, narrow = (Interval(value=value, low=low, high=1.0) for low in (0.0, chance + 0.01))
+    wide, narrow = (
+        {"interval": Interval(value=value, low=low, high=1.0), "lift": Interval(value=0.1, low=low - chance, high=0.9)}
+        for low in (0.0, chance + 0.01)
+    )
     common = {
         "n_queries": 12,
         "n_answerable": 12,
@@ -140,12 +174,12 @@ def slices(value: float, chance: float) -> dict[str, dict[str, SliceFigures]]:
     absent = dict.fromkeys(("map", "chance_map", "ndcg_at_100", "precision_at_10", "interval"))
     return {
         "label": {
-            "Mass": SliceFigures.model_validate(common | {"interval": narrow}),
-            "Effusion": SliceFigures.model_validate(common | {"interval": wide, "n_queries": 20}),
+            "Mass": SliceFigures.model_validate(common | narrow),
+            "Effusion": SliceFigures.model_validate(common | wide | {"n_queries": 20}),
             "<i>Hernia</i>": SliceFigures.model_validate(absent | {"n_queries": 1, "n_answerable": 0, "n_patients": 0}),
         },
         "view": {"PA": SliceFigures.model_validate(common | {"interval": None, "n_patients": 1})},
-        "sex": {"unknown": SliceFigures.model_validate(common | {"interval": narrow})},
+        "sex": {"unknown": SliceFigures.model_validate(common | narrow)},
     }
 
 

@@ -121,8 +121,8 @@ def test_every_method_stands_in_the_table_with_its_figure_beside_chance(page: Pa
     assert "chance 0.500" in page.text
 
 
-def test_a_method_whose_interval_holds_chance_is_flagged(page: Page) -> None:
-    assert "lsh within chance" in page.text
+def test_a_method_whose_lift_may_be_0_is_flagged(page: Page) -> None:
+    assert "lsh within 0" in page.text
 
 
 def test_the_paper_literal_settings_are_named_with_their_collapse(page: Page) -> None:
@@ -131,7 +131,7 @@ def test_the_paper_literal_settings_are_named_with_their_collapse(page: Page) ->
 
 
 def test_slices_stand_beside_their_own_chance_and_say_what_they_cannot_tell(page: Page) -> None:
-    assert "Effusion within chance 20 9" in page.text
+    assert "Effusion within 0 20 9" in page.text
     assert "Mass 12 9" in page.text
     assert "<i>Hernia</i> 1 0 no relevant image in the gallery" in page.text
     assert "one patient" in page.text.split("PA 12 1")[1][:40]
@@ -146,10 +146,10 @@ def test_ndcg_stands_between_its_worst_and_best_tie_order(root: Path, page: Page
 def test_without_validation_the_page_says_so_and_shows_the_first_method(tmp_path: Path) -> None:
     workspace = measured_workspace(tmp_path, {"lsh": 0.9, "drh-18": 0.2}, n_patients=10)
     for number, method in enumerate(("lsh", "drh-18")):
-        write_metrics(workspace, method, 32, f"{number:064x}", validation_map=None, validation_chance=None)
+        write_metrics(workspace, method, 32, f"{number:064x}", validation_lift=None)
     text = Page(report(tmp_path)).text
     assert "There are no validation patients to choose a method by. This page shows lsh" in text
-    assert "no val fold" in text
+    assert "no validation lift" in text
     assert "best on validation" not in text
     assert not re.search(r"\b(nan|NaN|None)\b", text)
 

@@ -11,7 +11,7 @@ from components.report.retrievals import picture, retrievals
 from components.report.run import best_method, read_run
 from medhash.core.contracts import IMAGES, LABELS, read_table
 from medhash.core.documents import Interval, Metrics
-from medhash.core.params import load_params
+from medhash.core.params import Params, load_params
 from medhash.retrieval.code_map import OTHER_LABELS, coloured_labels
 
 
@@ -51,9 +51,9 @@ def test_few_queries_are_shared_out_between_what_it_does_well_and_where_it_fails
 
 def test_the_best_method_is_best_on_validation_and_first_by_name_among_equals(metrics: Metrics) -> None:
     def validated(value: float) -> Metrics:
-        return metrics.model_copy(update={"validation_map": value})
+        return metrics.model_copy(update={"validation_lift": value})
 
-    assert best_method({"b": validated(0.4), "c": validated(0.5), "a": validated(0.5)}) == "a"
+    assert best_method({"b": validated(0.4), "c": validated(0.5), "a": validated(0.5)}, Params(methods=["a"])) == "a"
 
 
 def test_examples_are_the_extremes_of_average_precision_and_never_the_query_s_own_patient(tmp_path: Path) -> None:

@@ -52,7 +52,9 @@ def test_a_network_learns_what_the_images_show_and_its_history_tells(workspace, 
     history = train_method(workspace, params(epochs=6), method)
     epochs = history["epochs"]
     assert len(epochs) == 6
-    assert max(row["val_map"] for row in epochs) == epochs[history["best_epoch"]]["val_map"] > 0.6  # chance: 0.5
+    kept = epochs[history["best_epoch"]]
+    assert max(row["val_lift"] for row in epochs) == kept["val_lift"] > 0.1
+    assert kept["val_map"] > 0.6  # chance: 0.5
     assert epochs[-1]["loss"] < epochs[0]["loss"]
     model = load_model(workspace.model(method))
     assert model.digest == history["model_digest"]
@@ -156,12 +158,12 @@ def test_a_loss_that_is_not_finite_stops_with_the_batch_named_and_leaves_the_old
 
 def test_patience_ends_a_training_and_the_best_epoch_is_what_is_saved(workspace, tmp_path, monkeypatch):
     figures = iter([0.1, 0.3, 0.2, 0.3, 0.9])
-    monkeypatch.setattr("medhash.training.loop._validate", lambda *_: {"val_map": next(figures)})
+    monkeypatch.setattr("medhash.training.loop._validate", lambda *_: {"val_lift": next(figures)})
     history = train_method(workspace, params(epochs=9, patience=2, overrides={"schedule": "step"}), "drh-18")
-    assert [row["val_map"] for row in history["epochs"]] == [0.1, 0.3, 0.2, 0.3]
+    assert [row["val_lift"] for row in history["epochs"]] == [0.1, 0.3, 0.2, 0.3]
     assert history["best_epoch"] == 1
     figures = iter([0.1, 0.3])
-    monkeypatch.setattr("medhash.training.loop._validate", lambda *_: {"val_map": next(figures)})
+    monkeypatch.setattr("medhash.training.loop._validate", lambda *_: {"val_lift": next(figures)})
     train_method(workspace, params(epochs=2, overrides={"schedule": "step"}), "drh-18", out=tmp_path / "two")
     assert digests(workspace.model("drh-18"))["weights.safetensors"] == digests(tmp_path / "two")["weights.safetensors"]
 

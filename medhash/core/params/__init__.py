@@ -27,6 +27,10 @@ class Params(Section):
     """Attribute → bits of its part of a structured method's code, adding up to `bits`; empty: equal parts."""
     size_px: Annotated[int, Field(ge=16, le=1024)] = 64
     """Side of the square that every image is stored and trained at, px."""
+    choose_by: Literal["lift", "map"] = "lift"
+    """What epochs, settings and challengers are chosen by, on validation patients. lift: of val cases that search each
+    other, which memorising the train fold cannot win. map: MAP of val cases that search the train fold, as in the
+    papers."""
     methods: Annotated[list[str], Field(min_length=1)]
     """Names of the catalogue (medhash/hashing/catalogue.py); each gets items of its own."""
     features: Annotated[list[Literal["gist-512", "gist-1024"]], Field(min_length=1)] = ["gist-512"]

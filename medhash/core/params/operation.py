@@ -33,12 +33,12 @@ class PromoteParams(Section):
     name: str = "medhash-nih"
     """Name of the registered model."""
     min_gain: Share = 0.0
-    """The lower end of the 95 % interval of the MAP gain over the champion, paired by query and resampled by patient,
-    must exceed this."""
+    """The lower end of the 95 % interval of the gain in lift over the champion, on the same queries and resampled by
+    patient, must exceed this."""
     bootstrap_samples: Annotated[int, Field(ge=100)] = 1000
     """Resamples of patients behind the gain's interval."""
     max_slice_drop: Share = 0.1
-    """No class and no slice by view, sex or age may lose more MAP than this."""
+    """No class and no slice by view, sex or age may lose more lift than this."""
     min_slice_patients: Count = 10
     """A slice with fewer query patients is reported, not judged."""
     max_p95_ms: Annotated[float, Field(gt=0)] = 200.0
@@ -48,7 +48,7 @@ class PromoteParams(Section):
     renew: bool = True
     """Where the challenger is refused but images came or went, the champion's model gets today's gallery."""
     min_kept_lift: Share = 0.5
-    """For that, its MAP above chance on today's images must be at least this share of what it was at its release."""
+    """For that, its lift on today's images must be at least this share of what it was at its release."""
     query_groups: Count = 4
     """The test patients are dealt into so many groups, and decisions take them in turn."""
     query_group_days: Count = 7

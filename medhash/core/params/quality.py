@@ -10,6 +10,11 @@ from medhash.core.params.section import Count, Section, Share
 class EvaluateParams(Section):
     bootstrap_samples: Count = 1000
     """Resamples of patients behind every 95 % interval."""
+    neighbours: Count = 20
+    """k of the kNN label AUC: so many nearest cases vote on each label."""
+    exchange_within: list[str] = ["view", "age", "archive"]
+    """Lift is also measured with labels exchanged only among queries of one view, sex, age band, or value of another
+    attribute of the images: how much is left when that is held fixed."""
 
 
 class QualityParams(Section):

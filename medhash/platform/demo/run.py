@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from medhash.core.documents import Headline, Metrics
+from medhash.core.documents import GalleryFigures, Metrics
 from medhash.core.errors import MedhashError
 from medhash.core.graph import read_graph
 from medhash.core.params import Params, load_params
@@ -18,34 +18,37 @@ from medhash.platform.services.local_services import prepare_stores
 
 
 def metric_table(workspace: Workspace, params: Params) -> str:
-    """A row per method, best MAP first, the chance row last. Raises MedhashError if a method has no metrics."""
+    """A row per method, highest lift first, the chance row last. Raises MedhashError if a method has no metrics."""
     metrics = sorted(
         (Metrics.read(workspace.metrics(method) / "metrics.json") for method in params.methods),
-        key=lambda one: (-one.figures.map, one.method),
+        key=lambda one: (-(one.seen.lift.value if one.seen else -1.0), one.method),
     )
-    headlines = [Headline.read(workspace.metrics(one.method) / "headline.json") for one in metrics]
-    width = max(len(one.method) for one in metrics) + 1
+    width = max(len(one.method) for one in metrics) + 2
     lines = [
-        f"{'method':<{width}}{'MAP':>7}  {'95 % interval':<16}{'permuted':>9}{'NDCG@100':>10}{'P@H2':>7}"
-        f"{'distinct codes':>16}"
+        f"{'':<{width}}{'gallery that serves':^34}{'unseen gallery':^34}",
+        f"{'method':<{width}}" + f"{'lift  95 % interval':<25}{'AUC':<9}" * 2 + f"{'MAP':>6}{'exchanged':>11}",
     ]
-    for one, headline in zip(metrics, headlines, strict=True):
-        permuted = "–" if headline.map_permuted is None else f"{headline.map_permuted:.3f}"
-        interval = one.intervals["map"]
+    for one in metrics:
+        permuted = f"{one.seen.map_permuted:.3f}" if one.seen else "–"
         lines.append(
-            f"{one.method:<{width}}{one.figures.map:>7.3f}  [{interval.low:.3f}, {interval.high:.3f}]  "
-            f"{permuted:>9}{one.figures.ndcg_at_100:>10.3f}{one.figures.precision_h2:>7.3f}{one.n_distinct_codes:>16,}"
+            f"{one.method:<{width}}{_figures(one.seen)}{_figures(one.unseen)}{one.figures.map:>6.3f}{permuted:>11}"
         )
-    chance = metrics[0].chance
+    lines.append(f"{'chance':<{width}}" + f"{'0':<25}{'0.500':<9}" * 2 + f"{metrics[0].chance.map:>6.3f}")
+    n_patients = metrics[0].seen.n_patients if metrics[0].seen else 0
     lines.append(
-        f"{'chance':<{width}}{chance.map:>7.3f}  {'':<16}{'':>9}{chance.ndcg_at_100:>10.3f}{chance.precision_h2:>7.3f}"
-    )
-    lines.append(
-        f"{metrics[0].n_queries:,} test cases searched {metrics[0].n_gallery:,} gallery cases; "
-        f"codes of {metrics[0].bits} bits.\n"
-        "Permuted: MAP with permuted query labels. P@H2: precision within Hamming radius 2."
+        f"{metrics[0].n_queries:,} test cases of {n_patients:,} patients searched {metrics[0].n_gallery:,} gallery "
+        f"cases; codes of {metrics[0].bits} bits.\n"
+        "Lift: MAP less the MAP of the same rankings with the queries' labels exchanged. AUC: of the labels of the "
+        f"{params.evaluate.neighbours} nearest."
     )
     return "\n".join(lines)
+
+
+def _figures(found: GalleryFigures | None) -> str:
+    if found is None:
+        return f"{'–':<34}"
+    lift = f"{found.lift.value:+.3f} [{found.lift.low:+.3f}, {found.lift.high:+.3f}]"
+    return f"{lift:<25}" + (f"{found.knn_auc.value:<9.3f}" if found.knn_auc else f"{'–':<9}")
 
 
 def run_demo(root: Path) -> None:

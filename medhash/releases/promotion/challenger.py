@@ -14,6 +14,7 @@ from medhash.core.params import Params
 from medhash.core.workspace import Workspace
 from medhash.releases.assemble import preprocessing_today
 from medhash.releases.release import IMAGES_FILE, read_release
+from medhash.retrieval.evaluation.headline import by_validation
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -82,8 +83,8 @@ class ChampionCodes(NamedTuple):
     """Where they come from, in words."""
 
 
-def pick_challenger(workspace: Workspace, methods: list[str]) -> Metrics:
-    """The method with the highest MAP on validation patients; of equals, the first by name.
+def pick_challenger(workspace: Workspace, params: Params, methods: list[str]) -> Metrics:
+    """The method with the highest validation figure (params.choose_by); of equals, the first by name.
 
     Test figures play no part in the choice, so that they stay an honest measure of what was chosen.
     Raises MedhashError if there is no method to choose from, or no validation figure to choose by.
@@ -93,16 +94,16 @@ def pick_challenger(workspace: Workspace, methods: list[str]) -> Metrics:
             "every method of params.yaml is a reference",
             "add a method that may be promoted, or take one out of quality.references",
         )
-    measured = [Metrics.read(workspace.metrics(method) / "metrics.json") for method in methods]
-    chosen_by: dict[str, float] = {}
-    for metrics in measured:
-        if metrics.validation_map is None:
+    measured = {method: Metrics.read(workspace.metrics(method) / "metrics.json") for method in methods}
+    chosen_by = by_validation(measured, params)
+    for method in methods:
+        if method not in chosen_by:
             raise MedhashError(
-                f"{metrics.method} has no validation MAP, and promotion chooses its challenger by it",
-                "set split.val_share above 0 in params.yaml, then `dvc repro`",
+                f"{method} has no validation {params.choose_by}, and promotion chooses its challenger by it",
+                "give the val fold several patients that share labels (split.val_share in params.yaml), then "
+                "`dvc repro`",
             )
-        chosen_by[metrics.method] = metrics.validation_map
-    return min(measured, key=lambda metrics: (-chosen_by[metrics.method], metrics.method))
+    return measured[min(methods, key=lambda method: (-chosen_by[method], method))]
 
 
 def champion_codes(workspace: Workspace, params: Params, champion: Path, challenger: Path) -> ChampionCodes:

@@ -8,6 +8,7 @@ import numpy as np
 from medhash.core.documents import Difference, Metrics
 from medhash.core.params import QualityParams
 from medhash.releases.request import UserRequest
+from medhash.retrieval.measures.lift import Lift
 
 ROUNDING = 1e-9
 """Figures nearer to a limit than this lie on it: sums of floats may differ in the last digits."""
@@ -85,40 +86,44 @@ def size(index_bytes: int, max_index_mb: float) -> Clause:
 _ANOTHER_TURN = "wait for another group's turn, lower promote.query_groups, or add test patients"
 
 
-def above_chance(
-    challenger_map: float | None, chance_map: float | None, permuted_map: float | None = None, reason: str = ""
-) -> Clause:
-    """A first champion's MAP must exceed that of a random order on the same queries.
+_WHAT_HELPS = (
+    "none needed if there is no better model: nothing serves. More patients narrow the interval; another method, "
+    "features or `medhash tune` may raise the lift"
+)
 
-    permuted_map: the model's MAP with the labels of the queries permuted: the baseline of codes that only form groups.
-    It is reported and decides nothing: there is no champion to lose, and a few dozen patients cannot separate the two.
-    challenger_map is None where no query of the group can be answered; reason: why not.
+
+def lift(found: Lift | None, chance: float | None, reason: str = "") -> Clause:
+    """A first champion's lift must be above 0: low > 0, where [low, high] is its 95 % interval over patients.
+
+    Measured against the gallery that will serve. MAP decides nothing: codes that only form groups exceed chance, too.
+    found: None where no query of the group can be answered; reason: why not.
     """
-    if challenger_map is None or chance_map is None:
-        return Clause("above-chance", False, reason, _ANOTHER_TURN)
-    figures = f"MAP {challenger_map:.4f}, chance {chance_map:.4f}" + (
-        f", permuted labels {permuted_map:.4f}" if permuted_map is not None else ""
-    )
-    if challenger_map > chance_map + ROUNDING:
-        beside = (
-            "; note: MAP is not above the permuted-label baseline"
-            if permuted_map is not None and challenger_map <= permuted_map + ROUNDING
-            else ""
+    if found is None or chance is None:
+        return Clause("lift", False, reason, _ANOTHER_TURN)
+    if found.n_patients < 2:
+        return Clause(
+            "lift",
+            False,
+            f"the lift {found.value:+.4f} is that of one patient, which says nothing about others",
+            _ANOTHER_TURN,
         )
-        return Clause("above-chance", True, f"there was no champion, and the model is above chance: {figures}{beside}")
+    figures = (
+        f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}] of {found.n_patients:,} patients; MAP "
+        f"{found.map:.4f}, with exchanged labels {found.permuted:.4f}, chance {chance:.4f}"
+    )
+    if found.low > ROUNDING:
+        return Clause("lift", True, f"there was no champion, and the model's lift is above 0: {figures}")
     return Clause(
-        "above-chance",
-        False,
-        f"there is no champion, but the model is not above chance: {figures}",
-        "look at the report's learning curves and at the labels; train longer, on more data, or another method",
+        "lift", False, f"there is no champion, but the lift's interval is not above 0: {figures}", _WHAT_HELPS
     )
 
 
 def gain(difference: Difference | None, n_patients: int, min_gain: float, reason: str = "") -> Clause:
-    """low > min_gain, where [low, high] is the 95 % interval of the mean AP difference, challenger less champion.
+    """low > min_gain, where [low, high] is the 95 % interval of the difference in lift, challenger less champion.
 
-    difference: paired by query and resampled by patient; None where no query of the group can be answered;
-    reason: why not. n_patients: of the answerable queries; a single one gives no interval.
+    difference: on the same queries and gallery, each model net of its own exchanged labels, resampled by patient; None
+    where no query of the group can be answered; reason: why not. n_patients: of the answerable queries; a single one
+    gives no interval.
     """
     if difference is None:
         return Clause("gain", False, reason, _ANOTHER_TURN)
@@ -131,11 +136,11 @@ def gain(difference: Difference | None, n_patients: int, min_gain: float, reason
             _ANOTHER_TURN,
         )
     if difference.low > min_gain + ROUNDING:
-        return Clause("gain", True, f"MAP gain {figures}: its lower end exceeds {min_gain:g}")
+        return Clause("gain", True, f"gain in lift {figures}: its lower end exceeds {min_gain:g}")
     return Clause(
         "gain",
         False,
-        f"MAP gain {figures}: its lower end does not exceed {min_gain:g}",
+        f"gain in lift {figures}: its lower end does not exceed {min_gain:g}",
         "none needed: the champion stays. A small gain shows with more test patients per group "
         "(promote.query_groups) or more training data",
     )
@@ -193,12 +198,15 @@ def gallery(facts: GalleryFacts) -> Clause:
 
 
 def kept_lift(then: Metrics, now: Metrics, min_kept_lift: float) -> Clause:
-    """(MAP - chance) now ≥ min_kept_lift · (MAP - chance) at the release, each over all its test queries.
+    """Lift now ≥ min_kept_lift · lift then, each over all test queries; of releases before lift, MAP less chance.
 
     A model does not get worse by itself: if its figures fall, today's labels or images are not what they were.
     """
-    before, after = (found.figures.map - found.chance.map for found in (then, now))
-    figures = f"MAP lies {after:+.4f} from chance today, {before:+.4f} at the release; least share {min_kept_lift:g}"
+    if then.seen is not None and now.seen is not None:
+        before, after = then.seen.lift.value, now.seen.lift.value
+    else:
+        before, after = (found.figures.map - found.chance.map for found in (then, now))
+    figures = f"lift is {after:+.4f} today, {before:+.4f} at the release; least share {min_kept_lift:g}"
     if after >= min_kept_lift * before - ROUNDING:
         return Clause("kept-lift", True, figures)
     return Clause(
@@ -212,7 +220,7 @@ def kept_lift(then: Metrics, now: Metrics, min_kept_lift: float) -> Clause:
 
 
 class SliceChange(NamedTuple):
-    """A part of the queries under both models. MAP, and the difference challenger less champion with its interval."""
+    """A part of the queries under both models: lift, and the difference challenger less champion with its interval."""
 
     kind: str
     """label, view, sex or age"""
@@ -245,13 +253,13 @@ def slices(changes: Sequence[SliceChange], max_drop: float, min_patients: int) -
     )
     if fallen:
         named = ", ".join(
-            f"{change.name} {change.champion:.4f} → {change.challenger:.4f} ({change.n_patients} patients)"
+            f"{change.name} {change.champion:+.4f} → {change.challenger:+.4f} ({change.n_patients} patients)"
             for change in fallen
         )
         return Clause(
             "slices",
             False,
-            f"MAP falls by more than {max_drop:g} in {named}{aside}",
+            f"lift falls by more than {max_drop:g} in {named}{aside}",
             "look at these patients in the report: are their labels right, are there enough of them in "
             "training? promote.max_slice_drop is the limit",
         )

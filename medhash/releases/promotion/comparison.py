@@ -13,18 +13,18 @@ from medhash.releases.promotion.challenger import champion_codes
 from medhash.releases.promotion.clauses import SliceChange
 from medhash.releases.promotion.query_groups import EligibleQueries, Turn, eligible_queries, patients_trained_on
 from medhash.retrieval.code_table import PlacedCodes, place_codes, read_codes
+from medhash.retrieval.evaluation.galleries import precision_of
 from medhash.retrieval.evaluation.measure import evaluation_digest
-from medhash.retrieval.evaluation.permuted_labels import permuted_labels_map
 from medhash.retrieval.evaluation.ranked import Ranked, rank_by_hamming
 from medhash.retrieval.evaluation.slices import slice_members
 from medhash.retrieval.evaluation.tables import Tables
 from medhash.retrieval.index import GALLERY_FOLDS
-from medhash.retrieval.measures.bootstrap import paired_bootstrap
+from medhash.retrieval.measures.lift import ExchangedPrecision, Lift, lift, lift_gains, lifts
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One decision's figures. MAP are means over the answerable queries, None where there is none."""
+    """One decision's figures, over the answerable queries; None where there is none."""
 
     n_queries: int
     n_answerable: int
@@ -35,10 +35,9 @@ class Comparison:
     evaluation_digest: str
     """Over exactly these queries and this gallery."""
     chance: float | None
-    permuted: float | None
-    """Of the challenger where its queries exchange their labels; None where there is a champion to compare with."""
-    challenger: float | None
-    champion: float | None
+    """MAP of a gallery in random order."""
+    challenger: Lift | None
+    champion: Lift | None
     """None also where there is no champion, or it is not compared."""
     champion_how: str
     gain: Difference | None
@@ -65,7 +64,8 @@ def compare_releases(
     """Rank today's gallery for the queries whose turn it is, by the challenger's codes and by the champion's.
 
     challenger, champion: release folders; champion: None to measure the challenger beside chance only.
-    Gain and slices are mean differences of AP, paired by query; all intervals see the same resamples of patients.
+    Gain and slices are differences of lift, each model net of its own exchanged labels on the same queries, gallery
+    and labels; all intervals see the same resamples of patients.
     Raises MedhashError if the challenger was measured on other images or labels than the current ones, or if the
     champion cannot encode today's images.
     """
@@ -91,18 +91,17 @@ def compare_releases(
 
     eligible = eligible_queries(placed.of_folds("test"), turn, params.seed, trained_on)
     queries, gallery = _rows(placed.of_folds("test"), eligible.mask), placed.of_folds(*GALLERY_FOLDS)
-    ours, theirs = _ranked(placed, eligible, levels), _ranked(released, eligible, levels)
-    answerable = ours.answerable if ours else np.zeros(len(queries), bool)
+    ranked = _ranked(placed, eligible, levels)
+    answerable = ranked.answerable if ranked else np.zeros(len(queries), bool)
+    ours = theirs = None
     gain: Difference | None = None
     slices: list[SliceChange] = []
-    if ours and theirs and answerable.any():
-        gain, slices = _differences(
-            _rows(queries, answerable),
-            ours.per_query.ap_expected[answerable],
-            theirs.per_query.ap_expected[answerable],
-            tables,
-            params,
-        )
+    if answerable.any():
+        ours = precision_of(queries, gallery, levels, params.seed)
+        if released is not None:
+            asked = _rows(released.of_folds("test"), eligible.mask)
+            theirs = precision_of(asked, released.of_folds(*GALLERY_FOLDS), levels, params.seed)
+            gain, slices = _differences(queries, answerable, ours, theirs, tables, params)
     return Comparison(
         n_queries=len(queries),
         n_answerable=int(answerable.sum()),
@@ -110,12 +109,9 @@ def compare_releases(
         patients=sorted(set(queries.patient_ids[answerable].tolist())),
         eligible=eligible,
         evaluation_digest=evaluation_digest(queries, gallery, levels),
-        chance=_mean(ours, "chance"),
-        permuted=permuted_labels_map(queries, gallery, levels, params.seed)
-        if champion is None and ours is not None and answerable.any()
-        else None,
-        challenger=_mean(ours, "per_query"),
-        champion=_mean(theirs, "per_query"),
+        chance=float(ranked.chance.ap_expected[answerable].mean()) if ranked and answerable.any() else None,
+        challenger=_lift(ours, params),
+        champion=_lift(theirs, params),
         champion_how=how,
         gain=gain,
         slices=slices,
@@ -128,33 +124,37 @@ def _ranked(placed: PlacedCodes | None, eligible: EligibleQueries, levels: np.nd
     return rank_by_hamming(_rows(placed.of_folds("test"), eligible.mask), placed.of_folds(*GALLERY_FOLDS), levels, None)
 
 
-def _mean(ranked: Ranked | None, part: str) -> float | None:
-    if ranked is None or not ranked.answerable.any():
-        return None
-    return float(getattr(ranked, part).ap_expected[ranked.answerable].mean())
+def _lift(found: ExchangedPrecision | None, params: Params) -> Lift | None:
+    return lift(found, params.promote.bootstrap_samples, params.seed) if found is not None else None
 
 
 def _differences(
-    queries: PlacedCodes, ours: np.ndarray, theirs: np.ndarray, tables: Tables, params: Params
+    queries: PlacedCodes,
+    answerable: np.ndarray,
+    ours: ExchangedPrecision,
+    theirs: ExchangedPrecision,
+    tables: Tables,
+    params: Params,
 ) -> tuple[Difference, list[SliceChange]]:
-    """The gain over all queries, and the change in each slice. queries: answerable ones; ours, theirs: AP, (Q,)."""
+    """The gain over all queries, and the change in each slice that has an answerable query."""
     members = [
-        (kind, value, mask)
+        (kind, value, mask & answerable)
         for kind, by_value in slice_members(queries, tables).items()
         for value, mask in by_value.items()
+        if (mask & answerable).any()
     ]
-    masks = [np.ones(len(queries), bool), *(mask for _, _, mask in members)]
-    columns = [np.stack([np.where(mask, values, np.nan) for mask in masks], axis=1) for values in (ours, theirs)]
-    found = paired_bootstrap(columns[0], columns[1], queries.patient_ids, params.promote.bootstrap_samples, params.seed)
+    masks = [answerable, *(mask for _, _, mask in members)]
+    found = lift_gains(ours, theirs, masks, params.promote.bootstrap_samples, params.seed)
     value, low, high, p_value = (column.tolist() for column in found)
+    of_ours, of_theirs = (lifts(one, masks, 0, params.seed) for one in (ours, theirs))
     changes = [
         SliceChange(
             kind,
             name,
             int(mask.sum()),
             len(np.unique(queries.patient_ids[mask])),
-            float(ours[mask].mean()),
-            float(theirs[mask].mean()),
+            of_ours[row].value,
+            of_theirs[row].value,
             value[row],
             low[row],
             high[row],

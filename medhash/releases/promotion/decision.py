@@ -1,12 +1,13 @@
 """A decision as a document: its text, its page and the run's artifacts are made from it."""
 
-from medhash.core.documents import Difference, Document
+from medhash.core.documents import Difference, Document, Interval
 from medhash.core.params import PromoteParams
 from medhash.releases.promotion.clauses import SliceChange
 from medhash.releases.promotion.evidence import Evidence
 from medhash.releases.promotion.query_groups import QueryUsage, Turn, groups_of, usage_by_group
 from medhash.releases.promotion.rule import Decision
 from medhash.releases.release import Release
+from medhash.retrieval.measures.lift import Lift
 
 
 class ClauseLine(Document):
@@ -45,7 +46,7 @@ class GroupLine(Document):
 
 
 class DecisionReport(Document):
-    """MAP, chance and gain are over the answerable queries of the group whose turn it is."""
+    """MAP, lift, chance and gain are over the answerable queries of the group whose turn it is."""
 
     model: str
     version: str
@@ -74,9 +75,16 @@ class DecisionReport(Document):
     n_patients_trained_on: int
     chance: float | None
     challenger_map: float | None
+    challenger_permuted: float | None
+    """MAP with the queries' labels exchanged."""
+    challenger_lift: Interval | None
     champion_map: float | None
+    champion_permuted: float | None
+    champion_lift: Interval | None
     champion_how: str
-    validation_map: float | None
+    chosen_by: str
+    """lift or map, on validation patients (choose_by)."""
+    validation: float | None
     gain: Difference | None
     slices: list[SliceLine]
     limits: PromoteParams
@@ -108,7 +116,8 @@ def decision_report(
     turn: Turn,
     usage: QueryUsage,
     seed: int,
-    validation_map: float | None,
+    chosen_by: str,
+    validation: float | None,
     airflow_run: str | None,
 ) -> DecisionReport:
     """champion: its version and method. usage: with this decision in them."""
@@ -137,10 +146,15 @@ def decision_report(
         n_trained_on=found.eligible.n_trained_on,
         n_patients_trained_on=found.eligible.n_patients_trained_on,
         chance=found.chance,
-        challenger_map=found.challenger,
-        champion_map=found.champion,
+        challenger_map=found.challenger.map if found.challenger else None,
+        challenger_permuted=found.challenger.permuted if found.challenger else None,
+        challenger_lift=_interval(found.challenger),
+        champion_map=found.champion.map if found.champion else None,
+        champion_permuted=found.champion.permuted if found.champion else None,
+        champion_lift=_interval(found.champion),
         champion_how=found.champion_how,
-        validation_map=validation_map,
+        chosen_by=chosen_by,
+        validation=validation,
         gain=found.gain,
         slices=[_slice(change, limits.min_slice_patients) for change in found.slices],
         limits=limits,
@@ -152,6 +166,11 @@ def decision_report(
         git_commit=release.git_commit,
         airflow_run=airflow_run,
     )
+
+
+def _interval(found: Lift | None) -> Interval | None:
+    """None also of a single patient, whose resamples are all alike."""
+    return Interval(value=found.value, low=found.low, high=found.high) if found and found.n_queries else None
 
 
 def _slice(change: SliceChange, min_patients: int) -> SliceLine:

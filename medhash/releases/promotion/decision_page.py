@@ -25,7 +25,7 @@ def gain_plot(gain: Difference, min_gain: float) -> str:
         axes.plot([gain.value], [0], "o", color=INK, markersize=6)
         axes.axvline(min_gain, color=MUTED, linestyle="--", linewidth=1.2)
         axes.set_yticks([])
-        axes.set_xlabel("MAP gain of the challenger over the champion; dashed: what the lower end must exceed")
+        axes.set_xlabel("gain in lift of the challenger over the champion; dashed: what the lower end must exceed")
         axes.margins(x=0.12)
     return drawn.uri
 
@@ -55,7 +55,7 @@ def forest_plot(slices: list[SliceLine], max_drop: float) -> str:
         axes.set_yticks(range(len(shown)), [f"{line.kind} {line.value} ({line.n_patients})" for line in shown])
         axes.tick_params(axis="y", labelcolor=INK, length=0)
         axes.invert_yaxis()
-        axes.set_xlabel("change of MAP, challenger less champion; in brackets: patients")
+        axes.set_xlabel("change of lift, challenger less champion; in brackets: patients")
     return drawn.uri
 
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from medhash.core.documents import Interval
 from medhash.releases.promotion.decision import DecisionReport
 
 if TYPE_CHECKING:
@@ -16,18 +17,21 @@ def decision_text(report: DecisionReport, renewal: "Renewal | None" = None) -> s
     lines = [
         f"# {headline(report)}",
         "",
-        f"- challenger: version {report.version}, {report.method}, {report.bits} bits, chosen by validation MAP "
-        f"{figure(report.validation_map)}; MAP {figure(report.challenger_map)}, chance {figure(report.chance)}",
+        f"- challenger: version {report.version}, {report.method}, {report.bits} bits, chosen by validation "
+        f"{'MAP' if report.chosen_by == 'map' else 'lift'} {figure(report.validation)}; lift "
+        f"{interval(report.challenger_lift)}, MAP {figure(report.challenger_map)}, exchanged "
+        f"{figure(report.challenger_permuted)}, chance {figure(report.chance)}",
     ]
     if report.champion_version is not None:
         lines.append(
-            f"- champion: version {report.champion_version}, {report.champion_method}; MAP "
-            f"{figure(report.champion_map)}" + (f" ({report.champion_how})" if report.champion_how else "")
+            f"- champion: version {report.champion_version}, {report.champion_method}; lift "
+            f"{interval(report.champion_lift)}, MAP {figure(report.champion_map)}, exchanged "
+            f"{figure(report.champion_permuted)}" + (f" ({report.champion_how})" if report.champion_how else "")
         )
     if report.gain is not None:
         lines.append(
-            f"- gain: {report.gain.value:+.4f}, 95 % interval [{report.gain.low:+.4f}, "
-            f"{report.gain.high:+.4f}], paired by query and resampled by patient"
+            f"- gain in lift: {report.gain.value:+.4f}, 95 % interval [{report.gain.low:+.4f}, "
+            f"{report.gain.high:+.4f}], on the same queries, resampled by patient"
         )
     lines += [
         f"- measured on {report.n_answerable:,} of {report.n_queries:,} queries of {report.n_patients:,} test "
@@ -69,3 +73,7 @@ def headline(report: DecisionReport) -> str:
 
 def figure(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.4f}"
+
+
+def interval(found: Interval | None) -> str:
+    return "unknown" if found is None else f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}]"

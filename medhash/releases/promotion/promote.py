@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medhash.core import tracking
-from medhash.core.documents import Headline
 from medhash.core.errors import MedhashError
 from medhash.core.params import Params
 from medhash.core.tracking import AIRFLOW_RUN_VARIABLE
@@ -36,6 +35,7 @@ from medhash.releases.release import Release
 from medhash.releases.request import UserRequest
 from medhash.releases.rollback import RolledBack
 from medhash.releases.staging import staging
+from medhash.retrieval.evaluation.headline import by_validation
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -66,7 +66,9 @@ def promote(
 
     with required("gates"):
         gates = require_gates(workspace)
-    metrics = pick_challenger(workspace, [name for name in params.methods if name not in params.quality.references])
+    metrics = pick_challenger(
+        workspace, params, [name for name in params.methods if name not in params.quality.references]
+    )
     with tracking.answered():
         registry = Registry(tracking.connect(workspace), limits.name)
     with tracking.answered(), staging(workspace, registry) as folder:
@@ -107,7 +109,8 @@ def promote(
             turn,
             usage,
             params.seed,
-            metrics.validation_map,
+            params.choose_by,
+            by_validation({metrics.method: metrics}, params).get(metrics.method),
             os.environ.get(AIRFLOW_RUN_VARIABLE),
         )
         if dry_run or version is None:
@@ -226,5 +229,4 @@ def _register(workspace: Workspace, registry: Registry, release: Release, folder
         experiment_id = tracking.experiment(registry.client, workspace, registry.name)
         tags = {"method": release.method, "model_digest": release.model_digest}
         run_id = registry.client.create_run(experiment_id, run_name=f"promote {release.method}", tags=tags).info.run_id
-    headline = Headline.read(workspace.metrics(release.method) / "headline.json")
-    return registry.register(release, folder, run_id, headline.map_permuted)
+    return registry.register(release, folder, run_id)

@@ -150,10 +150,13 @@ def _tags(report: DecisionReport) -> dict[str, str]:
         "reason": report.reason,
     }
     figures = {
+        "lift": report.challenger_lift.value if report.challenger_lift else None,
+        "lift_low": report.challenger_lift.low if report.challenger_lift else None,
         "map": report.challenger_map,
+        "map_permuted": report.challenger_permuted,
         "chance": report.chance,
-        "champion_map": report.champion_map,
-        "validation_map": report.validation_map,
+        "champion_lift": report.champion_lift.value if report.champion_lift else None,
+        f"validation_{report.chosen_by}": report.validation,
         "p95_ms": report.p95_ms,
     }
     if report.gain is not None:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from medhash.core.params import Params
-from medhash.releases.promotion.clauses import Clause, above_chance, bits, gain, gallery, latency, size, slices
+from medhash.releases.promotion.clauses import Clause, bits, gain, gallery, latency, lift, size, slices
 from medhash.releases.request import UserRequest
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ class Decision(NamedTuple):
 
 
 def measured_clauses(evidence: "Evidence", params: Params, has_champion: bool) -> list[Clause]:
-    """The clauses about what was measured. A first champion is held against chance, any other against the champion."""
+    """The clauses about what was measured. A first champion needs a lift above 0, any other a gain in lift."""
     found, limits, champion_latency = evidence.comparison, params.promote, evidence.champion_latency
     if not has_champion:
-        ranking = [above_chance(found.challenger, found.chance, found.permuted, found.unanswerable)]
+        ranking = [lift(found.challenger, found.chance, found.unanswerable)]
     elif evidence.not_compared:
         ranking = [Clause("gain", False, f"the champion could not be compared: {evidence.not_compared}")]
     else:
@@ -58,7 +58,7 @@ def decide(clauses: list[Clause], force: UserRequest | None = None) -> Decision:
     """Promote if every clause held; if forced, if those that are never forced did."""
     failed = [clause for clause in clauses if not clause.held]
     if not failed:
-        gained = next((clause.why for clause in clauses if clause.name in ("gain", "above-chance")), "")
+        gained = next((clause.why for clause in clauses if clause.name in ("gain", "lift")), "")
         return Decision(True, clauses, f"every clause held; {gained}", force)
     text = "; ".join(f"{clause.name}: {clause.why}" for clause in failed)
     if force is None:

@@ -10,7 +10,7 @@ from medhash.core.documents import Attribute, AttributeFigures, Interval, Satisf
 from medhash.core.params import EvaluateParams
 from medhash.retrieval.code_table import PlacedCodes, code_info
 from medhash.retrieval.evaluation.calibration import calibrations
-from medhash.retrieval.evaluation.permuted_labels import permuted_labels_map
+from medhash.retrieval.evaluation.galleries import exchanged_map
 from medhash.retrieval.evaluation.ranked import Ranked, rank_by_hamming
 from medhash.retrieval.evaluation.tables import Tables
 from medhash.retrieval.measures.bootstrap import patient_bootstrap
@@ -58,7 +58,7 @@ def attribute_figures(
     if not len(queries) or not len(gallery):
         return None
     ranked = rank_by_hamming(queries, gallery, relevance.levels, threads)
-    permuted = permuted_labels_map(queries, gallery, relevance.levels, seed)
+    permuted = exchanged_map(queries, gallery, relevance.levels, seed)
     return figures_of(
         ranked, ranked, np.ones(len(queries), bool), queries.patient_ids, len(gallery), permuted, n_samples, seed
     )
@@ -190,7 +190,7 @@ def structured_figures(
 
     def joint(chosen: np.ndarray) -> AttributeFigures | None:
         asked = queries.take(chosen)
-        permuted = permuted_labels_map(asked, gallery, levels, seed) if len(asked) else float("nan")
+        permuted = exchanged_map(asked, gallery, levels, seed) if len(asked) else float("nan")
         return figures_of(
             ranked, graded, chosen, queries.patient_ids, len(gallery), permuted, settings.bootstrap_samples, seed
         )

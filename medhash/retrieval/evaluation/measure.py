@@ -14,11 +14,20 @@ from medhash.core.errors import MedhashError
 from medhash.core.params import EvaluateParams
 from medhash.retrieval.code_table import PlacedCodes, code_info, place_codes
 from medhash.retrieval.evaluation.attributes import structured_figures
+from medhash.retrieval.evaluation.galleries import (
+    UNSEEN_FOLDS,
+    Count,
+    by_hamming,
+    gallery_figures,
+    precision_of,
+    validation_lift,
+)
 from medhash.retrieval.evaluation.ranked import PerQuery, Ranked, rank_by_euclidean, rank_by_hamming
 from medhash.retrieval.evaluation.slices import slice_figures
 from medhash.retrieval.evaluation.tables import Tables
 from medhash.retrieval.measures.bootstrap import patient_bootstrap
 from medhash.retrieval.measures.hamming import as_words
+from medhash.retrieval.measures.set_counts import SetCounter, count_by_euclidean
 
 
 def require_known_sets(queries: PlacedCodes, gallery: PlacedCodes, levels: np.ndarray) -> None:
@@ -131,7 +140,7 @@ def measure(
     def structured(ranked: Ranked) -> StructuredFigures | None:
         return structured_figures(codes.sort_by("bag_id"), placed, ranked, tables, settings, seed, threads)
 
-    return _measured(codes, placed, levels, search, tables, settings, seed, structured)
+    return _measured(codes, placed, levels, search, by_hamming, tables, settings, seed, structured)
 
 
 def measure_relaxed(
@@ -173,7 +182,15 @@ def measure_relaxed(
             threads,
         )
 
-    return _measured(codes, placed, levels, search, tables, settings, seed)
+    row_of = {bag_id: row for row, bag_id in enumerate(placed.bag_ids.tolist())}
+
+    def count(queries: PlacedCodes, gallery: PlacedCodes) -> SetCounter:
+        of_queries, of_gallery = (
+            relaxed[[row_of[bag_id] for bag_id in part.bag_ids.tolist()]] for part in (queries, gallery)
+        )
+        return count_by_euclidean(of_queries, of_gallery, gallery.set_ids, queries.patient_ids, gallery.patient_ids)
+
+    return _measured(codes, placed, levels, search, count, tables, settings, seed)
 
 
 def _measured(
@@ -181,6 +198,7 @@ def _measured(
     placed: PlacedCodes,
     levels: np.ndarray,
     search: Callable[[tuple[str, ...], tuple[str, ...]], Ranked],
+    count: Count,
     tables: Tables,
     settings: EvaluateParams,
     seed: int,
@@ -198,6 +216,7 @@ def _measured(
     if validation is not None:
         require_answerable(validation, asking, searched, tables, "val")
 
+    exchanged = precision_of(queries, gallery, levels, seed, count=count)
     metrics = Metrics(
         method=info.method,
         bits=info.bits,
@@ -209,8 +228,11 @@ def _measured(
         intervals=_intervals(
             ranked.per_query.answerable(), queries.patient_ids[ranked.answerable], settings.bootstrap_samples, seed
         ),
-        slices=slice_figures(queries, ranked, tables, settings.bootstrap_samples, seed),
+        slices=slice_figures(queries, ranked, exchanged, tables, settings.bootstrap_samples, seed),
         curve=ranked.curve(),
+        seen=gallery_figures(queries, gallery, tables, settings, seed, count),
+        unseen=gallery_figures(queries, placed.of_folds(*UNSEEN_FOLDS), tables, settings, seed, count),
+        validation_lift=validation_lift(asking, levels, seed) if len(asking) else None,
         validation_map=validation.figures().map if validation else None,
         validation_chance=validation.chance_figures().map if validation else None,
         structured=structured(ranked),

@@ -4,12 +4,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from medhash.core.attributes import values_of
 from medhash.core.documents import Interval, SliceFigures
 from medhash.core.errors import MedhashError
 from medhash.retrieval.code_table import PlacedCodes
 from medhash.retrieval.evaluation.ranked import Ranked
 from medhash.retrieval.evaluation.tables import Tables
 from medhash.retrieval.measures.bootstrap import patient_bootstrap
+from medhash.retrieval.measures.lift import ExchangedPrecision, Lift, lifts
 
 UNKNOWN, SEVERAL = "unknown", "several"
 AGE_BANDS = ("0-19", "20-39", "40-59", "60-79", "80+")
@@ -17,7 +19,7 @@ _BAND_YEARS = 20
 
 
 def slice_figures(
-    queries: PlacedCodes, ranked: Ranked, tables: Tables, n_samples: int, seed: int
+    queries: PlacedCodes, ranked: Ranked, exchanged: ExchangedPrecision, tables: Tables, n_samples: int, seed: int
 ) -> dict[str, dict[str, SliceFigures]]:
     """`label`, `view`, `sex` and `age` → value → figures of the queries that have it.
 
@@ -35,8 +37,11 @@ def slice_figures(
             np.stack([np.where(mask, precision, np.nan) for mask in masks], axis=1), patients, n_samples, seed
         )
     )
+    of_slices = iter(lifts(exchanged, masks, n_samples, seed))
     return {
-        name: {value: _figures(mask, ranked, patients, next(bounds)) for value, mask in by_value.items()}
+        name: {
+            value: _figures(mask, ranked, patients, next(bounds), next(of_slices)) for value, mask in by_value.items()
+        }
         for name, by_value in members.items()
     }
 
@@ -46,11 +51,25 @@ def slice_members(queries: PlacedCodes, tables: Tables) -> dict[str, dict[str, n
 
     Raises MedhashError if a query has no image in the table images.
     """
-    images, query = _images_of(queries.bag_ids, tables.images)
-    values = {"view": _texts(images["view"]), "sex": _texts(images["sex"]), "age": _bands(images["age"])}
     return {"label": _by_label(queries, tables)} | {
-        name: _by_value(common_value(of_image, query, len(queries))) for name, of_image in values.items()
+        kind: _by_value(value_of_queries(queries, tables, kind)) for kind in ("view", "sex", "age")
     }
+
+
+def value_of_queries(queries: PlacedCodes, tables: Tables, kind: str) -> np.ndarray:
+    """What each query has of view, sex, age (in bands), or another attribute of the images: str, (Q,).
+
+    `several` where its images differ, `unknown` where none knows. Raises MedhashError as `slice_members` does.
+    """
+    images, query = _images_of(queries.bag_ids, tables.images)
+    if kind == "age":
+        of_image = _bands(images["age"])
+    elif kind in ("view", "sex"):
+        of_image = _texts(images[kind])
+    else:
+        known = values_of(images, kind)
+        of_image = np.array([SEVERAL if len(one) > 1 else one[0] if one else UNKNOWN for one in known], dtype=str)
+    return common_value(of_image, query, len(queries))
 
 
 def common_value(values: np.ndarray, bag: np.ndarray, n_bags: int) -> np.ndarray:
@@ -66,7 +85,7 @@ def common_value(values: np.ndarray, bag: np.ndarray, n_bags: int) -> np.ndarray
     return np.where(has_value.sum(axis=1) > 1, SEVERAL, np.append(known, UNKNOWN)[has_value.argmax(axis=1)])
 
 
-def _figures(mask: np.ndarray, ranked: Ranked, patients: np.ndarray, bounds: np.ndarray) -> SliceFigures:
+def _figures(mask: np.ndarray, ranked: Ranked, patients: np.ndarray, bounds: np.ndarray, lift: Lift) -> SliceFigures:
     kept = mask & ranked.answerable
     n_patients = len(np.unique(patients[kept]))
 
@@ -88,6 +107,9 @@ def _figures(mask: np.ndarray, ranked: Ranked, patients: np.ndarray, bounds: np.
         ndcg_at_100=mean(ranked.per_query.ndcg_at_100),
         precision_at_10=mean(ranked.per_query.precision_at_10),
         interval=interval,
+        lift=Interval(value=lift.value, low=lift.low, high=lift.high)
+        if interval is not None and lift.n_queries
+        else None,
     )
 
 

@@ -5,6 +5,7 @@ whole group first or last, and average precision gains more from first than it l
 0.37 for three equal classes, whatever the query shows. The exchanged MAP has the same gain, so lift has not.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -43,7 +44,7 @@ class ExchangedPrecision:
     under: np.ndarray
     """float64, (Q, S): AP of the query's ranking if it carried the s-th set; NaN where nothing would be relevant."""
     dealt: np.ndarray
-    """float64, (Q, S): row q is 1 at the set that query q deals out, 0 elsewhere; a row of zeros deals none."""
+    """int64, (Q,): the set that query q deals out, 0 … S - 1; -1 of one that deals none."""
     patients: np.ndarray
     """int64, (Q,), 0 … P - 1."""
     strata: np.ndarray
@@ -101,80 +102,109 @@ def lift(found: ExchangedPrecision, n_samples: int, seed: int) -> Lift:
 
     It is what a random permutation of the label sets within strata gives in expectation, q = r included. Pairs under
     which nothing is relevant stand outside. The interval resamples patients with replacement and takes both terms anew.
-    NaN where no query is answerable. Source: ours; a permutation test of labels as in Good 2005, "Permutation,
-    Parametric and Bootstrap Tests", ch. 3.
+    NaN where no query is answerable; without samples the interval is NaN. Source: ours; a permutation test of labels as
+    in Good 2005, "Permutation, Parametric and Bootstrap Tests", ch. 3.
     """
-    if not len(found.own):
-        return Lift(*[float("nan")] * 5, n_queries=0, n_patients=0)
-    (own,), (permuted,) = _terms(found, np.ones((1, len(found.own))))
-    low, high = np.nan, np.nan
-    n_patients = int(found.patients.max()) + 1
-    if n_samples and n_patients > 1:
-        low, high = np.nanpercentile(_resampled(found, n_samples, seed), [2.5, 97.5])
-    return Lift(float(own), float(permuted), float(own - permuted), float(low), float(high), len(found.own), n_patients)
+    return lifts(found, [np.ones(int(found.rows.max(initial=-1)) + 1, bool)], n_samples, seed)[0]
 
 
-def lift_gain(ours: ExchangedPrecision, theirs: ExchangedPrecision, n_samples: int, seed: int) -> PairedDifference:
-    """How far one model's lift lies above another's, each net of its own exchanged labels, on the same queries.
+def lifts(found: ExchangedPrecision, masks: Sequence[np.ndarray], n_samples: int, seed: int) -> list[Lift]:
+    """Lift of parts of the queries, where each mask over all queries given holds: bool, (Q,).
 
-    The interval sees the same resamples of patients for both; p is two-sided, as of `paired_bootstrap`. Arrays of one
-    element. Raises ValueError if the two were not asked by the same queries.
+    A part asks its own labels of its own rankings and of those of all queries. So a slice by a rare label is compared
+    with what other rankings give for that label, not with the MAP of frequent ones. All parts see the same resamples.
+    """
+    kept = np.stack([mask[found.rows] for mask in masks]) if len(found.rows) else np.zeros((len(masks), 0), bool)
+    own, permuted = _terms(found, np.ones((1, len(found.own))), kept)  # (M, 1)
+    bounds = np.full((len(masks), 2), np.nan)
+    if n_samples and len(found.own):
+        resampled = _resampled(found, n_samples, seed, kept)
+        for part, values in enumerate(resampled):
+            if not np.isnan(values).all():
+                bounds[part] = np.nanpercentile(values, [2.5, 97.5])
+    return [
+        Lift(
+            float(own[part, 0]),
+            float(permuted[part, 0]),
+            float(own[part, 0] - permuted[part, 0]),
+            float(bounds[part, 0]),
+            float(bounds[part, 1]),
+            int(mask.sum()),
+            len(np.unique(found.patients[mask])),
+        )
+        for part, mask in enumerate(kept)
+    ]
+
+
+def lift_gains(
+    ours: ExchangedPrecision, theirs: ExchangedPrecision, masks: Sequence[np.ndarray], n_samples: int, seed: int
+) -> PairedDifference:
+    """How far one model's lift lies above another's in parts of the same queries, each net of its own exchanged labels.
+
+    masks: as of `lifts`. The interval sees the same resamples of patients for both; p is two-sided, as of
+    `paired_bootstrap`. Raises ValueError if the two were not asked by the same queries.
     """
     if not np.array_equal(ours.rows, theirs.rows):
         raise ValueError("the two models were not asked by the same queries")
-    differences = _resampled(ours, n_samples, seed) - _resampled(theirs, n_samples, seed)
-    value = lift(ours, 0, seed).value - lift(theirs, 0, seed).value
-    drawn = differences[~np.isnan(differences)]
-    low, high = np.percentile(drawn, [2.5, 97.5]) if len(drawn) else (np.nan, np.nan)
-    n_beyond = min((drawn <= 0).sum(), (drawn >= 0).sum())
-    p_value = min(2 * (1 + n_beyond) / (1 + len(drawn)), 1.0)
-    return PairedDifference(*(np.array([one]) for one in (value, low, high, p_value)))
+    kept = np.stack([mask[ours.rows] for mask in masks])
+    differences = _resampled(ours, n_samples, seed, kept) - _resampled(theirs, n_samples, seed, kept)  # (M, B)
+    first, second = (lifts(one, masks, 0, seed) for one in (ours, theirs))
+    value = np.array([one.value - other.value for one, other in zip(first, second, strict=True)])
+    low, high, p_value = (np.full(len(masks), np.nan) for _ in range(3))
+    for part, drawn in enumerate(differences):
+        drawn = drawn[~np.isnan(drawn)]
+        if len(drawn):
+            low[part], high[part] = np.percentile(drawn, [2.5, 97.5])
+            n_beyond = min((drawn <= 0).sum(), (drawn >= 0).sum())
+            p_value[part] = min(2 * (1 + n_beyond) / (1 + len(drawn)), 1.0)
+    return PairedDifference(value, low, high, p_value)
 
 
-def part_of(found: ExchangedPrecision, mask: np.ndarray) -> ExchangedPrecision:
-    """A part of the queries, where the mask over all queries given holds.
-
-    Its own labels are asked of its own rankings and of those of all queries. So a slice by a rare label is compared
-    with what other rankings give for that label, not with MAP of frequent ones.
-    """
-    kept = mask[found.rows]
-    own, dealt = np.where(kept, found.own, np.nan), found.dealt * kept[:, None]
-    return ExchangedPrecision(own, found.under, dealt, found.patients, found.strata, found.rows)
-
-
-def _resampled(found: ExchangedPrecision, n_samples: int, seed: int) -> np.ndarray:
-    """Lift in each resample of patients: float64, (n_samples,)."""
+def _resampled(found: ExchangedPrecision, n_samples: int, seed: int, kept: np.ndarray) -> np.ndarray:
+    """Lift of each part in each resample of patients: float64, (M, n_samples)."""
     n_patients = int(found.patients.max(initial=-1)) + 1
-    parts = []
+    parts = [np.zeros((len(kept), 0))]
     for times_drawn in draws_of_patients(n_patients, n_samples, seed):  # (B, P)
-        own, permuted = _terms(found, times_drawn[:, found.patients])
+        own, permuted = _terms(found, times_drawn[:, found.patients], kept)
         parts.append(own - permuted)
-    return np.concatenate(parts) if parts else np.zeros(0)
+    return np.concatenate(parts, axis=1)
 
 
-def _terms(found: ExchangedPrecision, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """MAP and exchanged MAP under weights of the queries, (B, Q): float64, (B,) each; NaN stands outside.
+def _terms(found: ExchangedPrecision, weights: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """MAP and exchanged MAP of each part under weights of the queries, (B, Q): float64, (M, B) each.
 
     A stratum's exchanged MAP is the mean over its pairs of ranking and label set, and strata count as their queries do.
     """
-    asked = weights * ~np.isnan(found.own)
     known = ~np.isnan(found.under)
     under = np.where(known, found.under, 0.0)
-    permuted = np.zeros(len(weights))
+    permuted = np.zeros((len(kept), len(weights)))
     for stratum in np.unique(found.strata):
-        rows = np.flatnonzero(found.strata == stratum)
+        rows = found.strata == stratum
         # Not a BLAS product: its rounding can depend on the number of threads, and equal input must give equal bytes.
-        shares = np.einsum("bq,qs->bs", weights[:, rows], found.dealt[rows])
-        total = (np.einsum("bq,qs->bs", weights[:, rows], under[rows]) * shares).sum(axis=1)
-        pairs = (np.einsum("bq,qs->bs", weights[:, rows], known[rows].astype(np.float64)) * shares).sum(axis=1)
-        permuted += asked[:, rows].sum(axis=1) * np.divide(total, pairs, out=np.zeros(len(weights)), where=pairs > 0)
-    n_asked = asked.sum(axis=1)
-    own = np.einsum("bq,q->b", asked, np.nan_to_num(found.own))
-    nothing = np.full(len(weights), np.nan)
+        precision = np.einsum("bq,qs->bs", weights[:, rows], under[rows])
+        pairs = np.einsum("bq,qs->bs", weights[:, rows], known[rows].astype(np.float64))
+        for part, mask in enumerate(kept):
+            dealing = np.flatnonzero(mask & rows & (found.dealt >= 0))
+            sets, shares = _sum_by_set(weights, found.dealt, dealing)
+            total, n_pairs = ((of_sets[:, sets] * shares).sum(axis=1) for of_sets in (precision, pairs))
+            mean = np.divide(total, n_pairs, out=np.zeros(len(weights)), where=n_pairs > 0)
+            permuted[part] += weights[:, mask & rows].sum(axis=1) * mean
+    n_asked = np.stack([weights[:, mask].sum(axis=1) for mask in kept])
+    own = np.stack([(weights[:, mask] * found.own[mask]).sum(axis=1) for mask in kept])
+    nothing = np.full(n_asked.shape, np.nan)
     return (
         np.divide(own, n_asked, out=nothing.copy(), where=n_asked > 0),
         np.divide(permuted, n_asked, out=nothing.copy(), where=n_asked > 0),
     )
+
+
+def _sum_by_set(weights: np.ndarray, dealt: np.ndarray, dealing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The sets that these queries deal, ascending, and the weight of each: int64, (D,), and float64, (B, D)."""
+    in_order = dealing[np.argsort(dealt[dealing], kind="stable")]
+    sets, first = np.unique(dealt[in_order], return_index=True)
+    if not len(sets):
+        return sets, np.zeros((len(weights), 0))
+    return sets, np.add.reduceat(weights[:, in_order], first, axis=1)
 
 
 def _drawn_queries(patients: np.ndarray, seed: int) -> np.ndarray:
@@ -189,14 +219,12 @@ def _drawn_queries(patients: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _deals(sets: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The label sets to measure under, int64 (S,), and which one each query deals out, float64 (Q, S)."""
+    """The label sets to measure under, int64 (S,), and which of them each query deals out, int64 (Q,); -1 for none."""
     dealing = np.unique(sets)
+    drawn = np.arange(len(sets))
     if len(dealing) > MOST_SETS:
         drawn = np.sort(np.random.default_rng(seed).permutation(len(sets))[:MOST_SETS])
         dealing = np.unique(sets[drawn])
-        dealt = np.zeros((len(sets), len(dealing)))
-        dealt[drawn, np.searchsorted(dealing, sets[drawn])] = 1
-        return dealing.astype(np.int64), dealt
-    dealt = np.zeros((len(sets), len(dealing)))
-    dealt[np.arange(len(sets)), np.searchsorted(dealing, sets)] = 1
+    dealt = np.full(len(sets), -1)
+    dealt[drawn] = np.searchsorted(dealing, sets[drawn])
     return dealing.astype(np.int64), dealt

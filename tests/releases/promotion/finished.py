@@ -31,7 +31,7 @@ def index_and_measure(workspace: Workspace, params: Params, method: str) -> Metr
         read_codes(workspace.codes(method)), Tables.read(workspace), params.evaluate, params.seed
     )
     metrics.write(workspace.metrics(method) / "metrics.json")
-    headline_of(metrics, None).write(workspace.metrics(method) / "headline.json")
+    headline_of(metrics).write(workspace.metrics(method) / "headline.json")
     write_table(workspace.metrics(method) / "queries.parquet", queries, QUERIES)
     return metrics
 

@@ -179,7 +179,7 @@ def test_the_command_asks_for_a_reason_takes_the_name_and_ends_well_when_the_rul
     assert acts(served) == ["promote"]
     assert main(["--root", str(served.root)]) == 0
     last_line = capsys.readouterr().out.splitlines()[-1]
-    assert last_line.startswith("medhash-nih: version 2 is not promoted: gain: MAP gain -0.")
+    assert last_line.startswith("medhash-nih: version 2 is not promoted: gain: gain in lift -0.")
     assert read_log(served.workspace)[-1].entry.who == "airflow:run 1"
     assert main(["--root", str(served.root), "--force", "--reason", "it must be"]) == 0
     assert "version 2 is promoted by force" in capsys.readouterr().out.splitlines()[-1]

@@ -61,17 +61,17 @@ def test_the_first_model_above_chance_becomes_champion_with_all_its_parts(run: A
 
 
 def test_a_first_model_at_chance_is_registered_but_nothing_serves(run: Any) -> None:
-    plant(run, "lsh", random_codes())  # 0.519, chance 0.522
-    assert "not above chance" in promote(run.workspace, run.params("lsh"))
+    plant(run, "lsh", random_codes())
+    assert "lift's interval is not above 0" in promote(run.workspace, run.params("lsh"))
     assert aliases(run) == {"challenger": "lsh"}
-    assert registry(run).version_of("challenger").tags["failed_clauses"] == "above-chance"
+    assert registry(run).version_of("challenger").tags["failed_clauses"] == "lift"
 
 
 @pytest.mark.parametrize(("min_gain", "promoted"), [(0.0, True), (0.3, False)])
 def test_a_challenger_replaces_the_champion_only_by_surely_more_than_the_least_gain(
     served: Any, min_gain: float, promoted: bool
 ) -> None:
-    plant(served, "itq", by_label(SETS))  # gains 0.25
+    plant(served, "itq", by_label(SETS))
     text = promote(served.workspace, served.params("itq", min_gain=min_gain))
     assert aliases(served) == (
         {"champion": "itq", "challenger": "itq", "previous": "lsh"}
@@ -82,7 +82,7 @@ def test_a_challenger_replaces_the_champion_only_by_surely_more_than_the_least_g
     assert ("is promoted" in text.splitlines()[-1]) == promoted
     assert challenger.tags["decision"] == ("promoted" if promoted else "not promoted")
     assert challenger.tags["failed_clauses"] == ("" if promoted else "gain")
-    gain = served.figures("itq").figures.map - served.figures("lsh").figures.map
+    gain = served.figures("itq").seen.lift.value - served.figures("lsh").seen.lift.value
     assert float(challenger.tags["gain"]) == pytest.approx(gain, abs=1e-6)
     assert float(challenger.tags["gain_low"]) < gain < float(challenger.tags["gain_high"])
     last = read_log(served.workspace)[-1]
@@ -90,23 +90,23 @@ def test_a_challenger_replaces_the_champion_only_by_surely_more_than_the_least_g
 
 
 def test_the_challenger_is_chosen_on_validation_patients_not_on_test(run: Any) -> None:
-    run.set_figures("lsh", validation_map=0.9)
-    run.set_figures("itq", validation_map=0.8)  # though better on test
+    run.set_figures("lsh", validation_lift=0.9)
+    run.set_figures("itq", validation_lift=0.8)  # though better on test
     promote(run.workspace, run.params("itq", "lsh"))
     assert aliases(run)["champion"] == "lsh"
 
 
 def test_without_a_validation_figure_nothing_is_promoted(run: Any) -> None:
-    run.set_figures("itq", validation_map=None, validation_chance=None)
-    with pytest.raises(MedhashError, match="itq has no validation MAP") as refused:
+    run.set_figures("itq", validation_lift=None)
+    with pytest.raises(MedhashError, match="itq has no validation lift") as refused:
         promote(run.workspace, run.params("lsh", "itq"))
-    assert "split.val_share above 0" in refused.value.fix
+    assert "split.val_share" in refused.value.fix
     assert aliases(run) == {}
 
 
 def test_a_reference_is_never_promoted_however_well_it_does(run: Any) -> None:
-    run.set_figures("lsh", validation_map=0.9)
-    run.set_figures("itq", validation_map=0.8)
+    run.set_figures("lsh", validation_lift=0.9)
+    run.set_figures("itq", validation_lift=0.8)
     params = run.params("itq", "lsh")
     only = params.model_copy(update={"quality": QualityParams(references=["lsh"])})
     promote(run.workspace, only)
@@ -184,7 +184,7 @@ def test_a_champion_of_other_data_is_measured_anew_on_the_challenger_s_queries(s
     assert today.evaluation_digest == itq.evaluation_digest
     assert today.figures.map != at_release
     challenger = registry(served).version_of("challenger")
-    assert float(challenger.tags["champion_map"]) == pytest.approx(today.figures.map, abs=1e-6)
+    assert float(challenger.tags["champion_lift"]) == pytest.approx(today.seen.lift.value, abs=1e-6)
 
 
 def test_figures_about_other_images_than_lie_here_are_refused(served: Any) -> None:

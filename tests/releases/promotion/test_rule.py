@@ -12,11 +12,11 @@ from medhash.releases.promotion.clauses import (
     Clause,
     GalleryFacts,
     SliceChange,
-    above_chance,
     bits,
     gain,
     gallery,
     latency,
+    lift,
     not_held,
     not_rolled_back,
     size,
@@ -25,6 +25,7 @@ from medhash.releases.promotion.clauses import (
 from medhash.releases.promotion.rule import Decision, decide, measured_clauses
 from medhash.releases.request import UserRequest
 from medhash.retrieval.evaluation.latency import Latency
+from medhash.retrieval.measures.lift import Lift
 
 SOMEBODY = UserRequest(who="Dr. A", at="2026-01-01T00:00:00+00:00", reason="a study runs")
 WHOLE = GalleryFacts(
@@ -44,6 +45,10 @@ def difference(low: float) -> Difference:
     return Difference(value=low + 0.05, low=low, high=low + 0.1, p_value=0.01)
 
 
+def lifted(low: float, n_patients: int = 9) -> Lift:
+    return Lift(0.9, 0.9 - low - 0.05, low + 0.05, low, low + 0.1, 20, n_patients)
+
+
 def change(drop: float, n_patients: int = 20, value: str = "PA") -> SliceChange:
     return SliceChange("view", value, 40, n_patients, 0.8 - drop, 0.8, 0.8 - drop - 0.8, -drop - 0.1, 0.1 - drop)
 
@@ -55,14 +60,12 @@ def change(drop: float, n_patients: int = 20, value: str = "PA") -> SliceChange:
         (not_held(SOMEBODY), False),
         (not_rolled_back(None), True),
         (not_rolled_back(SOMEBODY), False),
-        (above_chance(0.5201, 0.52), True),
-        (above_chance(0.52, 0.52), False),
-        (above_chance(0.4, 0.52), False),
-        (above_chance(0.1 + 0.2, 0.3), False),  # equal but for the last digit
-        (above_chance(None, None, None, "nobody"), False),
-        (above_chance(0.55, 0.37, 0.5), True),
-        (above_chance(0.49, 0.37, 0.5), True),
-        (above_chance(0.3, 0.37, 0.2), False),
+        (lift(lifted(0.001), 0.52), True),
+        (lift(lifted(0.0), 0.52), False),
+        (lift(lifted(-0.01), 0.52), False),  # whatever its MAP
+        (lift(lifted(0.1 + 0.2 - 0.3), 0.52), False),  # 0 but for the last digit
+        (lift(lifted(0.3, n_patients=1), 0.52), False),  # one patient says nothing about others
+        (lift(None, None, "nobody"), False),
         (gain(difference(0.001), 9, 0.0), True),
         (gain(difference(0.0), 9, 0.0), False),
         (gain(difference(-0.01), 9, 0.0), False),
@@ -119,7 +122,7 @@ def test_bits_are_dead_beyond_the_imbalance_and_codes_must_differ(
 
 def test_a_fallen_slice_is_named_with_its_figures_and_the_small_ones_are_counted() -> None:
     clause = slices([change(0.0), change(0.3, value="AP"), change(0.9, 2, "LL")], 0.1, 10)
-    assert "view AP 0.8000 → 0.5000 (20 patients)" in clause.why
+    assert "view AP +0.8000 → +0.5000 (20 patients)" in clause.why
     assert "view LL" not in clause.why
     assert "1 slices of fewer than 10 patients are not judged" in clause.why
 
@@ -173,24 +176,24 @@ class Measured:
 
 @dataclass
 class Compared:
-    challenger: float = 0.6
+    challenger: Lift = field(default_factory=lambda: lifted(0.02))
     chance: float = 0.5
-    permuted: float = 0.55
     gain: Difference | None = None
     patients: tuple[str, ...] = ("a", "b")
     unanswerable: str = ""
     slices: tuple[SliceChange, ...] = ()
 
 
-def test_a_first_champion_that_only_groups_its_gallery_is_called_so() -> None:
-    assert "permuted-label baseline" in above_chance(0.49, 0.37, 0.5).why
-    assert above_chance(0.55, 0.37, 0.5).why.endswith("MAP 0.5500, chance 0.3700, permuted labels 0.5000")
+def test_a_first_model_that_only_groups_its_gallery_is_refused_with_what_would_help() -> None:
+    found = lift(lifted(-0.01), 0.37)
+    assert "MAP 0.9000, with exchanged labels 0.8600, chance 0.3700" in found.why
+    assert "More patients" in found.fix
 
 
-def test_a_first_champion_is_held_against_chance_and_any_other_against_the_champion() -> None:
+def test_a_first_champion_needs_lift_and_any_other_a_gain_over_the_champion() -> None:
     params = Params(methods=["lsh"])
     first = measured_clauses(Measured(Compared()), params, has_champion=False)  # type: ignore[arg-type]
-    assert [clause.name for clause in first] == ["gallery", "above-chance", "latency", "size", "bits"]
+    assert [clause.name for clause in first] == ["gallery", "lift", "latency", "size", "bits"]
     assert all(clause.held for clause in first)
     later = measured_clauses(Measured(Compared(gain=difference(-0.1))), params, has_champion=True)  # type: ignore
     assert [clause.name for clause in later if not clause.held] == ["gain"]

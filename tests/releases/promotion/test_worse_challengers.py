@@ -88,7 +88,7 @@ def codes_of_no_model(run: Any) -> None:
     ("spoil", "limits", "clauses"),
     [
         (shuffled_labels, {}, {"gain", "slices"}),
-        (one_class_destroyed, {}, {"slices"}),
+        (one_class_destroyed, {}, {"gain", "slices"}),
         (dead_bits, {}, {"bits"}),
         (nothing_wrong, {"max_p95_ms": 20.0}, {"latency"}),
         (nothing_wrong, {"max_index_mb": 1e-3}, {"size"}),
@@ -136,13 +136,13 @@ def test_the_artifacts_of_a_refusal_say_what_was_found(served: Any) -> None:
     run = registry.client.get_run(version.run_id)
     document = load_dict(f"{run.info.artifact_uri}/promotion/version-2.json")
     assert document["audit"] == version.tags["audit"]
-    assert [clause["name"] for clause in document["clauses"] if not clause["held"]] == ["slices"]
+    assert [clause["name"] for clause in document["clauses"] if not clause["held"]] == ["gain", "slices"]
     fallen = {line["value"] for line in document["slices"] if line["difference"] < -0.1}
     assert fallen == {"No Finding"}
     page = load_text(f"{run.info.artifact_uri}/promotion/version-2.html")
     assert page == (served.workspace.decisions / "version-2.html").read_text()
     for expected in (
-        "MAP falls by more than 0.1 in label No Finding",
+        "lift falls by more than 0.1 in label No Finding",
         "data:image/svg+xml;base64,",
         "group",
         "✗",

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from medhash.retrieval.measures.label_auc import label_auc, neighbour_votes
-from medhash.retrieval.measures.lift import exchanged_precision, lift, lift_gain, part_of
+from medhash.retrieval.measures.lift import exchanged_precision, lift, lift_gains, lifts
 from medhash.retrieval.measures.set_counts import count_by_euclidean, count_by_hamming
 
 RANDOM = np.random.default_rng
@@ -137,11 +137,11 @@ def test_of_two_models_the_gain_is_the_difference_of_their_lifts_and_none_of_equ
     good = one_per_patient(code_of_set[sets], sets, levels, code_of_set[gallery_sets], gallery_sets)
     gallery = groups(gallery_sets, random)
     bad = one_per_patient(gallery[random.integers(0, 200, 150)], sets, levels, gallery, gallery_sets)
-    gain = lift_gain(good, bad, 300, 0)
+    gain = lift_gains(good, bad, [np.ones(150, bool)], 300, 0)
     assert gain.mean[0] == pytest.approx(lift(good, 0, 0).value - lift(bad, 0, 0).value)
     assert gain.low[0] > 0.3
     assert gain.p_value[0] < 0.02
-    same = lift_gain(good, good, 300, 0)
+    same = lift_gains(good, good, [np.ones(150, bool)], 300, 0)
     assert (same.mean[0], same.low[0], same.high[0], same.p_value[0]) == (0, 0, 0, 1)
 
 
@@ -150,12 +150,12 @@ def test_a_slice_asks_its_labels_of_all_rankings():
     counter = count_by_hamming(codes, gallery, gallery_sets, patients, gallery_patients)
     whole = exchanged_precision(counter, sets, patients, levels)
     mask = sets == sets[whole.rows[0]]
-    found, inside = lift(part_of(whole, mask), 0, 0), mask[whole.rows]
-    column = whole.dealt[inside][0].argmax()
+    found, inside = lifts(whole, [mask], 0, 0)[0], mask[whole.rows]
+    column = whole.dealt[inside][0]
     assert found.map == pytest.approx(whole.own[inside].mean())
     assert found.permuted == pytest.approx(np.nanmean(whole.under[:, column]))
-    everything = lift(part_of(whole, np.ones(len(codes), bool)), 100, 0)
-    assert everything == lift(whole, 100, 0)
+    assert (found.n_queries, found.n_patients) == (inside.sum(), len(np.unique(patients[mask])))
+    assert lifts(whole, [mask, np.ones(len(codes), bool)], 100, 0)[1] == lift(whole, 100, 0)
 
 
 def test_euclidean_groups_rank_signs_as_hamming_does():
