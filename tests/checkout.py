@@ -24,7 +24,7 @@ QUICK: dict[str, Any] = {
     # Two epochs on a few patients teach a network little: what the gates of codes are for is tested elsewhere.
     "quality": {
         "fold_share_tolerance": 1.0,
-        "min_images_per_class_and_fold": 1,
+        "min_patients_per_label_and_fold": 1,
         "max_dead_bit_share": 1.0,
         "max_bit_imbalance": 0.5,
         "min_distinct_code_share": 0.0,

@@ -1,11 +1,12 @@
-"""Expectations of the label tables: known labels only, canonical sets, enough images per class and fold."""
+"""Expectations of the label tables: known labels only, canonical sets, enough patients of each label in each fold."""
 
 import great_expectations.expectations as gxe
 import numpy as np
 import pandas as pd
 
+from components.labels.folds_gate import inspect_folds
 from components.quality.inspection import Inspection
-from medhash.core.contracts import FOLDS, LABEL_SETS, LABELS, read_table
+from medhash.core.contracts import FOLDS, IMAGES, LABEL_SETS, LABELS, read_table
 from medhash.core.documents import Vocabulary
 from medhash.core.params import Params
 from medhash.core.vocabulary import NO_FINDING
@@ -13,10 +14,11 @@ from medhash.core.workspace import Workspace
 
 
 def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
-    """Vocabulary, label sets, labelled images, class counts per fold, and the share without a label."""
-    labels = read_table(workspace.labels, LABELS).to_pandas()
-    sets: list[list[int]] = read_table(workspace.label_sets, LABEL_SETS)["labels"].to_pylist()
-    stored_counts = read_table(workspace.label_sets, LABEL_SETS)["n_bags"].to_pylist()
+    """Vocabulary, label sets, labelled images, patients of each label per fold, and the share without a label."""
+    placed, label_sets = read_table(workspace.labels, LABELS), read_table(workspace.label_sets, LABEL_SETS)
+    labels = placed.to_pandas()
+    sets: list[list[int]] = label_sets["labels"].to_pylist()
+    stored_counts = label_sets["n_bags"].to_pylist()
     vocabulary = Vocabulary.read(workspace.vocabulary)
     limits = params.quality
     n_in_set = labels["set_id"].value_counts()
@@ -86,14 +88,12 @@ def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
             "class counts",
             _class_counts(known, sets, vocabulary),
             {
-                f"every class has at least {limits.min_images_per_class_and_fold} bags in train and in test": gxe.ExpectColumnValuesToBeBetween(
-                    column="n_bags", min_value=limits.min_images_per_class_and_fold
-                ),
                 "the vocabulary's counts are right": gxe.ExpectColumnValuesToBeInSet(
                     column="miscounted", value_set=[False]
                 ),
             },
         ),
+        *inspect_folds(read_table(workspace.images, IMAGES), placed, label_sets, vocabulary, limits),
         Inspection(
             "unlabelled bags",
             pd.DataFrame({"row": ["all folds"], "share": [float(empty.mean()) if len(known) else 1.0]}),

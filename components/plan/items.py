@@ -99,7 +99,12 @@ SETTINGS: dict[str, tuple[str, ...]] = {
         "quality.max_burned_in_share",
     ),
     "gate-split": ("split", "quality.fold_share_tolerance"),
-    "gate-labels": ("labels", "quality.min_images_per_class_and_fold", "quality.max_unlabelled_share"),
+    "gate-labels": (
+        "labels",
+        "quality.min_patients_per_label_and_fold",
+        "quality.min_patients_of_half_a_fold",
+        "quality.max_unlabelled_share",
+    ),
     "gate-similarity": (),
     "gate-features": ("features",),
     "gate-train": ("methods", "bits", "quality.references"),

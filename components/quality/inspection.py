@@ -19,11 +19,13 @@ class Inspection:
     frame: its column `row` names each row to the reader (a line, a pseudonym, a label …); no cell is null, because
     Great Expectations passes over nulls; no cell holds an identifying value, because the Data Docs show cells.
     expected: what must hold, in words → the expectation that checks it.
+    shows_values: the report names the value of every row, however many there are.
     """
 
     about: str
     frame: pd.DataFrame
     expected: "Mapping[str, gxe.Expectation]"
+    shows_values: bool = False
 
     def __post_init__(self) -> None:
         empty = self.frame.columns[self.frame.isna().any()].tolist()

@@ -69,7 +69,7 @@ def _check(words: str, inspection: Inspection, item: ExpectationValidationResult
     n_rows = len(inspection.frame)
     if "observed_value" in item.result:
         observed = str(item.result["observed_value"])
-    elif n_rows <= _FEW_ROWS and any(map(_value, inspection.frame[column])):
+    elif (n_rows <= _FEW_ROWS or inspection.shows_values) and any(map(_value, inspection.frame[column])):
         observed = ", ".join(
             str(name) + _value(value)
             for name, value in zip(inspection.frame[ROW], inspection.frame[column], strict=True)

@@ -13,6 +13,8 @@ SEPARATOR, UNKNOWN = " · ", "–"
 MODALITY, ORGAN = "modality", "organ"
 _OF_THEIR_OWN, _NOT_KNOWN = (MODALITY, ORGAN), "unknown"
 """Attributes with columns of their own, and what these say where they do not know."""
+ORIGINS = ("archive", "collection")
+"""Label attributes that say where an image comes from: the joined archive, the collection within an archive."""
 
 Values = tuple[str, ...]
 """An image's values of one attribute: none where it is not known, several where several findings are."""

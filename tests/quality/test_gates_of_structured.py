@@ -14,7 +14,7 @@ PARAMS = Params(
     methods=["modhash"],
     split={"strategy": "combination", "held_out": HELD_OUT, "test_share": 0.25},
     labels={"attribute": "combination", "classes": [], "bag": "union"},
-    quality={"min_images_per_class_and_fold": 0},
+    quality={"min_patients_per_label_and_fold": 0},
 )
 
 

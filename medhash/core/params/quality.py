@@ -22,8 +22,11 @@ class QualityParams(Section):
 
     fold_share_tolerance: Share = 0.08
     """How far a fold's share of patients may differ from the set share."""
-    min_images_per_class_and_fold: Annotated[int, Field(ge=0)] = 1
-    """Fewer than this in train or test is listed as an offending class."""
+    min_patients_per_label_and_fold: Annotated[int, Field(ge=0)] = 1
+    """Patients with each label, and patients without it, that train, val and test must have. It also holds within each
+    collection or joined archive, where five or more are to be expected by the fold's share of patients."""
+    min_patients_of_half_a_fold: Annotated[int, Field(ge=0)] = 10
+    """Half of the cases of val and of test must belong to so many patients, or to a quarter of them if that is less."""
     max_unlabelled_share: Share = 0.6
     """Share of images with an empty label set."""
     max_burned_in_share: Share = 0.0
