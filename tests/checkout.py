@@ -17,7 +17,7 @@ CLASSES = ["Atelectasis", "Effusion", "Infiltration"]
 QUICK: dict[str, Any] = {
     "methods": ["lsh", "osdh"],
     "size_px": 64,
-    "split": {"strategy": "official", "test_share": 0.2, "val_share": 0.2},
+    "split": {"strategy": "official", "test_share": 0.2, "val_share": 0.2, "max_test_cases_per_patient": 0},
     "labels": {"attribute": "finding", "classes": CLASSES, "no_finding": "label"},
     "train": {"epochs": 2, "patience": 2},
     "evaluate": {"bootstrap_samples": 50},
@@ -25,6 +25,7 @@ QUICK: dict[str, Any] = {
     "quality": {
         "fold_share_tolerance": 1.0,
         "min_patients_per_label_and_fold": 1,
+        "min_patients_of_half_a_fold": 0,
         "max_dead_bit_share": 1.0,
         "max_bit_imbalance": 0.5,
         "min_distinct_code_share": 0.0,
