@@ -11,6 +11,7 @@ from components.report.retrievals import picture
 from components.report.run import Run
 from medhash.core.contracts import FOLDS
 from medhash.core.plots import PALETTE, canvas
+from medhash.retrieval.label_spread import label_matrix, patients_per_label
 
 
 def ages(by_fold: dict[str, list[int]]) -> str:
@@ -87,8 +88,17 @@ def _label_rows(run: Run, folds: list[str]) -> list[dict[str, Any]]:
     }
     largest = max((sum(values) for values in counts.values()), default=0) or 1
     ordered = sorted(counts, key=lambda name: (-sum(counts[name]), name))[:_MOST_LABELS]
+    carried = label_matrix(run.labels, run.label_sets, len(run.vocabulary.labels))
+    in_test = patients_per_label(run.labels, carried)[FOLDS.index("test"), :, 0]
+    n_patients = dict(zip(run.vocabulary.labels, in_test.tolist(), strict=True))
     return [
-        {"label": name, "counts": counts[name], "total": sum(counts[name]), "bar": 100 * sum(counts[name]) / largest}
+        {
+            "label": name,
+            "counts": counts[name],
+            "total": sum(counts[name]),
+            "n_test_patients": n_patients[name],
+            "bar": 100 * sum(counts[name]) / largest,
+        }
         for name in ordered
     ]
 

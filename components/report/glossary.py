@@ -57,6 +57,11 @@ _TERMS: list[tuple[str, str]] = [
         "Distinct codes",
         "The number of different codes in the gallery. Very few mean that the method has collapsed.",
     ),
+    (
+        "Shortcut",
+        "A property of the image file, such as its size or a black border, that predicts an attribute without "
+        "anatomy. A method may use it, and then its figures are too high.",
+    ),
     ("Bit balance", "The share of {cases} in which a bit is 1. At ½ a bit carries most information; at 0 or 1, none."),
     (
         "Precision and recall",
@@ -131,11 +136,6 @@ _OF_STRUCTURE: list[tuple[str, str]] = [
         "Calibration",
         "Whether confidence equals accuracy: of the {cases} called with 80 %, 80 % should be right. The expected "
         "calibration error is the mean gap; 0 is best.",
-    ),
-    (
-        "Shortcut",
-        "A property of the image file, such as its size or a black border, that predicts an attribute without "
-        "anatomy. A method may use it, and then its figures are too high.",
     ),
     (
         "Balanced accuracy",

@@ -12,6 +12,7 @@ from components.report.metric_table import metric_table, paper_settings, slice_t
 from components.report.plots import bit_balance, learning_curves, lift_bars, precision_recall
 from components.report.retrievals import retrievals
 from components.report.run import Run
+from components.report.shortcuts import shortcut_sections, shortcuts_of
 from components.report.structured import structured_sections
 from medhash.core.files import sha256_files
 from medhash.core.origins import origins
@@ -115,7 +116,8 @@ def run_plots(run: Run) -> dict[str, str]:
 def render_page(run: Run, plots: Mapping[str, str]) -> str:
     """The report as one HTML document; every text from the run is escaped. plots: those of `run_plots`."""
     metrics = list(run.metrics.values())
-    structured = structured_sections(run)
+    audited = shortcuts_of(run)
+    structured, shortcuts = structured_sections(run, audited), shortcut_sections(run, audited)
     return _template().render(
         summary=summary(run),
         data=data_cards(run),
@@ -147,6 +149,7 @@ def render_page(run: Run, plots: Mapping[str, str]) -> str:
         examples=retrievals(run),
         glossary=glossary(run.has_bags, structured is not None),
         structured=structured,
+        shortcuts=shortcuts,
         has_bags=run.has_bags,
         case="case" if run.has_bags else "image",
         cases="cases" if run.has_bags else "images",

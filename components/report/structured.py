@@ -11,7 +11,7 @@ from components.report.run import Run
 from components.report.structured_plots import attribute_map, preference, reliability, seen_held_out
 from medhash.core.contracts import FOLDS
 from medhash.core.documents import AttributeFigures, StructuredFigures, Vocabulary
-from medhash.retrieval.shortcuts import Shortcut, audit_shortcuts, values_by_set
+from medhash.retrieval.shortcuts import Shortcut, values_by_set
 
 MOST_ROWS = 200
 
@@ -206,7 +206,7 @@ def unknown_table(run: Run) -> list[dict[str, Any]]:
     return rows
 
 
-def structured_sections(run: Run) -> dict[str, Any] | None:
+def structured_sections(run: Run, shortcuts: Sequence[Shortcut]) -> dict[str, Any] | None:
     """What structured.html shows; None where no method has figures by attribute."""
     names = [attribute.name for attribute in run.vocabulary.attributes]
     figures = {
@@ -216,7 +216,6 @@ def structured_sections(run: Run) -> dict[str, Any] | None:
     }
     if not figures:
         return None
-    shortcuts = _shortcuts(run)
     tables = relevance_tables(
         figures, {shortcut.attribute for shortcut in shortcuts if shortcut.standing == "told apart"}
     )
@@ -235,8 +234,6 @@ def structured_sections(run: Run) -> dict[str, Any] | None:
             if found.calibration
         ],
         "rules": fired_rules(run),
-        "shortcuts": shortcuts,
-        "groups": list(dict.fromkeys(group for shortcut in shortcuts for group in shortcut.groups)),
         "combinations": combination_table(run.vocabulary),
         "unknown": unknown_table(run),
     }
@@ -250,7 +247,6 @@ _ANCHORS = (
     ("held-out", "Held out", "held_out"),
     ("calibration", "Calibration", "calibration"),
     ("rules", "Rules", "rules"),
-    ("shortcuts", "Shortcuts", "shortcuts"),
 )
 """Anchor of a section, its name in the page's head, and what it shows: without that it is left out."""
 
@@ -282,10 +278,3 @@ def _held_out(vocabulary: Vocabulary, figures: dict[str, StructuredFigures]) -> 
     ]
     measured = any(row["kind"] == HELD_OUT and row["figures"] is not None for row in rows)
     return {"rows": rows, "uri": seen_held_out(found) if measured else "", "names": held_out(vocabulary)}
-
-
-def _shortcuts(run: Run) -> list[Shortcut]:
-    if not run.workspace.pixels.exists():
-        return []
-    pixels = np.load(run.workspace.pixels, mmap_mode="r")
-    return audit_shortcuts(run.images, pixels, run.labels, run.label_sets, run.vocabulary, run.params.seed)

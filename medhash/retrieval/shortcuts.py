@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from medhash.core.attributes import targets, values_of
+from medhash.core.attributes import ORIGINS, targets, values_of
 from medhash.core.documents import Vocabulary
+from medhash.retrieval.evaluation.slices import UNKNOWN, age_bands
 
-ARCHIVE_ATTRIBUTE = "archive"
-"""The label attribute under which joined archives say where an image comes from."""
+VIEW, AGE = "view", "age group"
 NONE = ""
 """Of an image that does not know an attribute, or has several of its values."""
 
@@ -20,10 +20,11 @@ NONE = ""
 def classes_of_images(
     images: pa.Table, labels: pa.Table, label_sets: pa.Table, vocabulary: Vocabulary
 ) -> dict[str, np.ndarray]:
-    """Attribute → value of each image, str (n,): the attributes of the vocabulary, and `archive` if an image has one.
+    """Attribute → value of each image, str (n,): the attributes of the vocabulary, and of ORIGINS those images have.
 
-    An image has the values of its case. images, labels and label_sets: contracts of those names; every image's case
-    stands in labels.
+    Where labels are no combinations, also the view and the age group of images, so far as the archive knows them: what
+    a method may rank by in place of a finding. An image has the label values of its case. images, labels and
+    label_sets: contracts of those names; every image's case stands in labels.
     """
     places = pc.index_in(images["bag_id"], value_set=labels["bag_id"].combine_chunks())
     sets = labels["set_id"].take(places).to_numpy()
@@ -32,10 +33,28 @@ def classes_of_images(
         attribute.name: _only_value(by_set[attribute.name], attribute.values)[sets]
         for attribute in vocabulary.attributes
     }
-    if ARCHIVE_ATTRIBUTE not in found:
-        archives = [values[0] if len(values) == 1 else NONE for values in values_of(images, ARCHIVE_ATTRIBUTE)]
-        if any(archives):
-            found[ARCHIVE_ATTRIBUTE] = np.array(archives, dtype=str)
+    facts = origins_of_images(images) if vocabulary.attributes else image_facts(images)
+    return found | {name: values for name, values in facts.items() if name not in found}
+
+
+def image_facts(images: pa.Table) -> dict[str, np.ndarray]:
+    """What an archive tells of each image besides its labels: origin, view and age group → value, str (n,).
+
+    Only what an image of the archive knows; NONE for the others. images: contract IMAGES.
+    """
+    views = np.array([view or NONE for view in images["view"].to_pylist()], dtype=str)
+    bands = age_bands(images["age"])
+    known = {VIEW: views, AGE: np.where(bands == UNKNOWN, NONE, bands)}
+    return origins_of_images(images) | {name: values for name, values in known.items() if (values != NONE).any()}
+
+
+def origins_of_images(images: pa.Table) -> dict[str, np.ndarray]:
+    """Attribute of ORIGINS → where each image comes from, str (n,), NONE where it does not say or names several."""
+    found = {}
+    for attribute in ORIGINS:
+        origins = [values[0] if len(values) == 1 else NONE for values in values_of(images, attribute)]
+        if any(origins):
+            found[attribute] = np.array(origins, dtype=str)
     return found
 
 
@@ -240,7 +259,7 @@ FEWEST_FITTED, FEWEST_MEASURED = 5, 2
 def audit_shortcuts(
     images: pa.Table, pixels: np.ndarray, labels: pa.Table, label_sets: pa.Table, vocabulary: Vocabulary, seed: int
 ) -> list[Shortcut]:
-    """What each attribute of the vocabulary, and `archive` where images carry one, betrays without anatomy.
+    """What pictures betray without anatomy: of each attribute of the vocabulary, of their origin, view and age group.
 
     images, labels, label_sets: contracts of those names; pixels: uint8, (rows, C, S, S), row number =
     IMAGES.pixel_row. Images without pixels, or whose case has no label set, take no part; of more than 4,000 a seeded

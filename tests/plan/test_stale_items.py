@@ -201,7 +201,7 @@ MATTERS: dict[str, tuple[str, str, str, list[str]]] = {
         "medhash/retrieval/evaluation/slices.py",
         "_BAND_YEARS = 20",
         "_BAND_YEARS = 10",
-        ["evaluate@*"],
+        ["evaluate@*", "report"],
     ),
     "gate: how far rounding may take a figure": (
         "components/evaluate/gate.py",

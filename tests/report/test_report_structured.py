@@ -125,7 +125,7 @@ def test_fired_rules_are_told_in_words_with_their_levels(page: Page) -> None:
 
 
 def test_without_a_fuzzy_model_there_is_no_section_on_rules(workspace: Workspace) -> None:
-    sections = structured_sections(read_run(workspace, load_params(workspace.root / "params.yaml")))
+    sections = structured_sections(read_run(workspace, load_params(workspace.root / "params.yaml")), [])
     assert sections is not None
     assert sections["rules"] is None
     assert "rules" not in [anchor for anchor, _ in sections["anchors"]]
@@ -172,13 +172,13 @@ def test_the_neighbours_of_an_example_tell_in_which_attributes_they_agree(html: 
 def test_an_ordinary_page_has_nothing_of_it(tmp_path: Path) -> None:
     root = measured_workspace(tmp_path, {"lsh": 0.9}, n_patients=10).root
     html = report(root)
-    words = ("By attribute", "Sub-code", "Shortcuts", "Membership", "explained", "agrees")
+    words = ("By attribute", "Sub-code", "Membership", "explained", "agrees")
     assert not any(word in html for word in words)
 
 
 def test_the_glossary_speaks_of_attributes_only_where_there_are_any() -> None:
     plain, of_structure = dict(glossary(False)), dict(glossary(False, True))
     assert plain.items() <= of_structure.items()
-    assert {"Sub-code", "Membership", "Calibration", "Shortcut"} <= of_structure.keys() - plain.keys()
+    assert {"Sub-code", "Membership", "Calibration"} <= of_structure.keys() - plain.keys()
     assert not any("{" in meaning for meaning in (of_structure | dict(glossary(True, True))).values())
     assert not any("case" in meaning for term, meaning in of_structure.items() if term != "Gate")

@@ -63,7 +63,7 @@ def value_of_queries(queries: PlacedCodes, tables: Tables, kind: str) -> np.ndar
     """
     images, query = _images_of(queries.bag_ids, tables.images)
     if kind == "age":
-        of_image = _bands(images["age"])
+        of_image = age_bands(images["age"])
     elif kind in ("view", "sex"):
         of_image = _texts(images[kind])
     else:
@@ -132,7 +132,8 @@ def _texts(column: pa.ChunkedArray) -> np.ndarray:
     return np.array([text or UNKNOWN for text in column.to_pylist()], dtype=str)
 
 
-def _bands(ages: pa.ChunkedArray) -> np.ndarray:
+def age_bands(ages: pa.ChunkedArray) -> np.ndarray:
+    """The band of AGE_BANDS of each age in years, or UNKNOWN: str, (n,)."""
     return np.array(
         [
             UNKNOWN if age is None else AGE_BANDS[min(max(age, 0) // _BAND_YEARS, len(AGE_BANDS) - 1)]

@@ -188,3 +188,24 @@ def test_statistics_are_those_of_plain_numbers() -> None:
     assert found[GREY].nonzero()[0].tolist() == [0, 6, 15]
     assert found[GREY].sum() == pytest.approx(1)
     assert found[COLOUR].tolist() == pytest.approx([np.std([0, 3, 6]) / 64])
+
+
+def test_of_plain_labels_origin_view_and_age_group_are_asked() -> None:
+    views = np.array(["PA", "AP", None], dtype=object)[CLASS]
+    sources = np.array(["ward", "clinic"])[np.arange(N) % 2]
+    carried = pa.array([[{"attribute": "collection", "label": name}] for name in sources], IMAGES.field("labels").type)
+    ages = np.where(np.arange(N) % 2, 30, 50)
+    images, pixels, labels, sets, vocabulary = tables(
+        view=views, labels=carried, age=pa.array(ages, pa.int16()), width=np.where(sources == "ward", 512, 2048)
+    )
+    plain = vocabulary.model_copy(update={"attributes": []})
+    found = {one.attribute: one for one in audit_shortcuts(images, pixels, labels, sets, plain, seed=3)}
+    assert {name: one.classes for name, one in found.items()} == {
+        "collection": ["clinic", "ward"],
+        "view": ["AP", "PA"],
+        "age group": ["20-39", "40-59"],
+    }
+    assert (found["collection"].strongest, found["collection"].standing) == (SIZE, "told apart")
+    assert found["view"].standing == "not told apart"
+    structured = [one.attribute for one in audit_shortcuts(images, pixels, labels, sets, vocabulary, seed=3)]
+    assert structured == ["modality", "collection"]
