@@ -1,1 +1,1 @@
-"""Features: GIST of every image, for the shallow methods."""
+"""Features of every image, for shallow methods and heads."""

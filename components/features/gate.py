@@ -1,4 +1,4 @@
-"""Expectations of the GIST arrays: finite, of the right width, a row per image."""
+"""Expectations of the arrays of features: finite, of the right width, a row per image."""
 
 import great_expectations.expectations as gxe
 import numpy as np
@@ -9,6 +9,7 @@ from medhash.core.arrays import open_array
 from medhash.core.contracts import IMAGES, read_table
 from medhash.core.params import Params
 from medhash.core.workspace import Workspace
+from medhash.hashing.features import width_of
 
 
 def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
@@ -18,11 +19,11 @@ def inspect(workspace: Workspace, params: Params) -> list[Inspection]:
 
 
 def _inspect_kind(workspace: Workspace, kind: str, n_images: int) -> list[Inspection]:
-    path, expected = workspace.features(kind), int(kind.removeprefix("gist-"))
-    gist = open_array(path, "features")
-    width = gist.shape[1] if gist.ndim == 2 else 0
-    shape = pd.DataFrame({"row": [path.name], "rows": [len(gist)], "width": [width], "type": [str(gist.dtype)]})
-    finite = np.isfinite(gist.reshape(len(gist), -1)).all(axis=1)
+    path, expected = workspace.features(kind), width_of(kind)
+    found = open_array(path, "features")
+    width = found.shape[1] if found.ndim == 2 else 0
+    shape = pd.DataFrame({"row": [path.name], "rows": [len(found)], "width": [width], "type": [str(found.dtype)]})
+    finite = np.isfinite(found.reshape(len(found), -1)).all(axis=1)
     return [
         Inspection(
             f"{kind} array",
@@ -35,7 +36,7 @@ def _inspect_kind(workspace: Workspace, kind: str, n_images: int) -> list[Inspec
         ),
         Inspection(
             f"{kind} rows",
-            pd.DataFrame({"row": [f"row {number}" for number in range(len(gist))], "finite": finite}),
+            pd.DataFrame({"row": [f"row {number}" for number in range(len(found))], "finite": finite}),
             {"every value is finite": gxe.ExpectColumnValuesToBeInSet(column="finite", value_set=[True])},
         ),
     ]

@@ -35,12 +35,16 @@ def give(workspace: Workspace, stage: str, params: Params) -> None:
 
 
 def _features_of(workspace: Workspace, name: str) -> dict[str, Any]:
-    """The file of features that a method reads, relative to the root, → its SHA-256; empty for pixels alone.
+    """The files of features that a method reads, relative to the root, → their SHA-256; empty for pixels alone.
 
     Where there is no such file, training says so.
     """
-    kind = features_read_by(name)
-    if kind is None:
-        return {"reads": {}}
-    path = workspace.features(kind)
-    return {"reads": {path.relative_to(workspace.root).as_posix(): sha256_file(path) if path.exists() else "none"}}
+    paths = [
+        path for kind in features_read_by(name) for path in (workspace.features(kind), workspace.features_info(kind))
+    ]
+    return {
+        "reads": {
+            path.relative_to(workspace.root).as_posix(): sha256_file(path) if path.exists() else "none"
+            for path in paths
+        }
+    }

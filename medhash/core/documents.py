@@ -67,10 +67,12 @@ class ModelSpec(Document):
 
     format: Literal[2] = 2
     method: str
-    family: Literal["shallow", "deep", "two-step"]
-    """shallow: GIST, then an encoder; deep: a network; two-step: a network, then an encoder on its features."""
+    family: Literal["shallow", "deep", "two-step", "head"]
+    """shallow: GIST, then an encoder; deep: a network; head: a network on frozen features; two-step: a network, then an
+    encoder on its features."""
     bits: int
-    input: Literal["gist-512", "gist-1024", "pixels"]
+    input: str
+    """pixels, or kinds of features joined by `+`."""
     size_px: int
     network: dict[str, str | int | float]
     """Depth, width, kind … as medhash.hashing.networks takes them; shallow: empty."""
@@ -88,6 +90,14 @@ class ModelSpec(Document):
     data_digest: str
     """SHA-256 over images, split and labels tables."""
     weights_sha256: str
+
+
+class FeaturesInfo(Document):
+    """KIND.json beside features: which weights made them."""
+
+    kind: str
+    weights_sha256: str | None
+    """Of the backbone's safetensors file; None of GIST."""
 
 
 class Check(Document):

@@ -65,8 +65,12 @@ class Workspace:
         return self.derived / "similarity" / "similarity.parquet"
 
     def features(self, kind: str) -> Path:
-        """float32 array (images, 512 or 1024) of kind gist-512 or gist-1024, row number = IMAGES.pixel_row."""
+        """float32 array (images, width) of a kind such as gist-512 or lite0-128, row number = IMAGES.pixel_row."""
         return self.derived / "features" / f"{kind}.npy"
+
+    def features_info(self, kind: str) -> Path:
+        """Document FeaturesInfo of that array."""
+        return self.derived / "features" / f"{kind}.json"
 
     def model(self, method: str) -> Path:
         """A model's folder: model.json, weights.safetensors, history.json."""
@@ -130,6 +134,15 @@ class Workspace:
     def decode_cache(self) -> Path:
         """The decoded squares of files, by SHA-256; may be deleted."""
         return self.state / "cache" / "decoded.sqlite"
+
+    def features_cache(self, name: str) -> Path:
+        """The features of the last run and the digests of their images, without a suffix; may be deleted."""
+        return self.state / "cache" / "features" / name
+
+    @property
+    def backbones(self) -> Path:
+        """Published weights of backbones as safetensors; may be deleted where their package is installed."""
+        return self.state / "backbones"
 
     def checkpoint(self, method: str) -> Path:
         """An unfinished training; may be deleted."""

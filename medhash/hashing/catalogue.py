@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from medhash.core.errors import MedhashError
 from medhash.hashing.method_types import (
     DeepMethod,
+    HeadMethod,
     Method,
     Recipe,
     ShallowMethod,
@@ -71,6 +72,8 @@ _SHORT_OSDH = replace(_SHORT, learning_rate=6e-3)
 _SHORT_BAGS = replace(_SHORT, batch_size=32, learning_rate=1e-2)
 """Few batches of bags need a higher rate (docs/dmih.md)."""
 _FINE_TUNE = replace(_ONE_CYCLE, learning_rate=3e-4)
+_HEAD = replace(_SHORT, epochs=30)
+"""A head learns in seconds, and soon by heart."""
 _DRH_PAPER = Recipe(batch_size=128, optimizer="sgd", learning_rate=1e-2, weight_decay=5e-4, schedule="plateau")
 _OSDH_PAPER = Recipe(
     batch_size=256, optimizer="sgd", learning_rate=1e-4, weight_decay=0.005, schedule="step", decay=0.6
@@ -284,6 +287,44 @@ _STRUCTURED_TABLE: tuple[Method, ...] = (
     ),
 )
 
+_FEATURES = "gist-512+lite0-128"
+_ON_FEATURES: Network = {"kind": "features", "code_norm": "batch"}
+_ON_FEATURES_FREE = _ON_FEATURES | {"activation": "none"}
+
+
+def _head(
+    loss: str,
+    title: str,
+    source: str,
+    objective: Objective,
+    network: Network = _ON_FEATURES,
+    continuation: tuple[float, ...] = (1.0,),
+) -> HeadMethod:
+    """A hash layer on GIST and frozen EfficientNet-Lite0, trained by that loss."""
+    return HeadMethod(
+        f"{loss}-head",
+        f"Hash layer on frozen features, {title}",
+        f"{source}; features ours",
+        network,
+        objective,
+        _HEAD,
+        continuation,
+        features=_FEATURES,
+    )
+
+
+_HEADS: tuple[Method, ...] = (
+    _head("drh", "loss of Deep Residual Hashing", _DRH_SOURCE, _DRH),
+    _head("osdh", "loss of Order-Sensitive Deep Hashing", _OSDH_SOURCE, _OSDH, continuation=_GENTLE_ALPHAS),
+    _head("dpsh", "loss of DPSH", "Li et al. (IJCAI 2016)", DpshObjective(), _ON_FEATURES_FREE),
+    _head("dsh", "loss of DSH", "Liu et al. (CVPR 2016)", DshObjective(), _ON_FEATURES_FREE),
+    _head("hashnet", "loss of HashNet", "Cao et al. (ICCV 2017)", HashnetObjective(), continuation=_GENTLE_ALPHAS),
+    _head("greedyhash", "loss of Greedy Hash", "Su et al. (NeurIPS 2018)", GreedyhashObjective(), _ON_FEATURES_FREE),
+    _head("idhn", "loss of IDHN", "Zhang et al. (TMM 2019)", IdhnObjective()),
+    _head("csq", "loss of CSQ", "Yuan et al. (CVPR 2020)", CsqObjective()),
+    _head("orthohash", "loss of OrthoHash", "Hoe et al. (NeurIPS 2021)", OrthohashObjective(), _ON_FEATURES_FREE),
+)
+
 _PAPER_SETTINGS: tuple[Method, ...] = (
     DeepMethod(
         "drh-18-paper",
@@ -326,6 +367,7 @@ CATALOGUE: dict[str, Method] = {
         *_DRH_TABLES,
         *_OSDH_TABLES,
         *_OTHER_METHODS,
+        *_HEADS,
         *_BAG_TABLE,
         *_STRUCTURED_TABLE,
         *_PAPER_SETTINGS,

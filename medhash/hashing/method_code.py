@@ -9,7 +9,9 @@ from typing import Any
 
 from medhash.hashing.catalogue import find_method
 from medhash.hashing.encoders import ENCODERS
+from medhash.hashing.features import kinds_of
 from medhash.hashing.method_types import (
+    HeadMethod,
     Method,
     ShallowMethod,
     StructuredMethod,
@@ -24,6 +26,11 @@ TRUNKS = {
     "alexnet": (f"{_NETWORKS}.eight_layers:EightLayerTrunk", f"{_NETWORKS}.eight_layers:EightLayerSettings"),
     "cnn-f": (f"{_NETWORKS}.eight_layers:EightLayerTrunk", f"{_NETWORKS}.eight_layers:EightLayerSettings"),
     "torchvision": (f"{_NETWORKS}.backbone:TorchvisionTrunk", f"{_NETWORKS}.backbone:TorchvisionSettings"),
+    "features": (
+        f"{_NETWORKS}.features:FeatureTrunk",
+        f"{_NETWORKS}.features:FeatureSettings",
+        "medhash.hashing.features:features_of",
+    ),
 }
 """Network setting `kind` → its code."""
 POOLINGS = {
@@ -96,10 +103,10 @@ def learning_roots(method: Method) -> list[str]:
     return [*roots, _OBJECTIVE, _named(type(method.objective))]
 
 
-def features_read_by(name: str) -> str | None:
-    """The kind of features that a method of the catalogue reads; None: it reads pixels."""
+def features_read_by(name: str) -> tuple[str, ...]:
+    """The kinds of features that a method of the catalogue reads; none: it reads pixels."""
     method = find_method(name)
-    return method.features if isinstance(method, ShallowMethod) else None
+    return kinds_of(method.features) if isinstance(method, ShallowMethod | HeadMethod) else ()
 
 
 def row_settings(method: Method) -> dict[str, Any]:
@@ -117,6 +124,7 @@ def row_settings(method: Method) -> dict[str, Any]:
         "recipe": asdict(method.recipe),
         "continuation": list(method.continuation),
         **({"ignores": list(method.ignores)} if isinstance(method, StructuredMethod) else {}),
+        **({"features": method.features} if isinstance(method, HeadMethod) else {}),
     }
 
 

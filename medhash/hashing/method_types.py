@@ -14,7 +14,7 @@ from medhash.hashing.shallow.linear import Fit
 
 @checked_dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
 class Recipe:
-    """How a deep method is optimised. Epochs and patience are the run's (params.train), equal for all methods."""
+    """How a deep method is optimised. Patience is the run's (params.train), and so are epochs unless stated here."""
 
     batch_size: Annotated[int, Field(ge=2)]
     """Images, or bags where the network pools them."""
@@ -32,6 +32,8 @@ class Recipe:
     """plateau: epochs without a better validation MAP before a decay."""
     step_iterations: Annotated[int, Field(ge=1)] = 10_000
     """step: batches between decays."""
+    epochs: Annotated[int, Field(ge=0)] = 0
+    """Of a method whose training is short, its own number; 0 takes params.train.epochs."""
     warmup: Annotated[float, Field(gt=0, lt=1)] = 0.3
     """one-cycle: share of all batches in which the rate rises."""
 
@@ -65,6 +67,16 @@ class DeepMethod:
     recipe: Recipe
     continuation: tuple[float, ...] = field(default=(1.0,))
     """The values of α in tanh(α z), spread evenly over training."""
+
+
+@dataclass(frozen=True)
+class HeadMethod(DeepMethod):
+    """A hash layer, trained by any of the losses, on frozen features of the images."""
+
+    type_name: ClassVar[str] = "head"
+
+    features: str = "gist-512"
+    """Kinds joined by `+`, as of hashing.features."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from medhash.core.files import replacing_file, sha256_file
 from medhash.hashing.bags import check_starts, content_order, vote
 from medhash.hashing.codes import Certainty, binarise, bit_confidence
 from medhash.hashing.encoders import ENCODERS
+from medhash.hashing.features import needs_backbone, width_of
 from medhash.hashing.layout import layout_of
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ SPEC_FILE = "model.json"
 WEIGHTS_FILE = "weights.safetensors"
 NETWORK, ENCODER = "network.", "coder."
 """Prefixes of a two-step model's tensors: those of the network, and those of the encoder of its embedding."""
+BACKBONE = "backbone."
+"""Prefix of the frozen backbone's tensors, which a head carries so that it encodes pixels by itself."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,10 @@ class Coded:
 class HashModel:
     """A model in memory. Loading one executes no code from its files.
 
-    deep: a network gives relaxed codes of pixels. shallow: an encoder gives them of GIST features. two-step: an
-    encoder gives them of a network's embedding of pixels. The codes of bags are pooled by the network if it has a
-    pooling, and by `vote` of the instances' codes otherwise; a bag of one has the code of its image.
+    deep: a network gives relaxed codes of pixels. head: a network gives them of frozen features. shallow: an encoder
+    gives them of GIST features. two-step: an encoder gives them of a network's embedding of pixels. The codes of bags
+    are pooled by the network if it has a pooling, and by `vote` of the instances' codes otherwise; a bag of one has the
+    code of its image.
 
     Bags come as the packed instances of one after the other: `inputs` is uint8 pixels (m, C, S, S) or, for a shallow
     model, float32 features (m, D); `starts` is int64 (n + 1,), see hashing.bags. The order of instances within a bag
@@ -63,7 +67,7 @@ class HashModel:
         import torch
 
         network = _empty_network(self.spec)
-        tensors = under(NETWORK, self.tensors) if self.spec.family == "two-step" else self.tensors
+        tensors = under(NETWORK, self.tensors) if self.spec.family == "two-step" else _without_backbone(self.tensors)
         network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in tensors.items()})
         return network.eval().to(self.device)
 
@@ -125,7 +129,14 @@ class HashModel:
         return np.concatenate(parts) if parts else np.zeros((0, self.spec.bits), np.float32)
 
     def relaxed_features(self, features: np.ndarray) -> np.ndarray:
-        """Relaxed codes, float32 (N, K), of features, float32 (N, D): GIST of `spec.input`; shallow models only."""
+        """Relaxed codes, float32 (N, K), of features of `spec.input`, float32 (N, D); shallow models and heads only."""
+        if self.spec.family == "head":
+            import torch
+
+            with torch.inference_mode():
+                x = torch.from_numpy(np.ascontiguousarray(features, np.float32)).to(self.device)
+                relaxed: np.ndarray = self.network(x).float().cpu().numpy()
+            return relaxed
         if self.spec.family != "shallow":
             raise MedhashError(f"{self.spec.method} encodes pixels, not features", "encode its pixels")
         return ENCODERS[self.spec.coder].relaxed(features, self.tensors)
@@ -163,10 +174,10 @@ class HashModel:
         return pixels
 
     def _relaxed_batch(self, pixels: np.ndarray) -> np.ndarray:
-        if self.spec.family == "shallow":
-            from medhash.hashing.gist import gist_of_kind
+        if self.spec.family in ("shallow", "head"):
+            from medhash.hashing.features import features_of
 
-            return self.relaxed_features(gist_of_kind(self.spec.input, pixels))
+            return self.relaxed_features(features_of(self.spec.input, pixels, under(BACKBONE, self.tensors)))
         import torch
 
         with torch.inference_mode():
@@ -237,21 +248,39 @@ def _check_tensors(path: Path, spec: ModelSpec, tensors: Mapping[str, np.ndarray
 
 
 def _expected_shapes(path: Path, spec: ModelSpec, tensors: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
-    if spec.family != "deep" and spec.coder not in ENCODERS:
+    if spec.family not in ("deep", "head") and spec.coder not in ENCODERS:
         raise MedhashError(
             f"{path}: model.json names the encoder {spec.coder!r}, which does not exist",
             f"known encoders: {', '.join(ENCODERS)}; train the model again",
         )
     if spec.family == "shallow":
-        return ENCODERS[spec.coder].shapes(tensors, int(spec.input.removeprefix("gist-")), spec.bits)
+        return ENCODERS[spec.coder].shapes(tensors, width_of(spec.input), spec.bits)
     network = _empty_network(spec)
     shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     if spec.family == "deep":
         return shapes
+    if spec.family == "head":
+        return shapes | _backbone_shapes(spec)
     encoder = ENCODERS[spec.coder].shapes(under(ENCODER, tensors), network.n_outputs, spec.bits)
     return {NETWORK + name: shape for name, shape in shapes.items()} | {
         ENCODER + name: shape for name, shape in encoder.items()
     }
+
+
+def _without_backbone(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith(BACKBONE)}
+
+
+def _backbone_shapes(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
+    if not needs_backbone(spec.input):
+        return {}
+    import torch
+
+    from medhash.hashing.networks.efficientnet_lite import EfficientNetLite0
+
+    with torch.random.fork_rng(devices=[]):
+        state = EfficientNetLite0().state_dict()
+    return {BACKBONE + name: tuple(tensor.shape) for name, tensor in state.items()}
 
 
 def _empty_network(spec: ModelSpec) -> "HashNetwork":

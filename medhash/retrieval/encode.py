@@ -15,7 +15,9 @@ from medhash.core.errors import MedhashError
 from medhash.core.workspace import Workspace
 from medhash.hashing.bags import members_of, whole_bags
 from medhash.hashing.codes import Certainty
+from medhash.hashing.features import kinds_of, needs_backbone
 from medhash.hashing.model import HashModel
+from medhash.retrieval.features import JoinedRows, require_weights
 from medhash.retrieval.members import Members, read_members
 
 
@@ -55,7 +57,7 @@ def encode_bags(
 ) -> Encoded:
     """The code of every bag that is in labels.parquet and has an image with pixels.
 
-    Shallow models read GIST vectors. instances: also the code of every image by itself. confidence: also the
+    Shallow models and heads read features. instances: also the code of every image by itself. confidence: also the
     confidence of each bit, and memberships. batch_size: images at a time. known: bag_id → earlier code by this model
     of the same images, which are not encoded again.
     Raises MedhashError if there is nothing to encode, or pixels or features do not fit the tables.
@@ -74,8 +76,8 @@ def encode_bags(
     certain = _Certain(len(members), model.spec) if confidence else None
     places = _take_known(known or {}, members, codes, of_images if instances else None, certain)
     asked = members.take(places)
-    source = workspace.features(model.spec.input) if model.spec.family == "shallow" else workspace.pixels
-    inputs = _inputs(source, int(asked.rows.max(initial=-1)) + 1)
+    n_needed = int(asked.rows.max(initial=-1)) + 1
+    inputs = model_inputs(workspace, model.spec, n_needed)
     positions = members_of(members.starts, places)
     with tqdm(total=len(asked.rows), desc=f"encode {model.spec.method}", unit="image", disable=None) as progress:
         for bags in whole_bags(asked.starts, batch_size):
@@ -183,6 +185,20 @@ def _packed(codes: np.ndarray) -> pa.FixedSizeBinaryArray:
     return pa.FixedSizeBinaryArray.from_buffers(
         pa.binary(codes.shape[1]), len(codes), [None, pa.py_buffer(np.ascontiguousarray(codes).tobytes())]
     )
+
+
+def model_inputs(workspace: Workspace, spec: ModelSpec, n_needed: int) -> "np.ndarray | JoinedRows":
+    """What a model encodes, a row per image of the store: pixels, or features of its kinds.
+
+    Raises MedhashError if a file is missing or has fewer rows, or features were made with other weights than the model
+    carries.
+    """
+    if spec.input == "pixels":
+        return _inputs(workspace.pixels, n_needed)
+    for kind in kinds_of(spec.input):
+        if needs_backbone(kind):
+            require_weights(workspace, kind, str(spec.settings.get("backbone_sha256")))
+    return JoinedRows([_inputs(workspace.features(kind), n_needed) for kind in kinds_of(spec.input)])
 
 
 def _inputs(path: Path, n_needed: int) -> np.ndarray:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from medhash.retrieval.features import JoinedRows
 from medhash.training.data import Fold
 
 
@@ -48,8 +49,10 @@ class BatchFeeder:
     A batch is a number of bags, whose instances are read packed one after the other.
     """
 
-    def __init__(self, pixels: np.ndarray, fold: Fold, device: torch.device, rank: int, world: int) -> None:
-        self._pixels, self._fold, self._device = pixels, fold, device
+    def __init__(
+        self, inputs: "np.ndarray | JoinedRows", fold: Fold, device: torch.device, rank: int, world: int
+    ) -> None:
+        self._inputs, self._fold, self._device = inputs, fold, device
         self._rank, self._world = rank, world
         self.waited_s = 0.0
         self.n_images = 0
@@ -70,5 +73,5 @@ class BatchFeeder:
 
     def _read(self, positions: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         bags = self._fold.take(positions)
-        images = torch.from_numpy(self._pixels[bags.rows])
+        images = torch.from_numpy(self._inputs[bags.rows])
         return images.pin_memory() if self._device.type == "cuda" else images, torch.from_numpy(bags.starts)

@@ -12,6 +12,8 @@ from medhash.core.errors import MedhashError
 from medhash.core.files import sha256_files
 from medhash.core.workspace import Workspace
 from medhash.hashing.bags import bags_of_one, members_of, starts_of
+from medhash.hashing.features import kinds_of, width_of
+from medhash.retrieval.features import JoinedRows
 from medhash.retrieval.members import read_members
 
 
@@ -148,21 +150,25 @@ def open_pixels(workspace: Workspace, size_px: int) -> np.ndarray:
     return pixels
 
 
-def open_gist(workspace: Workspace, kind: str) -> np.ndarray:
-    """The GIST vectors of a kind, such as gist-512: (images, 512), float32, mapped and not read."""
-    path, width = workspace.features(kind), int(kind.removeprefix("gist-"))
+def open_features(workspace: Workspace, joined: str) -> JoinedRows:
+    """Features of the kinds in `gist-512+lite0-128`. Raises MedhashError if one is missing or not of its kind."""
+    return JoinedRows([_open_kind(workspace, kind) for kind in kinds_of(joined)])
+
+
+def _open_kind(workspace: Workspace, kind: str) -> np.ndarray:
+    path, width = workspace.features(kind), width_of(kind)
     if not path.exists():
         raise MedhashError(
             f"{path} does not exist",
             f"add {kind} to `features` of params.yaml and run the features stage, or `dvc repro`",
         )
-    gist = _open_array(path, "features")
-    if gist.ndim != 2 or gist.dtype != np.float32 or gist.shape[1] != width:
+    found = _open_array(path, "features")
+    if found.ndim != 2 or found.dtype != np.float32 or found.shape[1] != width:
         raise MedhashError(
-            f"{path} is {gist.dtype} {gist.shape}, not float32 (images, {width})",
+            f"{path} is {found.dtype} {found.shape}, not float32 (images, {width})",
             "run the features stage again, or `dvc repro`",
         )
-    return gist
+    return found
 
 
 def _open_array(path: Path, stage: str) -> np.ndarray:

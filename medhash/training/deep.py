@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,19 @@ from medhash.core.errors import MedhashError
 from medhash.core.files import sha256_file
 from medhash.core.params import Params
 from medhash.core.workspace import Workspace
+from medhash.hashing.backbones import LITE0, LITE0_SHA256
 from medhash.hashing.catalogue import alpha_at, flat_settings
+from medhash.hashing.features import BLOCKS, kinds_of, needs_backbone
 from medhash.hashing.layout import Layout, make_layout
-from medhash.hashing.method_types import DeepMethod, StructuredMethod
+from medhash.hashing.method_types import DeepMethod, HeadMethod, StructuredMethod
 from medhash.hashing.networks.build import build_network
+from medhash.hashing.networks.features import FeatureTrunk
 from medhash.hashing.networks.initial import load_initial_weights, require_file
+from medhash.retrieval.features import JoinedRows
 from medhash.training.augment import AugmentRange
 from medhash.training.batches import BatchFeeder
 from medhash.training.checkpoint import load_checkpoint, optimizer_state, restore_optimizer, save_checkpoint
-from medhash.training.data import DataSet, Fold, open_pixels
+from medhash.training.data import DataSet, Fold, open_features, open_pixels
 from medhash.training.loop import EpochRow, Learner, Plan, TrainingProgress, train
 from medhash.training.processes import Processes
 from medhash.training.schedules import Schedule, make_optimizer
@@ -64,7 +68,9 @@ def train_deep(
     Resumes from a checkpoint of the same settings, data and code, with the same result as an uninterrupted training.
     The caller removes the checkpoint once the model is in place.
     """
+    method = with_blocks(method)
     pixels = open_pixels(workspace, params.size_px)
+    inputs = open_features(workspace, method.features) if isinstance(method, HeadMethod) else pixels
     batch_size = min(method.recipe.batch_size, len(_material(method, data)))
     if batch_size < 2:
         raise MedhashError(
@@ -84,7 +90,7 @@ def train_deep(
         )
     spec = model_spec(params, method, data, pixels.shape[1], seed)
     digest = _digest(method, params, spec, data, processes)
-    learner = make_learner(pixels, params, method, data, seed, processes)
+    learner = make_learner(inputs, params, method, data, seed, processes)
     folder = workspace.checkpoint(method.name)
     progress = _resume(folder, digest, learner)
     listener = None
@@ -100,12 +106,12 @@ def train_deep(
     plan = Plan(
         method.name,
         seed,
-        params.train.epochs,
+        epochs_of(method, params),
         params.train.patience,
         method.recipe.batch_size,
-        AugmentRange() if params.train.augment else None,
+        AugmentRange() if params.train.augment and not isinstance(method, HeadMethod) else None,
         f"val_{params.choose_by}",
-        params.train.histogram_matching,
+        0.0 if isinstance(method, HeadMethod) else params.train.histogram_matching,
         lambda share: alpha_at(method, share),
     )
     progress = train(plan, learner, data, processes, progress, after_epoch)
@@ -122,7 +128,7 @@ def model_spec(params: Params, method: DeepMethod, data: DataSet, in_channels: i
         "alpha_last": method.continuation[-1],
         "alpha_stages": len(method.continuation),
         "seed": seed,
-        "epochs": params.train.epochs,
+        "epochs": epochs_of(method, params),
         "patience": params.train.patience,
         "precision": params.train.precision,
         "augment": params.train.augment,
@@ -130,13 +136,15 @@ def model_spec(params: Params, method: DeepMethod, data: DataSet, in_channels: i
         "choose_by": params.choose_by,
         "initial_weights": _weights_digest(params, method.name),
     }
+    if isinstance(method, HeadMethod) and needs_backbone(method.features):
+        settings |= {"backbone": LITE0, "backbone_sha256": LITE0_SHA256}
     layout = layout_for(params, method, data)
     return ModelSpec(
         method=method.name,
-        family="deep",
+        family="head" if isinstance(method, HeadMethod) else "deep",
         coder="",
         bits=params.bits,
-        input="pixels",
+        input=method.features if isinstance(method, HeadMethod) else "pixels",
         size_px=params.size_px,
         network={**method.network, "in_channels": in_channels},
         sub_codes=list(layout.sub_codes) if layout else [SubCode(name="code", start=0, stop=params.bits)],
@@ -164,9 +172,21 @@ def layout_for(params: Params, method: DeepMethod, data: DataSet) -> Layout | No
     return make_layout(method.name, params.bits, params.sub_codes, data.attributes, method.ignores, rules)
 
 
+def with_blocks(method: DeepMethod) -> DeepMethod:
+    """A head whose network knows the widths of its features' blocks; any other method as it is."""
+    if not isinstance(method, HeadMethod):
+        return method
+    widths = [width for kind in kinds_of(method.features) for width in BLOCKS[kind]]
+    return replace(method, network={**method.network, "blocks": "+".join(map(str, widths))})
+
+
+def epochs_of(method: DeepMethod, params: Params) -> int:
+    return method.recipe.epochs or params.train.epochs
+
+
 def to_input(images: torch.Tensor) -> torch.Tensor:
-    """uint8 pixels to the network's input: float32 in [0, 1]."""
-    return images.float() / 255
+    """uint8 pixels to the network's input, float32 in [0, 1]; features stay as they are."""
+    return images if images.is_floating_point() else images.float() / 255
 
 
 def _digest(method: DeepMethod, params: Params, spec: ModelSpec, data: DataSet, processes: Processes) -> str:
@@ -183,13 +203,20 @@ def _digest(method: DeepMethod, params: Params, spec: ModelSpec, data: DataSet, 
 
 
 def make_learner(
-    pixels: np.ndarray, params: Params, method: DeepMethod, data: DataSet, seed: int, processes: Processes
+    inputs: "np.ndarray | JoinedRows",
+    params: Params,
+    method: DeepMethod,
+    data: DataSet,
+    seed: int,
+    processes: Processes,
 ) -> Learner:
-    """Network, objective, optimiser and batch feeder before the first batch."""
+    """Network, objective, optimiser and batch feeder before the first batch. inputs: pixels, or features of a head."""
     torch.manual_seed(derive_seed(seed, method.name, "weights"))
     fold = _material(method, data)
     layout = layout_for(params, method, data)
-    network = build_network(method.network, params.bits, pixels.shape[1], params.size_px, layout)
+    network = build_network(method.network, params.bits, inputs.shape[1], params.size_px, layout)
+    if isinstance(network.trunk, FeatureTrunk):
+        network.trunk.fit(torch.from_numpy(inputs[fold.rows]))
     if method.name in params.train.initial_weights:
         load_initial_weights(network, Path(params.train.initial_weights[method.name]))
     objective = method.objective.build(network.n_outputs, len(data.vocabulary), layout)
@@ -200,12 +227,12 @@ def make_learner(
     loss: nn.Module = BatchLoss(network, objective, params.train.precision).to(processes.device)
     optimizer = make_optimizer(method.recipe, list(loss.parameters()))
     n_batches = max(1, len(fold) // method.recipe.batch_size)
-    schedule = Schedule(method.recipe, optimizer, params.train.epochs * n_batches)
+    schedule = Schedule(method.recipe, optimizer, epochs_of(method, params) * n_batches)
     if processes.world > 1:
         # A term whose weight is zero leaves parameters of the objective without a gradient.
         loss = DistributedDataParallel(loss, find_unused_parameters=True)
-    feeder = BatchFeeder(pixels, fold, processes.device, processes.rank, processes.world)
-    encoder = Encoder(network, pixels, processes.device, params.train.precision, to_input)
+    feeder = BatchFeeder(inputs, fold, processes.device, processes.rank, processes.world)
+    encoder = Encoder(network, inputs, processes.device, params.train.precision, to_input)
     return Learner(loss, network, optimizer, schedule, feeder, encoder, fold)
 
 

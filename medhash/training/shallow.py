@@ -9,7 +9,7 @@ from medhash.hashing.bags import vote
 from medhash.hashing.codes import binarise
 from medhash.hashing.encoders import ENCODERS
 from medhash.hashing.method_types import ShallowMethod
-from medhash.training.data import DataSet, open_gist
+from medhash.training.data import DataSet, open_features
 from medhash.training.loop import EpochRow
 from medhash.training.seeds import derive_seed
 from medhash.training.validation import fold_row
@@ -19,7 +19,7 @@ def train_shallow(
     workspace: Workspace, params: Params, method: ShallowMethod, data: DataSet, seed: int
 ) -> tuple[ModelSpec, dict[str, np.ndarray], EpochRow]:
     """Fit the method on the train fold: model.json without the weights' digest, the weights, one history row."""
-    gist = open_gist(workspace, method.features)
+    gist = open_features(workspace, method.features)
     train, val = data.folds["train"], data.folds["val"]
     features = gist[train.rows]
     labels = train.instances().labels

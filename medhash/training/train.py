@@ -9,9 +9,12 @@ from medhash.core.errors import MedhashError
 from medhash.core.files import replacing_folder, write_json
 from medhash.core.params import Params
 from medhash.core.workspace import Workspace
+from medhash.hashing.backbones import LITE0_SHA256, backbone_file, read_backbone
 from medhash.hashing.catalogue import find_method, with_overrides
-from medhash.hashing.method_types import ShallowMethod, TwoStepMethod, Unbinarised
-from medhash.hashing.model import save_model
+from medhash.hashing.features import kinds_of, needs_backbone
+from medhash.hashing.method_types import HeadMethod, ShallowMethod, TwoStepMethod, Unbinarised
+from medhash.hashing.model import BACKBONE, save_model
+from medhash.retrieval.features import require_weights
 from medhash.training.data import read_data
 from medhash.training.deep import OnStart, TrainingStart, train_deep
 from medhash.training.processes import joined_processes
@@ -59,7 +62,13 @@ def train_method(
             spec, tensors, progress = train_two_step(workspace, params, method, data, seed, processes, on_start)
         else:
             spec, progress, _ = train_deep(workspace, params, method, data, seed, processes, on_start)
-            tensors = progress.best
+            tensors = dict(progress.best)
+            if isinstance(method, HeadMethod) and needs_backbone(method.features):
+                for kind in kinds_of(method.features):
+                    if needs_backbone(kind):
+                        require_weights(workspace, kind, LITE0_SHA256)
+                carried = read_backbone(backbone_file(workspace.backbones))
+                tensors |= {BACKBONE + name: array for name, array in carried.items()}
         if not processes.is_first:
             return None
     return _write(

@@ -10,6 +10,7 @@ import torch.distributed as dist
 from medhash.hashing.bags import vote
 from medhash.hashing.networks.bag_outputs import codes_of_bags
 from medhash.hashing.networks.network import HashNetwork
+from medhash.retrieval.features import JoinedRows
 from medhash.retrieval.measures.average_precision import average_precision
 from medhash.retrieval.measures.histogram import relevance_histogram
 from medhash.retrieval.measures.lift import exchanged_precision, lift
@@ -39,7 +40,8 @@ class Encoder:
     """Turns images of the pixel store into relaxed codes with the network as it stands."""
 
     network: HashNetwork
-    pixels: np.ndarray
+    pixels: "np.ndarray | JoinedRows"
+    """Pixels, or the features of a head."""
     device: torch.device
     precision: str
     prepare: Callable[[torch.Tensor], torch.Tensor]
@@ -65,7 +67,7 @@ class Encoder:
 
     def bags(self, fold: Fold, alpha: float) -> np.ndarray:
         """Relaxed codes of a fold's bags, float32 (n, K): pooled by the network, or by vote of their instances'."""
-        if self.network.pooling == "none":
+        if self.network.pooling == "none" or isinstance(self.pixels, JoinedRows):
             return vote(self(fold.rows, alpha), fold.starts)
         was_training = self.network.training
         self.network.eval()

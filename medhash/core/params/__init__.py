@@ -33,8 +33,11 @@ class Params(Section):
     papers."""
     methods: Annotated[list[str], Field(min_length=1)]
     """Names of the catalogue (medhash/hashing/catalogue.py); each gets items of its own."""
-    features: Annotated[list[Literal["gist-512", "gist-1024"]], Field(min_length=1)] = ["gist-512"]
-    """What the shallow methods read; a method of the catalogue says which it needs."""
+    features: Annotated[
+        list[Literal["gist-512", "gist-1024", "lite0-64", "lite0-128", "lite0-224"]], Field(min_length=1)
+    ] = ["gist-512"]
+    """What the shallow methods and the heads read: GIST, and EfficientNet-Lite0 at an input size in px. A method of the
+    catalogue says which it needs."""
     ingest: IngestParams = IngestParams()
     split: SplitParams = SplitParams()
     labels: LabelParams = LabelParams()

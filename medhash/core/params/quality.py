@@ -12,7 +12,7 @@ class EvaluateParams(Section):
     """Resamples of patients behind every 95 % interval."""
     neighbours: Count = 20
     """k of the kNN label AUC: so many nearest cases vote on each label."""
-    exchange_within: list[str] = ["view", "age", "archive"]
+    exchange_within: list[str] = ["view", "age", "archive", "collection"]
     """Lift is also measured with labels exchanged only among queries of one view, sex, age band, or value of another
     attribute of the images: how much is left when that is held fixed."""
 

@@ -12,6 +12,7 @@ from medhash.core.errors import MedhashError
 from medhash.hashing.layout import Layout
 from medhash.hashing.networks.backbone import TorchvisionSettings, TorchvisionTrunk
 from medhash.hashing.networks.eight_layers import EightLayerSettings, EightLayerTrunk
+from medhash.hashing.networks.features import FeatureSettings, FeatureTrunk
 from medhash.hashing.networks.network import HashNetwork, HeadSettings, Trunk
 from medhash.hashing.networks.residual import ResidualSettings, ResidualTrunk
 
@@ -74,6 +75,10 @@ def _trunk(settings: dict[str, Any], in_channels: int, size_px: int) -> Trunk:
         return ResidualTrunk(ResidualSettings(**settings), in_channels)
     if kind in ("alexnet", "cnn-f"):
         return EightLayerTrunk(EightLayerSettings(**settings), in_channels, size_px)
+    if kind == "features":
+        return FeatureTrunk(FeatureSettings(**settings))
     if kind == "torchvision":
         return TorchvisionTrunk(TorchvisionSettings(**settings), in_channels, size_px)
-    raise MedhashError(f"there is no network {kind!r}", "choose residual, plain, alexnet, cnn-f or torchvision")
+    raise MedhashError(
+        f"there is no network {kind!r}", "choose residual, plain, alexnet, cnn-f, torchvision or features"
+    )

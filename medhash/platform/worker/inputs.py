@@ -71,8 +71,8 @@ def _features(deps: list[PurePosixPath]) -> list[PurePosixPath]:
     """The files of features of which the deps name the pass that a method got."""
     workspace = Workspace(Path())
     passes = workspace.passed("features").with_suffix("")
-    kinds = [features_read_by(dep.stem) for dep in deps if dep.is_relative_to(passes)]
-    return [PurePosixPath(workspace.features(kind)) for kind in kinds if kind is not None]
+    kinds = [kind for dep in deps if dep.is_relative_to(passes) for kind in features_read_by(dep.stem)]
+    return [PurePosixPath(path) for kind in kinds for path in (workspace.features(kind), workspace.features_info(kind))]
 
 
 def opened(root: Path) -> "Repo":

@@ -120,6 +120,7 @@ def remove_derived(workspace: Workspace, places: list[Workspace], sha256s: list[
     n_files = 0
     for place in places:
         targets = [place.derived, place.private, place.state / "checkpoints", place.root / "dvc.lock"]
+        targets.append(place.features_cache("any").parent)
         if isinstance(place, SetWorkspace):
             targets += [path for path in place.root.glob("rows/*/*") if path.is_dir() or path.name == "dvc.lock"]
         n_files += sum(_remove(target) for target in targets)

@@ -1,0 +1,97 @@
+"""Feature kinds: what turns an image into a vector without training on the archive.
+
+gist-512 and gist-1024 are GIST; lite0-64, lite0-128 and lite0-224 are EfficientNet-Lite0 with its ImageNet weights,
+at that input size in px. Several kinds are joined by `+`, such as `gist-512+lite0-128`.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from medhash.core.errors import MedhashError
+from medhash.hashing.gist import gist_of_kind
+
+if TYPE_CHECKING:
+    from medhash.hashing.networks.efficientnet_lite import EfficientNetLite0
+
+JOINED = "+"
+_GRID = 2
+_MIDDLE, _LAST = 112 * _GRID**2, 1280
+BLOCKS: dict[str, tuple[int, ...]] = {
+    "gist-512": (512,),
+    "gist-1024": (1024,),
+    **{f"lite0-{size_px}": (_MIDDLE, _LAST) for size_px in (64, 128, 224)},
+}
+"""Kind → widths of its blocks, each of which a head reduces by itself. Of a backbone: the means over a 2 × 2 grid of
+the map at a sixteenth of the side, where findings are still local, and the means of the last map."""
+Backbone = Mapping[str, np.ndarray]
+"""Tensors of EfficientNet-Lite0; empty where no kind needs one."""
+
+
+def kinds_of(joined: str) -> tuple[str, ...]:
+    """The kinds of `gist-512+lite0-128`. Raises MedhashError naming an unknown one."""
+    kinds = tuple(joined.split(JOINED))
+    for kind in kinds:
+        if kind not in BLOCKS:
+            raise MedhashError(f"there are no features {kind!r}", f"choose of {', '.join(BLOCKS)}")
+    return kinds
+
+
+def width_of(joined: str) -> int:
+    """Values of one image's vector."""
+    return sum(sum(BLOCKS[kind]) for kind in kinds_of(joined))
+
+
+def needs_backbone(joined: str) -> bool:
+    return any(kind.startswith("lite0-") for kind in kinds_of(joined))
+
+
+def features_of(joined: str, pixels: np.ndarray, backbone: Backbone) -> np.ndarray:
+    """Vectors of images, float32 (N, width), of uint8 (N, 1 or 3, S, S); an image's does not depend on the others.
+
+    backbone: its tensors, where a kind needs them. Raises MedhashError for another number of channels.
+    """
+    network = lite0_network(backbone) if needs_backbone(joined) else None
+    parts = []
+    for kind in kinds_of(joined):
+        if network is not None and needs_backbone(kind):
+            parts.append(_of_network(network, kind, pixels))
+        else:
+            parts.append(gist_of_kind(kind, pixels))
+    return np.concatenate(parts, axis=1)
+
+
+def lite0_network(tensors: Backbone) -> "EfficientNetLite0":
+    """The network with these weights, in evaluation mode."""
+    import torch
+
+    from medhash.hashing.networks.efficientnet_lite import EfficientNetLite0
+
+    with torch.random.fork_rng(devices=[]):  # building draws weights: leave the caller's stream alone
+        network = EfficientNetLite0()
+    network.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in tensors.items()})
+    return network.eval()
+
+
+def _of_network(network: "EfficientNetLite0", kind: str, pixels: np.ndarray) -> np.ndarray:
+    """One image at a time: the same bits whatever images come with it, and no slower on a CPU."""
+    import torch
+    import torch.nn.functional as F
+
+    from medhash.hashing.networks.efficientnet_lite import DEVIATION, MEAN
+
+    if pixels.shape[1] not in (1, 3):
+        raise MedhashError(
+            f"{kind} takes images of 1 or 3 channels, not {pixels.shape[1]}", "use gist-512, or ingest grey images"
+        )
+    size_px, vectors = int(kind.removeprefix("lite0-")), np.empty((len(pixels), _MIDDLE + _LAST), np.float32)
+    with torch.inference_mode():
+        for row, image in enumerate(pixels):
+            x = torch.from_numpy(np.ascontiguousarray(image)).float()[None]
+            if x.shape[-1] != size_px:
+                x = F.interpolate(x, size=(size_px, size_px), mode="bilinear", antialias=True, align_corners=False)
+            middle, last = network((x.expand(-1, 3, -1, -1) - MEAN) / DEVIATION)
+            vectors[row, :_MIDDLE] = F.adaptive_avg_pool2d(middle, _GRID).flatten().numpy()
+            vectors[row, _MIDDLE:] = last.mean(dim=(2, 3)).flatten().numpy()
+    return vectors
