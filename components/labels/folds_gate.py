@@ -23,7 +23,7 @@ ENOUGH = 5
 """Patients to be expected in a fold of a collection, from which on none at all is no chance: e⁻⁵ < 1 %."""
 _LEAST = "quality.min_patients_per_label_and_fold"
 _HALF = "quality.min_patients_of_half_a_fold"
-_FIX = "else split by split.strategy hash or stratified, or take the label out of labels.classes"
+_FIX = "to fix it, split by split.strategy hash or stratified, or take the label out of labels.classes"
 
 
 def inspect_folds(
@@ -66,7 +66,7 @@ def inspect_folds(
             _halves(labels, limits.min_patients_of_half_a_fold),
             {
                 f"half of a fold's cases belong to {limits.min_patients_of_half_a_fold} patients or more, or to a "
-                f"quarter of them ({_HALF}; else set split.max_test_cases_per_patient)": none_too_few
+                f"quarter of them ({_HALF}; to fix it, set split.max_test_cases_per_patient)": none_too_few
             },
         ),
     ]
@@ -109,7 +109,7 @@ def _origins(
                     )
         words = (
             f"where a fold of one {attribute} should hold {ENOUGH} patients with and without a label, it has at least "
-            f"{least} of both ({_LEAST}; else the {attribute} gives the label away: {_FIX})"
+            f"{least} of both, or the {attribute} gives the label away ({_LEAST}; {_FIX})"
         )
         at_least = gxe.ExpectColumnValuesToBeBetween(column="n_patients", min_value=least)
         found.append(Inspection(f"patients of each label by {attribute}", _rows(rows), {words: at_least}))

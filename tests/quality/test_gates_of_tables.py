@@ -75,7 +75,7 @@ POISONS = [
     ("labels", "every bag has one label set", f"bag {4:016x}", lambda w: take(w.labels, [*range(120), 4])),
     (
         "labels",
-        "every label has at least 1 test patients (quality.min_patients_per_label_and_fold; else split by",
+        "every label has at least 1 test patients (quality.min_patients_per_label_and_fold; to fix it, split by",
         "No Finding: 0",
         lambda w: change(w.labels, set_id=dict.fromkeys(range(98, 120, 4), 0)),
     ),
