@@ -6,7 +6,7 @@ from builders import LABELS_OF_SETS, small_workspace
 
 from medhash.core.contracts import IMAGES, LABELS, read_table, write_table
 from medhash.core.errors import MedhashError
-from medhash.training.data import open_gist, open_pixels, read_data
+from medhash.training.data import open_features, open_pixels, read_data
 
 
 def test_folds_hold_each_image_once_with_its_labels_and_its_patient(tmp_path):
@@ -115,4 +115,4 @@ def test_gist_of_another_width_is_refused(tmp_path):
     workspace.features("gist-512").parent.mkdir(parents=True)
     np.save(workspace.features("gist-512"), np.zeros((120, 511), np.float32))
     with pytest.raises(MedhashError, match="511"):
-        open_gist(workspace, "gist-512")
+        open_features(workspace, "gist-512")
