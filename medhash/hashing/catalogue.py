@@ -55,8 +55,8 @@ _DMIH_SOURCE = "Conjeti et al., Deep Multiple Instance Hashing (MICCAI 2017)"
 _STRUCTURED_SOURCE = "Manna, Deep Neural Hashing for Medical Image Retrieval (IIT Kharagpur, 2023)"
 
 # Networks
-_NARROW: Network = {"kind": "residual", "depth": 18, "width": "paper", "stem": "small"}
-"""8-16-32-32 channels, for about 64 px."""
+_NARROW: Network = {"kind": "residual", "depth": 18, "width": "paper", "stem": "by-size"}
+"""8-16-32-32 channels; the published stem from 96 px on, a smaller one below."""
 _NORMED = _NARROW | {"code_norm": "batch"}
 _UNBOUNDED = _NARROW | {"activation": "none"}
 _UNBOUNDED_NORMED = _UNBOUNDED | {"code_norm": "batch"}
@@ -287,7 +287,7 @@ _STRUCTURED_TABLE: tuple[Method, ...] = (
     ),
 )
 
-_FEATURES = "gist-512+lite0-128"
+_FEATURES = "gist-512+lite0-224"
 _ON_FEATURES: Network = {"kind": "features", "code_norm": "batch"}
 _ON_FEATURES_FREE = _ON_FEATURES | {"activation": "none"}
 

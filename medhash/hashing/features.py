@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from medhash.hashing.networks.efficientnet_lite import EfficientNetLite0
 
 JOINED = "+"
-_GRID = 2
-_MIDDLE, _LAST = 112 * _GRID**2, 1280
+_POOLED = ((40, 4), (112, 2), (112, 3), (1280, 1))
+"""Channels of a map of EfficientNet-Lite0, and the side of the grid of cells that it is averaged over."""
 BLOCKS: dict[str, tuple[int, ...]] = {
     "gist-512": (512,),
     "gist-1024": (1024,),
-    **{f"lite0-{size_px}": (_MIDDLE, _LAST) for size_px in (64, 128, 224)},
+    **{f"lite0-{size_px}": tuple(channels * side**2 for channels, side in _POOLED) for size_px in (64, 128, 224)},
 }
-"""Kind → widths of its blocks, each of which a head reduces by itself. Of a backbone: the means over a 2 × 2 grid of
-the map at a sixteenth of the side, where findings are still local, and the means of the last map."""
+"""Kind → widths of its blocks, each of which a head reduces by itself. Of a backbone: means over cells of an early and
+a middle map, where findings are still local, and of the last map."""
 Backbone = Mapping[str, np.ndarray]
 """Tensors of EfficientNet-Lite0; empty where no kind needs one."""
 
@@ -85,13 +85,16 @@ def _of_network(network: "EfficientNetLite0", kind: str, pixels: np.ndarray) -> 
         raise MedhashError(
             f"{kind} takes images of 1 or 3 channels, not {pixels.shape[1]}", "use gist-512, or ingest grey images"
         )
-    size_px, vectors = int(kind.removeprefix("lite0-")), np.empty((len(pixels), _MIDDLE + _LAST), np.float32)
+    size_px, vectors = int(kind.removeprefix("lite0-")), np.empty((len(pixels), width_of(kind)), np.float32)
     with torch.inference_mode():
         for row, image in enumerate(pixels):
             x = torch.from_numpy(np.ascontiguousarray(image)).float()[None]
             if x.shape[-1] != size_px:
                 x = F.interpolate(x, size=(size_px, size_px), mode="bilinear", antialias=True, align_corners=False)
-            middle, last = network((x.expand(-1, 3, -1, -1) - MEAN) / DEVIATION)
-            vectors[row, :_MIDDLE] = F.adaptive_avg_pool2d(middle, _GRID).flatten().numpy()
-            vectors[row, _MIDDLE:] = last.mean(dim=(2, 3)).flatten().numpy()
+            early, middle, last = network((x.expand(-1, 3, -1, -1) - MEAN) / DEVIATION)
+            cells = [
+                F.adaptive_avg_pool2d(part, side).flatten()
+                for part, (_, side) in zip((early, middle, middle, last), _POOLED, strict=True)
+            ]
+            vectors[row] = torch.cat(cells).numpy()
     return vectors

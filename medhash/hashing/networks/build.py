@@ -72,7 +72,7 @@ def build_network(
 def _trunk(settings: dict[str, Any], in_channels: int, size_px: int) -> Trunk:
     kind = settings.get("kind", "residual")
     if kind in ("residual", "plain"):
-        return ResidualTrunk(ResidualSettings(**settings), in_channels)
+        return ResidualTrunk(ResidualSettings(**settings), in_channels, size_px)
     if kind in ("alexnet", "cnn-f"):
         return EightLayerTrunk(EightLayerSettings(**settings), in_channels, size_px)
     if kind == "features":

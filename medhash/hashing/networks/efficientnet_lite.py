@@ -9,8 +9,8 @@ from torch import nn
 
 MEAN, DEVIATION = 127.0, 128.0
 """Taken out of grey values 0 … 255, as its ImageNet weights expect."""
-N_FEATURES, N_MIDDLE = 1280, 112
-"""Channels of the last map, and of the map at a sixteenth of the image's side."""
+N_EARLY, N_MIDDLE, N_LAST = 40, 112, 1280
+"""Channels of the maps at an eighth and at a sixteenth of the image's side, and of the last one."""
 _NORM_EPS = 1e-3
 
 
@@ -33,8 +33,8 @@ STAGES = (
     Stage(4, 5, 2, 6, 192),
     Stage(1, 3, 1, 6, 320),
 )
-_MIDDLE = 11
-"""Blocks up to the end of the stage of 112 channels."""
+_EARLY, _MIDDLE = 5, 11
+"""Blocks up to the end of the stages of 40 and of 112 channels."""
 
 
 class SameConvolution(nn.Conv2d):
@@ -77,8 +77,8 @@ class InvertedResidual(nn.Module):
 
 
 class EfficientNetLite0(nn.Module):
-    """(N, 3, S, S), grey values less MEAN over DEVIATION → the middle map, (N, 112, S/16, S/16), and the last one,
-    (N, 1280, S/32, S/32).
+    """(N, 3, S, S), grey values less MEAN over DEVIATION → three maps: early, (N, 40, S/8, S/8),
+    middle, (N, 112, S/16, S/16), and last, (N, 1280, S/32, S/32).
 
     Source: Tan & Le (ICML 2019), EfficientNet; the Lite variant has no squeeze-and-excitation and ReLU6 throughout.
     """
@@ -91,16 +91,13 @@ class EfficientNetLite0(nn.Module):
             for number in range(stage.repeats):
                 blocks.append(InvertedResidual(n_in, stage, stage.stride if number == 0 else 1))
                 n_in = stage.channels
-        self.blocks = nn.ModuleList(blocks)
-        self.head = nn.Sequential(*_normed(n_in, N_FEATURES, 1), nn.ReLU6())
+        self.blocks = nn.Sequential(*blocks)
+        self.head = nn.Sequential(*_normed(n_in, N_LAST, 1), nn.ReLU6())
 
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        x = self.stem(x)
-        middle = x
-        for number, block in enumerate(self.blocks, 1):
-            x = block(x)
-            middle = x if number == _MIDDLE else middle
-        return middle, self.head(x)
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        early = self.blocks[:_EARLY](self.stem(x))
+        middle = self.blocks[_EARLY:_MIDDLE](early)
+        return early, middle, self.head(self.blocks[_MIDDLE:](middle))
 
 
 def from_published(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -21,10 +21,14 @@ class ResidualSettings:
 
     depth: Literal[18, 34] = 18
     width: Literal["paper", "standard"] = "paper"
-    stem: Literal["small", "large"] = "small"
-    """large: 7×7 stride 2, then 3×3 max-pool stride 2, for 224 px; small: 3×3 stride 2, for about 64 px."""
+    stem: Literal["small", "large", "by-size"] = "small"
+    """large: 7×7 stride 2, then 3×3 max-pool stride 2, as published; small: 3×3 stride 2, for about 64 px; by-size: the
+    large one from 96 px on."""
     kind: Literal["residual", "plain"] = "residual"
     """plain: the same layers without shortcuts, as Deep Plain Hashing has them."""
+
+
+_LARGE_FROM_PX = 96
 
 
 class BasicBlock(nn.Module):
@@ -67,10 +71,10 @@ class ResidualTrunk(Trunk):
     Deviation: the small stem is ours, for images of about 64 px, which the published stem would shrink to 2 × 2.
     """
 
-    def __init__(self, settings: ResidualSettings, in_channels: int) -> None:
+    def __init__(self, settings: ResidualSettings, in_channels: int, size_px: int = 64) -> None:
         super().__init__()
         widths = CHANNELS[settings.width]
-        large = settings.stem == "large"
+        large = settings.stem == "large" or (settings.stem == "by-size" and size_px >= _LARGE_FROM_PX)
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels, widths[0], 7 if large else 3, stride=2, padding=3 if large else 1, bias=False),
             nn.BatchNorm2d(widths[0]),
