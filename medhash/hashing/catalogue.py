@@ -314,7 +314,7 @@ def _head(
 
 
 _HEADS: tuple[Method, ...] = (
-    _head("drh", "loss of Deep Residual Hashing", _DRH_SOURCE, _DRH),
+    _head("drh", "loss of Deep Residual Hashing", _DRH_SOURCE, replace(_DRH, temperature=0.5)),
     _head("osdh", "loss of Order-Sensitive Deep Hashing", _OSDH_SOURCE, _OSDH, continuation=_GENTLE_ALPHAS),
     _head("dpsh", "loss of DPSH", "Li et al. (IJCAI 2016)", DpshObjective(), _ON_FEATURES_FREE),
     _head("dsh", "loss of DSH", "Liu et al. (CVPR 2016)", DshObjective(), _ON_FEATURES_FREE),

@@ -77,8 +77,7 @@ class Registry:
     def register(self, release: Release, folder: Path, run_id: str) -> "ModelVersion":
         """Log a release folder as a model of the run and register it as one version, with its model card.
 
-        A model that a rollback left stays left when it comes back with another gallery. map_permuted: the
-        permuted-label baseline, for the card.
+        A model that a rollback left stays left when it comes back with another gallery.
         """
         before = [version for version in self._of_model(release.model_digest) if ROLLED_BACK in version.tags]
         left = {ROLLED_BACK: before[-1].tags[ROLLED_BACK]} if before else {}

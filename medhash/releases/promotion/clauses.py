@@ -92,8 +92,8 @@ _WHAT_HELPS = (
 )
 
 
-def lift(found: Lift | None, chance: float | None, reason: str = "") -> Clause:
-    """A first champion's lift must be above 0: low > 0, where [low, high] is its 95 % interval over patients.
+def lift(found: Lift | None, chance: float | None, min_lift: float, reason: str = "") -> Clause:
+    """A first champion's lift must be sure: low > min_lift, where [low, high] is its 95 % interval over patients.
 
     Measured against the gallery that will serve. MAP decides nothing: codes that only form groups exceed chance, too.
     found: None where no query of the group can be answered; reason: why not.
@@ -111,10 +111,13 @@ def lift(found: Lift | None, chance: float | None, reason: str = "") -> Clause:
         f"{found.value:+.4f} [{found.low:+.4f}, {found.high:+.4f}] of {found.n_patients:,} patients; MAP "
         f"{found.map:.4f}, with exchanged labels {found.permuted:.4f}, chance {chance:.4f}"
     )
-    if found.low > ROUNDING:
-        return Clause("lift", True, f"there was no champion, and the model's lift is above 0: {figures}")
+    if found.low > min_lift + ROUNDING:
+        return Clause("lift", True, f"there was no champion, and the model's lift is above {min_lift:g}: {figures}")
     return Clause(
-        "lift", False, f"there is no champion, but the lift's interval is not above 0: {figures}", _WHAT_HELPS
+        "lift",
+        False,
+        f"there is no champion, but the lift's interval is not above {min_lift:g}: {figures}",
+        _WHAT_HELPS,
     )
 
 

@@ -37,7 +37,7 @@ def measured_clauses(evidence: "Evidence", params: Params, has_champion: bool) -
     """The clauses about what was measured. A first champion needs a lift above 0, any other a gain in lift."""
     found, limits, champion_latency = evidence.comparison, params.promote, evidence.champion_latency
     if not has_champion:
-        ranking = [lift(found.challenger, found.chance, found.unanswerable)]
+        ranking = [lift(found.challenger, found.chance, limits.min_lift, found.unanswerable)]
     elif evidence.not_compared:
         ranking = [Clause("gain", False, f"the champion could not be compared: {evidence.not_compared}")]
     else:

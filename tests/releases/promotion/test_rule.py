@@ -60,12 +60,14 @@ def change(drop: float, n_patients: int = 20, value: str = "PA") -> SliceChange:
         (not_held(SOMEBODY), False),
         (not_rolled_back(None), True),
         (not_rolled_back(SOMEBODY), False),
-        (lift(lifted(0.001), 0.52), True),
-        (lift(lifted(0.0), 0.52), False),
-        (lift(lifted(-0.01), 0.52), False),  # whatever its MAP
-        (lift(lifted(0.1 + 0.2 - 0.3), 0.52), False),  # 0 but for the last digit
-        (lift(lifted(0.3, n_patients=1), 0.52), False),  # one patient says nothing about others
-        (lift(None, None, "nobody"), False),
+        (lift(lifted(0.001), 0.52, 0.0), True),
+        (lift(lifted(0.03), 0.52, 0.03), False),
+        (lift(lifted(0.0301), 0.52, 0.03), True),
+        (lift(lifted(0.0), 0.52, 0.0), False),
+        (lift(lifted(-0.01), 0.52, 0.0), False),  # whatever its MAP
+        (lift(lifted(0.1 + 0.2 - 0.3), 0.52, 0.0), False),  # 0 but for the last digit
+        (lift(lifted(0.3, n_patients=1), 0.52, 0.0), False),  # one patient says nothing about others
+        (lift(None, None, 0.0, "nobody"), False),
         (gain(difference(0.001), 9, 0.0), True),
         (gain(difference(0.0), 9, 0.0), False),
         (gain(difference(-0.01), 9, 0.0), False),
@@ -185,7 +187,7 @@ class Compared:
 
 
 def test_a_first_model_that_only_groups_its_gallery_is_refused_with_what_would_help() -> None:
-    found = lift(lifted(-0.01), 0.37)
+    found = lift(lifted(-0.01), 0.37, 0.0)
     assert "MAP 0.9000, with exchanged labels 0.8600, chance 0.3700" in found.why
     assert "More patients" in found.fix
 

@@ -1,6 +1,6 @@
 """Retrieval of the test patients, methods × seeds, from the tables that the pipeline has derived.
 
-    python -m benchmarks.sample_map [--methods lsh itq drh-18 osdh] [--seeds 0 1 2] [--root .] [--json FILE]
+    python -m benchmarks.sample_lift [--methods itq drh-18 drh-head] [--seeds 0 1 2] [--root .] [--json FILE]
 
 Trains every method with every seed in a temporary folder, encodes all cases, and measures test cases against the
 gallery (train and val folds). The tables come from the stages up to features; nothing under --root is written.
@@ -47,18 +47,27 @@ def run_once(root: Path, params: Any, method: str, seed: int) -> dict[str, Any]:
             params.evaluate,
             params.seed,
         ).metrics
-    interval = metrics.intervals["map"]
-    return {
+    assert metrics.seen is not None
+    assert metrics.unseen is not None
+    found = {
+        f"{name}_{key}": value
+        for name, gallery in (("seen", metrics.seen), ("unseen", metrics.unseen))
+        for key, value in (
+            ("lift", gallery.lift.value),
+            ("low", gallery.lift.low),
+            ("high", gallery.lift.high),
+            ("auc", gallery.knn_auc.value if gallery.knn_auc else float("nan")),
+        )
+    }
+    return found | {
         "method": method,
         "seed": seed,
-        "test_map": metrics.figures.map,
-        "low": interval.low,
-        "high": interval.high,
+        "map": metrics.figures.map,
+        "map_permuted": metrics.seen.map_permuted,
         "chance": metrics.chance.map,
-        "val_map": metrics.validation_map,
-        "val_chance": metrics.validation_chance,
-        "distinct_codes": metrics.n_distinct_codes,
-        "n_gallery": metrics.n_gallery,
+        "precision_at_10": metrics.figures.precision_at_10,
+        "validation_lift": metrics.validation_lift,
+        "n_patients": metrics.seen.n_patients,
         "best_epoch": history["best_epoch"] + 1,
         "train_s": round(seconds, 1),
     }
@@ -67,30 +76,37 @@ def run_once(root: Path, params: Any, method: str, seed: int) -> dict[str, Any]:
 def summarise(runs: list[dict[str, Any]]) -> str:
     """A Markdown table: a row per method, means over seeds; ± is the standard deviation over seeds."""
     lines = [
-        "| method | test MAP | widest 95 % interval of a seed | validation MAP | distinct codes | training, s |",
-        "|---|---|---|---|---|---|",
+        "| method | lift | least interval of a seed | unseen lift | least interval | AUC | unseen AUC | MAP / exchanged | "
+        "P@10 | training, s |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for method in dict.fromkeys(run["method"] for run in runs):
         own = [run for run in runs if run["method"] == method]
-        test, val = (np.array([run[key] for run in own]) for key in ("test_map", "val_map"))
-        widest = max(own, key=lambda run: run["high"] - run["low"])
-        lines.append(
-            f"| `{method}` | {_with_spread(test)} | {widest['low']:.3f} – "
-            f"{widest['high']:.3f} | {_with_spread(val)} | "
-            f"{min(run['distinct_codes'] for run in own)} – {max(run['distinct_codes'] for run in own)} of "
-            f"{own[0]['n_gallery']} | {np.mean([run['train_s'] for run in own]):.0f} |"
-        )
-    lines.append(f"| chance | {runs[0]['chance']:.3f} | | {runs[0]['val_chance']:.3f} | | |")
-    return "\n".join(lines)
+        cells = [f"`{method}`"]
+        for gallery in ("seen", "unseen"):
+            least = min(own, key=lambda run: run[f"{gallery}_low"])
+            low, high = least[f"{gallery}_low"], least[f"{gallery}_high"]
+            cells += [_with_spread(own, f"{gallery}_lift", "+"), f"{low:+.3f} … {high:+.3f}"]
+        cells += [_with_spread(own, "seen_auc"), _with_spread(own, "unseen_auc")]
+        cells.append(f"{_mean(own, 'map'):.3f} / {_mean(own, 'map_permuted'):.3f}")
+        cells += [_with_spread(own, "precision_at_10"), f"{_mean(own, 'train_s'):.0f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines.append(f"| chance | 0 | | 0 | | 0.5 | 0.5 | {runs[0]['chance']:.3f} | | |")
+    return "\n".join([*lines, "", f"{runs[0]['n_patients']} test patients."])
 
 
-def _with_spread(values: np.ndarray) -> str:
-    return f"{values.mean():.3f}" + (f" ± {values.std(ddof=1):.3f}" if len(values) > 1 else "")
+def _mean(runs: list[dict[str, Any]], key: str) -> float:
+    return float(np.mean([run[key] for run in runs]))
+
+
+def _with_spread(runs: list[dict[str, Any]], key: str, sign: str = "") -> str:
+    values = np.array([run[key] for run in runs])
+    return f"{values.mean():{sign}.3f}" + (f" ± {values.std(ddof=1):.3f}" if len(values) > 1 else "")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--methods", nargs="+", default=["lsh", "itq", "drh-18", "drh-18-paper", "osdh"])
+    parser.add_argument("--methods", nargs="+", default=["itq", "drh-18", "drh-18-paper", "drh-head", "osdh-head"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--root", type=Path, default=Path("."))
     parser.add_argument("--params", type=Path, default=None)
