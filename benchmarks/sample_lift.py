@@ -76,8 +76,8 @@ def run_once(root: Path, params: Any, method: str, seed: int) -> dict[str, Any]:
 def summarise(runs: list[dict[str, Any]]) -> str:
     """A Markdown table: a row per method, means over seeds; ± is the standard deviation over seeds."""
     lines = [
-        "| method | lift | least interval of a seed | unseen lift | least interval | AUC | unseen AUC | MAP / exchanged | "
-        "P@10 | training, s |",
+        "| method | lift | least interval of a seed | unseen lift | least interval | AUC | unseen AUC | "
+        "MAP / exchanged | P@10 | training, s |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for method in dict.fromkeys(run["method"] for run in runs):

@@ -18,6 +18,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     "Try it": {
         "demo": Command("medhash.commands.demo", "run the whole pipeline through Airflow on the bundled sample"),
         "benchmark": Command("medhash.commands.benchmark", "measure the papers' tables on a data set of yours"),
+        "tune": Command("medhash.commands.tune", "look for better settings of a method, on validation patients"),
         "methods": Command("medhash.commands.methods", "list the hashing methods, or show one with its settings"),
     },
     "Run the stages, in the order data flows (settings: params.yaml; `dvc repro` runs what is not up to date)": {
@@ -25,7 +26,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         "split": Command("components.split.__main__", "place every patient in a fold"),
         "labels": Command("components.labels.__main__", "turn the archive's labels into canonical label sets"),
         "similarity": Command("components.similarity.__main__", "count shared labels between label sets"),
-        "features": Command("components.features.__main__", "compute GIST vectors for the shallow methods"),
+        "features": Command("components.features.__main__", "compute what shallow methods and heads read"),
         "train": Command("components.train.__main__", "train one hashing method"),
         "encode": Command("components.encode.__main__", "turn every image into a binary code"),
         "index": Command("components.index.__main__", "build the FAISS index of the gallery"),

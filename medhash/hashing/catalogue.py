@@ -384,8 +384,12 @@ def find_method(name: str) -> Method:
     return CATALOGUE[name]
 
 
+_OF_HEADS = ("pca", "dropout", "hidden")
+"""Settings of a head's network, as of FeatureSettings, that may be overridden."""
+
+
 def with_overrides(method: Method, overrides: Mapping[str, Any]) -> Method:
-    """The method with fields of its recipe or its objective replaced (params.train.overrides).
+    """The method with fields of its recipe, its objective or, of a head, its reduction replaced (params.train.overrides).
 
     Raises MedhashError naming an unknown setting and the known ones, or a value that is not allowed.
     """
@@ -402,7 +406,9 @@ def with_overrides(method: Method, overrides: Mapping[str, Any]) -> Method:
         return method
     parts: dict[str, Recipe | Objective] = {"recipe": method.recipe, "objective": method.objective}
     known = {item.name: part for part, value in parts.items() for item in fields(value)}
-    changed: dict[str, dict[str, Any]] = {"recipe": {}, "objective": {}}
+    if isinstance(method, HeadMethod):
+        known |= dict.fromkeys(_OF_HEADS, "network")
+    changed: dict[str, dict[str, Any]] = {"recipe": {}, "objective": {}, "network": {}}
     for key, value in overrides.items():
         if key not in known:
             raise MedhashError(f"{method.name} has no setting {key!r}", f"known settings: {', '.join(sorted(known))}")
@@ -412,6 +418,7 @@ def with_overrides(method: Method, overrides: Mapping[str, Any]) -> Method:
             method,
             recipe=replace(method.recipe, **changed["recipe"]),
             objective=replace(method.objective, **changed["objective"]),
+            network={**method.network, **changed["network"]},
         )
     except ValidationError as error:
         first = error.errors()[0]
