@@ -389,7 +389,7 @@ _OF_HEADS = ("pca", "dropout", "hidden")
 
 
 def with_overrides(method: Method, overrides: Mapping[str, Any]) -> Method:
-    """The method with fields of its recipe, its objective or, of a head, its reduction replaced (params.train.overrides).
+    """The method with settings of its recipe, objective or, of a head, reduction replaced (params.train.overrides).
 
     Raises MedhashError naming an unknown setting and the known ones, or a value that is not allowed.
     """
