@@ -12,6 +12,7 @@ from medhash.archives import reader_code
 from medhash.core.params import Params
 from medhash.hashing import method_code
 from medhash.hashing.catalogue import find_method, with_overrides
+from medhash.hashing.features import needs_backbone
 from medhash.hashing.method_types import ShallowMethod, StructuredMethod, Unbinarised
 from medhash.training import training_code
 
@@ -130,7 +131,7 @@ def items_of(params: Params) -> Iterator[Item]:
     for stage in ("split", "labels", "similarity"):
         yield _plain(params, stage)
     for kind in params.features:
-        yield Item(f"features@{kind}", (_main("features"),), {})
+        yield Item(f"features@{kind}", (_main("features"), *_backbone_roots(kind)), {})
     for method in params.methods:
         yield _train(params, method)
         yield _plain(params, "encode", method, *_encoding_roots(method))
@@ -179,6 +180,10 @@ def _train(params: Params, name: str) -> Item:
 
 def _encoding_roots(name: str) -> list[str]:
     return method_code.encoding_roots(find_method(name))
+
+
+def _backbone_roots(kind: str) -> tuple[str, ...]:
+    return method_code.BACKBONE if needs_backbone(kind) else ()
 
 
 def _main(stage: str) -> str:

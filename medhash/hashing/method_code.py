@@ -20,6 +20,12 @@ from medhash.hashing.method_types import (
 )
 
 _NETWORKS = "medhash.hashing.networks"
+BACKBONE = (
+    "medhash.hashing.features:_of_network",
+    "medhash.hashing.features:lite0_network",
+    "medhash.hashing.model:_backbone_shapes",
+)
+"""What only features of a backbone need; its weights are pinned by their digest."""
 TRUNKS = {
     "residual": (f"{_NETWORKS}.residual:ResidualTrunk", f"{_NETWORKS}.residual:ResidualSettings"),
     "plain": (f"{_NETWORKS}.residual:ResidualTrunk", f"{_NETWORKS}.residual:ResidualSettings"),
@@ -29,7 +35,7 @@ TRUNKS = {
     "features": (
         f"{_NETWORKS}.features:FeatureTrunk",
         f"{_NETWORKS}.features:FeatureSettings",
-        "medhash.hashing.features:features_of",
+        *BACKBONE,
     ),
 }
 """Network setting `kind` → its code."""
@@ -57,6 +63,7 @@ CUTS = tuple(
             "medhash.hashing.catalogue:CATALOGUE",
             "medhash.hashing.catalogue:find_method",
             "medhash.hashing.encoders:ENCODERS",
+            "medhash.hashing.backbones:_convert",
             _OBJECTIVE,
             *(name for names in (*TRUNKS.values(), *POOLINGS.values()) for name in names),
             _OF_NETWORKS,

@@ -13,7 +13,8 @@ from medhash.core.own_code import PACKAGES
 from medhash.core.workspace import Workspace
 
 GRAPH = {stage.name: stage for stage in read_graph(REPOSITORY)}
-METHODS = yaml.safe_load((REPOSITORY / "params.yaml").read_text())["methods"]
+PARAMS = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+METHODS, KINDS = PARAMS["methods"], PARAMS["features"]
 
 
 def waits_for(stage: Stage) -> set[str]:
@@ -46,7 +47,7 @@ def test_outputs_are_the_paths_of_the_workspace():
         workspace.vocabulary,
         workspace.incomplete,
         workspace.similarity,
-        workspace.features("gist-512"),
+        *(path for kind in KINDS for path in (workspace.features(kind), workspace.features_info(kind))),
         workspace.report,
         workspace.report_plots,
         workspace.plan("any").parent,

@@ -103,7 +103,7 @@ def test_a_pod_asks_for_what_training_needs_and_no_more_rights(kubernetes):
         *kubernetes["tasks"]["work-train"]["items"],
         *kubernetes["tasks"]["work-encode"]["items"],
     }
-    pod = yaml.safe_load(kubernetes["pods"]["train@osdh"])
+    pod = yaml.safe_load(kubernetes["pods"]["train@osdh-head"])
     spec, container = pod["spec"], pod["spec"]["containers"][0]
     for bound in ("limits", "requests"):
         assert container["resources"][bound] == {"cpu": "4", "memory": "16Gi", "nvidia.com/gpu": "1"}
@@ -129,7 +129,7 @@ def test_a_pod_asks_for_what_training_needs_and_no_more_rights(kubernetes):
     assert spec["restartPolicy"] == "Never"
     command = [*container["command"], *container["args"]]
     assert command[:2] == ["medhash", "work"]
-    assert command[-2:] == ["--commit={{ ti.xcom_pull(task_ids='publish-train') }}", "--item=train@osdh"]
+    assert command[-2:] == ["--commit={{ ti.xcom_pull(task_ids='publish-train') }}", "--item=train@osdh-head"]
     assert {"--repository=/mnt/medhash/repository.git", "--remote=store=/mnt/medhash/dvc", "--folder=/scratch"} < set(
         command
     )
@@ -147,7 +147,7 @@ def test_a_pod_names_secrets_and_holds_none(kubernetes):
 
 def test_a_pod_is_one_by_the_clients_own_models(kubernetes):
     class Answer:
-        data = json.dumps(yaml.safe_load(kubernetes["pods"]["train@osdh"]))
+        data = json.dumps(yaml.safe_load(kubernetes["pods"]["train@osdh-head"]))
 
     client = ApiClient()
     pod = client.deserialize(Answer, V1Pod)
@@ -157,7 +157,7 @@ def test_a_pod_is_one_by_the_clients_own_models(kubernetes):
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="an extra check where kubectl is installed")
 def test_kubectl_reads_a_pod(kubernetes, tmp_path):
-    (tmp_path / "pod.yaml").write_text(kubernetes["pods"]["train@osdh"])
+    (tmp_path / "pod.yaml").write_text(kubernetes["pods"]["train@osdh-head"])
     done = subprocess.run(
         ["kubectl", "label", "--local", "--dry-run=client", "-o", "name", "-f", "pod.yaml", "a=b"],
         cwd=tmp_path,

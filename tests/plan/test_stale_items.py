@@ -251,7 +251,11 @@ NOTHING: dict[str, tuple[str, str, str]] = {
         "the loss is infinite in",
     ),
     "a bar of progress": ("medhash/training/loop.py", 'unit="batch"', 'unit="batches"'),
-    "what a bar shows": ("medhash/training/loop.py", '("loss", "val_map") if name in row', '("loss",) if name in row'),
+    "what a bar shows": (
+        "medhash/training/loop.py",
+        '("loss", plan.chosen_by) if name in row',
+        '("loss",) if name in row',
+    ),
     "what is recorded in MLflow": ("components/train/record.py", "tab:gray", "tab:green"),
     "what is said at the end": ("components/train/__main__.py", "distinct codes in the train fold", "codes in all"),
     "the help of an option": (

@@ -21,10 +21,10 @@ def test_every_item_of_the_graph_has_a_file_and_no_other_is_left(tmp_path, capsy
     planned(tmp_path, (REPOSITORY / "params.yaml").read_text(), capsys)
     items = {item for stage in read_graph(REPOSITORY) if stage.name != PLAN for item in stage.items}
     assert set(workspace.plan("any").parent.rglob("*.json")) == {workspace.plan(item) for item in items}
-    document = json.loads(workspace.plan("train@lsh").read_text())
+    document = json.loads(workspace.plan("train@itq").read_text())
     assert document["settings"]["bits"] == load_params(REPOSITORY / "params.yaml").bits
     assert planned(tmp_path, "methods: [lsh]\n", capsys).startswith("19 items, ")
-    assert not workspace.plan("train@osdh").exists()
+    assert not workspace.plan("train@itq").exists()
 
 
 def test_only_files_that_change_are_touched(tmp_path, capsys):

@@ -25,6 +25,7 @@ from medhash.retrieval.evaluation.galleries import (
 from medhash.retrieval.evaluation.ranked import PerQuery, Ranked, rank_by_euclidean, rank_by_hamming
 from medhash.retrieval.evaluation.slices import slice_figures
 from medhash.retrieval.evaluation.tables import Tables
+from medhash.retrieval.index import GALLERY_FOLDS
 from medhash.retrieval.measures.bootstrap import patient_bootstrap
 from medhash.retrieval.measures.hamming import as_words
 from medhash.retrieval.measures.set_counts import SetCounter, count_by_euclidean
@@ -205,10 +206,10 @@ def _measured(
     structured: Callable[[Ranked], StructuredFigures | None] = lambda _: None,
 ) -> Evaluation:
     info = code_info(codes.schema)
-    queries, gallery = placed.of_folds("test"), placed.of_folds("train", "val")
+    queries, gallery = placed.of_folds("test"), placed.of_folds(*GALLERY_FOLDS)
     require_known_sets(queries, gallery, levels)
     require_queries(queries, "test")
-    ranked = search(("test",), ("train", "val"))
+    ranked = search(("test",), GALLERY_FOLDS)
     require_answerable(ranked, queries, gallery, tables, "test")
 
     asking, searched = placed.of_folds("val"), placed.of_folds("train")

@@ -84,7 +84,7 @@ def test_images_of_another_size_and_images_of_which_nothing_is_left_are_refused(
     [
         ({"kind": "cnn-f", "depth": 18}, "depth"),
         ({"kind": "alexnet", "stem": "huge"}, "stem"),
-        ({"kind": "vgg-f"}, "residual, plain, alexnet, cnn-f or torchvision"),
+        ({"kind": "vgg-f"}, "residual, plain, alexnet, cnn-f, torchvision or features"),
     ],
 )
 def test_a_wrong_setting_is_named(network: dict, named: str) -> None:

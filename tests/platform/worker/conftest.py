@@ -13,6 +13,7 @@ from slim_environment import build, copied_program
 
 from components.plan.plan import write_plan
 from components.quality import passes
+from medhash.core.documents import FeaturesInfo
 from medhash.core.params import load_params
 
 UPSTREAM = [
@@ -50,6 +51,7 @@ def made(tmp_path_factory) -> Path:
     random = np.random.default_rng(3)
     workspace.features("gist-512").parent.mkdir()
     np.save(workspace.features("gist-512"), random.random((120, 512), dtype=np.float32))
+    FeaturesInfo(kind="gist-512", weights_sha256=None).write(workspace.features_info("gist-512"))
     params = yaml.safe_load((root / "params.yaml").read_text()) | {"size_px": 32}
     (root / "params.yaml").write_text(yaml.safe_dump(params))
     write_plan(workspace, load_params(root / "params.yaml"))

@@ -38,7 +38,7 @@ def made(tmp_path_factory) -> Workspace:
         "bits: 32\nsize_px: 32\nmethods: [lsh]\nencode: {instances: true}\n"
         "evaluate: {bootstrap_samples: 20}\ndrift: {min_images: 2}\n"
     )
-    compute_features(workspace.pixels, workspace.features("gist-512"), "gist-512", 1)
+    compute_features(workspace, "gist-512", 1)
     spec = ModelSpec(
         method="lsh",
         family="shallow",
