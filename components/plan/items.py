@@ -67,6 +67,7 @@ _NETWORK = (
     "train.precision",
     "train.augment",
     "train.histogram_matching",
+    "choose_by",
 )
 SETTINGS: dict[str, tuple[str, ...]] = {
     "split": ("seed", "split"),
@@ -90,6 +91,7 @@ SETTINGS: dict[str, tuple[str, ...]] = {
         "train.precision",
         "train.augment",
         "train.threads",
+        "choose_by",
     ),
     "gate-ingest": (
         "size_px",

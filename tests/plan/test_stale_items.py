@@ -330,6 +330,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "an override that says what is so anyway": ({"train": {"overrides": {"osdh": {"margin": 5.0}}}}, []),
     "weights that start one method": ({"train": {"initial_weights": {"osdh": "w.safetensors"}}}, ["train@osdh"]),
     "epochs": ({"train": {"epochs": 3}}, [*of("train", NETWORKS), "report"]),
+    "what chooses epochs and methods": ({"choose_by": "map"}, [*of("train", NETWORKS), "report"]),
     "parts of structured codes": ({"sub_codes": {"organ": 16}}, ["train@fuzzhash"]),
     "seed": ({"seed": 8}, ["split", "labels", "train@*", "evaluate@*", "report"]),
     "bits": (
