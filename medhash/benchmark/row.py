@@ -147,9 +147,9 @@ def _write_relaxed(workspace: RowWorkspace, model: "HashModel", members: "Member
     import numpy as np
 
     from medhash.hashing.bags import whole_bags
+    from medhash.retrieval.encode import model_inputs
 
-    source = workspace.features(model.spec.input) if model.spec.family == "shallow" else workspace.pixels
-    inputs = np.load(source, mmap_mode="r", allow_pickle=False)
+    inputs = model_inputs(workspace, model.spec, int(members.rows.max()) + 1)
     parts = []
     for bags in whole_bags(members.starts, 256):
         starts = members.starts[bags.start : bags.stop + 1]

@@ -32,6 +32,11 @@ class SetWorkspace(Workspace):
         return self.checkout / "var" / "benchmark" / self.name
 
     @property
+    def backbones(self) -> Path:
+        """Those of the checkout."""
+        return self.checkout / "var" / "backbones"
+
+    @property
     def forgotten(self) -> Path:
         """Who is forgotten is forgotten in every data set."""
         return self.checkout / "data" / "forgotten.txt"

@@ -49,7 +49,7 @@ def test_every_shipped_set_is_valid_once_its_archive_is_there(name, checkout):
     params = Params.model_validate(resolve_set(checkout, overlay(checkout, name, **document), None))
     if params.split.strategy != "combination":  # which is nobody's published list
         assert params.split.val_share == 0, "the published train list trains whole"
-    assert set(params.features) == {"gist-512", "gist-1024"}
+    assert set(params.features) == {"gist-512", "gist-1024", "lite0-224"}
 
 
 def test_the_sets_of_the_papers_hold_their_papers_labels():
