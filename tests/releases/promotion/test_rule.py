@@ -178,7 +178,7 @@ class Measured:
 
 @dataclass
 class Compared:
-    challenger: Lift = field(default_factory=lambda: lifted(0.02))
+    challenger: Lift = field(default_factory=lambda: lifted(0.04))
     chance: float = 0.5
     gain: Difference | None = None
     patients: tuple[str, ...] = ("a", "b")
