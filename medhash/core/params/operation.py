@@ -34,7 +34,7 @@ class PromoteParams(Section):
     """Name of the registered model."""
     min_lift: Share = 0.03
     """A first champion: the lower end of the 95 % interval of its lift must exceed this. Any code of features keeps
-    a little of what pictures show: heads trained on shuffled labels reached 0.016 on the sample."""
+    a little of what pictures show: heads trained on shuffled labels reached 0.014 on the sample."""
     min_gain: Share = 0.0
     """The lower end of the 95 % interval of the gain in lift over the champion, on the same queries and resampled by
     patient, must exceed this."""
