@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from medhash.hashing.backbones import backbone_file, read_backbone
-from medhash.hashing.features import features_of
+from medhash.hashing.features import features_of, lite0_network
 from medhash.hashing.objectives.hashnet import HashnetObjective
 from medhash.retrieval.measures.lift import exchanged_precision, lift
 from medhash.retrieval.measures.set_counts import count_by_hamming
@@ -41,7 +41,7 @@ def read_folder(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rows = list(csv.DictReader(handle))
     pixels = np.stack([cv2.resize(cv2.imread(str(folder / row["path"]), 0), (128, 128)) for row in rows])[:, None]
     with tempfile.TemporaryDirectory() as cache:
-        features = features_of("lite0-128", pixels, read_backbone(backbone_file(Path(cache))))[:, -1280:]
+        features = features_of("lite0-128", pixels, lite0_network(read_backbone(backbone_file(Path(cache)))))[:, -1280:]
     classes, groups = (np.unique([row[key] for row in rows], return_inverse=True)[1] for key in COLUMNS)
     return features, classes, groups
 

@@ -13,7 +13,7 @@ def main(argv: list[str] | None = None) -> int:
     from components.evaluate.log import log_figures
     from medhash.core.contracts import QUERIES, write_table
     from medhash.retrieval.code_table import place_codes, read_codes
-    from medhash.retrieval.evaluation.headline import figure, headline_of
+    from medhash.retrieval.evaluation.headline import format_gallery, headline_of
     from medhash.retrieval.evaluation.latency import measure_latency
     from medhash.retrieval.evaluation.measure import measure
     from medhash.retrieval.evaluation.tables import Tables
@@ -37,8 +37,9 @@ def main(argv: list[str] | None = None) -> int:
     latency.write(workspace.latency(args.method))
     log_figures(workspace, params.promote.name, metrics, headline, latency)
     print(
-        f"{args.method}: lift {figure(metrics.seen)}; against an unseen gallery {figure(metrics.unseen)}; MAP "
-        f"{metrics.figures.map:.3f}, chance {metrics.chance.map:.3f}; a query takes {latency.p50_ms:.2f} ms"
+        f"{args.method}: lift {format_gallery(metrics.seen)}; against an unseen gallery "
+        f"{format_gallery(metrics.unseen)}; MAP {metrics.figures.map:.3f}, chance {metrics.chance.map:.3f}; a query "
+        f"takes {latency.p50_ms:.2f} ms"
     )
     return 0
 

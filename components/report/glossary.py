@@ -15,9 +15,19 @@ _TERMS: list[tuple[str, str]] = [
         "each. MAP is the mean over the queries; 1 is perfect.",
     ),
     (
-        "Permuted labels",
-        "The MAP of the same rankings after the queries exchange their labels at random. The gallery is training "
-        "data, so its codes form groups, which raise MAP whatever the query shows.",
+        "Lift",
+        "MAP less the MAP of the same rankings after the queries exchange their labels. The gallery is training data: "
+        "its codes form groups, which raise both. Lift is 0 for codes that say nothing of the picture.",
+    ),
+    (
+        "Unseen gallery",
+        "The {cases} of the validation and test patients, which no training has seen. Test queries search it, their "
+        "own patient left out.",
+    ),
+    (
+        "kNN AUC",
+        "How well the labels of the 20 nearest {cases} (evaluate.neighbours) predict those of the query: ROC-AUC, mean "
+        "over labels. A guess gives 0.5.",
     ),
     (
         "Chance",
@@ -28,9 +38,9 @@ _TERMS: list[tuple[str, str]] = [
         "The middle 95 % of the figure over bootstrap samples of the patients.",
     ),
     (
-        "Validation MAP",
-        "MAP of validation patients that search the training patients. It chooses methods and settings, so that the "
-        "test figures stay unbiased.",
+        "Validation lift",
+        "Lift of validation patients that search each other. It chooses epochs, methods and settings, so that the test "
+        "figures stay unbiased.",
     ),
     (
         "Ties",

@@ -1,6 +1,5 @@
 """Where and why figures differ from the paper's: generated from what ran, never from what was expected."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,12 +21,9 @@ from medhash.retrieval.members import read_members
 _NO_WIDTH = 1e-9
 
 
-def uncertainty_notes(
-    asked: Asked, results: list[Measured], cells: list[Cell], permuted: Mapping[tuple[str, int], float] | None = None
-) -> list[str]:
+def uncertainty_notes(asked: Asked, results: list[Measured], cells: list[Cell]) -> list[str]:
     """Sentences about the table's first figure; none where nothing was measured.
 
-    permuted: (row, bits) → MAP with permuted query labels, of `permuted_labels_maps`.
     A percentile interval of n patients is too narrow by a factor of √(1 - 1/n) at least: the spread within a
     resample has n in its divisor, not n - 1 (Efron & Tibshirani 1993, ch. 13).
     """
@@ -51,7 +47,7 @@ def uncertainty_notes(
         f"{high - low:.3f} wide. It {'holds' if low <= chance <= high else 'does not hold'} chance, {chance:.3f}.",
         f"{len(above)} of {_count(len(shown), 'figure')} of {title} {verb} above chance with the interval of every seed"
         f"{': ' if above else ''}{names}.",
-        *_permuted(shown, asked, permuted or {}),
+        *(_permuted(shown, asked, results) if asked.table.by_class else []),
         *_differences(shown, title),
         *_without_width(shown, n_patients, asked),
     ]
@@ -85,7 +81,13 @@ def _differences(shown: list[Cell], title: str) -> list[str]:
     ]
 
 
-def _permuted(shown: list[Cell], asked: Asked, permuted: Mapping[tuple[str, int], float]) -> list[str]:
+def _permuted(shown: list[Cell], asked: Asked, results: list[Measured]) -> list[str]:
+    """MAP with exchanged query labels, the mean over seeds; of rows where it was measured."""
+    permuted = {
+        (result.row.name, result.bits): sum(values) / len(values)
+        for result in results
+        if (values := [one.seen.map_permuted for one in result.metrics if one.seen is not None])
+    }
     known = [(cell, permuted[cell.row, cell.bits]) for cell in shown if (cell.row, cell.bits) in permuted]
     if not known:
         return []

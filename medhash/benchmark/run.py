@@ -116,7 +116,6 @@ def _show(workspace: SetWorkspace, asked: Asked, params: Params, failed: dict[It
     from medhash.benchmark.cells import make_cells, make_drops
     from medhash.benchmark.notes import uncertainty_notes
     from medhash.benchmark.page import render_page
-    from medhash.benchmark.permuted_labels import permuted_labels_maps
     from medhash.benchmark.plots import draw
     from medhash.benchmark.record import record_table
     from medhash.benchmark.results import read_results
@@ -127,9 +126,7 @@ def _show(workspace: SetWorkspace, asked: Asked, params: Params, failed: dict[It
     results = read_results(workspace, asked, failed)
     cells, drops = make_cells(asked, results, params), make_drops(asked, results, params)
     of_classes = classes.make_class_cells(asked, results)
-    sentences = uncertainty_notes(
-        asked, results, cells, permuted_labels_maps(workspace, results) if asked.table.by_class else None
-    )
+    sentences = uncertainty_notes(asked, results, cells)
     pictures = draw(workspace, asked, results, params.seed)
     parts = structured.make_part_cells(asked, results)
     if parts:

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from medhash.core.errors import MedhashError
+from medhash.hashing.features import blocks_of
 from medhash.hashing.method_types import (
     DeepMethod,
     HeadMethod,
@@ -292,7 +293,7 @@ _STRUCTURED_TABLE: tuple[Method, ...] = (
 )
 
 _FEATURES = "gist-512+lite0-224"
-_ON_FEATURES: Network = {"kind": "features", "code_norm": "batch"}
+_ON_FEATURES: Network = {"kind": "features", "blocks": blocks_of(_FEATURES), "code_norm": "batch"}
 _ON_FEATURES_FREE = _ON_FEATURES | {"activation": "none"}
 
 

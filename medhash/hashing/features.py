@@ -25,8 +25,6 @@ BLOCKS: dict[str, tuple[int, ...]] = {
 }
 """Kind → widths of its blocks, each of which a head reduces by itself. Of a backbone: means over cells of an early and
 a middle map, where findings are still local, and of the last map."""
-Backbone = Mapping[str, np.ndarray]
-"""Tensors of EfficientNet-Lite0; empty where no kind needs one."""
 
 
 def kinds_of(joined: str) -> tuple[str, ...]:
@@ -38,6 +36,11 @@ def kinds_of(joined: str) -> tuple[str, ...]:
     return kinds
 
 
+def blocks_of(joined: str) -> str:
+    """The widths of the blocks of all kinds, as a network on features takes them: `512+640+448+1008+1280`."""
+    return JOINED.join(str(width) for kind in kinds_of(joined) for width in BLOCKS[kind])
+
+
 def width_of(joined: str) -> int:
     """Values of one image's vector."""
     return sum(sum(BLOCKS[kind]) for kind in kinds_of(joined))
@@ -47,23 +50,23 @@ def needs_backbone(joined: str) -> bool:
     return any(kind.startswith("lite0-") for kind in kinds_of(joined))
 
 
-def features_of(joined: str, pixels: np.ndarray, backbone: Backbone) -> np.ndarray:
+def features_of(joined: str, pixels: np.ndarray, network: "EfficientNetLite0 | None" = None) -> np.ndarray:
     """Vectors of images, float32 (N, width), of uint8 (N, 1 or 3, S, S); an image's does not depend on the others.
 
-    backbone: its tensors, where a kind needs them. Raises MedhashError for another number of channels.
+    network: of `lite0_network`, where a kind needs it. Raises MedhashError for another number of channels.
     """
-    network = lite0_network(backbone) if needs_backbone(joined) else None
     parts = []
     for kind in kinds_of(joined):
-        if network is not None and needs_backbone(kind):
+        if needs_backbone(kind):
+            assert network is not None
             parts.append(_of_network(network, kind, pixels))
         else:
             parts.append(gist_of_kind(kind, pixels))
     return np.concatenate(parts, axis=1)
 
 
-def lite0_network(tensors: Backbone) -> "EfficientNetLite0":
-    """The network with these weights, in evaluation mode."""
+def lite0_network(tensors: Mapping[str, np.ndarray]) -> "EfficientNetLite0":
+    """The network with these weights, in evaluation mode. tensors: as of backbones.read_backbone."""
     import torch
 
     from medhash.hashing.networks.efficientnet_lite import EfficientNetLite0

@@ -17,10 +17,11 @@ from medhash.core.files import replacing_file, sha256_file
 from medhash.hashing.bags import check_starts, content_order, vote
 from medhash.hashing.codes import Certainty, binarise, bit_confidence
 from medhash.hashing.encoders import ENCODERS
-from medhash.hashing.features import needs_backbone, width_of
+from medhash.hashing.features import features_of, lite0_network, needs_backbone, width_of
 from medhash.hashing.layout import layout_of
 
 if TYPE_CHECKING:
+    from medhash.hashing.networks.efficientnet_lite import EfficientNetLite0
     from medhash.hashing.networks.network import HashNetwork
 
 SPEC_FILE = "model.json"
@@ -70,6 +71,12 @@ class HashModel:
         tensors = under(NETWORK, self.tensors) if self.spec.family == "two-step" else _without_backbone(self.tensors)
         network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in tensors.items()})
         return network.eval().to(self.device)
+
+    @cached_property
+    def backbone(self) -> "EfficientNetLite0 | None":
+        """The frozen backbone that a head carries, on the CPU; None of other models."""
+        carried = under(BACKBONE, self.tensors)
+        return lite0_network(carried) if carried else None
 
     def codes(self, inputs: np.ndarray, starts: np.ndarray) -> Coded:
         """Codes of n bags and of their m instances.
@@ -175,9 +182,7 @@ class HashModel:
 
     def _relaxed_batch(self, pixels: np.ndarray) -> np.ndarray:
         if self.spec.family in ("shallow", "head"):
-            from medhash.hashing.features import features_of
-
-            return self.relaxed_features(features_of(self.spec.input, pixels, under(BACKBONE, self.tensors)))
+            return self.relaxed_features(features_of(self.spec.input, pixels, self.backbone))
         import torch
 
         with torch.inference_mode():

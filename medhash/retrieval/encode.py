@@ -15,7 +15,7 @@ from medhash.core.errors import MedhashError
 from medhash.core.workspace import Workspace
 from medhash.hashing.bags import members_of, whole_bags
 from medhash.hashing.codes import Certainty
-from medhash.hashing.features import kinds_of, needs_backbone
+from medhash.hashing.features import kinds_of
 from medhash.hashing.model import HashModel
 from medhash.retrieval.features import JoinedRows, require_weights
 from medhash.retrieval.members import Members, read_members
@@ -195,9 +195,7 @@ def model_inputs(workspace: Workspace, spec: ModelSpec, n_needed: int) -> "np.nd
     """
     if spec.input == "pixels":
         return _inputs(workspace.pixels, n_needed)
-    for kind in kinds_of(spec.input):
-        if needs_backbone(kind):
-            require_weights(workspace, kind, str(spec.settings.get("backbone_sha256")))
+    require_weights(workspace, spec.input, str(spec.settings.get("backbone_sha256")))
     return JoinedRows([_inputs(workspace.features(kind), n_needed) for kind in kinds_of(spec.input)])
 
 

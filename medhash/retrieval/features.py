@@ -16,7 +16,7 @@ from medhash.core.errors import MedhashError
 from medhash.core.files import replacing_file, sha256_file
 from medhash.core.workspace import Workspace
 from medhash.hashing.backbones import backbone_file, read_backbone
-from medhash.hashing.features import features_of, needs_backbone, width_of
+from medhash.hashing.features import features_of, kinds_of, lite0_network, needs_backbone, width_of
 
 _BLOCK = 64
 _DIGEST_BYTES = 32
@@ -73,15 +73,15 @@ def compute_features(workspace: Workspace, kind: str, workers: int) -> int:
     return len(missing)
 
 
-def require_weights(workspace: Workspace, kind: str, weights_sha256: str) -> None:
-    """Raises MedhashError if the features of a kind were made with other weights than those of that digest."""
-    found = FeaturesInfo.read(workspace.features_info(kind)).weights_sha256
-    if found != weights_sha256:
-        raise MedhashError(
-            f"the features {kind} were made with weights {str(found)[:16]}…, the head was trained with "
-            f"{weights_sha256[:16]}…",
-            "run the features stage, then train the head again, or `dvc repro`",
-        )
+def require_weights(workspace: Workspace, joined: str, weights_sha256: str) -> None:
+    """Raises MedhashError if a kind of these features was made with other weights than those of that digest."""
+    for kind in filter(needs_backbone, kinds_of(joined)):
+        found = FeaturesInfo.read(workspace.features_info(kind)).weights_sha256
+        if found != weights_sha256:
+            raise MedhashError(
+                f"the features {kind} were made with weights {str(found)[:16]}…, the head's are {weights_sha256[:16]}…",
+                "run the features stage, then train the head again, or `dvc repro`",
+            )
 
 
 def _take_known(cache: Path, digests: np.ndarray, features: np.ndarray) -> np.ndarray:
@@ -126,8 +126,8 @@ def _block(pixels: Path, rows: np.ndarray, kind: str, weights: Path | None) -> n
         import torch
 
         torch.set_num_threads(1)  # a process per core: threads of its own would only wait for each other
-    backbone = read_backbone(weights) if weights is not None else {}
-    return features_of(kind, np.asarray(np.load(pixels, mmap_mode="r")[rows]), backbone)
+    network = lite0_network(read_backbone(weights)) if weights is not None else None
+    return features_of(kind, np.asarray(np.load(pixels, mmap_mode="r")[rows]), network)
 
 
 def cores() -> int:

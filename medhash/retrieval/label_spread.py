@@ -16,11 +16,16 @@ def label_matrix(labels: pa.Table, label_sets: pa.Table, n_labels: int) -> np.nd
     A set that label_sets lacks counts as empty; another gate says so.
     """
     set_ids = labels["set_id"].to_numpy()
+    return labels_of_sets(label_sets, n_labels, int(set_ids.max(initial=-1)) + 1)[set_ids]
+
+
+def labels_of_sets(label_sets: pa.Table, n_labels: int, n_sets: int = 0) -> np.ndarray:
+    """Which labels each set holds, bool (sets, labels), row = set_id; n_sets rows or more. Contract LABEL_SETS."""
     known = label_sets["set_id"].to_pylist()
-    carried = np.zeros((max([*known, *set_ids.tolist()], default=-1) + 1, n_labels), dtype=bool)
+    carried = np.zeros((max(n_sets, max(known, default=-1) + 1), n_labels), dtype=bool)
     for set_id, members in zip(known, label_sets["labels"].to_pylist(), strict=True):
         carried[set_id, [member for member in members if 0 <= member < n_labels]] = True
-    return carried[set_ids]
+    return carried
 
 
 def patients_per_label(labels: pa.Table, carried: np.ndarray, kept: np.ndarray | None = None) -> np.ndarray:

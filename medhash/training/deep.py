@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from medhash.core.params import Params
 from medhash.core.workspace import Workspace
 from medhash.hashing.backbones import LITE0, LITE0_SHA256
 from medhash.hashing.catalogue import alpha_at, flat_settings
-from medhash.hashing.features import BLOCKS, kinds_of, needs_backbone
+from medhash.hashing.features import needs_backbone
 from medhash.hashing.layout import Layout, make_layout
 from medhash.hashing.method_types import DeepMethod, HeadMethod, StructuredMethod
 from medhash.hashing.networks.build import build_network
@@ -68,7 +68,6 @@ def train_deep(
     Resumes from a checkpoint of the same settings, data and code, with the same result as an uninterrupted training.
     The caller removes the checkpoint once the model is in place.
     """
-    method = with_blocks(method)
     pixels = open_pixels(workspace, params.size_px)
     inputs = open_features(workspace, method.features) if isinstance(method, HeadMethod) else pixels
     batch_size = min(method.recipe.batch_size, len(_material(method, data)))
@@ -172,15 +171,8 @@ def layout_for(params: Params, method: DeepMethod, data: DataSet) -> Layout | No
     return make_layout(method.name, params.bits, params.sub_codes, data.attributes, method.ignores, rules)
 
 
-def with_blocks(method: DeepMethod) -> DeepMethod:
-    """A head whose network knows the widths of its features' blocks; any other method as it is."""
-    if not isinstance(method, HeadMethod):
-        return method
-    widths = [width for kind in kinds_of(method.features) for width in BLOCKS[kind]]
-    return replace(method, network={**method.network, "blocks": "+".join(map(str, widths))})
-
-
 def epochs_of(method: DeepMethod, params: Params) -> int:
+    """Those of the recipe, if it states its own, else of params.train."""
     return method.recipe.epochs or params.train.epochs
 
 

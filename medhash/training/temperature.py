@@ -30,7 +30,7 @@ def fit_temperatures(learner: Learner, progress: TrainingProgress, fold: Fold, l
     learner.network.load_state_dict(progress.best)
     was_training = learner.network.training
     learner.network.eval()
-    found, _ = memberships_and_firing(learner.network, learner.encoder.pixels[images.rows], images.starts)
+    found, _ = memberships_and_firing(learner.network, learner.encoder.inputs[images.rows], images.starts)
     learner.network.train(was_training)
     temperatures = [
         fitted_temperature(found[:, part], targets(images.labels, attribute.of_label, len(attribute.values)))

@@ -11,11 +11,11 @@ from medhash.core.params import Params
 from medhash.core.workspace import Workspace
 from medhash.hashing.backbones import LITE0_SHA256, backbone_file, read_backbone
 from medhash.hashing.catalogue import find_method, with_overrides
-from medhash.hashing.features import kinds_of, needs_backbone
-from medhash.hashing.method_types import HeadMethod, ShallowMethod, TwoStepMethod, Unbinarised
+from medhash.hashing.features import needs_backbone
+from medhash.hashing.method_types import DeepMethod, HeadMethod, ShallowMethod, TwoStepMethod, Unbinarised
 from medhash.hashing.model import BACKBONE, save_model
 from medhash.retrieval.features import require_weights
-from medhash.training.data import read_data
+from medhash.training.data import open_features, read_data
 from medhash.training.deep import OnStart, TrainingStart, train_deep
 from medhash.training.processes import joined_processes
 from medhash.training.shallow import train_shallow
@@ -61,14 +61,10 @@ def train_method(
         if isinstance(method, TwoStepMethod):
             spec, tensors, progress = train_two_step(workspace, params, method, data, seed, processes, on_start)
         else:
+            carried = _backbone_of(workspace, method)
             spec, progress, _ = train_deep(workspace, params, method, data, seed, processes, on_start)
             tensors = dict(progress.best)
-            if isinstance(method, HeadMethod) and needs_backbone(method.features):
-                for kind in kinds_of(method.features):
-                    if needs_backbone(kind):
-                        require_weights(workspace, kind, LITE0_SHA256)
-                carried = read_backbone(backbone_file(workspace.backbones))
-                tensors |= {BACKBONE + name: array for name, array in carried.items()}
+            tensors |= {BACKBONE + name: array for name, array in carried.items()}
         if not processes.is_first:
             return None
     return _write(
@@ -78,6 +74,16 @@ def train_method(
         {"best_epoch": progress.best_epoch, "epochs": progress.history},
         finished=workspace.checkpoint(method.name),
     )
+
+
+def _backbone_of(workspace: Workspace, method: DeepMethod) -> dict[str, Any]:
+    """The tensors of the backbone that a head's model carries. Raises MedhashError if its features are missing, or of
+    another."""
+    if not isinstance(method, HeadMethod) or not needs_backbone(method.features):
+        return {}
+    open_features(workspace, method.features)  # its error names the setting
+    require_weights(workspace, method.features, LITE0_SHA256)
+    return read_backbone(backbone_file(workspace.backbones))
 
 
 def _require_known(params: Params) -> None:

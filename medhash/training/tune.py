@@ -2,8 +2,9 @@
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from medhash.core.errors import MedhashError
 from medhash.core.files import sha256_files
@@ -11,7 +12,9 @@ from medhash.core.params import Params
 from medhash.core.tracking import answered, connect, experiment
 from medhash.core.workspace import Workspace
 from medhash.hashing.catalogue import find_method
-from medhash.hashing.method_types import DeepMethod
+from medhash.hashing.method_types import DeepMethod, HeadMethod
+from medhash.hashing.networks.features import FeatureSettings
+from medhash.training.deep import epochs_of
 from medhash.training.search_spaces import Range, search_space
 from medhash.training.train import train_method
 
@@ -94,14 +97,12 @@ def _study(workspace: Workspace, params: Params, name: str) -> "optuna.Study":
 
 
 def _as_it_stands(method: DeepMethod, params: Params, space: dict[str, Range]) -> dict[str, Setting]:
-    own: dict[str, object] = {
-        "epochs": method.recipe.epochs or params.train.epochs,
-        "pca": 64,
-        "dropout": 0.3,
-        "hidden": 0,
-    }
-    own |= {key: value for part in (method.recipe, method.objective) for key, value in vars(part).items() if value}
-    own |= {key: value for key, value in method.network.items() if key in space}
+    """The method's own values of the settings in the space, moved into their ranges."""
+    own: dict[str, object] = {**vars(method.objective), **vars(method.recipe), "epochs": epochs_of(method, params)}
+    if isinstance(method, HeadMethod):
+        names = {field.name for field in fields(FeatureSettings)}
+        settings: dict[str, Any] = {key: value for key, value in method.network.items() if key in names}
+        own |= vars(FeatureSettings(**settings))
     return {
         key: min(max(value, span.low), span.high)
         for key, span in space.items()

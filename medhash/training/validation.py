@@ -40,7 +40,7 @@ class Encoder:
     """Turns images of the pixel store into relaxed codes with the network as it stands."""
 
     network: HashNetwork
-    pixels: "np.ndarray | JoinedRows"
+    inputs: "np.ndarray | JoinedRows"
     """Pixels, or the features of a head."""
     device: torch.device
     precision: str
@@ -67,12 +67,13 @@ class Encoder:
 
     def bags(self, fold: Fold, alpha: float) -> np.ndarray:
         """Relaxed codes of a fold's bags, float32 (n, K): pooled by the network, or by vote of their instances'."""
-        if self.network.pooling == "none" or isinstance(self.pixels, JoinedRows):
+        if self.network.pooling == "none":
             return vote(self(fold.rows, alpha), fold.starts)
+        assert isinstance(self.inputs, np.ndarray)  # heads do not pool
         was_training = self.network.training
         self.network.eval()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
-            relaxed, _ = codes_of_bags(self.network, self.pixels, fold.starts, alpha, fold.rows)
+            relaxed, _ = codes_of_bags(self.network, self.inputs, fold.starts, alpha, fold.rows)
         self.network.train(was_training)
         return relaxed
 
@@ -82,7 +83,7 @@ class Encoder:
         self.network.eval()
         outputs = [np.zeros((0, self.network.n_outputs), np.float32)]
         for part in batches_of(len(rows), ENCODE_BATCH):
-            images = self.prepare(torch.from_numpy(self.pixels[rows[part]]).to(self.device))
+            images = self.prepare(torch.from_numpy(self.inputs[rows[part]]).to(self.device))
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
                 relaxed = self.network(images, alpha)
             outputs.append(relaxed.float().cpu().numpy())

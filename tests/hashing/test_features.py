@@ -18,8 +18,8 @@ def weights(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def backbone(weights):
-    return read_backbone(weights)
+def network(weights):
+    return lite0_network(read_backbone(weights))
 
 
 @pytest.fixture(scope="module")
@@ -28,20 +28,20 @@ def pixels():
 
 
 @pytest.mark.parametrize("size_px", [64, 128])
-def test_it_computes_what_the_published_network_does(backbone, size_px):
+def test_it_computes_what_the_published_network_does(network, size_px):
     published = pytest.importorskip("efficientnet_lite_pytorch", reason="the published network is a dev dependency")
     source = backbones._published_file()
     theirs = published.EfficientNet.from_name("efficientnet-lite0").eval()
     theirs.load_state_dict(torch.load(source, weights_only=True))
     x = torch.randn(2, 3, size_px, size_px, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        _, _, last = lite0_network(backbone)(x)
+        _, _, last = network(x)
         torch.testing.assert_close(last, theirs.extract_features(x), rtol=1e-4, atol=1e-4)
 
 
-def test_odd_sizes_are_padded_as_tensorflow_pads(backbone):
+def test_odd_sizes_are_padded_as_tensorflow_pads(network):
     with torch.inference_mode():
-        early, middle, last = lite0_network(backbone)(torch.zeros(1, 3, 75, 75))
+        early, middle, last = network(torch.zeros(1, 3, 75, 75))
     assert early.shape == (1, 40, 10, 10)
     assert middle.shape == (1, 112, 5, 5)  # ⌈75 / 16⌉
     assert last.shape == (1, 1280, 3, 3)
@@ -85,25 +85,25 @@ def test_weights_of_another_architecture_are_refused():
         from_published({name: tensors[name]})
 
 
-def test_joined_kinds_stand_side_by_side_and_an_image_does_not_depend_on_the_others(pixels, backbone):
+def test_joined_kinds_stand_side_by_side_and_an_image_does_not_depend_on_the_others(pixels, network):
     joined = "gist-512+lite0-64"
-    vectors = features_of(joined, pixels, backbone)
+    vectors = features_of(joined, pixels, network)
     assert vectors.shape == (3, width_of(joined)) == (3, 512 + 640 + 448 + 1008 + 1280)
     assert vectors.dtype == np.float32
     assert np.array_equal(vectors[:, :512], gist_of_kind("gist-512", pixels))
-    alone = np.concatenate([features_of(joined, pixels[row : row + 1], backbone) for row in range(3)])
+    alone = np.concatenate([features_of(joined, pixels[row : row + 1], network) for row in range(3)])
     assert np.array_equal(vectors, alone)
     assert (needs_backbone(joined), needs_backbone("gist-512")) == (True, False)
 
 
-def test_grey_is_repeated_so_equal_channels_give_the_same(pixels, backbone):
+def test_grey_is_repeated_so_equal_channels_give_the_same(pixels, network):
     coloured = np.repeat(pixels, 3, axis=1)
-    assert np.array_equal(features_of("lite0-64", coloured, backbone), features_of("lite0-64", pixels, backbone))
+    assert np.array_equal(features_of("lite0-64", coloured, network), features_of("lite0-64", pixels, network))
 
 
-def test_unknown_kinds_and_channels_are_named(pixels, backbone):
+def test_unknown_kinds_and_channels_are_named(pixels, network):
     with pytest.raises(MedhashError, match="there are no features 'gist-5'") as refused:
         kinds_of("gist-512+gist-5")
     assert "lite0-128" in refused.value.fix
     with pytest.raises(MedhashError, match="1 or 3 channels, not 2"):
-        features_of("lite0-64", np.repeat(pixels, 2, axis=1), backbone)
+        features_of("lite0-64", np.repeat(pixels, 2, axis=1), network)

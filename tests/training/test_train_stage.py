@@ -168,6 +168,20 @@ def test_patience_ends_a_training_and_the_best_epoch_is_what_is_saved(workspace,
     assert digests(workspace.model("drh-18"))["weights.safetensors"] == digests(tmp_path / "two")["weights.safetensors"]
 
 
+def test_a_val_fold_of_one_patient_gives_no_lift_and_the_error_names_the_ways_out(workspace):
+    from medhash.core.contracts import LABELS, read_table, write_table
+
+    table = read_table(workspace.labels, LABELS)
+    in_val = np.array(table["fold"].to_pylist()) == "val"
+    patients = np.where(in_val, "f" * 16, np.array(table["patient_id"].to_pylist()))
+    write_table(workspace.labels, table.set_column(1, "patient_id", [patients.tolist()]), LABELS)
+    with pytest.raises(MedhashError, match="give no lift to choose epochs by") as error:
+        train_method(workspace, params(epochs=1), "drh-18")
+    assert "split.val_share" in error.value.fix
+    by_map = params(epochs=1).model_copy(update={"choose_by": "map"})
+    assert "val_lift" not in train_method(workspace, by_map, "drh-18")["epochs"][0]
+
+
 def test_a_shallow_method_is_fitted_on_the_train_fold_alone(workspace, tmp_path):
     random = np.random.default_rng(0)
     gist = random.normal(size=(120, 512)).astype(np.float32)

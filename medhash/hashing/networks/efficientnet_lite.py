@@ -1,6 +1,6 @@
 """EfficientNet-Lite0 without its classifier: the small ImageNet network behind the default frozen features."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -9,8 +9,8 @@ from torch import nn
 
 MEAN, DEVIATION = 127.0, 128.0
 """Taken out of grey values 0 … 255, as its ImageNet weights expect."""
-N_EARLY, N_MIDDLE, N_LAST = 40, 112, 1280
-"""Channels of the maps at an eighth and at a sixteenth of the image's side, and of the last one."""
+N_LAST = 1280
+"""Channels of the last map."""
 _NORM_EPS = 1e-3
 
 
@@ -107,8 +107,8 @@ def from_published(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tenso
     fit.
     """
     wanted = EfficientNetLite0().state_dict()
-    found = [(name, tensor) for name, tensor in _in_order(tensors) if "num_batches_tracked" not in name]
-    names = [name for name in wanted if "num_batches_tracked" not in name]
+    found = [(name, tensor) for name, tensor in tensors.items() if _is_ours(name)]
+    names = [name for name in wanted if _is_ours(name)]
     if len(found) != len(names):
         raise ValueError(f"{len(found)} tensors where EfficientNet-Lite0 has {len(names)}")
     converted = {}
@@ -121,8 +121,6 @@ def from_published(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tenso
     return converted | counters
 
 
-def _in_order(tensors: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:
-    """Stem, blocks, head as the published file has them; the classifier `_fc` left out."""
-    for name, tensor in tensors.items():
-        if not name.startswith("_fc."):
-            yield name, tensor
+def _is_ours(name: str) -> bool:
+    """Neither of the published classifier nor a counter, which nothing reads."""
+    return not name.startswith("_fc.") and not name.endswith("num_batches_tracked")

@@ -41,7 +41,7 @@ def _value(interval: Interval | None) -> float | None:
     return interval.value if interval else None
 
 
-def figure(found: GalleryFigures | None) -> str:
+def format_gallery(found: GalleryFigures | None) -> str:
     """Lift with its interval, the patients behind it and the kNN AUC, in words."""
     if found is None:
         return "not measured, as no query is answerable"

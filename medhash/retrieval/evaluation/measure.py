@@ -217,7 +217,8 @@ def _measured(
     if validation is not None:
         require_answerable(validation, asking, searched, tables, "val")
 
-    exchanged = precision_of(queries, gallery, levels, seed, count=count)
+    exchanged, unseen = precision_of(queries, gallery, levels, seed, count), placed.of_folds(*UNSEEN_FOLDS)
+    among_unseen = precision_of(queries, unseen, levels, seed, count)
     metrics = Metrics(
         method=info.method,
         bits=info.bits,
@@ -231,9 +232,9 @@ def _measured(
         ),
         slices=slice_figures(queries, ranked, exchanged, tables, settings.bootstrap_samples, seed),
         curve=ranked.curve(),
-        seen=gallery_figures(queries, gallery, tables, settings, seed, count),
-        unseen=gallery_figures(queries, placed.of_folds(*UNSEEN_FOLDS), tables, settings, seed, count),
-        validation_lift=validation_lift(asking, levels, seed) if len(asking) else None,
+        seen=gallery_figures(queries, gallery, exchanged, tables, settings, seed, count),
+        unseen=gallery_figures(queries, unseen, among_unseen, tables, settings, seed, count),
+        validation_lift=validation_lift(asking, levels, seed, count) if len(asking) else None,
         validation_map=validation.figures().map if validation else None,
         validation_chance=validation.chance_figures().map if validation else None,
         structured=structured(ranked),

@@ -6,7 +6,7 @@ whole group first or last, and average precision gains more from first than it l
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -58,13 +58,12 @@ def exchanged_precision(
     query_sets: np.ndarray,
     query_patients: np.ndarray,
     levels: np.ndarray,
-    strata: np.ndarray | None = None,
     seed: int = 0,
 ) -> ExchangedPrecision:
     """Rank once, and measure under every label set that a query carries.
 
     query_sets: int, (Q,), rows of `levels`; query_patients: (Q,), sortable ids; levels: int, (S, S), labels that two
-    sets share; relevant means level > 0. strata: (Q,), sortable; None for one stratum. Ties are in expectation.
+    sets share; relevant means level > 0. Ties are in expectation. All queries are of one stratum (`within`).
     Exact up to MOST_QUERIES queries and MOST_SETS label sets; above, seeded draws stand for all.
     """
     shares = levels[:, counter.sets] > 0  # (sets, T)
@@ -86,15 +85,19 @@ def exchanged_precision(
     rows = np.array(kept, np.int64)
     chosen = measured[rows]
     _, patients = np.unique(query_patients[chosen], return_inverse=True)
-    of_stratum = np.zeros(len(rows), np.int64) if strata is None else np.unique(strata[chosen], return_inverse=True)[1]
     return ExchangedPrecision(
         np.array(own),
         np.array(under).reshape(len(rows), len(dealing)),
         dealt[rows],
         patients.astype(np.int64),
-        of_stratum.astype(np.int64),
+        np.zeros(len(rows), np.int64),
         chosen,
     )
+
+
+def within(found: ExchangedPrecision, strata: np.ndarray) -> ExchangedPrecision:
+    """The same rankings, with labels exchanged among queries of one stratum only. strata: sortable, of all queries."""
+    return replace(found, strata=np.unique(strata[found.rows], return_inverse=True)[1].astype(np.int64))
 
 
 def lift(found: ExchangedPrecision, n_samples: int, seed: int) -> Lift:

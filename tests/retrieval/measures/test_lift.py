@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from medhash.retrieval.measures.label_auc import label_auc, neighbour_votes
-from medhash.retrieval.measures.lift import exchanged_precision, lift, lift_gains, lifts
+from medhash.retrieval.measures.lift import exchanged_precision, lift, lift_gains, lifts, within
 from medhash.retrieval.measures.set_counts import count_by_euclidean, count_by_hamming
 
 RANDOM = np.random.default_rng
@@ -43,13 +43,8 @@ def plain_precision(distances: np.ndarray, relevant: np.ndarray) -> float:
 def test_lift_is_map_less_the_mean_over_all_exchanges_by_plain_loops(seed, n_strata):
     (codes, sets, patients), (gallery, gallery_sets, gallery_patients), _, levels = case(seed)
     strata = np.arange(len(codes)) % n_strata
-    found = lift(
-        exchanged_precision(
-            count_by_hamming(codes, gallery, gallery_sets, patients, gallery_patients), sets, patients, levels, strata
-        ),
-        0,
-        0,
-    )
+    counter = count_by_hamming(codes, gallery, gallery_sets, patients, gallery_patients)
+    found = lift(within(exchanged_precision(counter, sets, patients, levels), strata), 0, 0)
 
     def precision(query: int, set_id: int) -> float:
         others = gallery_patients != patients[query]
@@ -122,12 +117,11 @@ def test_a_confounder_held_fixed_takes_its_share_of_the_lift():
     counter = count_by_hamming(
         code_of_source[source], code_of_source[gallery_source], gallery_sets, np.arange(300), -1 - np.arange(300)
     )
-    plain, within = (
-        lift(exchanged_precision(counter, sets, np.arange(300), levels, strata), 300, 0) for strata in (None, source)
-    )
-    assert plain.low > 0.2
-    assert within.low < 0.01 < within.high + 0.02
-    assert within.value == pytest.approx(0, abs=0.01)
+    whole = exchanged_precision(counter, sets, np.arange(300), levels)
+    assert lift(whole, 300, 0).low > 0.2
+    of_source = lift(within(whole, source), 300, 0)
+    assert of_source.value == pytest.approx(0, abs=0.01)
+    assert of_source.low < 0.01
 
 
 def test_of_two_models_the_gain_is_the_difference_of_their_lifts_and_none_of_equal_ones():
